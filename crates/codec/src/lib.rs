@@ -6,6 +6,7 @@
 //! | [`encode`] | [`Event`] and its borrowed form, written as bytes |
 //! | [`decode`] | [`Decoder`]: bytes in any chunks, read as events |
 //! | [`limits`] | [`Limits`]: what a reader is ready to hold, and the report when it is more |
+//! | `binary` | bytes as text: data URLs, gzipped where large (feature `binary`, on by default) |
 //!
 //! This crate does no I/O, reads no clock and knows no async runtime: bytes are arguments.
 //!
@@ -25,6 +26,8 @@
 //! }
 //! ```
 
+#[cfg(feature = "binary")]
+pub mod binary;
 pub mod decode;
 pub mod encode;
 pub mod limits;

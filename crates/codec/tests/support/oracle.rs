@@ -63,11 +63,7 @@ impl<'a> Reader<'a> {
         }
         let (field, value) = field(line);
         match field {
-            "" => {
-                if self.setup.all {
-                    self.items.push(Seen::Comment(value.to_owned()));
-                }
-            }
+            "" if self.setup.all => self.items.push(Seen::Comment(value.to_owned())),
             "data" => self.data.push_str(&format!("{value}\n")),
             "event" => self.event_type = value.to_owned(),
             "id" if value.len() > limits.max_id => self.skip(Limit::Id),
