@@ -46,10 +46,7 @@ const FOREIGN: [(&str, &[&str]); 2] = [
     // Bytes in, bytes out: no I/O, no clock, no runtime.
     ("tidewire-codec", &["futures-util", "tokio", "tokio-util"]),
     // The hub knows records and cursors; HTTP is the doors' business.
-    (
-        "tidewire-hub",
-        &["axum", "http", "http-body", "hyper", "tower"],
-    ),
+    ("tidewire-hub", &["axum", "http", "http-body", "hyper", "tower"]),
 ];
 
 /// What is wrong with a dependency graph, one line a wrong arrow; nothing if it is as designed.
@@ -66,9 +63,7 @@ pub fn check(graph: &Graph) -> Vec<String> {
         for used in dependencies {
             let ours = graph.contains_key(used);
             if ours && !allowed.contains(&used.as_str()) {
-                problems.push(format!(
-                    "{name} uses {used}: this arrow points the wrong way"
-                ));
+                problems.push(format!("{name} uses {used}: this arrow points the wrong way"));
             }
             let foreign = FOREIGN.iter().find(|(owner, _)| owner == name);
             if foreign.is_some_and(|(_, foreign)| foreign.contains(&used.as_str())) {
@@ -114,10 +109,7 @@ mod tests {
 
     #[test]
     fn the_client_uses_nothing_of_the_server_side() {
-        let wrong = graph(&[
-            ("tidewire-client", &["tidewire-hub"]),
-            ("tidewire-hub", &[]),
-        ]);
+        let wrong = graph(&[("tidewire-client", &["tidewire-hub"]), ("tidewire-hub", &[])]);
         assert_eq!(
             check(&wrong),
             ["tidewire-client uses tidewire-hub: this arrow points the wrong way"]

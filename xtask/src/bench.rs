@@ -19,9 +19,6 @@ pub fn run(name: &str, args: &[String]) -> Result<()> {
     system::ensure(VALGRIND)?;
     let manifest = root().join("benches/Cargo.toml");
     let bench = Cmd::cargo().args(["run", "--release", "--locked", "--manifest-path"]);
-    let bench = bench
-        .args([manifest])
-        .args(["--bin", name, "--"])
-        .args(args);
+    let bench = bench.args([manifest]).args(["--bin", name, "--"]).args(args);
     bench.limit(LIMIT).run()
 }

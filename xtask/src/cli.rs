@@ -72,11 +72,7 @@ pub fn main() -> ExitCode {
             seed,
             steps,
         } => {
-            let options = soak::Options {
-                minutes,
-                seeds,
-                seed,
-            };
+            let options = soak::Options { minutes, seeds, seed };
             soak::run(options, &steps)
         }
         Task::Bench { name, args } => match bench::run(&name, &args) {

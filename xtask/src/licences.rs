@@ -28,9 +28,7 @@ pub fn allowed(deny: &str) -> Result<Vec<String>> {
 #[must_use]
 pub fn check(metadata: &Metadata, allowed: &[String]) -> Vec<String> {
     let packages = metadata.packages.iter();
-    packages
-        .filter_map(|package| problem(package, allowed))
-        .collect()
+    packages.filter_map(|package| problem(package, allowed)).collect()
 }
 
 fn problem(package: &Package, allowed: &[String]) -> Option<String> {
@@ -54,10 +52,7 @@ fn licence_problem(licence: &str, allowed: &[String]) -> Option<String> {
     let expression = match Expression::parse_mode(licence, spdx::ParseMode::LAX) {
         Ok(expression) => expression,
         Err(error) => {
-            return Some(format!(
-                "licence `{licence}` cannot be read: {}",
-                error.reason
-            ));
+            return Some(format!("licence `{licence}` cannot be read: {}", error.reason));
         }
     };
     let is_allowed = |req: &LicenseReq| allowed.contains(&req.to_string());

@@ -59,16 +59,8 @@ impl Report {
             Outcome::Passed => {}
             Outcome::Failed(why) | Outcome::Skipped(why) => line(why),
         }
-        line(format_args!(
-            "=== {name} {} in {}",
-            outcome.word(),
-            Seconds(took)
-        ));
-        self.entries.push(Entry {
-            name,
-            outcome,
-            took,
-        });
+        line(format_args!("=== {name} {} in {}", outcome.word(), Seconds(took)));
+        self.entries.push(Entry { name, outcome, took });
     }
 
     /// Records a step that is not run, and why.
@@ -99,10 +91,7 @@ impl Report {
     }
 
     fn count(&self, of: impl Fn(&Outcome) -> bool) -> usize {
-        self.entries
-            .iter()
-            .filter(|entry| of(&entry.outcome))
-            .count()
+        self.entries.iter().filter(|entry| of(&entry.outcome)).count()
     }
 }
 
@@ -113,12 +102,7 @@ impl Display for Report {
         let width = width.unwrap_or_default().max("step".len());
         writeln!(f, "{:width$}  result   {:>9}", "step", "time")?;
         let mut total = Duration::ZERO;
-        for Entry {
-            name,
-            outcome,
-            took,
-        } in &self.entries
-        {
+        for Entry { name, outcome, took } in &self.entries {
             total += *took;
             let time = Seconds(*took).to_string();
             write!(f, "{name:width$}  {:7}  {time:>9}", outcome.word())?;
@@ -177,11 +161,7 @@ mod tests {
 
     fn report(entries: impl IntoIterator<Item = (&'static str, Outcome)>) -> Report {
         let took = Duration::from_millis(1250);
-        let entry = |(name, outcome)| Entry {
-            name,
-            outcome,
-            took,
-        };
+        let entry = |(name, outcome)| Entry { name, outcome, took };
         Report {
             entries: entries.into_iter().map(entry).collect(),
         }
@@ -217,10 +197,7 @@ mod tests {
         let mut report = Report::default();
         report.run("first", || Err(anyhow!("root").context("outer")));
         report.run("second", || Ok(Verdict::Passed));
-        assert_eq!(
-            report.entries[0].outcome,
-            Outcome::Failed("outer: root".into())
-        );
+        assert_eq!(report.entries[0].outcome, Outcome::Failed("outer: root".into()));
         assert!(report.failed());
         assert_eq!(report.finish(), ExitCode::FAILURE);
     }

@@ -20,10 +20,7 @@ use crate::workspace::{self, root};
 /// The steps of `cargo xtask soak`: name and what it does.
 pub const STEPS: [(&str, &str); 4] = [
     ("stress", "the hub's stress test under many seeds"),
-    (
-        "fuzz",
-        "every fuzz target, an equal share of the minutes each",
-    ),
+    ("fuzz", "every fuzz target, an equal share of the minutes each"),
     (
         "miri",
         "the codec's tests under miri (nightly toolchain with miri and rust-src)",
@@ -78,9 +75,9 @@ fn stress(seed: u32, seeds: u64, told: &mut Vec<String>) -> Result<Verdict> {
     let test = test.args(["--test", "stress", "--", "--nocapture"]);
     let test = test.env("TIDEWIRE_STRESS_SEED", seed.to_string());
     let test = test.env("TIDEWIRE_STRESS_SEEDS", seeds.to_string());
-    let counts = test.limit(LONG).run_keeping(|line| {
-        line.to_lowercase().contains("seed") || line.starts_with("test result:")
-    })?;
+    let counts = test
+        .limit(LONG)
+        .run_keeping(|line| line.to_lowercase().contains("seed") || line.starts_with("test result:"))?;
     told.extend(prefixed("stress", counts));
     Ok(Verdict::Passed)
 }
@@ -100,9 +97,7 @@ fn fuzz(seed: u32, minutes: u64, told: &mut Vec<String>) -> Result<Verdict> {
         fs::create_dir_all(&found)?;
         let committed = root().join("fuzz/corpus").join(&target);
         let run = Cmd::cargo().args(["+nightly", "fuzz", "run", &target]);
-        let run = run
-            .args([found])
-            .args(committed.is_dir().then_some(committed));
+        let run = run.args([found]).args(committed.is_dir().then_some(committed));
         let run = run.args([
             "--".to_owned(),
             format!("-seed={seed}"),
@@ -138,14 +133,7 @@ fn miri(told: &mut Vec<String>) -> Result<Verdict> {
         let why = "the nightly toolchain has no rust-src, of which miri builds its own library";
         return Ok(Verdict::Skipped(why.to_owned()));
     }
-    let test = Cmd::cargo().args([
-        "+nightly",
-        "miri",
-        "test",
-        "--locked",
-        "-p",
-        "tidewire-codec",
-    ]);
+    let test = Cmd::cargo().args(["+nightly", "miri", "test", "--locked", "-p", "tidewire-codec"]);
     // Vectors and the corpus are files; miri is some hundred times slower, so random tests get a few cases.
     let test = test
         .env("MIRIFLAGS", "-Zmiri-disable-isolation")

@@ -30,11 +30,7 @@ pub const STEPS: [Step; 13] = [
         "nothing unfinished, nothing of one machine, clean lock files",
         tidy,
     ),
-    step(
-        "arrows",
-        "the crates use each other only as designed",
-        arrows,
-    ),
+    step("arrows", "the crates use each other only as designed", arrows),
     step(
         "reasons",
         "CONTRIBUTING.md gives a reason for each dependency",
@@ -130,8 +126,7 @@ fn rust() -> Result<Verdict> {
     } else {
         Cmd::cargo().args(["test", "--all-targets"])
     };
-    test.args(["--workspace", "--locked", "--no-fail-fast"])
-        .run()?;
+    test.args(["--workspace", "--locked", "--no-fail-fast"]).run()?;
     Ok(Verdict::Passed)
 }
 
@@ -143,13 +138,8 @@ fn doctest() -> Result<Verdict> {
 
 /// The facade comes last and alone: its pages lie where those of the binary `tidewire` would.
 fn docs() -> Result<Verdict> {
-    for packages in [
-        &["--workspace", "--exclude", "tidewire"][..],
-        &["-p", "tidewire"],
-    ] {
-        let doc = Cmd::cargo()
-            .args(["doc", "--no-deps", "--locked"])
-            .args(packages);
+    for packages in [&["--workspace", "--exclude", "tidewire"][..], &["-p", "tidewire"]] {
+        let doc = Cmd::cargo().args(["doc", "--no-deps", "--locked"]).args(packages);
         doc.env("RUSTDOCFLAGS", "-D warnings").run()?;
     }
     Ok(Verdict::Passed)

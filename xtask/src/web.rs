@@ -17,18 +17,13 @@ const NODE: u32 = 20;
 /// Something the tests need is missing and cannot be installed, or a test fails. Nothing is skipped silently.
 pub fn test() -> Result<Verdict> {
     let web = root().join("web");
-    ensure!(
-        web.join("package.json").is_file(),
-        "web/package.json is missing"
-    );
+    ensure!(web.join("package.json").is_file(), "web/package.json is missing");
     need_node()?;
     let chromium = system::ensure(CHROMIUM)?;
     let binary = release_binary()?;
     Cmd::new("npm").args(["ci"]).dir(&web).run()?;
     let test = Cmd::new("npm").args(["test"]).dir(&web);
-    test.env("TIDEWIRE_BIN", binary)
-        .env("CHROMIUM", chromium)
-        .run()?;
+    test.env("TIDEWIRE_BIN", binary).env("CHROMIUM", chromium).run()?;
     Ok(Verdict::Passed)
 }
 
@@ -49,13 +44,7 @@ fn need_node() -> Result<()> {
 }
 
 fn major(version: &str) -> Option<u32> {
-    version
-        .trim()
-        .strip_prefix('v')?
-        .split('.')
-        .next()?
-        .parse()
-        .ok()
+    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
 #[cfg(test)]

@@ -26,13 +26,7 @@ pub struct Findings {
 /// # Errors
 /// `root` is not in a git work tree, or a file cannot be read.
 pub fn check(root: &Path) -> Result<Findings> {
-    let list = [
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ];
+    let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
     let paths = Cmd::new("git").args(list).dir(root).output()?;
     let mut findings = Findings::default();
     for path in paths.split_terminator('\0') {

@@ -146,10 +146,7 @@ mod tests {
     fn urls_and_relative_paths_are_no_paths_of_one_machine() {
         for path in MACHINE_PATHS {
             assert_eq!(of("a.md", &format!("GET /events{path}x")), [""; 0]);
-            assert_eq!(
-                of("a.md", &format!("..{path}x and ${{dir}}{path}x")),
-                [""; 0]
-            );
+            assert_eq!(of("a.md", &format!("..{path}x and ${{dir}}{path}x")), [""; 0]);
         }
     }
 
@@ -166,9 +163,7 @@ mod tests {
         let text = "{\n  \"resolved\": \"x\"\n}";
         assert_eq!(
             of("web/package-lock.json", text),
-            [
-                "web/package-lock.json:2: a download address: set omit-lockfile-registry-resolved in .npmrc"
-            ]
+            ["web/package-lock.json:2: a download address: set omit-lockfile-registry-resolved in .npmrc"]
         );
         assert_eq!(of("web/package.json", text), [""; 0]);
     }
@@ -177,14 +172,8 @@ mod tests {
     fn a_cargo_lock_names_no_source_but_crates_io() {
         let lock = |source: &str| of("fuzz/Cargo.lock", &format!("source = \"{source}\""));
         assert_eq!(lock(CRATES_IO), [""; 0]);
-        for other in [
-            "sparse+https://mirror.example/",
-            "git+https://host.example/x#1",
-        ] {
-            assert_eq!(
-                lock(other),
-                ["fuzz/Cargo.lock:1: a source other than crates.io"]
-            );
+        for other in ["sparse+https://mirror.example/", "git+https://host.example/x#1"] {
+            assert_eq!(lock(other), ["fuzz/Cargo.lock:1: a source other than crates.io"]);
         }
     }
 
