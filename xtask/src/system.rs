@@ -12,26 +12,26 @@ use crate::report;
 pub struct Program {
     /// Names it may have on the PATH; the first found counts.
     pub names: &'static [&'static str],
-    /// The Debian package that brings it.
-    pub package: &'static str,
+    /// The Debian packages that bring it.
+    pub packages: &'static [&'static str],
 }
 
-/// The browser of the web tests.
+/// The browser of the web tests, and a font for the page's Chinese.
 pub const CHROMIUM: Program = Program {
     names: &["chromium", "chromium-browser", "google-chrome"],
-    package: "chromium",
+    packages: &["chromium", "fonts-noto-cjk"],
 };
 
 /// Counts instructions for the benchmarks (callgrind).
 pub const VALGRIND: Program = Program {
     names: &["valgrind"],
-    package: "valgrind",
+    packages: &["valgrind"],
 };
 
 /// Compiles libFuzzer, which cargo-fuzz links.
 pub const CXX: Program = Program {
     names: &["c++", "g++", "clang++"],
-    package: "g++",
+    packages: &["g++"],
 };
 
 /// Where a program is; installs its package first if it is missing.
@@ -42,23 +42,15 @@ pub fn ensure(program: Program) -> Result<PathBuf> {
     if let Some(path) = program.find() {
         return Ok(path);
     }
-    let Program { names, package } = program;
-    report::line(format_args!(
-        "{} is missing: installing the package {package}",
-        names[0]
-    ));
-    if let Err(error) = install(package) {
-        bail!(
-            "{} is needed; install the package {package} by hand: {error:#}",
-            names[0]
-        );
+    let name = program.names[0];
+    let packages = program.packages.join(" ");
+    report::line(format_args!("{name} is missing: installing {packages}"));
+    if let Err(error) = install(program.packages) {
+        bail!("{name} is needed; install {packages} by hand: {error:#}");
     }
     match program.find() {
         Some(path) => Ok(path),
-        None => bail!(
-            "the package {package} is installed, but there is no {} on the PATH",
-            names[0]
-        ),
+        None => bail!("{packages} installed, but there is no {name} on the PATH"),
     }
 }
 
@@ -68,18 +60,19 @@ impl Program {
     }
 }
 
-fn install(package: &str) -> Result<()> {
+fn install(packages: &[&str]) -> Result<()> {
     if find("apt-get").is_none() {
         bail!("there is no apt-get here");
     }
     apt_get()?.args(["update"]).run()?;
-    let install = apt_get()?.args(["install", "--yes", "--no-install-recommends", package]);
-    install.run()
+    let install = apt_get()?.args(["install", "--yes", "--no-install-recommends"]);
+    install.args(packages).run()
 }
 
 /// `apt-get` that asks nothing and waits its turn, as root or through sudo.
 fn apt_get() -> Result<Cmd> {
-    let quiet = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"];
+    let waiting = "DPkg::Lock::Timeout=300";
+    let quiet = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0", "-o", waiting];
     let as_root = ["env", "DEBIAN_FRONTEND=noninteractive"];
     let user = Cmd::new("id").args(["-u"]).output()?;
     if user.trim() == "0" {
@@ -101,7 +94,7 @@ mod tests {
     fn a_program_is_found_under_any_of_its_names() {
         let shell = Program {
             names: &["no-such-program", "sh"],
-            package: "no-such-package",
+            packages: &["no-such-package"],
         };
         assert!(ensure(shell).unwrap().ends_with("sh"));
     }
