@@ -25,6 +25,7 @@ const POLL: Duration = Duration::from_millis(20);
 pub struct Cmd {
     inner: Command,
     limit: Duration,
+    tools: Option<PathBuf>,
 }
 
 impl Cmd {
@@ -60,6 +61,18 @@ impl Cmd {
     pub fn dir(mut self, dir: &Path) -> Self {
         self.inner.current_dir(dir);
         self
+    }
+
+    /// Adds a folder to the end of the command's PATH.
+    ///
+    /// # Errors
+    /// The folder's name cannot stand in a PATH.
+    pub fn tools(mut self, dir: &Path) -> Result<Self> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let dirs = std::env::split_paths(&path).chain([dir.to_owned()]);
+        self.inner.env("PATH", std::env::join_paths(dirs)?);
+        self.tools = Some(dir.to_owned());
+        Ok(self)
     }
 
     /// Sets how long the command may take.
@@ -138,7 +151,10 @@ impl Cmd {
 /// As one would type it, so that a failing command can be tried again by hand.
 impl fmt::Display for Cmd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, value) in self.inner.get_envs() {
+        if let Some(dir) = &self.tools {
+            write!(f, "PATH=$PATH:{} ", quoted(&dir.to_string_lossy()))?;
+        }
+        for (name, value) in self.inner.get_envs().filter(|(name, _)| *name != "PATH") {
             if let Some(value) = value {
                 let value = value.to_string_lossy();
                 write!(f, "{}={} ", name.to_string_lossy(), quoted(&value))?;
@@ -240,6 +256,13 @@ mod tests {
         assert_eq!(sh("echo out; echo err >&2").output().unwrap(), "out\n");
         let error = sh("echo why >&2; exit 1").output().unwrap_err().to_string();
         assert!(error.ends_with("exit status: 1\nwhy"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_of_tools_is_searched_last_and_shown() {
+        let cmd = sh("echo \"$PATH\"").tools(Path::new("some/tools")).unwrap();
+        assert_eq!(cmd.to_string(), "PATH=$PATH:some/tools sh -c 'echo \"$PATH\"'");
+        assert!(cmd.output().unwrap().ends_with(":some/tools\n"));
     }
 
     #[test]

@@ -6,11 +6,11 @@
 
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::command::{Cmd, find};
 use crate::report::{self, Report, Verdict};
@@ -87,30 +87,38 @@ fn fuzz(seed: u32, minutes: u64, told: &mut Vec<String>) -> Result<Verdict> {
         return Ok(Verdict::Skipped(why));
     }
     system::ensure(CXX)?;
-    let path = tool("cargo-fuzz")?;
+    let tools = tool("cargo-fuzz")?;
     let targets = fuzz_targets()?;
     ensure!(!targets.is_empty(), "fuzz/Cargo.toml has no targets");
     let share = Duration::from_secs(minutes * 60) / u32::try_from(targets.len())?;
+    let mut result = Ok(Verdict::Passed);
     for target in targets {
-        // libFuzzer writes what it finds new into the first folder and only reads the committed one.
-        let found = root().join("target/fuzz-corpus").join(&target);
-        fs::create_dir_all(&found)?;
-        let committed = root().join("fuzz/corpus").join(&target);
-        let run = Cmd::cargo().args(["+nightly", "fuzz", "run", &target]);
-        let run = run.args([found]).args(committed.is_dir().then_some(committed));
-        let run = run.args([
-            "--".to_owned(),
-            format!("-seed={seed}"),
-            format!("-max_total_time={}", share.as_secs()),
-            "-print_final_stats=1".to_owned(),
-        ]);
-        let run = run.env("PATH", &path).limit(share + COMPILE);
-        let counts = run.run_keeping(|line| {
-            line.starts_with("stat::number_of_executed_units") || line.starts_with("Done ")
-        })?;
-        told.extend(prefixed(&format!("fuzz {target}, seed {seed}"), counts));
+        match fuzz_one(&target, seed, share, &tools) {
+            Ok(counts) => told.extend(prefixed(&format!("fuzz {target}, seed {seed}"), counts)),
+            // The other targets have their share all the same.
+            Err(error) => result = Err(error),
+        }
     }
-    Ok(Verdict::Passed)
+    result
+}
+
+fn fuzz_one(target: &str, seed: u32, time: Duration, tools: &Path) -> Result<Vec<String>> {
+    // libFuzzer writes what it finds new into the first folder and only reads the committed one.
+    let found = root().join("target/fuzz-corpus").join(target);
+    fs::create_dir_all(&found)?;
+    let committed = root().join("fuzz/corpus").join(target);
+    let run = Cmd::cargo().args(["+nightly", "fuzz", "run", target]);
+    let run = run
+        .args([found])
+        .args(committed.is_dir().then_some(committed))
+        .args(["--"]);
+    let run = run.args([
+        format!("-seed={seed}"),
+        format!("-max_total_time={}", time.as_secs()),
+    ]);
+    run.tools(tools)?
+        .limit(time + COMPILE)
+        .run_keeping(|line| line.starts_with("Done "))
 }
 
 fn fuzz_targets() -> Result<Vec<String>> {
@@ -149,7 +157,7 @@ fn miri(told: &mut Vec<String>) -> Result<Verdict> {
 /// advisories` where there is one.
 fn deny() -> Result<Verdict> {
     let deny = Cmd::cargo().args(["deny", "--locked", "check", "bans", "licenses", "sources"]);
-    deny.env("PATH", tool("cargo-deny")?).run()?;
+    deny.tools(&tool("cargo-deny")?)?.run()?;
     Ok(Verdict::Passed)
 }
 
@@ -165,18 +173,17 @@ fn nightly_lacks(program: &str, args: &[&str]) -> Option<String> {
     })
 }
 
-/// The PATH on which the cargo tool `name` is found; compiles it into `target/tools` if it is not there yet.
-fn tool(name: &str) -> Result<std::ffi::OsString> {
+/// The folder in which the cargo tool `name` is, unless it is on the PATH; compiles it if it is nowhere.
+fn tool(name: &str) -> Result<PathBuf> {
     let tools = root().join("target/tools");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if find(name).is_none() && !tools.join("bin").join(name).is_file() {
+    let bin = tools.join("bin");
+    if find(name).is_none() && !bin.join(name).is_file() {
         let install = Cmd::cargo()
             .args(["install", "--locked", "--root"])
             .args([&tools]);
         install.args([name]).run()?;
     }
-    let dirs = std::env::split_paths(&path).chain([tools.join("bin")]);
-    std::env::join_paths(dirs).context("PATH")
+    Ok(bin)
 }
 
 fn prefixed(name: &str, lines: Vec<String>) -> impl Iterator<Item = String> {

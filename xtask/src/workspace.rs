@@ -60,7 +60,7 @@ pub fn resolved(manifest: &Path) -> Result<Metadata> {
         .other_options(options.map(String::from).to_vec());
     command.exec().with_context(|| {
         format!(
-            "{}: if the lock file is out of date, `cargo update --workspace --manifest-path {0}` mends it; commit it",
+            "{} and its lock file disagree? `cargo update --workspace --manifest-path {0}` mends it",
             manifest.strip_prefix(root()).unwrap_or(manifest).display()
         )
     })
