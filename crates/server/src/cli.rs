@@ -43,9 +43,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(
-    next_help_heading = "Settings (flag > environment > file > default; see `tidewire config`)"
-)]
+#[command(next_help_heading = "Settings (flag > environment > file > default; see `tidewire config`)")]
 pub(crate) struct Serve {
     /// Read the settings from this file [default: tidewire.toml, if it exists]
     #[arg(long = "config", value_name = "FILE")]
@@ -171,10 +169,7 @@ fn describe(command: clap::Command, meta: &Meta) -> clap::Command {
         .fold(command, |command, field| match field.kind {
             FieldKind::Nested { meta } => describe(command, meta),
             FieldKind::Leaf { env, kind } => {
-                if !command
-                    .get_arguments()
-                    .any(|flag| flag.get_id() == field.name)
-                {
+                if !command.get_arguments().any(|flag| flag.get_id() == field.name) {
                     return command;
                 }
                 command.mut_arg(field.name, |flag| {

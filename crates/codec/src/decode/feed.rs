@@ -394,9 +394,7 @@ impl<'d, 'i> Feed<'d, 'i> {
                 self.block.name = Part::Kept;
                 self.check_event()
             }
-            Field::Id(id) if id.len() > self.decoder.options.limits.max_id => {
-                self.overlong(Limit::Id)
-            }
+            Field::Id(id) if id.len() > self.decoder.options.limits.max_id => self.overlong(Limit::Id),
             Field::Id(id) if !id.contains('\0') => {
                 id.clone_into(&mut self.decoder.id);
                 self.block.id = Part::Kept;
