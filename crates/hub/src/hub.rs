@@ -131,6 +131,14 @@ impl Hub {
         self.inner.position(self.inner.tail.watermark())
     }
 
+    /// The position of the last event of these topics that is kept.
+    #[must_use]
+    pub fn last(&self, topics: &TopicSet) -> Option<Position> {
+        let inner = &self.inner;
+        let last = inner.archive.nth_last(topics, 1, inner.tail.watermark());
+        last.map(|seq| inner.position(seq))
+    }
+
     /// The most bytes of an event.
     #[must_use]
     pub fn max_event(&self) -> usize {
