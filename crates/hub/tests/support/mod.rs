@@ -1,6 +1,6 @@
 //! A reader that decodes what a subscription gives it, as a client would.
 
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
 use std::{collections::VecDeque, future::poll_fn};
 
