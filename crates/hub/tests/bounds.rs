@@ -1,5 +1,11 @@
 //! What can grow and what happens at the bound: slow readers, many channels, many topics.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod support;
 
 use support::{Reader, draft, publish, topics};

@@ -1,5 +1,11 @@
 //! Where readers start and what they are told: rows S4 and W4, and the end of streams (S2).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod support;
 
 use support::{Reader, draft, publish, topics};

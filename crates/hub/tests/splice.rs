@@ -1,6 +1,12 @@
 //! The seam between what is kept and what comes: neither loss nor repetition, wherever the batch
 //! happens to be when a reader registers. A gate in front of a real archive holds batches in flight.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod support;
 
 use std::sync::{Arc, Condvar, Mutex};

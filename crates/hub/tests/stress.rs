@@ -6,6 +6,12 @@
 //! - `TIDEWIRE_STRESS_SEEDS`: how many (30);
 //! - `TIDEWIRE_STRESS_SEED`: the first (1). A failure names its seed.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod support;
 
 use std::{collections::BTreeMap, time::Duration};

@@ -1,6 +1,11 @@
 //! A reader that decodes what a subscription gives it, as a client would.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::{collections::VecDeque, future::poll_fn};
 
