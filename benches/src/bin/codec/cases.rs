@@ -69,6 +69,11 @@ fn decode() -> Vec<Case> {
         case("memchr2", with_bytes(line_ends)),
         case("borrowed", with_bytes(borrowed)),
         case("owned", with_bytes(owned)),
+        case("borrowed, every event cut", {
+            let stream = stream.clone();
+            let size = stream.len() / EVENTS;
+            Box::new(move || borrowed_in(black_box(&stream), size))
+        }),
         case("sse-core", with_chunks(sse_core)),
         case("sse-stream", with_chunks(sse_stream)),
         case("eventsource-stream", with_chunks(eventsource_stream)),
@@ -86,7 +91,12 @@ fn decode_other_streams() -> Vec<Case> {
         (
             Group::DecodeTyped,
             streams::typed(),
-            ["memchr2 typed", "borrowed typed", "owned typed", "sse-core typed"],
+            [
+                "memchr2 typed",
+                "borrowed typed",
+                "owned typed",
+                "sse-core typed",
+            ],
         ),
     ] {
         let len = stream.len();
@@ -158,7 +168,10 @@ fn encode() -> Vec<Case> {
         case("encode, one buffer", ours),
         case("encode, a buffer an event", ours_fresh),
         case("axum", axum),
-        case("axum's body alone", Box::new(move || bare_body(black_box(tokens.clone())))),
+        case(
+            "axum's body alone",
+            Box::new(move || bare_body(black_box(tokens.clone()))),
+        ),
     ]
 }
 
@@ -178,7 +191,10 @@ fn encode_named() -> Vec<Case> {
             let mut total = 0;
             for (id, data) in black_box(&events) {
                 out.clear();
-                EventRef::new(data).with_id(id).with_name(&name).encode(&mut out);
+                EventRef::new(data)
+                    .with_id(id)
+                    .with_name(&name)
+                    .encode(&mut out);
                 total += black_box(&out).len();
             }
             total
@@ -186,7 +202,10 @@ fn encode_named() -> Vec<Case> {
     };
     let axum = Box::new(move || {
         axum_body(black_box(events.clone()), |(id, data)| {
-            sse::Event::default().id(id.as_str()).event("delta").data(data)
+            sse::Event::default()
+                .id(id.as_str())
+                .event("delta")
+                .data(data)
         })
     });
     vec![
@@ -202,7 +221,13 @@ fn case(
     bytes: usize,
     work: Box<dyn Fn() -> usize>,
 ) -> Case {
-    Case { name, group, events, bytes, work }
+    Case {
+        name,
+        group,
+        events,
+        bytes,
+        work,
+    }
 }
 
 fn line_ends(stream: &[u8]) -> usize {
@@ -221,7 +246,10 @@ fn borrowed(stream: &[u8]) -> usize {
 }
 
 fn borrowed_in(stream: &[u8], chunk: usize) -> usize {
-    let mut decoder = Decoder::new().with_limits(Limits { max_line: 8 << 20, ..Limits::default() });
+    let mut decoder = Decoder::new().with_limits(Limits {
+        max_line: 8 << 20,
+        ..Limits::default()
+    });
     let mut total = 0;
     for chunk in stream.chunks(chunk) {
         let mut items = decoder.feed(chunk);

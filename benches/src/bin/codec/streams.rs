@@ -10,9 +10,25 @@ pub const EVENTS: usize = 4000;
 pub const CHUNK: usize = 16 << 10;
 
 const ENGLISH: [&str; 8] = [
-    " the", " stream", " survives", ",", " and", " every", " reader", ".\\n",
+    " the",
+    " stream",
+    " survives",
+    ",",
+    " and",
+    " every",
+    " reader",
+    ".\\n",
 ];
-const CHINESE: [&str; 8] = ["流", "不断", "，", "每一位", "读者", "都能", "继续", "。\\n"];
+const CHINESE: [&str; 8] = [
+    "流",
+    "不断",
+    "，",
+    "每一位",
+    "读者",
+    "都能",
+    "继续",
+    "。\\n",
+];
 
 /// The data of a chat completion, token by token, about 250 bytes each.
 pub fn tokens(chinese: bool) -> Vec<String> {
@@ -22,8 +38,8 @@ pub fn tokens(chinese: bool) -> Vec<String> {
             let word = words[n * 7 % words.len()];
             format!(
                 "{{\"id\":\"chatcmpl-C9x2Qw7Zt1mB5yR8kL3vN6pD\",\"object\":\"chat.completion.chunk\",\
-                 \"created\":17600{n:05},\"model\":\"gpt-4o-mini-2024-07-18\",\"service_tier\":\"default\",\
-                 \"system_fingerprint\":\"fp_44added55e\",\"choices\":[{{\"index\":0,\
+                 \"created\":17600{n:05},\"model\":\"gpt-4o-mini-2024-07-18\",\"system_fingerprint\":\"fp_44added55e\",\
+                 \"choices\":[{{\"index\":0,\
                  \"delta\":{{\"content\":\"{word}\"}},\"logprobs\":null,\"finish_reason\":null}}]}}"
             )
         })

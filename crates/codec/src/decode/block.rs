@@ -55,13 +55,20 @@ impl Buffers {
     /// At the blank line: makes the block's id, if it has one, the last event id.
     #[inline]
     pub(super) fn commit_id(&mut self, last_event_id: &mut String) -> bool {
-        let has_id = std::mem::take(&mut self.has_id);
-        if has_id {
+        if self.has_id {
             std::mem::swap(&mut self.id, last_event_id);
         }
-        has_id
+        self.has_id
     }
 
+    /// The bytes that count for the limit, of a block with nothing in the chunk.
+    #[inline]
+    pub(super) fn event_len(&self) -> usize {
+        Block::resume(self).len(self)
+    }
+
+    /// Begins another block.
+    #[inline]
     pub(super) fn forget(&mut self) {
         self.has_name = false;
         self.has_data = false;
@@ -69,7 +76,7 @@ impl Buffers {
     }
 
     /// Gives back what a large event needed.
-    pub(super) fn release(&mut self) {
+    fn release(&mut self) {
         if !self.has_data && self.data.capacity() > KEPT_CAPACITY {
             self.data = String::new();
         }
@@ -86,20 +93,17 @@ impl<'i> Block<'i> {
     };
 
     /// The block as the chunk before left it.
-    pub(super) fn resume(buffers: &mut Buffers) -> Self {
-        // Taken, so that a chunk that is not read to its end leaves no stale block behind.
-        let part = |has: &mut bool| match std::mem::take(has) {
-            true => Part::Kept,
-            false => Part::Absent,
-        };
+    #[inline]
+    pub(super) fn resume(buffers: &Buffers) -> Self {
+        let part = |has| if has { Part::Kept } else { Part::Absent };
         Self {
-            name: part(&mut buffers.has_name),
-            data: part(&mut buffers.has_data),
+            name: part(buffers.has_name),
+            data: part(buffers.has_data),
         }
     }
 
     /// Leaves the block for the next chunk.
-    pub(super) fn keep(&mut self, buffers: &mut Buffers) {
+    pub(super) fn keep(&self, buffers: &mut Buffers) {
         let keep = |part: Part<'_>, buffer: &mut String| {
             if let Part::Here(value) = part {
                 value.clone_into(buffer);
@@ -108,7 +112,7 @@ impl<'i> Block<'i> {
         };
         buffers.has_name = keep(self.name, &mut buffers.name);
         buffers.has_data = keep(self.data, &mut buffers.data);
-        *self = Self::EMPTY;
+        buffers.release();
     }
 
     /// Sets the name; the empty one is none.

@@ -30,6 +30,12 @@ impl Default for Seam {
 }
 
 impl Seam {
+    /// Whether no character is cut where the next chunk begins.
+    #[inline]
+    pub(super) fn is_whole(&self) -> bool {
+        self.carry.is_empty()
+    }
+
     /// At the end of the stream: what an unfinished character becomes.
     pub(super) fn flush(&mut self) -> Option<char> {
         let cut = !self.carry.is_empty();

@@ -104,9 +104,15 @@ impl Decoder {
     ///
     /// The items must be taken until there are no more. What is left of the chunk when the [`Feed`]
     /// is dropped is lost, which is right only for who stops reading this stream.
+    #[inline]
     #[must_use = "nothing is read until the items are taken"]
     pub fn feed<'d, 'i>(&'d mut self, chunk: &'i [u8]) -> Feed<'d, 'i> {
-        Feed::new(self, chunk)
+        let taken = self.tail.in_data()
+            && self.seam.is_whole()
+            && self
+                .tail
+                .append_plain(chunk, &mut self.buffers, &self.limits);
+        Feed::new(self, if taken { &[] } else { chunk })
     }
 
     /// Ends the stream: hands out the unfinished last event if it is to be kept (or reports that it

@@ -17,15 +17,19 @@ use crate::{Limit, Overlong};
 pub struct Feed<'d, 'i> {
     decoder: &'d mut Decoder,
     chunk: Chunk<'i>,
+    /// Nothing is left of the chunk, and the block has been kept.
+    done: bool,
     block: Block<'i>,
-    /// The block that is handed out, and whether it has an id of its own.
-    event: (Block<'i>, bool),
+    /// The block is complete and handed out; it goes when the next item is asked for.
+    shown: bool,
+    /// The block that is handed out has an id of its own.
+    has_id: bool,
 }
 
 /// An item whose texts have not been looked up yet, so that it does not borrow the decoder.
 #[derive(Clone, Copy)]
 enum Step<'i> {
-    /// It is in `event`.
+    /// It is the block.
     Event,
     /// `None`: it is in the unfinished line's buffer.
     Comment(Option<&'i str>),
@@ -37,15 +41,16 @@ enum Step<'i> {
 type Outcome<'i> = Result<Option<Step<'i>>, Limit>;
 
 impl<'d, 'i> Feed<'d, 'i> {
+    #[inline]
     pub(super) fn new(decoder: &'d mut Decoder, chunk: &'i [u8]) -> Self {
-        decoder.buffers.release();
-        decoder.tail.release();
-        let block = Block::resume(&mut decoder.buffers);
+        let block = Block::resume(&decoder.buffers);
         Self {
             decoder,
             chunk: Chunk::new(chunk),
+            done: chunk.is_empty(),
             block,
-            event: (Block::EMPTY, false),
+            shown: false,
+            has_id: false,
         }
     }
 
@@ -53,6 +58,9 @@ impl<'d, 'i> Feed<'d, 'i> {
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     #[inline]
     pub fn next(&mut self) -> Option<Item<'_>> {
+        if self.done {
+            return None;
+        }
         let step = self.advance()?;
         Some(self.show(step))
     }
@@ -71,10 +79,11 @@ impl<'d, 'i> Feed<'d, 'i> {
     #[inline]
     fn show<'s>(&'s self, step: Step<'s>) -> Item<'s> {
         match step {
-            Step::Event => {
-                let (block, has_id) = &self.event;
-                Item::Event(block.view(&self.decoder.buffers, &self.decoder.last_event_id, *has_id))
-            }
+            Step::Event => Item::Event(self.block.view(
+                &self.decoder.buffers,
+                &self.decoder.last_event_id,
+                self.has_id,
+            )),
             Step::Comment(Some(text)) => Item::Comment(text),
             Step::Comment(None) => match Field::parse(&self.decoder.tail.kept) {
                 Field::Comment(text) => Item::Comment(text),
@@ -89,6 +98,9 @@ impl<'d, 'i> Feed<'d, 'i> {
     }
 
     fn advance(&mut self) -> Option<Step<'i>> {
+        if std::mem::take(&mut self.shown) {
+            self.block = Block::EMPTY;
+        }
         loop {
             let outcome = match self.chunk.next(&mut self.decoder.seam) {
                 Piece::Line(line) if self.decoder.tail.is_none() => self.whole_line(line),
@@ -97,6 +109,8 @@ impl<'d, 'i> Feed<'d, 'i> {
                 Piece::Character(character) => self.append(character.encode_utf8(&mut [0; 4])),
                 Piece::End => {
                     self.block.keep(&mut self.decoder.buffers);
+                    self.decoder.tail.release();
+                    self.done = true;
                     return None;
                 }
             };
@@ -214,12 +228,13 @@ impl<'d, 'i> Feed<'d, 'i> {
     fn blank_line(&mut self) -> Option<Step<'i>> {
         let decoder = &mut *self.decoder;
         decoder.skipping = false;
-        let has_id = decoder.buffers.commit_id(&mut decoder.last_event_id);
-        let block = std::mem::replace(&mut self.block, Block::EMPTY);
-        if !block.has_data() {
+        self.has_id = decoder.buffers.commit_id(&mut decoder.last_event_id);
+        decoder.buffers.forget();
+        self.shown = self.block.has_data();
+        if !self.shown {
+            self.block = Block::EMPTY;
             return None;
         }
-        self.event = (block, has_id);
         Some(Step::Event)
     }
 
@@ -243,18 +258,19 @@ impl<'d, 'i> Feed<'d, 'i> {
     {
         let outcome = self.last_event(unfinished);
         let step = outcome.unwrap_or_else(|limit| Some(self.give_up(limit)));
-        let Self { decoder, event, .. } = self;
+        let Self {
+            decoder,
+            block,
+            has_id,
+            ..
+        } = self;
         decoder.restart();
         Some(match step? {
             Step::Overlong(limit) => Item::Overlong(Overlong {
                 limit,
                 max: decoder.limits.of(limit),
             }),
-            _ => Item::Event(
-                event
-                    .0
-                    .view(&decoder.buffers, &decoder.last_event_id, event.1),
-            ),
+            _ => Item::Event(block.view(&decoder.buffers, &decoder.last_event_id, has_id)),
         })
     }
 

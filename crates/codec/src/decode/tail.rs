@@ -9,6 +9,9 @@ use crate::{Limit, Limits};
 /// A line that is longer than this gives its buffer back.
 const KEPT_CAPACITY: usize = 64 << 10;
 
+/// What is a short chunk for [`Tail::append_plain`]; in a longer one a search pays.
+const SHORT: usize = 256;
+
 /// The line whose end has not come yet.
 #[derive(Debug, Default)]
 pub(super) struct Tail {
@@ -40,6 +43,12 @@ impl Tail {
     #[inline]
     pub(super) fn is_none(&self) -> bool {
         self.state == State::None
+    }
+
+    /// Whether what comes next is part of a `data` line's value, whatever it is.
+    #[inline]
+    pub(super) fn in_data(&self) -> bool {
+        self.state == State::Data { after_colon: false }
     }
 
     /// Begins a line; `dropped` if nobody asks for it.
@@ -92,6 +101,33 @@ impl Tail {
             buffer.push_str(piece);
         }
         Ok(())
+    }
+
+    /// The short way for a long `data` line in short chunks: takes a chunk that is nothing but more of
+    /// it, and whole characters; or does nothing.
+    #[inline(never)]
+    pub(super) fn append_plain(
+        &mut self,
+        chunk: &[u8],
+        buffers: &mut Buffers,
+        limits: &Limits,
+    ) -> bool {
+        let line_room = limits.max_line.saturating_sub(self.len);
+        let event_room = limits.max_event.saturating_sub(buffers.event_len());
+        if chunk.len() > SHORT.min(line_room).min(event_room) {
+            return false;
+        }
+        // Without an early exit, so that the compiler takes many bytes at a time.
+        let ends_line = |byte: u8| (byte == b'\n') | (byte == b'\r');
+        if chunk.iter().fold(false, |any, &byte| any | ends_line(byte)) {
+            return false;
+        }
+        let Ok(text) = std::str::from_utf8(chunk) else {
+            return false;
+        };
+        self.len += text.len();
+        buffers.data.push_str(text);
+        true
     }
 
     /// What follows the colon in `piece`, if the piece completes the field name `data`.
