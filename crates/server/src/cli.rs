@@ -48,9 +48,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(
-    next_help_heading = "Settings (flag > environment > file > default; see `tidewire config`)"
-)]
+#[command(next_help_heading = "Settings (flag > environment > file > default; see `tidewire config`)")]
 pub(crate) struct Serve {
     /// Read the settings from this file [default: tidewire.toml, if it exists]
     #[arg(long = "config", value_name = "FILE")]
@@ -68,13 +66,12 @@ pub(crate) struct ConfigArgs {
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = crate::config::load::FILE)]
     pub(crate) check: Option<PathBuf>,
 
-    /// Print the settings in force instead
+    /// Print the settings in force instead, as `tidewire serve` with the same flags has them
     #[arg(long, conflicts_with = "check")]
     pub(crate) effective: bool,
 
-    /// Read the settings in force from this file [default: tidewire.toml, if it exists]
-    #[arg(long = "config", value_name = "FILE", requires = "effective")]
-    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) serve: Box<Serve>,
 }
 
 /// Publishes DATA as one event, or each line of standard input as one event.
@@ -190,7 +187,10 @@ impl Cli {
 
     fn described() -> clap::Command {
         let settings = |command| describe(command, &Config::META);
-        settings(Self::command()).mut_subcommand("serve", settings)
+        let command = settings(Self::command());
+        command
+            .mut_subcommand("serve", settings)
+            .mut_subcommand("config", settings)
     }
 }
 
@@ -201,10 +201,7 @@ fn describe(command: clap::Command, meta: &Meta) -> clap::Command {
         .fold(command, |command, field| match field.kind {
             FieldKind::Nested { meta } => describe(command, meta),
             FieldKind::Leaf { env, kind } => {
-                if !command
-                    .get_arguments()
-                    .any(|flag| flag.get_id() == field.name)
-                {
+                if !command.get_arguments().any(|flag| flag.get_id() == field.name) {
                     return command;
                 }
                 command.mut_arg(field.name, |flag| {

@@ -119,11 +119,7 @@ mod tests {
             ("http://h:1", "news/today", "http://h:1/events/news/today"),
             ("http://h:1/", "a", "http://h:1/events/a"),
             ("https://h/live/", "a", "https://h/live/events/a"),
-            (
-                "http://h",
-                "50%/ä ?#",
-                "http://h/events/50%25/%C3%A4%20%3F%23",
-            ),
+            ("http://h", "50%/ä ?#", "http://h/events/50%25/%C3%A4%20%3F%23"),
             ("http://h", "a//b", "http://h/events?topic=a%2F%2Fb"),
             ("http://h", "../a", "http://h/events?topic=..%2Fa"),
             ("http://h/?x=1#y", "a", "http://h/events/a"),

@@ -22,9 +22,7 @@ const MAX_LINE: u64 = 64 << 20;
 pub(crate) async fn run(args: Publish) -> anyhow::Result<()> {
     let data = args.data.as_deref().filter(|data| *data != "-");
     if args.data.is_none() && io::stdin().is_terminal() {
-        return Err(
-            UsageError("DATA is missing: give the event's data, or `-` to type lines").into(),
-        );
+        return Err(UsageError("DATA is missing: give the event's data, or `-` to type lines").into());
     }
     if data.is_none() && args.id.is_some() {
         return Err(UsageError("--id names one event, so it needs DATA").into());
@@ -36,11 +34,7 @@ pub(crate) async fn run(args: Publish) -> anyhow::Result<()> {
         quiet: args.quiet,
     };
     match data {
-        Some(data) => {
-            publisher
-                .publish(data.to_owned(), &query(&args, args.end))
-                .await
-        }
+        Some(data) => publisher.publish(data.to_owned(), &query(&args, args.end)).await,
         None => publish_lines(&publisher, &args).await,
     }
 }
@@ -54,8 +48,7 @@ async fn publish_lines(publisher: &Publisher, args: &Publish) -> anyhow::Result<
     while let Some(line) = lines.next().await? {
         let ends = args.end && lines.at_end().await?;
         let published = publisher.publish(line, &query(args, ends)).await;
-        published
-            .with_context(|| format!("line {} (those before it are published)", lines.number))?;
+        published.with_context(|| format!("line {} (those before it are published)", lines.number))?;
     }
     ensure!(
         !args.end || lines.number > 0,
@@ -104,10 +97,7 @@ impl Publisher {
             .header("content-type", "text/plain; charset=utf-8")
             .timeout(ANSWER_TIMEOUT)
             .body(data);
-        let mut response = request
-            .send()
-            .await
-            .map_err(|error| self.no_answer(&error))?;
+        let mut response = request.send().await.map_err(|error| self.no_answer(&error))?;
         if !response.status().is_success() {
             bail!("the server refused it: {}", error_text(response).await);
         }
@@ -115,10 +105,7 @@ impl Publisher {
             .await
             .map_err(|error| self.no_answer(&error))?;
         let Ok(Published { id }) = serde_json::from_slice(&body) else {
-            bail!(
-                "{} is no Tidewire server: its answer has no event id",
-                self.url
-            );
+            bail!("{} is no Tidewire server: its answer has no event id", self.url);
         };
         if self.quiet {
             return Ok(());

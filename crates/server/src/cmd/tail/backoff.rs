@@ -38,9 +38,7 @@ impl Backoff {
     /// in between is up to `chance` (0 to 1), so that readers cut together do not come back together.
     pub(super) fn next(&mut self, chance: f64) -> Duration {
         self.failures = self.failures.saturating_add(1);
-        let doubled = self
-            .retry
-            .saturating_mul(2_u32.saturating_pow(self.failures));
+        let doubled = self.retry.saturating_mul(2_u32.saturating_pow(self.failures));
         let most = doubled.min(MOST.max(self.retry));
         let least = self.retry.max(most / 2);
         least + (most - least).mul_f64(chance.clamp(0.0, 1.0))

@@ -141,10 +141,7 @@ impl Printer {
             return self.json(&Line::Gap { id, gap });
         }
         let requested = gap.requested.as_deref().unwrap_or("-");
-        let text = format!(
-            "--- gap: events after {requested} are gone ({}) ---",
-            gap.reason
-        );
+        let text = format!("--- gap: events after {requested} are gone ({}) ---", gap.reason);
         let text = self.paint(WARNING, &text);
         let _ = writeln!(self.out, "{text}");
     }

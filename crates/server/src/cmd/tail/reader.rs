@@ -56,7 +56,9 @@ enum Attempt {
 impl Reader {
     pub(super) fn new(mut url: Url, start: Start) -> anyhow::Result<Self> {
         // A primed stream gives an id before its first event, so that a cut in between loses nothing.
-        url.query_pairs_mut().append_pair("prime", "1");
+        if !url.query_pairs().any(|(name, _)| name == "prime") {
+            url.query_pairs_mut().append_pair("prime", "1");
+        }
         Ok(Self {
             client: client(&url)?,
             url,
@@ -89,10 +91,7 @@ impl Reader {
                 return Err(error).context("cannot ask for the stream");
             }
             Ok(Err(error)) => {
-                return Ok(Attempt::Again(
-                    format!("cannot connect: {}", cause(&error)),
-                    None,
-                ));
+                return Ok(Attempt::Again(format!("cannot connect: {}", cause(&error)), None));
             }
             Err(_) => return Ok(Attempt::Again("the server does not answer".into(), None)),
         };
@@ -128,11 +127,7 @@ impl Reader {
         self.client.get(url).headers(headers)
     }
 
-    async fn read(
-        &mut self,
-        mut response: Response,
-        printer: &mut Printer,
-    ) -> anyhow::Result<Attempt> {
+    async fn read(&mut self, mut response: Response, printer: &mut Printer) -> anyhow::Result<Attempt> {
         check_type(response.headers())?;
         let silence = seconds(response.headers(), "tidewire-heartbeat")
             .filter(|heartbeat| !heartbeat.is_zero())
@@ -153,10 +148,7 @@ impl Reader {
                 }
                 Ok(Ok(None)) => break Attempt::Done,
                 Ok(Err(error)) => {
-                    break Attempt::Again(
-                        format!("the connection was cut: {}", cause(&error)),
-                        None,
-                    );
+                    break Attempt::Again(format!("the connection was cut: {}", cause(&error)), None);
                 }
                 Err(_) => break Attempt::Again("the connection is silent".into(), None),
             }
