@@ -8,6 +8,29 @@ import { answerText, connectConsole, launch, newPage, topicOf, untilPhase, until
 import { Server } from './support/server.js';
 import { publish } from './support/stream.js';
 
+/** Retention cannot be waited for, so this stream is written down. */
+const STREAM_WITH_HOLE = `id: ~e-1
+event: delta
+data: a
+
+id: ~e-2
+event: delta
+data: b
+
+id: ~e-24
+event: tidewire.gap
+data: {"requested":"~e-2","resumed_after":"~e-24","reason":"expired"}
+
+id: ~e-25
+event: delta
+data: z
+
+id: ~e-26
+event: end
+data: {"characters":26}
+
+`;
+
 /** @type {import('playwright-core').Browser} */
 let browser;
 /** @type {Server} */
@@ -74,6 +97,19 @@ test('a question to a server that is away says so', async () => {
   await page.click('#ask');
   await untilTyped(page, 5);
   assert.equal(await notice.count(), 0);
+});
+
+test('a hole in the middle is marked, and the text goes on after it', async () => {
+  const page = await newPage(browser);
+  await page.route('**/events/**', (route) =>
+    route.fulfill({ contentType: 'text/event-stream', body: STREAM_WITH_HOLE }),
+  );
+  await page.goto(`${server.url}/#demo/answer-with-hole`);
+  await untilPhase(page, 'done');
+  assert.equal(await page.innerText('#answer-text'), 'ab … missing here … z');
+  const notice = page.locator('#answer-notices [data-kind="gap"]');
+  assert.match(await notice.innerText(), /away for longer than the server keeps events/);
+  assert.match(await notice.innerText(), /goes on after the hole/);
 });
 
 test('the console shows the gap too, and the measured wait', async () => {
