@@ -168,10 +168,7 @@ mod tests {
         assert!(!html.contains(" style="), "styles belong into style.css");
         assert!(!html.contains(" on"), "handlers belong into the modules");
         let scripts = html.matches("<script").count();
-        assert_eq!(
-            scripts,
-            html.matches("<script type=\"module\" src=").count()
-        );
+        assert_eq!(scripts, html.matches("<script type=\"module\" src=").count());
     }
 
     #[test]
@@ -195,10 +192,7 @@ mod tests {
         };
         let text = tag.to_str().unwrap();
         assert_eq!(status(text), StatusCode::NOT_MODIFIED);
-        assert_eq!(
-            status(&format!("\"other\", W/{text}")),
-            StatusCode::NOT_MODIFIED
-        );
+        assert_eq!(status(&format!("\"other\", W/{text}")), StatusCode::NOT_MODIFIED);
         assert_eq!(status("*"), StatusCode::NOT_MODIFIED);
         assert_eq!(status("\"other\""), StatusCode::OK);
         assert_ne!(tag, entity_tag(b"another page"));
