@@ -255,11 +255,7 @@ fn judge(session: &Session, model: &Model, kept: u64, judged: &mut Judged) {
         }
     }
     if session.ended {
-        assert_eq!(
-            cursor.and_then(next_after),
-            None,
-            "the end comes after the last event"
-        );
+        assert_eq!(next_after(cursor), None, "the end comes after the last event");
     }
 }
 
