@@ -33,7 +33,11 @@ impl Cmd {
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         let mut inner = Command::new(program);
         inner.stdin(Stdio::null());
-        Self { inner, limit: LIMIT }
+        Self {
+            inner,
+            limit: LIMIT,
+            tools: None,
+        }
     }
 
     /// `cargo` as found on the PATH, so that `+toolchain` works where cargo is rustup's.

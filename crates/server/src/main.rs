@@ -2,15 +2,21 @@
 //!
 //! | open | for |
 //! |---|---|
+//! | [`app`], [`listen`] | what is served, and how connections are |
+//! | [`demo`], [`pages`] | the typing answer and the page that shows it |
 //! | [`cli`] | commands and flags |
 //! | [`config`] | the server's settings |
 //! | [`cmd`] | one file a command |
 //! | [`logging`] | how log lines are written |
 
+mod app;
 mod cli;
 mod cmd;
 mod config;
+mod demo;
+mod listen;
 mod logging;
+mod pages;
 
 use std::process::ExitCode;
 

@@ -15,6 +15,14 @@ impl<'a> Field<'a> {
     /// Reads a line that is not blank.
     #[inline]
     pub(super) fn parse(line: &'a str) -> Self {
+        // What nearly every line is.
+        if let Some(value) = line.strip_prefix("data: ") {
+            return Self::Data(value);
+        }
+        Self::parse_any(line)
+    }
+
+    fn parse_any(line: &'a str) -> Self {
         let (field, rest): (fn(&'a str) -> Self, _) = match line.as_bytes().first() {
             Some(b'd') => (Self::Data, line.strip_prefix("data")),
             Some(b'e') => (Self::Event, line.strip_prefix("event")),
@@ -25,8 +33,8 @@ impl<'a> Field<'a> {
         };
         match rest {
             Some("") => field(""),
-            Some(rest) => match rest.strip_prefix(':') {
-                Some(value) => field(value.strip_prefix(' ').unwrap_or(value)),
+            Some(rest) => match rest.strip_prefix(":") {
+                Some(value) => field(value.strip_prefix(" ").unwrap_or(value)),
                 None => Self::Unknown,
             },
             None => Self::Unknown,
