@@ -187,10 +187,15 @@ impl Cli {
 
     fn described() -> clap::Command {
         let settings = |command| describe(command, &Config::META);
-        let command = settings(Self::command());
-        command
+        let for_config = |command| {
+            settings(command).mut_args(|arg| match arg.get_id().as_str() {
+                "check" | "effective" => arg,
+                _ => arg.requires("effective"),
+            })
+        };
+        settings(Self::command())
             .mut_subcommand("serve", settings)
-            .mut_subcommand("config", settings)
+            .mut_subcommand("config", for_config)
     }
 }
 

@@ -6,10 +6,8 @@
 //! | [`server`] | a server on a loopback port that gives scripted answers |
 
 #![allow(dead_code, reason = "each test file uses a part")]
-#![allow(
-    unreachable_pub,
-    reason = "a test is a crate of its own, which nobody can reach"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(unreachable_pub, reason = "nobody can reach into a test anyway")]
 
 pub mod process;
 pub mod server;
