@@ -2,19 +2,25 @@
 //!
 //! | open | for |
 //! |---|---|
+//! | [`app`], [`listen`] | what is served, and how connections are |
+//! | [`demo`], [`pages`] | the typing answer and the page that shows it |
 //! | [`cli`] | commands and flags |
 //! | [`config`] | the server's settings |
 //! | [`cmd`] | one file a command |
 //! | [`logging`] | how log lines are written |
 
+mod app;
 mod cli;
 mod cmd;
 mod config;
+mod demo;
+mod listen;
 mod logging;
+mod pages;
 
 use std::process::ExitCode;
 
-use cli::Cli;
+use cli::{Cli, UsageError};
 use cmd::stdout;
 use config::load::ConfigError;
 
@@ -24,7 +30,8 @@ fn main() -> ExitCode {
         Err(error) if stdout::has_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             cmd::stderr::say(format_args!("error: {error:#}"));
-            ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })
+            let must_be_mended = error.is::<ConfigError>() || error.is::<UsageError>();
+            ExitCode::from(if must_be_mended { 2 } else { 1 })
         }
     }
 }

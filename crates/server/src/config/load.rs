@@ -33,11 +33,7 @@ impl Config {
             None if Path::new(FILE).exists() => read(Path::new(FILE))?,
             None => Flags::empty(),
         };
-        Self::over_defaults(
-            flags
-                .with_fallback(Flags::from_env()?)
-                .with_fallback(from_file),
-        )
+        Self::over_defaults(flags.with_fallback(Flags::from_env()?).with_fallback(from_file))
     }
 
     /// A file alone over the defaults, as `tidewire config --check` reads it.

@@ -28,10 +28,7 @@ pub(crate) type Flags = <Config as confique::Config>::Layer;
 /// A flag wins over the environment, that over this file, and that over the default.
 /// Lengths of time and sizes are texts with a unit: "15s", "1m 30s", "64MiB".
 #[derive(Debug, Serialize, confique::Config)]
-#[config(
-    layer_attr(derive(Debug, clap::Args)),
-    layer_attr(serde(deny_unknown_fields))
-)]
+#[config(layer_attr(derive(Debug, clap::Args)), layer_attr(serde(deny_unknown_fields)))]
 pub(crate) struct Config {
     /// The address to listen on; port 0 takes a free port. Only loopback addresses for now.
     #[config(default = "127.0.0.1:8420", env = "TIDEWIRE_LISTEN")]
@@ -83,10 +80,7 @@ pub(crate) struct Config {
 
 /// See [`Config::archive`]. The oldest events go first when a bound is reached.
 #[derive(Debug, Serialize, confique::Config)]
-#[config(
-    layer_attr(derive(Debug, clap::Args)),
-    layer_attr(serde(deny_unknown_fields))
-)]
+#[config(layer_attr(derive(Debug, clap::Args)), layer_attr(serde(deny_unknown_fields)))]
 pub(crate) struct Archive {
     /// Keep at most this many bytes of events in memory, over all topics.
     #[config(default = "64MiB", env = "TIDEWIRE_ARCHIVE_MAX_BYTES")]
@@ -106,10 +100,7 @@ pub(crate) struct Archive {
 
 /// See [`Config::limits`].
 #[derive(Debug, Serialize, confique::Config)]
-#[config(
-    layer_attr(derive(Debug, Default)),
-    layer_attr(serde(deny_unknown_fields))
-)]
+#[config(layer_attr(derive(Debug, Default)), layer_attr(serde(deny_unknown_fields)))]
 pub(crate) struct Limits {
     /// The largest event, in bytes of data. A larger one is refused (413).
     #[config(default = "1MiB", env = "TIDEWIRE_LIMITS_MAX_EVENT")]
@@ -139,10 +130,7 @@ pub(crate) struct Limits {
 
 /// See [`Config::timeouts`].
 #[derive(Debug, Serialize, confique::Config)]
-#[config(
-    layer_attr(derive(Debug, Default)),
-    layer_attr(serde(deny_unknown_fields))
-)]
+#[config(layer_attr(derive(Debug, Default)), layer_attr(serde(deny_unknown_fields)))]
 pub(crate) struct Timeouts {
     /// A request head must be complete after this time, else the connection is closed.
     #[config(default = "10s", env = "TIDEWIRE_TIMEOUTS_HEADER_READ")]
@@ -164,10 +152,7 @@ pub(crate) struct Timeouts {
 
 /// See [`Config::log`].
 #[derive(Debug, Serialize, confique::Config)]
-#[config(
-    layer_attr(derive(Debug, clap::Args)),
-    layer_attr(serde(deny_unknown_fields))
-)]
+#[config(layer_attr(derive(Debug, clap::Args)), layer_attr(serde(deny_unknown_fields)))]
 pub(crate) struct Log {
     /// off, error, warn, info, debug or trace, or levels by module: "info,tidewire_hub=debug".
     #[config(default = "info", env = "TIDEWIRE_LOG")]

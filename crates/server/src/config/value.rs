@@ -88,8 +88,7 @@ impl<U: Unit, const MIN: u64, const MAX: u64> FromStr for Bounded<U, MIN, MAX> {
             let (min, max) = (U::show(min), U::show(max));
             format!("give {min} to {max}, for example {}", U::EXAMPLE)
         };
-        let value =
-            U::parse(text.trim()).map_err(|why| format!("`{text}` {why}: {}", allowed()))?;
+        let value = U::parse(text.trim()).map_err(|why| format!("`{text}` {why}: {}", allowed()))?;
         if value < min || value > max {
             return Err(format!("`{text}` is out of bounds: {}", allowed()));
         }
