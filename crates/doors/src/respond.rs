@@ -123,7 +123,7 @@ where
 pub(crate) fn stream_response<S, E>(head: Vec<u8>, chunks: S, heartbeat: Duration) -> Response<Body>
 where
     S: Stream<Item = Result<Bytes, E>> + Send + 'static,
-    E: Into<axum::BoxError> + 'static,
+    E: Into<axum::BoxError> + Send + 'static,
 {
     let mut response = Response::new(Body::new(StreamBody::new(head, chunks, heartbeat)));
     let text = HeaderValue::from_static;

@@ -84,24 +84,18 @@ fn nothing_left() -> Response<Body> {
     response
 }
 
-/// A subscription as a stream of chunks. When it is cut, it says when to come again, lets that line
-/// go out, and then fails, so that the body is aborted.
+/// A subscription as a stream of chunks. When it is cut, it says when to come again, and then fails,
+/// so that the body is aborted.
 struct Chunks {
     subscription: Subscription,
-    leaving: Leaving,
-}
-
-enum Leaving {
-    No,
-    Said(Cut),
-    Flushed(Cut),
+    cut: Option<Cut>,
 }
 
 impl Chunks {
     fn new(subscription: Subscription) -> Self {
         Self {
             subscription,
-            leaving: Leaving::No,
+            cut: None,
         }
     }
 }
@@ -110,23 +104,17 @@ impl Stream for Chunks {
     type Item = Result<Bytes, Cut>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.leaving {
-            Leaving::No => match self.subscription.poll_chunk(cx) {
-                Poll::Ready(Some(Err(cut))) => {
-                    self.leaving = Leaving::Said(cut);
-                    let mut line = Vec::new();
-                    retry_line(&mut line, come_again());
-                    Poll::Ready(Some(Ok(line.into())))
-                }
-                other => other,
-            },
-            Leaving::Said(cut) => {
-                // The connection writes out what it has when the body is pending.
-                self.leaving = Leaving::Flushed(cut);
-                cx.waker().wake_by_ref();
-                Poll::Pending
+        if let Some(cut) = self.cut {
+            return Poll::Ready(Some(Err(cut)));
+        }
+        match self.subscription.poll_chunk(cx) {
+            Poll::Ready(Some(Err(cut))) => {
+                self.cut = Some(cut);
+                let mut line = Vec::new();
+                retry_line(&mut line, come_again());
+                Poll::Ready(Some(Ok(line.into())))
             }
-            Leaving::Flushed(cut) => Poll::Ready(Some(Err(cut))),
+            other => other,
         }
     }
 }
