@@ -10,7 +10,7 @@ use axum::{body::Body, extract::State};
 use bytes::Bytes;
 use futures_core::Stream;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, Version, header};
-use tidewire_hub::{Cut, Encoding, Subscribed, Subscription};
+use tidewire_hub::{Cut, Encoding, Resume, Subscribed, Subscription};
 
 use super::{
     Door,
@@ -46,10 +46,14 @@ pub(super) async fn subscribe(
         Subscribed::Open(subscription) => subscription,
         Subscribed::Ended => return Ok(nothing_left()),
     };
-    let resume = subscription.resume().as_str();
+    let resume = subscription.resume();
+    let is_gap = matches!(resume, Resume::Gap(_));
+    let resume = resume.as_str();
     let mut head = Vec::new();
     retry_line(&mut head, door.config.retry);
-    if prime {
+    // A gap starts with a notice that has an id itself. A cursor in front of it would let a reader that
+    // is cut between the two resume without ever hearing of the gap.
+    if prime && !is_gap {
         head.extend(encoding.prime(subscription.position()));
     }
     let mut response = stream_response(head, Chunks::new(subscription), door.config.heartbeat);
