@@ -60,7 +60,7 @@ pub(super) async fn subscribe(
     response
         .headers_mut()
         .insert(TIDEWIRE_RESUME, HeaderValue::from_static(resume));
-    if version != Version::HTTP_11 {
+    if version != Version::HTTP_11 || asks_to_close(&headers) {
         response.headers_mut().remove(header::CONNECTION);
     }
     Ok(response)
@@ -76,6 +76,15 @@ pub(super) async fn head(State(door): State<Door>, uri: Uri) -> Result<Response<
         headers.extend(last.ok().map(|last| (TIDEWIRE_LAST_EVENT_ID, last)));
     }
     Ok(response)
+}
+
+/// Whether the connection is to end with this response, which hyper then says in the header itself.
+fn asks_to_close(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+        .any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
 /// 204: the reader has everything, and `EventSource` does not come again.
