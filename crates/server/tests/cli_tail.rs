@@ -1,5 +1,7 @@
 //! `tidewire tail` against a scripted server.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::io::{BufRead as _, BufReader};
