@@ -97,8 +97,11 @@ fn a_server_that_was_killed_is_found_again_and_the_gap_is_shown() {
     let run = finish(child, read_all(stdout));
     assert_eq!(run.code, Some(0), "{run:?}");
     assert!(run.stderr.contains("connecting again in"), "{}", run.stderr);
-    assert!(run.stdout.contains("--- gap: events after ~"), "{}", run.stdout);
-    assert!(run.stdout.contains("(reset)"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("--- gap (reset): cannot go on right after ~"),
+        "{}",
+        run.stdout
+    );
     assert!(run.stdout.ends_with(" message after\n"), "{}", run.stdout);
 }
 
@@ -123,6 +126,30 @@ fn the_servers_own_words_are_shown() {
         let detail = run.stderr.split(text).nth(1).unwrap_or_default();
         assert!(detail.len() > 10, "{args:?}: {}", run.stderr);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn log_lines_are_for_people_or_for_machines() {
+    let listen = ["serve", "--listen", "127.0.0.1:0"];
+    let (code, log) = Serve::start_with(&listen).terminate();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains(" INFO ") && log.contains("SIGTERM"), "{log}");
+    assert!(
+        !log.contains('\u{1b}'),
+        "no colours where no terminal is: {log:?}"
+    );
+
+    let (code, log) = Serve::start_with(&[&listen[..], &["--log-format", "json"]].concat()).terminate();
+    assert_eq!(code, Some(0), "{log}");
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(lines.iter().any(|line| line["level"] == "INFO"), "{log}");
+
+    let (code, log) = Serve::start_with(&[&listen[..], &["--log", "error"]].concat()).terminate();
+    assert_eq!((code, &*log), (Some(0), ""));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
-use super::process::{Run, Tidewire, tidewire};
+use super::process::{Run, Tidewire, read_all, tidewire};
 
 /// `tidewire serve`; it is killed when this is dropped.
 pub struct Serve {
@@ -19,7 +19,11 @@ impl Serve {
 
     /// Starts it at an address, and waits until it listens.
     pub fn start_at(address: &str) -> Self {
-        let args = ["serve", "--listen", address, "--retry", "100ms", "--log", "off"];
+        Self::start_with(&["serve", "--listen", address, "--retry", "100ms", "--log", "off"])
+    }
+
+    /// Starts it with these arguments, and waits until it listens.
+    pub fn start_with(args: &[&str]) -> Self {
         let mut child = tidewire(args).spawn(Stdio::piped());
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -45,6 +49,17 @@ impl Serve {
     pub fn publish(&self, args: &[&str], lines: &str) -> Run {
         self.command(&[&["pub"], args].concat())
             .run_with_input(lines.as_bytes())
+    }
+}
+
+#[cfg(unix)]
+impl Serve {
+    /// Ends it as a supervisor does, and says what it wrote to standard error.
+    pub fn terminate(mut self) -> (Option<i32>, String) {
+        use rustix::process::{Pid, Signal, kill_process};
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let stderr = read_all(self.child.stderr.take().unwrap());
+        (self.child.wait().unwrap().code(), stderr.join().unwrap())
     }
 }
 
