@@ -211,14 +211,20 @@ fn comments_are_shown_to_people_who_ask() {
 fn the_last_events_are_asked_for_until_there_is_a_cursor() {
     let server = Server::start([
         Answer::cut(&[RETRY]),
+        Answer::cut(&[RETRY, "id: 4\n\n"]),
         Answer::cut(&[RETRY, "id: 5\ndata: x\n\n"]),
         Answer::no_content(),
     ]);
     let run = tail(&server, &["t", "--last", "3"]).run();
     assert_eq!((run.code, &*run.stdout), (Some(0), "5 message x\n"));
-    let last = "GET /events/t?prime=1&last=3";
-    assert_eq!(server.lines(), [last, last, "GET /events/t?prime=1"]);
-    assert_eq!(server.requests()[2].header("last-event-id"), Some("5"));
+    let (last, resumed) = ("GET /events/t?prime=1&last=3", "GET /events/t?prime=1");
+    assert_eq!(server.lines(), [last, last, resumed, resumed]);
+    let requests = server.requests();
+    let ids: Vec<_> = requests
+        .iter()
+        .map(|request| request.header("last-event-id"))
+        .collect();
+    assert_eq!(ids, [None, None, Some("4"), Some("5")]);
 }
 
 #[test]
