@@ -109,10 +109,9 @@ async fn register_while_in_flight(hold: Hold) {
     let middle = hub.position().to_string();
 
     archive.close();
-    let appending = tokio::spawn({
-        let hub = hub.clone();
-        async move { hub.append(draft("a", "2")).await }
-    });
+    let mut appending = tokio::task::JoinSet::new();
+    let publisher = hub.clone();
+    appending.spawn(async move { publisher.append(draft("a", "2")).await });
     tokio::task::spawn_blocking({
         let archive = archive.clone();
         move || archive.wait_until_arrived()
@@ -132,10 +131,13 @@ async fn register_while_in_flight(hold: Hold) {
     assert_eq!(behind.available().await, ["1"]);
     assert_eq!(last.available().await, ["1"]);
     assert!(level.available().await.is_empty() && live.available().await.is_empty());
-    assert!(!appending.is_finished());
+    assert!(
+        appending.try_join_next().is_none(),
+        "nothing is acknowledged before it is seen"
+    );
 
     archive.open();
-    appending.await.unwrap().unwrap();
+    appending.join_next().await.unwrap().unwrap().unwrap();
     for reader in [&mut early, &mut live, &mut behind, &mut level, &mut last] {
         assert_eq!(reader.available().await, ["2"], "once");
     }

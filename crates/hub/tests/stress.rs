@@ -85,8 +85,8 @@ impl Judged {
 /// One connection of a reader: where it started, what it got.
 struct Session {
     topics: TopicSet,
-    /// `None`: whatever is kept, as asked for.
-    cursor: Option<Seq>,
+    /// What it asked to go on from; where it began if it asked for something else.
+    cursor: Seq,
     live: bool,
     items: Vec<Item>,
     /// It read to the end of the stream.
@@ -183,9 +183,8 @@ async fn read(hub: Hub, mut rng: fastrand::Rng) -> Vec<Session> {
         let mut session = Session {
             topics: topics.clone(),
             cursor: match &start {
-                Start::After(id) => id.parse().ok().map(|position: Position| position.seq),
-                Start::Last(_) => None,
-                Start::Live => (reader.resume() == &Resume::Live).then_some(began),
+                Start::After(id) => id.parse().map_or(began, |position: Position| position.seq),
+                _ => began,
             },
             live: reader.resume() == &Resume::Live,
             items: Vec::new(),
@@ -232,20 +231,15 @@ fn judge(session: &Session, model: &Model, kept: u64, judged: &mut Judged) {
             Item::Event { seq, data } => {
                 let (_, published) = model.get(seq).expect("only what was published");
                 assert_eq!(data, published);
-                match cursor {
-                    Some(cursor) => assert_eq!(next_after(cursor), Some(*seq), "after {cursor:?}"),
-                    // The first of what is kept: nothing to compare it with but its topics.
-                    None => assert_eq!(next_after(seq.before()), Some(*seq)),
-                }
-                cursor = Some(*seq);
+                assert_eq!(next_after(cursor), Some(*seq), "after {cursor:?}");
+                cursor = *seq;
                 judged.events += 1;
             }
             Item::Gap {
                 resumed_after,
                 visible,
             } => {
-                let before = cursor.expect("a gap only for who had a cursor");
-                let missed = next_after(before).expect("an event of this reader is missing");
+                let missed = next_after(cursor).expect("an event of this reader is missing");
                 assert!(
                     missed <= *resumed_after,
                     "told of a gap, but {missed:?} comes after it"
@@ -255,17 +249,13 @@ fn judge(session: &Session, model: &Model, kept: u64, judged: &mut Judged) {
                     missed.0 + kept <= visible.0,
                     "{missed:?} was still kept at {visible:?}"
                 );
-                cursor = Some(*resumed_after);
+                cursor = *resumed_after;
                 judged.gaps += 1;
             }
         }
     }
     if session.ended {
-        assert_eq!(
-            cursor.and_then(next_after),
-            None,
-            "the end comes after the last event"
-        );
+        assert_eq!(next_after(cursor), None, "the end comes after the last event");
     }
 }
 

@@ -53,7 +53,7 @@ export class AnswerView {
     let from = 0;
     for (const { at, kind } of state?.marks ?? []) {
       parts.push(document.createTextNode(text.slice(from, at)));
-      parts.push(markElement(kind));
+      parts.push(markElement(kind, state?.fate === 'lost' && at === text.length));
       from = at;
     }
     this.#tail = document.createTextNode(text.slice(from));
@@ -95,9 +95,12 @@ export class AnswerView {
   }
 }
 
-/** @param {import('./answer-state.js').Mark['kind']} kind */
-function markElement(kind) {
-  if (kind === 'gap') return element('mark', 'hole', t('answer.hole'));
+/**
+ * @param {import('./answer-state.js').Mark['kind']} kind
+ * @param {boolean} last nothing will follow
+ */
+function markElement(kind, last) {
+  if (kind === 'gap') return element('mark', 'hole', t(last ? 'answer.rest' : 'answer.hole'));
   const seam = element('span', 'seam', '');
   seam.dataset.kind = kind;
   seam.title = t(`answer.legend.${kind}`);

@@ -140,11 +140,11 @@ export class Answer {
    */
   #lose(state, data) {
     state.gap = parseGap(data);
-    this.#mark(state, 'gap');
     if (losesPosition(state.gap)) {
       state.fate = 'lost';
       this.#connection?.close();
     }
+    this.#mark(state, 'gap');
   }
 
   /**

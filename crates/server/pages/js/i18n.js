@@ -26,6 +26,7 @@ const en = {
   'answer.empty': 'Nothing asked yet.',
   'answer.textLabel': 'The answer',
   'answer.hole': ' … missing here … ',
+  'answer.rest': ' … the rest is missing',
   'answer.legend.reload': 'page reloaded here',
   'answer.legend.reconnect': 'reconnected here',
   'answer.legend.gap': 'part missing here',
@@ -56,7 +57,7 @@ const en = {
   'gap.lagged':
     'Events came faster than this page could take them. The server dropped some before it could send them.',
   'gap.other': 'The server reports a gap for a reason that this page does not know: {reason}.',
-  'gap.position': 'You had read up to {requested}; the stream goes on after {resumed}.',
+  'gap.position': 'Last event read: {requested}. The server goes on after: {resumed}.',
   'gap.answerStays': 'The text below is what had arrived. It stays, but it will not be continued.',
   'gap.answerGoesOn': 'The text goes on after the hole, which is marked.',
 
@@ -128,6 +129,7 @@ const zh = {
   'answer.empty': '还没有提问。',
   'answer.textLabel': '回答',
   'answer.hole': ' …此处有缺失… ',
+  'answer.rest': ' …其余内容已丢失',
   'answer.legend.reload': '在此刷新过页面',
   'answer.legend.reconnect': '在此重新连接过',
   'answer.legend.gap': '此处有缺失',
@@ -154,7 +156,7 @@ const zh = {
   'gap.unknown': '服务器不认识你读到的那个事件 ID，因此无法判断你错过了什么。',
   'gap.lagged': '事件来得太快，本页跟不上，有一些在发出之前就被服务器清除了。',
   'gap.other': '服务器报告了缺口，原因本页不认识：{reason}。',
-  'gap.position': '你读到 {requested}；流从 {resumed} 之后继续。',
+  'gap.position': '最后读到的事件：{requested}。服务器从此之后继续：{resumed}。',
   'gap.answerStays': '下面是已经收到的文字，会保留，但不会再继续。',
   'gap.answerGoesOn': '文字在缺口之后继续，缺口处有标记。',
 

@@ -116,7 +116,7 @@ export class Subscriber {
     const announced = t('retry.announced', { ms: this.#retryMs() });
     const outage = this.#connection?.lastOutageMs ?? null;
     if (outage === null) return announced;
-    return announced + t('retry.measured', { seconds: Math.round(outage / 100) / 10 });
+    return announced + t('retry.measured', { seconds: (outage / 1000).toFixed(1) });
   }
 
   #drawCurl() {
