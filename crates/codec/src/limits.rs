@@ -26,6 +26,16 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    pub(crate) fn of(&self, limit: Limit) -> usize {
+        match limit {
+            Limit::Line => self.max_line,
+            Limit::Event => self.max_event,
+            Limit::Id => self.max_id,
+        }
+    }
+}
+
 /// Which of the [`Limits`] was hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {

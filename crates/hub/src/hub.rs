@@ -17,7 +17,7 @@ use crate::{
     record::Draft,
     sequencer::{Committer, Sequencer},
     subscription::goes_on_after,
-    tail::Tail,
+    tail::{Stats, Tail},
 };
 
 /// The bounds of a hub.
@@ -137,6 +137,12 @@ impl Hub {
         let inner = &self.inner;
         let last = inner.archive.nth_last(topics, 1, inner.tail.watermark());
         last.map(|seq| inner.position(seq))
+    }
+
+    /// What the hub holds right now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.inner.tail.stats()
     }
 
     /// The most bytes of an event.

@@ -45,4 +45,5 @@ pub use ids::{Epoch, Position, Seq};
 pub use record::{Draft, Receipt, Record};
 pub use resume::{Gap, GapReason, Resume, Start};
 pub use subscription::{Cut, Subscribed, Subscription};
+pub use tail::Stats;
 pub use topic::{Namespace, Topic, TopicSet};

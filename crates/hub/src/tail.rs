@@ -36,7 +36,25 @@ pub(crate) struct Tail {
     state: Mutex<State>,
 }
 
+/// What the tail holds, and has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Readers that are subscribed.
+    pub readers: usize,
+    /// Distinct sets of topics that they read.
+    pub channels: usize,
+    /// Recent events that are shared.
+    pub window_events: usize,
+    /// Their memory in bytes, about.
+    pub window_bytes: usize,
+    /// How often an event was encoded for the window's readers, since the start.
+    pub encoded: u64,
+}
+
 struct State {
+    encoded: u64,
+    readers: usize,
     window: TopicRing<Frame>,
     channels: HashMap<ChannelKey, Arc<Channel>>,
     watchers: HashMap<Topic, Vec<Arc<Channel>>>,
@@ -62,8 +80,9 @@ impl Entry for Frame {
 }
 
 impl Frame {
-    fn bytes(&self, encoding: Encoding, epoch: Epoch) -> &Bytes {
+    fn bytes(&self, encoding: Encoding, epoch: Epoch, count: &mut u64) -> &Bytes {
         self.encoded[encoding as usize].get_or_init(|| {
+            *count += 1;
             let mut out = Vec::new();
             self.record.encode(encoding, epoch, &mut out);
             out.into()
@@ -85,6 +104,8 @@ impl Tail {
             max_window,
             watermark: AtomicU64::new(0),
             state: Mutex::new(State {
+                encoded: 0,
+                readers: 0,
                 window: TopicRing::new(),
                 channels: HashMap::new(),
                 watchers: HashMap::new(),
@@ -131,6 +152,17 @@ impl Tail {
         wake(channels.iter());
     }
 
+    pub(crate) fn stats(&self) -> Stats {
+        let state = self.state.lock();
+        Stats {
+            readers: state.readers,
+            channels: state.channels.len(),
+            window_events: state.window.len(),
+            window_bytes: state.window.cost(),
+            encoded: state.encoded,
+        }
+    }
+
     /// Adds a reader. Everything up to the watermark that is returned is in the archive; everything
     /// after it will come through the channel.
     pub(crate) fn register(&self, key: ChannelKey, machine: &Mutex<Machine>) -> (Arc<Channel>, usize, Seq) {
@@ -145,12 +177,14 @@ impl Tail {
             }
         };
         let reader = channel.join();
+        state.readers += 1;
         (channel, reader, watermark)
     }
 
     /// Removes a reader, and its channel with the last.
     pub(crate) fn unregister(&self, channel: &Arc<Channel>, reader: usize) {
         let mut state = self.state.lock();
+        state.readers -= 1;
         if channel.leave(reader) == 0 {
             state.close_channel(channel);
         }
@@ -158,7 +192,7 @@ impl Tail {
 
     /// Lays out what comes after `cursor`, or finds that another reader has just done so.
     pub(crate) fn gather(&self, channel: &Channel, cursor: Seq) -> Gathered {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         if let Some(layout) = channel.find(cursor) {
             return Gathered::Ready(layout);
         }
@@ -210,7 +244,7 @@ impl State {
         }
     }
 
-    fn lay_out(&self, channel: &Channel, cursor: Seq, epoch: Epoch, watermark: Seq) -> Layout {
+    fn lay_out(&mut self, channel: &Channel, cursor: Seq, epoch: Epoch, watermark: Seq) -> Layout {
         let topics = channel.topics();
         let before = self.window.back_from(topics, cursor).next().map(Entry::seq);
         let mut layout = Layout {
@@ -225,7 +259,7 @@ impl State {
         let mut last = cursor;
         let mut only = None;
         for frame in self.window.after(topics, cursor) {
-            let bytes = frame.bytes(channel.encoding(), epoch);
+            let bytes = frame.bytes(channel.encoding(), epoch, &mut self.encoded);
             if size > 0 && size + bytes.len() > CHUNK {
                 layout.full = true;
                 layout.through = last;

@@ -3,11 +3,16 @@
 //! The flags of `tidewire serve` are not listed here: they are the settings of [`crate::config`].
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use confique::Config as _;
 use confique::meta::{Expr, FieldKind, LeafKind, Meta};
 
+use reqwest::Url;
+
+use crate::cmd::http::parse_url;
+use crate::config::value::{HOUR, Span};
 use crate::config::{Config, Flags};
 
 const AFTER_HELP: &str = "\
@@ -15,7 +20,7 @@ Exit codes:
   0    done (also when the reader of standard output went away)
   1    it failed while running
   2    the command line or the configuration is wrong
-  130  ended by Ctrl-C (tail)";
+  130  ended by Ctrl-C, as shells show it (pub, tail)";
 
 /// Streams that survive: a Server-Sent Events server, publisher and reader.
 ///
@@ -61,13 +66,12 @@ pub(crate) struct ConfigArgs {
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = crate::config::load::FILE)]
     pub(crate) check: Option<PathBuf>,
 
-    /// Print the settings in force instead
+    /// Print the settings in force instead, as `tidewire serve` with the same flags has them
     #[arg(long, conflicts_with = "check")]
     pub(crate) effective: bool,
 
-    /// Read the settings in force from this file [default: tidewire.toml, if it exists]
-    #[arg(long = "config", value_name = "FILE", requires = "effective")]
-    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) serve: Box<Serve>,
 }
 
 /// Publishes DATA as one event, or each line of standard input as one event.
@@ -89,11 +93,11 @@ pub(crate) struct Publish {
     #[arg(long)]
     pub(crate) id: Option<String>,
 
-    /// Ask readers to wait this many milliseconds before they connect again
-    #[arg(long, value_name = "MS")]
-    pub(crate) retry: Option<u64>,
+    /// Ask readers to wait this long before they connect again, for example `3s`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) retry: Option<Span<0, HOUR>>,
 
-    /// End the stream after the (last) event
+    /// End the stream with the event (with the last line)
     #[arg(long)]
     pub(crate) end: bool,
 
@@ -111,7 +115,7 @@ pub(crate) struct Publish {
 pub(crate) struct Tail {
     /// A topic on the server, or the URL of any event stream
     #[arg(value_name = "TOPIC-or-URL")]
-    pub(crate) stream: String,
+    pub(crate) stream: Stream,
 
     /// Print one JSON object a line
     #[arg(long)]
@@ -125,7 +129,7 @@ pub(crate) struct Tail {
     #[arg(long, value_name = "ID")]
     pub(crate) from: Option<String>,
 
-    /// Print comments too (heartbeats are comments)
+    /// Print comments (heartbeats are comments) and reconnection times too
     #[arg(long)]
     pub(crate) comments: bool,
 
@@ -144,10 +148,35 @@ pub(crate) struct Server {
         long = "server",
         value_name = "URL",
         env = "TIDEWIRE_URL",
-        default_value = "http://127.0.0.1:8420"
+        default_value = "http://127.0.0.1:8420",
+        value_parser = parse_url
     )]
-    pub(crate) url: String,
+    pub(crate) url: Url,
 }
+
+/// What to read.
+#[derive(Debug, Clone)]
+pub(crate) enum Stream {
+    Topic(String),
+    Url(Url),
+}
+
+impl FromStr for Stream {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.contains("://") {
+            parse_url(text).map(Self::Url)
+        } else {
+            Ok(Self::Topic(text.to_owned()))
+        }
+    }
+}
+
+/// The command line is wrong in a way that clap cannot know (exit code 2).
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(pub(crate) &'static str);
 
 impl Cli {
     /// Reads the command line; a wrong one, `--help` and `--version` end the process here.
@@ -158,7 +187,15 @@ impl Cli {
 
     fn described() -> clap::Command {
         let settings = |command| describe(command, &Config::META);
-        settings(Self::command()).mut_subcommand("serve", settings)
+        let for_config = |command| {
+            settings(command).mut_args(|arg| match arg.get_id().as_str() {
+                "check" | "effective" => arg,
+                _ => arg.requires("effective"),
+            })
+        };
+        settings(Self::command())
+            .mut_subcommand("serve", settings)
+            .mut_subcommand("config", for_config)
     }
 }
 

@@ -20,7 +20,7 @@ mod pages;
 
 use std::process::ExitCode;
 
-use cli::Cli;
+use cli::{Cli, UsageError};
 use cmd::stdout;
 use config::load::ConfigError;
 
@@ -30,7 +30,8 @@ fn main() -> ExitCode {
         Err(error) if stdout::has_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             cmd::stderr::say(format_args!("error: {error:#}"));
-            ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })
+            let must_be_mended = error.is::<ConfigError>() || error.is::<UsageError>();
+            ExitCode::from(if must_be_mended { 2 } else { 1 })
         }
     }
 }

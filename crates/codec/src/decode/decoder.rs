@@ -1,12 +1,11 @@
 //! What a decoder keeps between chunks.
 
+use super::block::Buffers;
+use super::chunk::Seam;
 use super::feed::Feed;
 use super::item::Item;
-use super::utf8::Carry;
+use super::tail::{State, Tail};
 use crate::{EventId, Limits};
-
-/// A buffer that grew beyond this for one event is given back after it.
-const KEPT_CAPACITY: usize = 64 << 10;
 
 /// Reads an event stream, in whatever chunks it comes.
 ///
@@ -32,54 +31,21 @@ const KEPT_CAPACITY: usize = 64 << 10;
 /// let Some(Item::Event(event)) = decoder.finish(Unfinished::Keep) else { panic!() };
 /// assert_eq!(event.data, "two");
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Decoder {
-    pub(super) options: Options,
+    pub(super) limits: Limits,
+    /// Comments are asked for.
+    pub(super) comments: bool,
+    /// Reconnection times are asked for.
+    pub(super) retry: bool,
+
     /// Committed: the one that a reader sends to resume.
     pub(super) last_event_id: String,
-
-    /// Nothing but parts of a byte order mark has come yet.
-    pub(super) at_start: bool,
-    /// The last line ended with CR: an LF that comes next belongs to it.
-    pub(super) after_cr: bool,
-    pub(super) carry: Carry,
-    pub(super) line: Line,
-    /// Bytes of the unfinished line, those that were not kept included.
-    pub(super) line_len: usize,
-    /// The unfinished line, if it is [`Line::Kept`].
-    pub(super) kept: String,
-
+    pub(super) seam: Seam,
+    pub(super) tail: Tail,
+    pub(super) buffers: Buffers,
     /// The block broke a limit: nothing of it counts any more.
     pub(super) skipping: bool,
-    pub(super) has_data: bool,
-    pub(super) has_name: bool,
-    pub(super) has_id: bool,
-    pub(super) data: String,
-    pub(super) name: String,
-    pub(super) id: String,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Options {
-    pub(super) limits: Limits,
-    pub(super) comments: bool,
-    pub(super) retry: bool,
-}
-
-/// What is known of the line whose end has not come yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Line {
-    /// There is none: the next byte begins a line.
-    None,
-    /// It is in `kept`.
-    Kept,
-    /// It is a `data` line, whose value goes straight to the block's data.
-    Data {
-        /// The next byte is the first after the colon: a space there is not part of the value.
-        after_colon: bool,
-    },
-    /// Nobody asks for it: its bytes are only counted.
-    Dropped,
 }
 
 /// What to do with a last event whose blank line is missing when the stream ends.
@@ -92,28 +58,6 @@ pub enum Unfinished {
     Keep,
 }
 
-impl Default for Decoder {
-    fn default() -> Self {
-        Self {
-            options: Options::default(),
-            last_event_id: String::new(),
-            at_start: true,
-            after_cr: false,
-            carry: Carry::default(),
-            line: Line::None,
-            line_len: 0,
-            kept: String::new(),
-            skipping: false,
-            has_data: false,
-            has_name: false,
-            has_id: false,
-            data: String::new(),
-            name: String::new(),
-            id: String::new(),
-        }
-    }
-}
-
 impl Decoder {
     /// A decoder at the start of a stream, with the default limits, that shows events only.
     #[must_use]
@@ -124,21 +68,21 @@ impl Decoder {
     /// Sets the limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.options.limits = limits;
+        self.limits = limits;
         self
     }
 
     /// Shows comments, as [`Item::Comment`].
     #[must_use]
     pub fn with_comments(mut self) -> Self {
-        self.options.comments = true;
+        self.comments = true;
         self
     }
 
     /// Shows reconnection times, as [`Item::Retry`].
     #[must_use]
     pub fn with_retry(mut self) -> Self {
-        self.options.retry = true;
+        self.retry = true;
         self
     }
 
@@ -160,9 +104,15 @@ impl Decoder {
     ///
     /// The items must be taken until there are no more. What is left of the chunk when the [`Feed`]
     /// is dropped is lost, which is right only for who stops reading this stream.
+    #[inline]
     #[must_use = "nothing is read until the items are taken"]
     pub fn feed<'d, 'i>(&'d mut self, chunk: &'i [u8]) -> Feed<'d, 'i> {
-        Feed::new(self, chunk)
+        let taken = self.tail.in_data()
+            && self.seam.is_whole()
+            && self
+                .tail
+                .append_plain(chunk, &mut self.buffers, &self.limits);
+        Feed::new(self, if taken { &[] } else { chunk })
     }
 
     /// Ends the stream: hands out the unfinished last event if it is to be kept (or reports that it
@@ -175,28 +125,11 @@ impl Decoder {
         Feed::new(self, &[]).finish(unfinished)
     }
 
-    /// Forgets the unfinished block and line.
+    /// Forgets the unfinished line and block.
     pub(super) fn restart(&mut self) {
-        self.at_start = true;
-        self.after_cr = false;
-        self.carry = Carry::default();
-        self.line = Line::None;
+        self.seam = Seam::default();
+        self.tail.state = State::None;
+        self.buffers.forget();
         self.skipping = false;
-        self.has_data = false;
-        self.has_name = false;
-        self.has_id = false;
-    }
-
-    /// Gives back what a large event needed, once it is over.
-    pub(super) fn release(&mut self) {
-        if !self.has_data && self.data.capacity() > KEPT_CAPACITY {
-            self.data = String::new();
-        }
-        if !self.has_name && self.name.capacity() > KEPT_CAPACITY {
-            self.name = String::new();
-        }
-        if self.line != Line::Kept && self.kept.capacity() > KEPT_CAPACITY {
-            self.kept = String::new();
-        }
     }
 }

@@ -15,6 +15,14 @@ impl<'a> Field<'a> {
     /// Reads a line that is not blank.
     #[inline]
     pub(super) fn parse(line: &'a str) -> Self {
+        // What nearly every line is.
+        if let Some(value) = line.strip_prefix("data: ") {
+            return Self::Data(value);
+        }
+        Self::parse_any(line)
+    }
+
+    fn parse_any(line: &'a str) -> Self {
         let (field, rest): (fn(&'a str) -> Self, _) = match line.as_bytes().first() {
             Some(b'd') => (Self::Data, line.strip_prefix("data")),
             Some(b'e') => (Self::Event, line.strip_prefix("event")),
@@ -25,8 +33,8 @@ impl<'a> Field<'a> {
         };
         match rest {
             Some("") => field(""),
-            Some(rest) => match rest.strip_prefix(':') {
-                Some(value) => field(value.strip_prefix(' ').unwrap_or(value)),
+            Some(rest) => match rest.strip_prefix(":") {
+                Some(value) => field(value.strip_prefix(" ").unwrap_or(value)),
                 None => Self::Unknown,
             },
             None => Self::Unknown,
@@ -60,7 +68,9 @@ mod tests {
 
     #[test]
     fn w3_names_are_exact_and_a_leading_colon_is_a_comment() {
-        for line in ["Data: x", " data: x", "data : x", "dat", "datas", "ids: 1", "é"] {
+        for line in [
+            "Data: x", " data: x", "data : x", "dat", "datas", "ids: 1", "é",
+        ] {
             assert_eq!(Field::parse(line), Field::Unknown, "{line}");
         }
         assert_eq!(Field::parse(":"), Field::Comment(""));
@@ -72,7 +82,16 @@ mod tests {
     fn w4_retry_is_digits_only() {
         assert_eq!(millis("007"), Some(7));
         assert_eq!(millis("18446744073709551615"), Some(u64::MAX));
-        for value in ["", "+1", "-1", "1 ", "1.5", "1e3", "٣", "18446744073709551616"] {
+        for value in [
+            "",
+            "+1",
+            "-1",
+            "1 ",
+            "1.5",
+            "1e3",
+            "٣",
+            "18446744073709551616",
+        ] {
             assert_eq!(millis(value), None, "{value}");
         }
     }

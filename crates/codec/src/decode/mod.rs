@@ -1,13 +1,16 @@
 //! Bytes read as events.
 //!
-//! A chunk goes through three steps, each in a file of its own:
+//! From bytes to events:
 //!
 //! | file | does |
 //! |---|---|
 //! | `utf8` | bytes → text, with U+FFFD for what is no UTF-8 (WHATWG Encoding § 6, "UTF-8 decode") |
+//! | `chunk` | a chunk → its lines, and what lies on the seam of two chunks |
+//! | `tail` | a line that comes in pieces |
 //! | `field` | a line → its field (WHATWG HTML § 9.2.6) |
-//! | `feed` | lines → items, over one chunk: the loop, the block that is being read, the limits |
-//! | `decoder` | what outlives a chunk: the options, the unfinished line and block, the last event id |
+//! | `block` | the fields since the last blank line, and their limits |
+//! | `feed` | the loop over one chunk: lines into the block, the block into an event |
+//! | `decoder` | the options, and what outlives a chunk |
 //! | `item` | what comes out |
 //!
 //! Invariants:
@@ -17,10 +20,13 @@
 //!   where it stays until its event is complete. An event that lies within one chunk and has one
 //!   `data` line is not copied at all.
 
+mod block;
+mod chunk;
 mod decoder;
 mod feed;
 mod field;
 mod item;
+mod tail;
 mod utf8;
 
 pub use decoder::{Decoder, Unfinished};

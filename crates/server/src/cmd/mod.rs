@@ -1,11 +1,17 @@
 //! One file a command; here they meet their settings and their runtime.
 
-pub(crate) mod config;
-pub(crate) mod serve;
+mod config;
+pub(crate) mod http;
+mod publish;
+mod serve;
 pub(crate) mod stderr;
 pub(crate) mod stdout;
+mod tail;
+mod visible;
 
-use tokio::runtime;
+use std::io;
+
+use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{Cli, Command, Serve};
 use crate::config::Config;
@@ -18,12 +24,18 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
             let Serve { file, flags } = *serve;
             let config = Config::load(flags, file.as_deref())?;
             logging::init(&config.log)?;
-            runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()?
-                .block_on(serve::run(config))
+            many_threads()?.block_on(serve::run(config))
         }
         Command::Config(args) => config::run(args),
-        Command::Pub(_) | Command::Tail(_) => anyhow::bail!("not wired yet"),
+        Command::Pub(args) => one_thread()?.block_on(publish::run(args)),
+        Command::Tail(args) => one_thread()?.block_on(tail::run(args)),
     }
+}
+
+fn many_threads() -> io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().build()
+}
+
+fn one_thread() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
 }

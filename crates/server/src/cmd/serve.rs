@@ -14,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::stdout;
 use crate::{
     app::{self, Readiness},
-    config::Config,
+    config::{Config, value::Bounded},
     listen::{self, Bounds},
 };
 
@@ -65,7 +65,7 @@ fn start_hub(config: &Config) -> anyhow::Result<Hub> {
     let archive = Memory::new(Retention {
         max_bytes: to_usize(config.archive.max_bytes.get()),
         max_events: config.archive.max_events.map(|max| to_usize(max.get())),
-        max_age: config.archive.max_age.map(|max| max.get()),
+        max_age: config.archive.max_age.map(Bounded::get),
     });
     let limits = &config.limits;
     let bounds = tidewire_hub::Config {

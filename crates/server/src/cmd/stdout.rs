@@ -1,6 +1,9 @@
 //! Standard output, where a reader that goes away is no failure.
 
-use std::io::{self, Write as _};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use super::visible::visible;
 
 /// Standard output could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +17,15 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
         .map_err(|error| StdoutError(error).into())
+}
+
+/// Text from the network as it may be printed: as it is for a program, made visible on a terminal.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    if io::stdout().is_terminal() {
+        visible(text)
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// Whether `error` says that nobody reads standard output any more (`tidewire tail … | head`).
