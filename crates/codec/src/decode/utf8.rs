@@ -73,7 +73,7 @@ pub(super) struct Piece<'a> {
 #[inline]
 pub(super) fn take(bytes: &[u8]) -> Piece<'_> {
     let (body, tail) = bytes.split_at(whole_characters(bytes));
-    // Faster than std by a fifth of the whole decoder in English, by a third in Chinese.
+    // Takes a sixth off the instructions of the whole decoder in English, a quarter in Chinese.
     match simdutf8::compat::from_utf8(body) {
         Ok(text) => Piece {
             text,
