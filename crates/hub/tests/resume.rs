@@ -248,13 +248,13 @@ async fn an_ended_stream_gives_its_last_event_and_ends_and_takes_no_more() {
     let mut reader = Reader::live(&hub, "a");
     publish(&hub, "a", "1").await;
     hub.append(draft("a", "last").and_end()).await.unwrap();
-    assert_eq!(reader.to_end().await, ["1", "last"]);
+    assert_eq!(reader.read_to_end().await, ["1", "last"]);
     let refused = hub.append(draft("a", "late")).await.unwrap_err();
     assert!(matches!(refused, Error::Ended { .. }));
 
     let mut first_time = Reader::live(&hub, "a");
     assert_eq!(
-        first_time.to_end().await,
+        first_time.read_to_end().await,
         ["1", "last"],
         "replayed to who asks without a cursor"
     );

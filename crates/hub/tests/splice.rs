@@ -109,10 +109,9 @@ async fn register_while_in_flight(hold: Hold) {
     let middle = hub.position().to_string();
 
     archive.close();
-    let appending = tokio::spawn({
-        let hub = hub.clone();
-        async move { hub.append(draft("a", "2")).await }
-    });
+    let mut appending = tokio::task::JoinSet::new();
+    let publisher = hub.clone();
+    appending.spawn(async move { publisher.append(draft("a", "2")).await });
     tokio::task::spawn_blocking({
         let archive = archive.clone();
         move || archive.wait_until_arrived()
@@ -132,10 +131,13 @@ async fn register_while_in_flight(hold: Hold) {
     assert_eq!(behind.available().await, ["1"]);
     assert_eq!(last.available().await, ["1"]);
     assert!(level.available().await.is_empty() && live.available().await.is_empty());
-    assert!(!appending.is_finished());
+    assert!(
+        appending.try_join_next().is_none(),
+        "nothing is acknowledged before it is seen"
+    );
 
     archive.open();
-    appending.await.unwrap().unwrap();
+    appending.join_next().await.unwrap().unwrap().unwrap();
     for reader in [&mut early, &mut live, &mut behind, &mut level, &mut last] {
         assert_eq!(reader.available().await, ["2"], "once");
     }
@@ -216,4 +218,20 @@ async fn a_quiet_topic_needs_no_archive_however_busy_the_others_are() {
         1,
         "from the window, and nothing of the busy topic was encoded"
     );
+}
+
+#[tokio::test]
+async fn more_than_a_chunk_comes_in_several_and_readers_of_one_channel_share_them() {
+    let hub = Hub::start(Config::default(), Memory::new(Retention::default())).unwrap();
+    let mut readers = [Reader::live(&hub, "a"), Reader::live(&hub, "a")];
+    publish(&hub, "a", &big(0)).await;
+    let mut later = Reader::after(&hub, "a", &hub.position().to_string());
+    for n in 1..100 {
+        publish(&hub, "a", &big(n)).await;
+    }
+    for reader in &mut readers {
+        assert_eq!(reader.available().await, (0..100).map(big).collect::<Vec<_>>());
+    }
+    assert_eq!(later.available().await, (1..100).map(big).collect::<Vec<_>>());
+    assert_eq!(hub.stats().encoded, 100);
 }

@@ -8,7 +8,6 @@ use std::str::FromStr;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use confique::Config as _;
 use confique::meta::{Expr, FieldKind, LeafKind, Meta};
-
 use reqwest::Url;
 
 use crate::cmd::http::parse_url;
@@ -187,10 +186,15 @@ impl Cli {
 
     fn described() -> clap::Command {
         let settings = |command| describe(command, &Config::META);
-        let command = settings(Self::command());
-        command
+        let for_config = |command| {
+            settings(command).mut_args(|arg| match arg.get_id().as_str() {
+                "check" | "effective" => arg,
+                _ => arg.requires("effective"),
+            })
+        };
+        settings(Self::command())
             .mut_subcommand("serve", settings)
-            .mut_subcommand("config", settings)
+            .mut_subcommand("config", for_config)
     }
 }
 

@@ -129,7 +129,7 @@ impl Reader {
     }
 
     /// Everything up to the end.
-    pub async fn to_end(&mut self) -> Vec<String> {
+    pub async fn read_to_end(&mut self) -> Vec<String> {
         let mut all = Vec::new();
         while let Some(read) = self.next().await {
             all.push(read.unwrap().data);

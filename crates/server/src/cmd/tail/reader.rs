@@ -75,7 +75,7 @@ impl Reader {
             let Attempt::Again(why, asked) = self.attempt(printer).await? else {
                 return Ok(());
             };
-            let wait = self.backoff.next(chance()).max(asked.unwrap_or_default());
+            let wait = self.backoff.next(fastrand::f64()).max(asked.unwrap_or_default());
             say(format_args!(
                 "{why}; connecting again in {:.1} s",
                 wait.as_secs_f64()
@@ -196,10 +196,4 @@ fn seconds(headers: &HeaderMap, name: &str) -> Option<Duration> {
         .parse()
         .ok()
         .map(Duration::from_secs)
-}
-
-/// A number from 0 to 1, another each time.
-fn chance() -> f64 {
-    // Without a source of chance, a fixed wait is good enough.
-    getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
 }
