@@ -35,7 +35,9 @@ fn is_zero_weight(parameter: &str) -> bool {
     let weight = parameter
         .strip_prefix("q=")
         .or_else(|| parameter.strip_prefix("Q="));
-    weight.is_some_and(|weight| weight.trim().parse::<f32>() == Ok(0.0))
+    weight
+        .and_then(|weight| weight.parse::<f32>().ok())
+        .is_some_and(|weight| weight <= 0.0)
 }
 
 #[cfg(test)]

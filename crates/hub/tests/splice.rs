@@ -219,3 +219,19 @@ async fn a_quiet_topic_needs_no_archive_however_busy_the_others_are() {
         "from the window, and nothing of the busy topic was encoded"
     );
 }
+
+#[tokio::test]
+async fn more_than_a_chunk_comes_in_several_and_readers_of_one_channel_share_them() {
+    let hub = Hub::start(Config::default(), Memory::new(Retention::default())).unwrap();
+    let mut readers = [Reader::live(&hub, "a"), Reader::live(&hub, "a")];
+    publish(&hub, "a", &big(0)).await;
+    let mut later = Reader::after(&hub, "a", &hub.position().to_string());
+    for n in 1..100 {
+        publish(&hub, "a", &big(n)).await;
+    }
+    for reader in &mut readers {
+        assert_eq!(reader.available().await, (0..100).map(big).collect::<Vec<_>>());
+    }
+    assert_eq!(later.available().await, (1..100).map(big).collect::<Vec<_>>());
+    assert_eq!(hub.stats().encoded, 100);
+}

@@ -109,7 +109,7 @@ async fn run(seed: u64) -> Judged {
     let mut rng = fastrand::Rng::with_seed(seed);
     let kept = rng.usize(10..400);
     let config = Config {
-        window: rng.usize(4..400) << 10,
+        window: rng.usize(4..800) << 10,
         ..Config::default()
     };
     let archive = Memory::new(Retention {
@@ -153,7 +153,9 @@ async fn publish(hub: Hub, mut rng: fastrand::Rng, publisher: u64) -> Vec<(Seq, 
     let mut published = Vec::new();
     for n in 0..EVENTS {
         let topics = some_topics(&mut rng, 2);
-        let data = format!("{publisher}/{n}/{}", "x".repeat(rng.usize(..200)));
+        // Now and then one that is larger than a reader gets at once.
+        let most = if rng.u8(..) == 0 { 100_000 } else { 200 };
+        let data = format!("{publisher}/{n}/{}", "x".repeat(rng.usize(..most)));
         let draft = Draft::event(topics.clone(), Event::new(data.clone())).unwrap();
         published.push((hub.append(draft).await.unwrap().seq, (topics, data)));
         pause(&mut rng, 40).await;

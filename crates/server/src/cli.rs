@@ -8,7 +8,6 @@ use std::str::FromStr;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use confique::Config as _;
 use confique::meta::{Expr, FieldKind, LeafKind, Meta};
-
 use reqwest::Url;
 
 use crate::cmd::http::parse_url;

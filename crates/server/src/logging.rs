@@ -2,6 +2,7 @@
 
 use std::io;
 
+use anstream::{AutoStream, ColorChoice};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt, registry};
@@ -15,7 +16,10 @@ use crate::config::log::LogFormat;
 /// When a subscriber is set already.
 pub(crate) fn init(log: &Log) -> anyhow::Result<()> {
     let lines = match log.format {
-        LogFormat::Human => fmt::layer().with_writer(io::stderr).boxed(),
+        LogFormat::Human => {
+            let colours = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
+            fmt::layer().with_ansi(colours).with_writer(io::stderr).boxed()
+        }
         LogFormat::Json => fmt::layer().json().with_writer(io::stderr).boxed(),
     };
     registry()

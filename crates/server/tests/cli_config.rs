@@ -1,5 +1,7 @@
 //! The settings: layers, `tidewire config`, and what is said of wrong ones.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use support::process::{Tidewire, tidewire};

@@ -141,6 +141,16 @@ fn a_server_that_is_not_there_is_named() {
 }
 
 #[test]
+fn https_is_spoken() {
+    let server = Server::start([Answer::published("1")]);
+    let url = server.url.replace("http:", "https:");
+    let run = tidewire(["pub", "t", "x", "--server", &url]).run();
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("no answer from https://"), "{}", run.stderr);
+    assert_eq!(server.lines(), [""; 0], "no request goes out in the clear");
+}
+
+#[test]
 fn an_answer_without_an_id_is_no_success() {
     let server = Server::start([Answer::full("200 OK", "", "<html>")]);
     let run = publish(&server, &["t", "x"]);

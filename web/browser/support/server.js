@@ -42,6 +42,7 @@ export class Server {
   async kill() {
     if (this.#process.exitCode === null && this.#process.signalCode === null) {
       const exited = once(this.#process, 'exit');
+      this.#process.removeListener('exit', diedByItself);
       this.#process.kill('SIGKILL');
       await exited;
     }
@@ -62,6 +63,7 @@ export class Server {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.url = await listeningAt(this.#process);
+    this.#process.once('exit', diedByItself);
   }
 }
 
@@ -70,21 +72,25 @@ async function listeningAt(child) {
   const heard = [];
   child.stderr.on('data', (chunk) => heard.push(chunk));
   const lines = createInterface({ input: child.stdout });
+  /** @type {NodeJS.Timeout | undefined} */
+  let deadline;
   const url = await new Promise((resolve, reject) => {
     const fail = (why) => reject(new Error(`tidewire ${why}\n${Buffer.concat(heard)}`));
-    const deadline = setTimeout(() => fail('did not say where it listens'), START_TIMEOUT_MS);
+    deadline = setTimeout(() => fail('did not say where it listens'), START_TIMEOUT_MS);
     child.once('error', (error) => fail(`did not start: ${error.message}`));
     child.once('exit', (code) => fail(`ended with ${code}`));
     lines.on('line', (line) => {
       const match = LISTENING.exec(line);
-      if (!match) return;
-      clearTimeout(deadline);
-      resolve(match[1]);
+      if (match) resolve(match[1]);
     });
-  });
-  heard.length = 0;
-  child.stderr.removeAllListeners('data').resume();
+  }).finally(() => clearTimeout(deadline));
+  child.stderr.removeAllListeners('data').on('data', (chunk) => process.stderr.write(chunk));
   return url;
+}
+
+/** Nobody asked the server to end: what fails after that is not the page's fault. */
+function diedByItself(code, signal) {
+  process.stderr.write(`tidewire ended by itself: ${signal ?? `exit code ${code}`}\n`);
 }
 
 /** The server reads `TIDEWIRE_*`; the tests' own variables are none of its business. */

@@ -109,9 +109,7 @@ impl Decoder {
     pub fn feed<'d, 'i>(&'d mut self, chunk: &'i [u8]) -> Feed<'d, 'i> {
         let taken = self.tail.in_data()
             && self.seam.is_whole()
-            && self
-                .tail
-                .append_plain(chunk, &mut self.buffers, &self.limits);
+            && self.tail.append_plain(chunk, &mut self.buffers, &self.limits);
         Feed::new(self, if taken { &[] } else { chunk })
     }
 
@@ -131,5 +129,72 @@ impl Decoder {
         self.tail.state = State::None;
         self.buffers.forget();
         self.skipping = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(decoder: &mut Decoder, chunk: &[u8]) -> usize {
+        let mut items = decoder.feed(chunk);
+        let mut count = 0;
+        while items.next().is_some() {
+            count += 1;
+        }
+        count
+    }
+
+    fn capacity(decoder: &Decoder) -> usize {
+        let Buffers { name, data, .. } = &decoder.buffers;
+        name.capacity() + data.capacity() + decoder.tail.kept.capacity()
+    }
+
+    #[test]
+    fn memory_stays_within_the_limits() {
+        let limits = Limits {
+            max_line: 1000,
+            max_event: 2000,
+            max_id: 10,
+        };
+        for begin in ["data: ", "event: ", "id: ", ": ", "unknown: ", ""] {
+            let mut decoder = Decoder::new().with_limits(limits).with_comments();
+            let mut reports = read(&mut decoder, begin.as_bytes());
+            for _ in 0..1000 {
+                reports += read(&mut decoder, &[b'x'; 100]);
+            }
+            assert_eq!(reports, 1, "{begin:?}");
+            // Buffers double, so they may be twice what they hold.
+            assert!(capacity(&decoder) <= 4000, "{begin:?}: {}", capacity(&decoder));
+        }
+        let mut decoder = Decoder::new().with_limits(limits);
+        let reports: usize = (0..1000)
+            .map(|_| read(&mut decoder, b"data: a line, and many of them\n"))
+            .sum();
+        assert_eq!(reports, 1);
+        assert!(capacity(&decoder) <= 4000, "{}", capacity(&decoder));
+    }
+
+    #[test]
+    fn a_large_event_gives_its_memory_back() {
+        let mut decoder = Decoder::new();
+        read(&mut decoder, b"data: ");
+        read(&mut decoder, &vec![b'x'; 1 << 20]);
+        assert!(capacity(&decoder) >= 1 << 20);
+        assert_eq!(read(&mut decoder, b"\n\n"), 1);
+        assert!(capacity(&decoder) < 1 << 17, "{}", capacity(&decoder));
+    }
+
+    #[test]
+    fn an_event_that_was_handed_out_does_not_come_back() {
+        let mut decoder = Decoder::new();
+        read(&mut decoder, b"id: 1\nevent: a\ndata: 1");
+        // Not asked until there is no more.
+        assert!(decoder.feed(b"\n\n").next().is_some());
+        let mut items = decoder.feed(b"data: 2\n\n");
+        let Some(Item::Event(event)) = items.next() else {
+            panic!("an event");
+        };
+        assert_eq!((event.name, event.data, event.has_id), ("message", "2", false));
     }
 }

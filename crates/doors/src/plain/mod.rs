@@ -2,12 +2,12 @@
 //!
 //! | request | does |
 //! |---|---|
-//! | `GET /events/{topic…}`, `GET /events?topic=a&topic=b` | [subscribe] |
-//! | `POST /events/{topic…}`, `POST /events?topic=a&topic=b` | [publish] |
+//! | `GET /events/{topic…}`, `GET /events?topic=a&topic=b` | subscribes |
+//! | `POST /events/{topic…}`, `POST /events?topic=a&topic=b` | publishes |
 //! | `HEAD` on the same | the last event's position |
 //!
 //! Files: `config` (settings), `wire` (what requests say), `errors` (the hub's errors as statuses),
-//! [`subscribe`], [`publish`].
+//! `subscribe`, `publish`.
 
 mod config;
 mod errors;

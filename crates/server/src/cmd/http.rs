@@ -5,12 +5,16 @@ use std::time::Duration;
 use anyhow::Context as _;
 use reqwest::{Client, Response, Url};
 use serde::Deserialize;
+use tokio::time::timeout;
 
 /// Time for a connection to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Of an answer that is no stream, at most this much is read.
 const MAX_BODY: usize = 64 << 10;
+
+/// Time for an error answer to be complete; what it says is shown without waiting any longer.
+const ERROR_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client for requests to `url`. It takes proxies from the environment, as curl does, but never
 /// for this machine itself.
@@ -72,7 +76,10 @@ struct Problem {
 /// What an error answer says: its status, and the problem's detail or the first line of its text.
 pub(crate) async fn error_text(mut response: Response) -> String {
     let status = response.status();
-    let body = body(&mut response).await.unwrap_or_default();
+    let body = match timeout(ERROR_TIMEOUT, body(&mut response)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) | Err(_) => Vec::new(),
+    };
     let detail = match serde_json::from_slice(&body) {
         Ok(Problem { detail }) => detail,
         Err(_) => String::from_utf8_lossy(&body)

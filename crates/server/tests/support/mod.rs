@@ -3,6 +3,7 @@
 //! | open | for |
 //! |---|---|
 //! | [`process`] | the binary: arguments, standard input, what it printed and how it ended |
+//! | [`serve`] | `tidewire serve`, running while a test needs it |
 //! | [`server`] | a server on a loopback port that gives scripted answers |
 
 #![allow(dead_code, reason = "each test file uses a part")]
@@ -10,4 +11,5 @@
 #![allow(unreachable_pub, reason = "nobody can reach into a test anyway")]
 
 pub mod process;
+pub mod serve;
 pub mod server;

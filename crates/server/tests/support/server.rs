@@ -117,7 +117,9 @@ impl Server {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let script: Vec<_> = script.into_iter().collect();
         let notes = Arc::clone(&requests);
-        thread::spawn(move || play(&listener, script, &notes));
+        if !script.is_empty() {
+            thread::spawn(move || play(&listener, script, &notes));
+        }
         Self { url, requests }
     }
 

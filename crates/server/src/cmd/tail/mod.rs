@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`reader`] | connects, reads, connects again |
 //! | [`backoff`] | how long to wait before that |
-//! | [`print`] | items as lines |
+//! | [`mod@print`] | items as lines |
 
 mod backoff;
 mod print;

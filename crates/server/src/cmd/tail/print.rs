@@ -86,8 +86,12 @@ impl Printer {
     pub(super) fn show(&mut self, item: Item<'_>) -> ControlFlow<()> {
         match item {
             Item::Event(event) => return self.event(event),
-            Item::Comment(comment) if self.comments => self.comment(comment),
-            Item::Retry(retry) if self.comments => self.retry(retry),
+            Item::Comment(comment) if self.comments => {
+                self.aside(ID, &format!(": {comment}"), &Line::Comment { comment });
+            }
+            Item::Retry(retry) if self.comments => {
+                self.aside(ID, &format!("retry: {retry}"), &Line::Retry { retry });
+            }
             Item::Comment(_) | Item::Retry(_) => {}
             Item::Overlong(overlong) => stderr::say(format_args!("{overlong}")),
         }
@@ -123,60 +127,41 @@ impl Printer {
             let data = self.safe(data).replace('\n', "\n  ");
             let _ = writeln!(self.out, "{id} {name} {data}");
         }
-        match &mut self.left {
-            None => ControlFlow::Continue(()),
-            Some(left) => {
-                *left -= 1;
-                if *left == 0 {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
-            }
+        self.left = self.left.map(|left| left - 1);
+        if self.left == Some(0) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
     }
 
     fn gap(&mut self, id: &str, gap: Gap<'_>) {
-        if self.json {
-            return self.json(&Line::Gap { id, gap });
-        }
         let requested = gap.requested.as_deref().unwrap_or("-");
-        let text = format!("--- gap: events after {requested} are gone ({}) ---", gap.reason);
-        let text = self.paint(WARNING, &text);
-        let _ = writeln!(self.out, "{text}");
+        let text = format!(
+            "--- gap ({}): cannot go on right after {requested}, events may be missing ---",
+            gap.reason
+        );
+        self.aside(WARNING, &text, &Line::Gap { id, gap });
     }
 
-    fn comment(&mut self, comment: &str) {
+    /// A line that is no event: `text` for people, `line` for programs.
+    fn aside(&mut self, style: Style, text: &str, line: &Line<'_>) {
         if self.json {
-            self.json(&Line::Comment { comment });
+            self.json(line);
         } else {
-            let text = self.paint(ID, &format!(": {comment}"));
-            let _ = writeln!(self.out, "{text}");
-        }
-    }
-
-    fn retry(&mut self, retry: u64) {
-        if self.json {
-            self.json(&Line::Retry { retry });
-        } else {
-            let text = self.paint(ID, &format!("retry: {retry}"));
-            let _ = writeln!(self.out, "{text}");
+            self.out += &self.paint(style, text);
+            self.out.push('\n');
         }
     }
 
     fn json(&mut self, line: &Line<'_>) {
         // Fails only for map keys that are no text; there are none.
-        let Ok(json) = serde_json::to_string(line) else {
-            return;
+        let json = serde_json::to_string(line).unwrap_or_default();
+        self.out += &if self.terminal {
+            visible_json(&json)
+        } else {
+            Cow::Borrowed(&*json)
         };
-        self.out.push_str(
-            if self.terminal {
-                visible_json(&json)
-            } else {
-                Cow::Borrowed(&*json)
-            }
-            .as_ref(),
-        );
         self.out.push('\n');
     }
 
