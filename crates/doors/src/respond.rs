@@ -22,7 +22,7 @@ use std::{
 use axum::{body::Body, response::IntoResponse};
 use bytes::Bytes;
 use futures_core::Stream;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream::BoxStream};
 use http::{HeaderName, HeaderValue, Response, header};
 use tidewire_codec::{Event, encode};
 use tokio_util::task::TaskTracker;
@@ -144,7 +144,7 @@ pub(crate) fn retry_line(out: &mut Vec<u8>, wait: Duration) {
 
 /// A stream that is dropped with its reader, or else goes on in a tracker.
 struct Kept<E: 'static> {
-    stream: Option<Pin<Box<dyn Stream<Item = Result<Bytes, E>> + Send>>>,
+    stream: Option<BoxStream<'static, Result<Bytes, E>>>,
     tracker: Option<TaskTracker>,
 }
 
