@@ -320,6 +320,11 @@ impl Reader {
         assert_eq!(self.rest(), (String::new(), End::Finished));
     }
 
+    /// Whether the server has let go of the connection: a byte that is sent then is answered with a reset.
+    pub fn is_let_go(&mut self) -> bool {
+        self.client.socket.write_all(b"\n").is_err()
+    }
+
     /// Nothing more comes, and the connection takes the next request.
     #[track_caller]
     pub fn into_client(mut self) -> Client {
@@ -346,4 +351,15 @@ pub fn field(block: &str, name: &str) -> Option<String> {
 fn position(bytes: &[u8], wanted: &[u8], from: usize) -> Option<usize> {
     let found = bytes[from..].windows(wanted.len()).position(|at| at == wanted);
     found.map(|at| from + at)
+}
+
+/// Waits for what another thread is about to do.
+#[track_caller]
+pub fn eventually(mut done: impl FnMut() -> bool) {
+    let (step, mut waited) = (Duration::from_millis(5), Duration::ZERO);
+    while !done() {
+        assert!(waited < PATIENCE, "it never happens");
+        std::thread::sleep(step);
+        waited += step;
+    }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    client::{End, field, request},
+    client::{End, eventually, field, request},
     server::Door,
 };
 
@@ -181,7 +181,7 @@ fn s4_a_drain_loses_nothing_that_was_acknowledged() {
                     }
                 })
             });
-            crate::server::eventually(|| busy.load(Ordering::Relaxed));
+            eventually(|| busy.load(Ordering::Relaxed));
             door.drain();
             publishers
                 .into_iter()

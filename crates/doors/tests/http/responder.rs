@@ -20,8 +20,8 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    client::{End, PATIENCE, Reader, request},
-    server::{Server, eventually},
+    client::{End, PATIENCE, Reader, eventually, request},
+    server::Server,
 };
 
 /// One event with all fields, then the end.

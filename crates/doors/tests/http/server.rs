@@ -1,9 +1,6 @@
 //! The doors on a socket of their own, for as long as a test lasts.
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    time::Duration,
-};
+use std::net::{SocketAddr, TcpListener};
 
 use axum::Router;
 use tidewire_doors::{guard::Guard, plain};
@@ -123,16 +120,5 @@ pub fn keep_events(max: usize) -> Retention {
     Retention {
         max_events: Some(max),
         ..Retention::default()
-    }
-}
-
-/// Waits for what another thread is about to do.
-#[track_caller]
-pub fn eventually(mut done: impl FnMut() -> bool) {
-    let (step, mut waited) = (Duration::from_millis(5), Duration::ZERO);
-    while !done() {
-        assert!(waited < crate::client::PATIENCE, "it never happens");
-        std::thread::sleep(step);
-        waited += step;
     }
 }
