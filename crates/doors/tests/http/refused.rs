@@ -226,6 +226,9 @@ fn s8_a_page_of_a_foreign_origin_may_not_publish() {
         let response = door.ask("POST", "/events/a", &[("Origin", origin)], "x");
         assert_problem(&response, 403, "foreign_origin", "origin");
     }
+    let both = [("Origin", "http://localhost"), ("Origin", "http://evil.example")];
+    let response = door.ask("POST", "/events/a", &both, "x");
+    assert_problem(&response, 403, "foreign_origin", "origin");
     assert_eq!(
         door.ask("POST", "/events/a", &[("Origin", "http://localhost")], "x")
             .id(),

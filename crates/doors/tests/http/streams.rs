@@ -157,3 +157,16 @@ fn s8_head_says_where_the_log_is_and_never_subscribes() {
     assert_eq!(head.get("tidewire-last-event-id"), Some(door.at(1).as_str()));
     assert_eq!(head.get("cache-control"), Some("no-store"));
 }
+
+#[test]
+fn s1_a_topic_may_stand_in_the_path_as_plain_utf_8() {
+    let door = Door::open();
+    let mut client = door.connect();
+    client.send("GET /events/ü?last_event_id=ž HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let mut reader = client.reader();
+    assert_eq!(reader.head.get("tidewire-resume"), Some("gap"));
+    reader.expect("retry: 1000\n");
+    assert!(reader.block().contains(r#""requested":"ž""#));
+    door.post("/events/%C3%BC", "same");
+    assert_eq!(reader.data(), "same");
+}
