@@ -55,15 +55,16 @@ impl Guard {
             ));
         }
         let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-        match request.headers().get(header::ORIGIN) {
-            Some(origin) if changes && !is_same(origin.as_bytes(), host.as_ref()) => Err(Problem::new(
+        let mut origins = request.headers().get_all(header::ORIGIN).iter();
+        if changes && origins.any(|origin| !is_same(origin.as_bytes(), host.as_ref())) {
+            return Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "foreign_origin",
                 "a page of another origin may not publish here: send the request from this server's own pages or \
                  from a program",
-            )),
-            _ => Ok(()),
+            ));
         }
+        Ok(())
     }
 
     fn knows(&self, host: &str) -> bool {
