@@ -34,8 +34,13 @@ impl Readiness {
 /// The routes; `typists` gets the demo's tasks.
 pub(crate) fn router(config: &Config, hub: &Hub, readiness: Readiness, typists: TaskTracker) -> Router {
     let (heartbeat, retry) = (config.heartbeat.get(), config.retry.get());
+    let plain = plain::Config {
+        heartbeat,
+        retry,
+        ..plain::Config::default()
+    };
     let mut router = Router::new()
-        .merge(plain::router(hub.clone(), plain::Config { heartbeat, retry }))
+        .merge(plain::router(hub.clone(), plain))
         .merge(health(readiness));
     if config.demo {
         let info = demo::Info { retry, heartbeat };

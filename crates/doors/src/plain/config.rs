@@ -9,6 +9,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// How long clients are told to wait before they come again.
     pub retry: Duration,
+    /// A publish of whose body nothing comes for this long is given up (408).
+    pub body_stall: Duration,
 }
 
 impl Default for Config {
@@ -16,6 +18,7 @@ impl Default for Config {
         Self {
             heartbeat: crate::respond::HEARTBEAT,
             retry: Duration::from_secs(1),
+            body_stall: Duration::from_secs(30),
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Publishing: `POST`, any text as the data of one event.
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
     extract::{Request, State},
 };
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tidewire_codec::{Event, EventId, EventName, InvalidText};
 use tidewire_hub::Draft;
+use tokio::time::timeout;
 
 use super::{
     Door,
@@ -43,7 +45,8 @@ pub(super) async fn publish(State(door): State<Door>, request: Request) -> Resul
         data: String::new(),
     };
     refuse_bulk(&parts.headers)?;
-    event.data = text(read(&parts.headers, body, door.hub.max_event()).await?)?;
+    let (max, stall) = (door.hub.max_event(), door.config.body_stall);
+    event.data = text(read(&parts.headers, body, max, stall).await?)?;
 
     // The end of a stream needs no event of its own.
     let only_end = ends && event == Event::default();
@@ -89,7 +92,8 @@ fn refuse_bulk(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-async fn read(headers: &HeaderMap, body: Body, max: usize) -> Result<Bytes, Problem> {
+/// A body of at most `max` bytes, of which something comes at least every `stall`.
+async fn read(headers: &HeaderMap, body: Body, max: usize, stall: Duration) -> Result<Vec<u8>, Problem> {
     let too_large = || {
         let detail = format!(
             "the body is larger than {max} bytes, the most that an event may have (limits.max_event)"
@@ -103,18 +107,28 @@ async fn read(headers: &HeaderMap, body: Body, max: usize) -> Result<Bytes, Prob
     if announced.is_some_and(|len: u64| len > max as u64) {
         return Err(too_large());
     }
-    match Limited::new(body, max).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) => {
-            let detail = format!("the body broke off ({error}): nothing was published, send it again");
-            Err(Problem::bad_request("body_cut", detail))
+    let mut body = Limited::new(body, max);
+    let mut bytes = Vec::new();
+    while let Some(frame) = timeout(stall, body.frame()).await.map_err(|_| stalled(stall))? {
+        match frame {
+            Ok(frame) => bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+            Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),
+            Err(error) => {
+                let detail = format!("the body broke off ({error}): nothing was published, send it again");
+                return Err(Problem::bad_request("body_cut", detail));
+            }
         }
     }
+    Ok(bytes)
 }
 
-fn text(body: Bytes) -> Result<String, Problem> {
-    String::from_utf8(body.into()).map_err(|error| {
+fn stalled(stall: Duration) -> Problem {
+    let detail = format!("nothing of the body came for {stall:?}: nothing was published, send it again");
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "body_stalled", detail)
+}
+
+fn text(body: Vec<u8>) -> Result<String, Problem> {
+    String::from_utf8(body).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let detail =
             format!("the body is no UTF-8 at byte {at}: send text, binary as base64 or as a data URL");

@@ -1,6 +1,16 @@
 //! S10: publishing with one plain request.
 
-use tidewire_hub::{Config, archive::Retention};
+use std::{convert::Infallible, time::Duration};
+
+use axum::body::Body;
+use futures_util::{StreamExt as _, stream};
+use http::Request;
+use tidewire_doors::plain;
+use tidewire_hub::{
+    Config, Hub,
+    archive::{Memory, Retention},
+};
+use tower::ServiceExt as _;
 
 use crate::{client::request, server::Door};
 
@@ -116,4 +126,27 @@ fn s10_a_body_that_is_too_large_is_refused_before_it_is_sent() {
         "POST /events/a HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9999999\r\n\r\n",
     );
     assert_eq!(client.response().status(), 413);
+}
+
+/// The clock is paused, so nobody waits.
+#[tokio::test(start_paused = true)]
+async fn s10_a_body_that_stalls_is_given_up() {
+    let hub = Hub::start(Config::default(), Memory::new(Retention::default())).unwrap();
+    let router = plain::router(hub.clone(), plain::Config::default());
+    let publish = |body| {
+        let request = Request::post("/events/a").body(body).unwrap();
+        router.clone().oneshot(request)
+    };
+    let piece = |text: &'static str| async move {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        Ok::<_, Infallible>(text)
+    };
+    let slow = stream::iter(["a", "b", "c"]).then(piece);
+    let response = publish(Body::from_stream(slow)).await.unwrap();
+    assert_eq!(response.status(), 200, "slow, but never for long without a byte");
+
+    let stalled = stream::iter(["half"]).then(piece).chain(stream::pending());
+    let response = publish(Body::from_stream(stalled)).await.unwrap();
+    assert_eq!(response.status(), 408);
+    assert_eq!(hub.position().seq.0, 1, "nothing of it was published");
 }
