@@ -85,12 +85,7 @@ fn url(prefix: &str, bytes: &[u8]) -> String {
 }
 
 fn unbase64(text: &str, max: usize) -> Result<Vec<u8>, BinaryError> {
-    let padding = text
-        .bytes()
-        .rev()
-        .take(2)
-        .filter(|&byte| byte == b'=')
-        .count();
+    let padding = text.bytes().rev().take(2).filter(|&byte| byte == b'=').count();
     if (text.len() / 4 * 3).saturating_sub(padding) > max {
         return Err(BinaryError::TooLarge { max });
     }
@@ -199,18 +194,12 @@ mod tests {
     fn w5_a_limit_is_met_before_memory_is_taken() {
         let plain = write(&[0; 10]);
         assert!(read(&plain, 10).is_ok());
-        assert!(matches!(
-            read(&plain, 9),
-            Err(BinaryError::TooLarge { max: 9 })
-        ));
+        assert!(matches!(read(&plain, 9), Err(BinaryError::TooLarge { max: 9 })));
 
         let bomb = write(&vec![0; 10 << 20]);
         assert!(bomb.len() < 20 << 10, "10 MiB in a small text");
         let error = read(&bomb, 100 << 10).unwrap_err();
-        assert!(
-            matches!(error, BinaryError::TooLarge { max: 102_400 }),
-            "{error}"
-        );
+        assert!(matches!(error, BinaryError::TooLarge { max: 102_400 }), "{error}");
         assert!(error.to_string().contains("102400"));
         assert_eq!(read(&bomb, 10 << 20).unwrap().len(), 10 << 20);
     }
@@ -221,18 +210,12 @@ mod tests {
         assert!(matches!(read("hello", 9), Err(BinaryError::NotBinary)));
         for damaged in ["!", "AP8", "AP8=AP8=", "AP 8"] {
             let read = read(&format!("{PLAIN}{damaged}"), 99);
-            assert!(
-                matches!(read, Err(BinaryError::Base64(_))),
-                "{damaged}: {read:?}"
-            );
+            assert!(matches!(read, Err(BinaryError::Base64(_))), "{damaged}: {read:?}");
         }
         let whole = gzip(b"hello, hello, hello").unwrap();
         for gzip in [&whole[..whole.len() - 1], &whole[..5], b"no gzip", b""] {
             let read = read(&url(GZIP, gzip), 99);
-            assert!(
-                matches!(read, Err(BinaryError::Gzip(_))),
-                "{gzip:x?}: {read:?}"
-            );
+            assert!(matches!(read, Err(BinaryError::Gzip(_))), "{gzip:x?}: {read:?}");
         }
         let mut flipped = whole.clone();
         *flipped.last_mut().unwrap() ^= 1;

@@ -155,9 +155,7 @@ impl<'a> EventRef<'a> {
         let name = self
             .name
             .map_or(0, |name| field_len("event", name.as_str().len()));
-        let retry = self
-            .retry
-            .map_or(0, |retry| field_len("retry", digits(retry)));
+        let retry = self.retry.map_or(0, |retry| field_len("retry", digits(retry)));
         id + name + retry + data_len() + 1
     }
 }
@@ -208,11 +206,7 @@ fn lines(out: &mut Vec<u8>, name: &str, text: &str) {
     let mut rest = text;
     while let Some(end) = memchr2(b'\r', b'\n', rest.as_bytes()) {
         field(out, name, &rest[..end]);
-        let len = if rest[end..].starts_with("\r\n") {
-            2
-        } else {
-            1
-        };
+        let len = if rest[end..].starts_with("\r\n") { 2 } else { 1 };
         rest = &rest[end + len..];
     }
     field(out, name, rest);

@@ -1,9 +1,6 @@
 //! The smoke run of the fuzz targets: their checks over the corpus that is committed with them.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "tests/ lies outside `allow-unwrap-in-tests`"
-)]
+#![allow(clippy::unwrap_used, reason = "tests/ lies outside `allow-unwrap-in-tests`")]
 
 mod support;
 

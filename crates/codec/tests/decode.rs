@@ -1,13 +1,8 @@
 //! The decoder by example, one test a row of the wire format.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "tests/ lies outside `allow-unwrap-in-tests`"
-)]
+#![allow(clippy::unwrap_used, reason = "tests/ lies outside `allow-unwrap-in-tests`")]
 
-use tidewire_codec::{
-    Decoder, Event, EventId, EventName, Item, Limit, Limits, Overlong, Unfinished,
-};
+use tidewire_codec::{Decoder, Event, EventId, EventName, Item, Limit, Limits, Overlong, Unfinished};
 
 /// Every item of `chunks`, in a short form.
 fn read<const N: usize>(decoder: &mut Decoder, chunks: [&str; N]) -> Vec<String> {
@@ -51,10 +46,7 @@ fn w1_a_cr_completes_its_line_at_once_and_owns_the_next_lf() {
 
 #[test]
 fn w1_a_byte_order_mark_is_dropped_at_the_start_only() {
-    assert_eq!(
-        events(["\u{FEFF}data: a\n\n\u{FEFF}data: b\n\n"]),
-        ["message=a"]
-    );
+    assert_eq!(events(["\u{FEFF}data: a\n\n\u{FEFF}data: b\n\n"]), ["message=a"]);
     assert_eq!(events(["\u{FEFF}\u{FEFF}data: a\n\n"]), [""; 0]);
     let mut decoder = Decoder::new();
     let mut seen = 0;
@@ -84,12 +76,7 @@ fn w2_an_event_needs_a_data_field_which_may_be_empty() {
 
 #[test]
 fn w3_comments_are_shown_to_those_who_ask() {
-    let chunks = [
-        ": one\n:two\ndata: a\n:\n\n",
-        ": th",
-        "ree\n",
-        "unknown: x\n",
-    ];
+    let chunks = [": one\n:two\ndata: a\n:\n\n", ": th", "ree\n", "unknown: x\n"];
     assert_eq!(events(chunks), ["message=a"]);
     let shown = read(&mut Decoder::new().with_comments(), chunks);
     assert_eq!(shown, [":one", ":two", ":", "message=a", ":three"]);
@@ -117,12 +104,7 @@ fn w4_an_event_knows_whether_the_id_is_its_own() {
         .feed(text)
         .messages()
         .map(|message| message.unwrap())
-        .map(|message| {
-            (
-                message.last_event_id.clone(),
-                message.id().map(str::to_owned),
-            )
-        })
+        .map(|message| (message.last_event_id.clone(), message.id().map(str::to_owned)))
         .collect();
     let own = |id: &str| Some(id.to_owned());
     assert_eq!(

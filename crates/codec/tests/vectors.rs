@@ -1,9 +1,6 @@
 //! The vectors of `vectors/*.json`: the oracle and the decoder agree with each, under every cut.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "tests/ lies outside `allow-unwrap-in-tests`"
-)]
+#![allow(clippy::unwrap_used, reason = "tests/ lies outside `allow-unwrap-in-tests`")]
 
 mod support;
 
@@ -148,9 +145,7 @@ impl VectorItem {
 
 /// Runs the vectors of one file.
 fn run(file: &str, at_least: usize) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("vectors")
-        .join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(file);
     let file: File = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     assert!(file.vectors.len() >= at_least, "vectors were lost");
     for vector in &file.vectors {
@@ -163,14 +158,7 @@ fn run(file: &str, at_least: usize) {
         }
         // Byte by byte, owned, and without comments and times.
         check::agree(&stream, &[], &setup);
-        check::agree(
-            &stream,
-            &[],
-            &Setup {
-                all: false,
-                ..setup
-            },
-        );
+        check::agree(&stream, &[], &Setup { all: false, ..setup });
         if stream.len() < 80 {
             for first in 0..=stream.len() {
                 for second in first..=stream.len() {
@@ -243,9 +231,6 @@ fn every_file_is_run() {
     files.sort();
     let source = include_str!("vectors.rs");
     for file in files {
-        assert!(
-            source.contains(&format!("run(\"{file}\"")),
-            "{file} is not run"
-        );
+        assert!(source.contains(&format!("run(\"{file}\"")), "{file} is not run");
     }
 }

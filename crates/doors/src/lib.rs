@@ -1,1 +1,22 @@
-//! placeholder while the house is laid
+//! Tidewire's protocols as axum routers over the hub: one folder a door.
+//!
+//! | open | for |
+//! |---|---|
+//! | [`plain`] | `/events/…`: subscribe and publish with plain HTTP |
+//! | [`respond`] | [`Sse`]: any stream of events as a response, for app authors |
+//! | [`guard`] | who may talk to the server at all: host and origin |
+//! | [`problem`] | every error on the wire, as `application/problem+json` |
+//! | `body` | the body of a stream: heartbeats, retry line, end or cut |
+//! | `negotiate` | what a client accepts |
+//!
+//! Doors know HTTP and the hub's handle, not how the hub keeps its log.
+
+mod body;
+pub mod guard;
+mod negotiate;
+pub mod plain;
+pub mod problem;
+pub mod respond;
+
+pub use problem::Problem;
+pub use respond::Sse;

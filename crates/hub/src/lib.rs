@@ -1,1 +1,49 @@
-//! placeholder while the house is laid
+//! Ordered logs of events, and the cursors that read them.
+//!
+//! **A stream is a log; a subscriber is a cursor on it.** There is one way in, [`Hub::append`], and
+//! one way out, [`Subscription`]. A publisher's request never touches a subscriber.
+//!
+//! ```text
+//!  append ─► sequencer ─► machine ─► archive ─► tail (window, channels) ─► subscriptions
+//!            batches      accepts    keeps      routes, wakes              cursor, chunks of bytes
+//! ```
+//!
+//! | open | for |
+//! |---|---|
+//! | [`hub`] | the handle: start, append, subscribe, drain |
+//! | [`topic`], [`ids`], [`record`] | what is published: names, positions, events |
+//! | `sequencer` | the committer: batches, order, acknowledgement |
+//! | `machine` | what a log remembers about topics; accepts or refuses a publish |
+//! | [`archive`] | what is kept for replay, behind one trait |
+//! | `tail`, `channel` | recent events, who waits for them, the splice |
+//! | [`subscription`], [`resume`] | a reader: where it starts, what it is told, what it gets |
+//! | `ring` | the structure that archive and window share: entries in order, found by topic |
+//!
+//! HTTP is not known here. Time comes from a [`Clock`]; nothing else reads one.
+
+pub mod archive;
+mod channel;
+pub mod clock;
+mod encoding;
+mod error;
+pub mod hub;
+pub mod ids;
+mod machine;
+pub mod record;
+pub mod resume;
+mod ring;
+mod sequencer;
+pub mod subscription;
+mod tail;
+pub mod topic;
+
+pub use clock::{Clock, Millis};
+pub use encoding::Encoding;
+pub use error::Error;
+pub use hub::{Config, Hub};
+pub use ids::{Epoch, Position, Seq};
+pub use record::{Draft, Receipt, Record};
+pub use resume::{Gap, GapReason, Resume, Start};
+pub use subscription::{Cut, Subscribed, Subscription};
+pub use tail::Stats;
+pub use topic::{Namespace, Topic, TopicSet};

@@ -91,12 +91,7 @@ fn decode_other_streams() -> Vec<Case> {
         (
             Group::DecodeTyped,
             streams::typed(),
-            [
-                "memchr2 typed",
-                "borrowed typed",
-                "owned typed",
-                "sse-core typed",
-            ],
+            ["memchr2 typed", "borrowed typed", "owned typed", "sse-core typed"],
         ),
     ] {
         let len = stream.len();
@@ -191,10 +186,7 @@ fn encode_named() -> Vec<Case> {
             let mut total = 0;
             for (id, data) in black_box(&events) {
                 out.clear();
-                EventRef::new(data)
-                    .with_id(id)
-                    .with_name(&name)
-                    .encode(&mut out);
+                EventRef::new(data).with_id(id).with_name(&name).encode(&mut out);
                 total += black_box(&out).len();
             }
             total
@@ -202,10 +194,7 @@ fn encode_named() -> Vec<Case> {
     };
     let axum = Box::new(move || {
         axum_body(black_box(events.clone()), |(id, data)| {
-            sse::Event::default()
-                .id(id.as_str())
-                .event("delta")
-                .data(data)
+            sse::Event::default().id(id.as_str()).event("delta").data(data)
         })
     });
     vec![
@@ -214,13 +203,7 @@ fn encode_named() -> Vec<Case> {
     ]
 }
 
-fn case(
-    name: &'static str,
-    group: Group,
-    events: usize,
-    bytes: usize,
-    work: Box<dyn Fn() -> usize>,
-) -> Case {
+fn case(name: &'static str, group: Group, events: usize, bytes: usize, work: Box<dyn Fn() -> usize>) -> Case {
     Case {
         name,
         group,
@@ -309,10 +292,7 @@ fn eventsource_stream(chunks: &[Bytes]) -> usize {
 }
 
 /// axum encodes only on the way into a body, so that is measured.
-fn axum_body<T: Send + 'static>(
-    items: Vec<T>,
-    event: impl Fn(T) -> sse::Event + Send + 'static,
-) -> usize {
+fn axum_body<T: Send + 'static>(items: Vec<T>, event: impl Fn(T) -> sse::Event + Send + 'static) -> usize {
     let events = stream::iter(items).map(move |item| Ok::<_, Infallible>(event(item)));
     read_body(Sse::new(events).into_response().into_body())
 }

@@ -19,16 +19,7 @@ const ENGLISH: [&str; 8] = [
     " reader",
     ".\\n",
 ];
-const CHINESE: [&str; 8] = [
-    "流",
-    "不断",
-    "，",
-    "每一位",
-    "读者",
-    "都能",
-    "继续",
-    "。\\n",
-];
+const CHINESE: [&str; 8] = ["流", "不断", "，", "每一位", "读者", "都能", "继续", "。\\n"];
 
 /// The data of a chat completion, token by token, about 250 bytes each.
 pub fn tokens(chinese: bool) -> Vec<String> {
@@ -60,9 +51,7 @@ pub fn typed() -> Vec<u8> {
     let mut out = Vec::new();
     for n in 0..EVENTS {
         let word = CHINESE[n % CHINESE.len()];
-        out.extend_from_slice(
-            format!("id: ~k3m9x2ab-{n}\nevent: delta\ndata: {word}\n\n").as_bytes(),
-        );
+        out.extend_from_slice(format!("id: ~k3m9x2ab-{n}\nevent: delta\ndata: {word}\n\n").as_bytes());
     }
     out
 }

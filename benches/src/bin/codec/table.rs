@@ -43,8 +43,8 @@ fn print_group(title: &str, cases: &[&Case]) {
     let times = fastest(cases);
     for (case, time) in cases.iter().zip(&times) {
         let nanos = time.as_secs_f64() * 1e9;
-        let instructions = instructions::an_event(case)
-            .map_or_else(|| "-".to_owned(), |count| format!("{count:.0}"));
+        let instructions =
+            instructions::an_event(case).map_or_else(|| "-".to_owned(), |count| format!("{count:.0}"));
         println!(
             "{:<28}{:>10.1}{:>10.0}{:>9.2}×{:>16}",
             case.name,

@@ -197,12 +197,7 @@ impl<'i> Block<'i> {
     }
 
     #[inline]
-    pub(super) fn view<'s>(
-        &self,
-        buffers: &'s Buffers,
-        last_event_id: &'s str,
-        has_id: bool,
-    ) -> EventView<'s>
+    pub(super) fn view<'s>(&self, buffers: &'s Buffers, last_event_id: &'s str, has_id: bool) -> EventView<'s>
     where
         'i: 's,
     {

@@ -103,11 +103,7 @@ impl<'i> Chunk<'i> {
                         self.at = self.text.len();
                         return Piece::Part(&self.text[start..]);
                     };
-                    let end_len = if bytes[len..].starts_with(b"\r\n") {
-                        2
-                    } else {
-                        1
-                    };
+                    let end_len = if bytes[len..].starts_with(b"\r\n") { 2 } else { 1 };
                     self.at += len + end_len;
                     return Piece::Line(&self.text[start..start + len]);
                 }

@@ -109,9 +109,7 @@ impl Decoder {
     pub fn feed<'d, 'i>(&'d mut self, chunk: &'i [u8]) -> Feed<'d, 'i> {
         let taken = self.tail.in_data()
             && self.seam.is_whole()
-            && self
-                .tail
-                .append_plain(chunk, &mut self.buffers, &self.limits);
+            && self.tail.append_plain(chunk, &mut self.buffers, &self.limits);
         Feed::new(self, if taken { &[] } else { chunk })
     }
 
@@ -168,11 +166,7 @@ mod tests {
             }
             assert_eq!(reports, 1, "{begin:?}");
             // Buffers double, so they may be twice what they hold.
-            assert!(
-                capacity(&decoder) <= 4000,
-                "{begin:?}: {}",
-                capacity(&decoder)
-            );
+            assert!(capacity(&decoder) <= 4000, "{begin:?}: {}", capacity(&decoder));
         }
         let mut decoder = Decoder::new().with_limits(limits);
         let reports: usize = (0..1000)
@@ -203,9 +197,6 @@ mod tests {
         let Some(Item::Event(event)) = items.next() else {
             panic!("an event");
         };
-        assert_eq!(
-            (event.name, event.data, event.has_id),
-            ("message", "2", false)
-        );
+        assert_eq!((event.name, event.data, event.has_id), ("message", "2", false));
     }
 }

@@ -169,12 +169,9 @@ impl<'d, 'i> Feed<'d, 'i> {
             decoder.tail.begin(unseen || decoder.skipping);
         }
         if !decoder.skipping {
-            decoder.tail.append(
-                piece,
-                &mut self.block,
-                &mut decoder.buffers,
-                &decoder.limits,
-            )?;
+            decoder
+                .tail
+                .append(piece, &mut self.block, &mut decoder.buffers, &decoder.limits)?;
         }
         Ok(None)
     }
@@ -201,9 +198,7 @@ impl<'d, 'i> Feed<'d, 'i> {
                 .map(|()| None),
             Field::Event(name) => {
                 name.clone_into(&mut buffers.name);
-                self.block
-                    .set_name(Part::Kept, buffers, limits)
-                    .map(|()| None)
+                self.block.set_name(Part::Kept, buffers, limits).map(|()| None)
             }
             Field::Comment(_) if decoder.comments => Ok(Some(Step::Comment(None))),
             other => self.id_or_retry(other),

@@ -68,9 +68,7 @@ mod tests {
 
     #[test]
     fn w3_names_are_exact_and_a_leading_colon_is_a_comment() {
-        for line in [
-            "Data: x", " data: x", "data : x", "dat", "datas", "ids: 1", "é",
-        ] {
+        for line in ["Data: x", " data: x", "data : x", "dat", "datas", "ids: 1", "é"] {
             assert_eq!(Field::parse(line), Field::Unknown, "{line}");
         }
         assert_eq!(Field::parse(":"), Field::Comment(""));
@@ -82,16 +80,7 @@ mod tests {
     fn w4_retry_is_digits_only() {
         assert_eq!(millis("007"), Some(7));
         assert_eq!(millis("18446744073709551615"), Some(u64::MAX));
-        for value in [
-            "",
-            "+1",
-            "-1",
-            "1 ",
-            "1.5",
-            "1e3",
-            "٣",
-            "18446744073709551616",
-        ] {
+        for value in ["", "+1", "-1", "1 ", "1.5", "1e3", "٣", "18446744073709551616"] {
             assert_eq!(millis(value), None, "{value}");
         }
     }

@@ -103,12 +103,7 @@ impl Tail {
     /// The short way for a long `data` line in short chunks: takes a chunk that is nothing but more of
     /// it, and whole characters; or does nothing.
     #[inline(never)]
-    pub(super) fn append_plain(
-        &mut self,
-        chunk: &[u8],
-        buffers: &mut Buffers,
-        limits: &Limits,
-    ) -> bool {
+    pub(super) fn append_plain(&mut self, chunk: &[u8], buffers: &mut Buffers, limits: &Limits) -> bool {
         let line_room = limits.max_line.saturating_sub(self.len);
         let event_room = limits.max_event.saturating_sub(buffers.event_len());
         if chunk.len() > line_room.min(event_room) || has_line_end(chunk) {

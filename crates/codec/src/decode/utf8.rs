@@ -108,9 +108,7 @@ fn whole_characters(bytes: &[u8]) -> usize {
 fn cut(bytes: &[u8]) -> usize {
     let len = bytes.len();
     // A character has four bytes at most, so an unfinished one has three.
-    let lead = (len.saturating_sub(3)..len)
-        .rev()
-        .find(|&at| bytes[at] >= 0xC0);
+    let lead = (len.saturating_sub(3)..len).rev().find(|&at| bytes[at] >= 0xC0);
     match lead {
         Some(at) if matches!(from_utf8(&bytes[at..]), Err(e) if e.error_len().is_none()) => at,
         _ => len,
@@ -164,11 +162,7 @@ mod tests {
             for first in 0..=bytes.len() {
                 for second in first..=bytes.len() {
                     let chunks = [&bytes[..first], &bytes[first..second], &bytes[second..]];
-                    assert_eq!(
-                        read(&chunks),
-                        expected,
-                        "{bytes:x?} cut at {first}, {second}"
-                    );
+                    assert_eq!(read(&chunks), expected, "{bytes:x?} cut at {first}, {second}");
                 }
             }
             let bytewise: Vec<_> = bytes.chunks(1).collect();

@@ -41,11 +41,7 @@ pub fn decode(input: &[u8]) {
 /// Fast equals oracle for a stream cut in a given way, byte by byte, and not at all.
 pub fn agree(stream: &[u8], cuts: &[usize], setup: &Setup) -> Outcome {
     let expected = oracle::decode(stream, setup);
-    for chunks in [
-        vec![stream],
-        fast::cut(stream, cuts),
-        stream.chunks(1).collect(),
-    ] {
+    for chunks in [vec![stream], fast::cut(stream, cuts), stream.chunks(1).collect()] {
         let outcome = fast::decode(chunks.iter().copied(), setup);
         assert_eq!(outcome, expected, "{setup:?}, chunks {:?}", Shown(&chunks));
     }
@@ -59,9 +55,7 @@ pub fn agree(stream: &[u8], cuts: &[usize], setup: &Setup) -> Outcome {
 ///
 /// Input: id, name, comment and data, apart by the byte 0xFF, which is no UTF-8; then a retry.
 pub fn roundtrip(input: &[u8]) {
-    let mut parts = input
-        .split(|&byte| byte == 0xFF)
-        .map(String::from_utf8_lossy);
+    let mut parts = input.split(|&byte| byte == 0xFF).map(String::from_utf8_lossy);
     let mut part = || parts.next().unwrap_or_default();
     let (id, name, comment, data, retry) = (part(), part(), part(), part(), part());
     let event = Event {
@@ -96,9 +90,7 @@ pub fn survives(event: &Event, comment: &str) {
 
     let lf = |text: &str| text.replace("\r\n", "\n").replace('\r', "\n");
     let comments = lf(comment);
-    let comments = comments
-        .split('\n')
-        .map(|line| Seen::Comment(line.to_owned()));
+    let comments = comments.split('\n').map(|line| Seen::Comment(line.to_owned()));
     let id = event.id.as_ref().map(EventId::as_str);
     let name = event.name.as_ref().map(EventName::as_str);
     let mut expected: Vec<_> = comments.clone().collect();

@@ -83,9 +83,7 @@ impl<'a> Reader<'a> {
     /// The limit that breaks while the bytes of a line come in, before its end.
     fn broken_within(&self, line: &str) -> Option<Limit> {
         let Limits {
-            max_line,
-            max_event,
-            ..
+            max_line, max_event, ..
         } = self.setup.limits;
         let value = if line.starts_with("data: ") { 6 } else { 5 };
         for len in 1..=line.len() {

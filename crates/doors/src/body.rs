@@ -1,0 +1,109 @@
+//! The body of a stream.
+//!
+//! - A head (`retry` line, primed cursor) goes out with the response headers.
+//! - Whenever the stream has been silent for an interval, from its start on, a heartbeat goes out: one
+//!   comment line without a blank line, which the strictest parsers survive.
+//! - The end of the inner stream finishes the body; an error of it aborts the body, so that no client
+//!   takes a cut for completion.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http_body::{Body, Frame};
+use pin_project_lite::pin_project;
+use tidewire_codec::encode::HEARTBEAT;
+use tokio::time::{Instant, Sleep, sleep};
+
+pin_project! {
+    /// Chunks of whole lines as a response body.
+    pub(crate) struct StreamBody<S> {
+        #[pin]
+        chunks: S,
+        head: Option<Bytes>,
+        #[pin]
+        heartbeat: Heartbeat,
+    }
+}
+
+impl<S> StreamBody<S> {
+    pub(crate) fn new(head: Vec<u8>, chunks: S, heartbeat: Duration) -> Self {
+        Self {
+            chunks,
+            head: (!head.is_empty()).then(|| head.into()),
+            heartbeat: Heartbeat::new(heartbeat),
+        }
+    }
+}
+
+impl<S, E> Body for StreamBody<S>
+where
+    S: Stream<Item = Result<Bytes, E>>,
+{
+    type Data = Bytes;
+    type Error = E;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, E>>> {
+        let mut this = self.project();
+        let chunk = match this.head.take() {
+            Some(head) => Some(Ok(head)),
+            None => match this.chunks.poll_next(cx) {
+                Poll::Ready(chunk) => chunk,
+                Poll::Pending => {
+                    ready!(this.heartbeat.as_mut().poll(cx));
+                    Some(Ok(Bytes::from_static(HEARTBEAT.as_bytes())))
+                }
+            },
+        };
+        this.heartbeat.not_silent();
+        Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data)))
+    }
+}
+
+pin_project! {
+    /// Ready when nothing has been sent for an interval.
+    struct Heartbeat {
+        interval: Duration,
+        last: Instant,
+        #[pin]
+        timer: Sleep,
+    }
+}
+
+impl Heartbeat {
+    fn new(interval: Duration) -> Self {
+        Self {
+            interval,
+            last: Instant::now(),
+            timer: sleep(interval),
+        }
+    }
+
+    /// Something has been sent. The timer is not touched: it looks at this when it fires, so that a
+    /// busy stream pays nothing for it.
+    fn not_silent(self: Pin<&mut Self>) {
+        *self.project().last = Instant::now();
+    }
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        loop {
+            ready!(this.timer.as_mut().poll(cx));
+            let due = *this.last + *this.interval;
+            let fired = Instant::now() >= due;
+            let next = if fired {
+                Instant::now() + *this.interval
+            } else {
+                due
+            };
+            this.timer.as_mut().reset(next);
+            if fired {
+                return Poll::Ready(());
+            }
+        }
+    }
+}

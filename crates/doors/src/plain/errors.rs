@@ -1,0 +1,32 @@
+//! The hub's errors as HTTP statuses, once.
+
+use http::{HeaderValue, StatusCode, header};
+use tidewire_hub::Error;
+
+use crate::Problem;
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let (status, code) = match &error {
+            Error::TopicEmpty | Error::NoTopic | Error::TopicControl { .. } => {
+                (StatusCode::BAD_REQUEST, "bad_topic")
+            }
+            Error::TopicTooLong { .. } => (StatusCode::URI_TOO_LONG, "topic_too_long"),
+            Error::TooManyTopics { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_topics"),
+            Error::InvalidId { .. } => (StatusCode::BAD_REQUEST, "bad_id"),
+            Error::ReservedName { .. } => (StatusCode::BAD_REQUEST, "reserved_event"),
+            Error::EventTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Error::Ended { .. } => (StatusCode::CONFLICT, "ended"),
+            Error::TopicsFull { .. } => (StatusCode::INSUFFICIENT_STORAGE, "topics_full"),
+            Error::Closed => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        };
+        let problem = Problem::new(status, code, error.to_string());
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => {
+                problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+            }
+            _ => problem,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! [`Sse`]: any stream of events as an axum response, for app authors.
+//!
+//! ```
+//! use std::convert::Infallible;
+//! use futures_util::stream;
+//! use tidewire_codec::Event;
+//! use tidewire_doors::Sse;
+//!
+//! async fn three() -> Sse<impl futures_core::Stream<Item = Result<Event, Infallible>>> {
+//!     let events = ["one", "two", "three"].map(|data| Ok(Event::new(data)));
+//!     Sse::new(stream::iter(events))
+//! }
+//! # let _: axum::Router = axum::Router::new().route("/three", axum::routing::get(three));
+//! ```
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{body::Body, response::IntoResponse};
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_util::StreamExt as _;
+use http::{HeaderName, HeaderValue, Response, header};
+use tidewire_codec::{Event, encode};
+use tokio_util::task::TaskTracker;
+
+use crate::body::StreamBody;
+
+/// How long a stream may be silent before a heartbeat goes out, unless set otherwise.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Announces the interval of the heartbeats, in seconds.
+pub(crate) const TIDEWIRE_HEARTBEAT: HeaderName = HeaderName::from_static("tidewire-heartbeat");
+
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// A stream of events as a response.
+///
+/// The headers go out at once. When the client goes, the stream is dropped, unless
+/// [`Sse::finish_in`] says otherwise. When the stream ends, the response ends; when it yields an
+/// error, the response is cut, so that the client comes again.
+#[must_use]
+pub struct Sse<S> {
+    events: S,
+    heartbeat: Duration,
+    retry: Option<Duration>,
+    end: Option<Event>,
+    finish_in: Option<TaskTracker>,
+}
+
+impl<S, E> Sse<S>
+where
+    S: Stream<Item = Result<Event, E>>,
+{
+    /// A response that sends these events.
+    pub fn new(events: S) -> Self {
+        Self {
+            events,
+            heartbeat: HEARTBEAT,
+            retry: None,
+            end: None,
+            finish_in: None,
+        }
+    }
+
+    /// Sends a comment line whenever the stream has been silent for so long; [`HEARTBEAT`] by default.
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.heartbeat = interval;
+        self
+    }
+
+    /// Tells clients how long to wait before they come again.
+    pub fn retry(mut self, wait: Duration) -> Self {
+        self.retry = Some(wait);
+        self
+    }
+
+    /// A last event, sent when the stream has ended by itself.
+    pub fn end(mut self, event: Event) -> Self {
+        self.end = Some(event);
+        self
+    }
+
+    /// When the client goes, lets the stream run to its end as a task of this tracker.
+    pub fn finish_in(mut self, tracker: TaskTracker) -> Self {
+        self.finish_in = Some(tracker);
+        self
+    }
+}
+
+impl<S, E> IntoResponse for Sse<S>
+where
+    S: Stream<Item = Result<Event, E>> + Send + 'static,
+    E: Into<axum::BoxError> + Send + 'static,
+{
+    fn into_response(self) -> Response<Body> {
+        let mut head = Vec::new();
+        if let Some(wait) = self.retry {
+            retry_line(&mut head, wait);
+        }
+        let encoded = |event: &Event| {
+            let mut out = Vec::with_capacity(event.data.len() + 64);
+            event.as_ref().encode(&mut out);
+            Bytes::from(out)
+        };
+        let end = futures_util::stream::iter(self.end.map(|event| Ok(encoded(&event))));
+        let chunks = self
+            .events
+            .map(move |event| event.map(|event| encoded(&event)))
+            .chain(end);
+        let chunks = Kept {
+            stream: Some(Box::pin(chunks)),
+            tracker: self.finish_in,
+        };
+        stream_response(head, chunks, self.heartbeat)
+    }
+}
+
+/// A response with the headers of an event stream.
+pub(crate) fn stream_response<S, E>(head: Vec<u8>, chunks: S, heartbeat: Duration) -> Response<Body>
+where
+    S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+    E: Into<axum::BoxError> + 'static,
+{
+    let mut response = Response::new(Body::new(StreamBody::new(head, chunks, heartbeat)));
+    let text = HeaderValue::from_static;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, text("text/event-stream; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, text("no-cache, no-transform"));
+    headers.insert(header::CONNECTION, text("keep-alive"));
+    headers.insert(X_ACCEL_BUFFERING, text("no"));
+    headers.insert(TIDEWIRE_HEARTBEAT, heartbeat.as_secs().max(1).into());
+    response
+}
+
+/// Appends a wait as a `retry` line.
+pub(crate) fn retry_line(out: &mut Vec<u8>, wait: Duration) {
+    encode::retry_line(out, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+}
+
+/// A stream that is dropped with its reader, or else goes on in a tracker.
+struct Kept<T: 'static> {
+    stream: Option<Pin<Box<dyn Stream<Item = T> + Send>>>,
+    tracker: Option<TaskTracker>,
+}
+
+impl<T> Stream for Kept<T> {
+    type Item = T;
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let Some(stream) = &mut self.stream else {
+            return Poll::Ready(None);
+        };
+        let item = stream.as_mut().poll_next(cx);
+        if let Poll::Ready(None) = item {
+            self.stream = None;
+        }
+        item
+    }
+}
+
+impl<T> Drop for Kept<T> {
+    fn drop(&mut self) {
+        if let (Some(mut stream), Some(tracker)) = (self.stream.take(), self.tracker.take()) {
+            tracker.spawn(async move { while stream.next().await.is_some() {} });
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What can be wrong with a publish or a subscription, and what to do about it.
+
+use crate::{Topic, record::MAX_ID_LEN, topic};
+
+/// Every error of the hub. Doors map each variant to a status once.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A topic's name is empty.
+    #[error("the topic is empty: give it a name, such as /events/greeting")]
+    TopicEmpty,
+    /// A topic's name is too long.
+    #[error("the topic has {len} bytes: the longest has {}", topic::Topic::MAX_LEN)]
+    TopicTooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// A topic's name holds a control character.
+    #[error("the topic has the control character {found:?} at byte {at}: remove it")]
+    TopicControl {
+        /// The character.
+        found: char,
+        /// Its byte offset.
+        at: usize,
+    },
+    /// No topic was given.
+    #[error("no topic: name at least one")]
+    NoTopic,
+    /// More topics in one request than allowed.
+    #[error("{count} topics in one request: at most {max} are allowed, so split it")]
+    TooManyTopics {
+        /// How many were asked for.
+        count: usize,
+        /// How many are allowed.
+        max: usize,
+    },
+    /// A publisher's event id breaks the rules.
+    #[error(
+        "the event id {why}: ids have 1 to {MAX_ID_LEN} bytes, no control characters or spaces at the \
+         edges, do not start with ~ or # and are not `earliest`; without one the server gives it"
+    )]
+    InvalidId {
+        /// Which rule.
+        why: &'static str,
+    },
+    /// An event name that only the server may use.
+    #[error("the event name {name:?} is reserved for the server: choose another")]
+    ReservedName {
+        /// The name.
+        name: String,
+    },
+    /// An event with more data than allowed.
+    #[error("the event has {len} bytes: at most {max} are allowed (limits.max_event)")]
+    EventTooLarge {
+        /// Data, id and name together, in bytes.
+        len: usize,
+        /// How many are allowed.
+        max: usize,
+    },
+    /// The topic's stream has ended.
+    #[error("the stream {:?} has ended and takes no more events: publish to another topic", .topic.name())]
+    Ended {
+        /// The topic.
+        topic: Topic,
+    },
+    /// The hub knows as many topics as it may, and all of them still hold events.
+    #[error(
+        "the server holds its limit of {max} topics (limits.max_topics): try again when older events have expired"
+    )]
+    TopicsFull {
+        /// The limit.
+        max: usize,
+    },
+    /// The hub is shutting down.
+    #[error("the server is shutting down: try again in a moment")]
+    Closed,
+}

@@ -1,0 +1,281 @@
+//! The handle of a hub: start it, append to it, subscribe to it, drain it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use parking_lot::Mutex;
+use tidewire_codec::EventId;
+
+use crate::{
+    Clock, Encoding, Epoch, Error, Gap, GapReason, Position, Receipt, Resume, Seq, Start, Subscribed,
+    Subscription, TopicSet,
+    archive::{Archive, Scan},
+    ids::Epochs,
+    machine::Machine,
+    record::Draft,
+    sequencer::{Committer, Sequencer},
+    subscription::goes_on_after,
+    tail::{Stats, Tail},
+};
+
+/// The bounds of a hub.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The most bytes of an event's data, id and name together.
+    pub max_event: usize,
+    /// The most topics in one publish or subscription.
+    pub max_topics_per_subscription: usize,
+    /// The most topics that are remembered; publishing to one more is refused until older events have
+    /// expired.
+    pub max_topics: usize,
+    /// Bytes of recent events that readers share. A reader that is further behind reads the archive.
+    pub window: usize,
+    /// Where records get their time from.
+    pub clock: Clock,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_event: 1 << 20,
+            max_topics_per_subscription: 256,
+            max_topics: 1_000_000,
+            window: 64 << 20,
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// A running hub. Clones are the same hub; it ends when the last one and all subscriptions are gone.
+#[derive(Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    config: Config,
+    pub(crate) epoch: Epoch,
+    epochs: Epochs,
+    machine: Arc<Mutex<Machine>>,
+    archive: Arc<dyn Archive>,
+    pub(crate) tail: Arc<Tail>,
+    sequencer: Sequencer,
+    draining: AtomicBool,
+}
+
+impl Hub {
+    /// Starts a hub with an empty archive on the current tokio runtime.
+    ///
+    /// # Errors
+    /// When the system has no randomness to name the log's epoch.
+    pub fn start(config: Config, archive: impl Archive) -> Result<Self, getrandom::Error> {
+        let epoch = Epoch::random()?;
+        let machine = Arc::new(Mutex::new(Machine::new(config.max_topics, config.max_event)));
+        let archive: Arc<dyn Archive> = Arc::new(archive);
+        let tail = Arc::new(Tail::new(epoch, config.window));
+        let sequencer = Sequencer::start(Committer {
+            epoch,
+            clock: config.clock.clone(),
+            machine: Arc::clone(&machine),
+            archive: Arc::clone(&archive),
+            tail: Arc::clone(&tail),
+        });
+        Ok(Self {
+            inner: Arc::new(Inner {
+                config,
+                epoch,
+                epochs: Epochs::new(epoch, Seq(1)),
+                machine,
+                archive,
+                tail,
+                sequencer,
+                draining: AtomicBool::new(false),
+            }),
+        })
+    }
+
+    /// Publishes. Resolves once the event is kept as durably as the archive promises and readers see
+    /// it. Dropping the future does not take the event back.
+    ///
+    /// # Errors
+    /// [`Error::Ended`], [`Error::EventTooLarge`], [`Error::TooManyTopics`], [`Error::TopicsFull`],
+    /// [`Error::Closed`]. A refused publish leaves no trace.
+    pub async fn append(&self, draft: Draft) -> Result<Receipt, Error> {
+        self.inner.check_count(&draft.topics)?;
+        self.inner.sequencer.append(draft).await
+    }
+
+    /// Starts reading.
+    ///
+    /// # Errors
+    /// [`Error::TooManyTopics`], or [`Error::Closed`] while draining.
+    pub fn subscribe(
+        &self,
+        topics: impl Into<TopicSet>,
+        start: &Start,
+        encoding: Encoding,
+    ) -> Result<Subscribed, Error> {
+        let topics = topics.into();
+        self.inner.check_count(&topics)?;
+        if self.inner.is_draining() {
+            return Err(Error::Closed);
+        }
+        Ok(self.inner.subscribe(&topics, start, encoding))
+    }
+
+    /// The last position that is visible.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.inner.position(self.inner.tail.watermark())
+    }
+
+    /// The position of the last event of these topics that is kept.
+    #[must_use]
+    pub fn last(&self, topics: &TopicSet) -> Option<Position> {
+        let inner = &self.inner;
+        let last = inner.archive.nth_last(topics, 1, inner.tail.watermark());
+        last.map(|seq| inner.position(seq))
+    }
+
+    /// What the hub holds right now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.inner.tail.stats()
+    }
+
+    /// The most bytes of an event.
+    #[must_use]
+    pub fn max_event(&self) -> usize {
+        self.inner.config.max_event
+    }
+
+    /// Shuts down: takes no more publishes, commits those that wait, and then cuts every reader that
+    /// has got everything.
+    pub async fn drain(&self) {
+        self.inner.sequencer.close().await;
+        self.inner.draining.store(true, Ordering::SeqCst);
+        self.inner.tail.wake_all();
+    }
+}
+
+impl Inner {
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn position(&self, seq: Seq) -> Position {
+        Position {
+            epoch: self.epoch,
+            seq,
+        }
+    }
+
+    /// Reads the archive as far as events are visible.
+    pub(crate) fn scan(&self, topics: &TopicSet, after: Seq, budget: usize) -> Scan {
+        loop {
+            let watermark = self.tail.watermark();
+            let scan = self.archive.scan(topics, after, watermark, budget);
+            // Only what is visible is let go. A floor beyond the watermark therefore means that the
+            // watermark has moved meanwhile: look again, or the reader would be told of a gap too early.
+            if scan.floor <= watermark {
+                return scan;
+            }
+        }
+    }
+
+    fn check_count(&self, topics: &TopicSet) -> Result<(), Error> {
+        let (count, max) = (topics.len(), self.config.max_topics_per_subscription);
+        match count > max {
+            true => Err(Error::TooManyTopics { count, max }),
+            false => Ok(()),
+        }
+    }
+
+    fn subscribe(self: &Arc<Self>, topics: &TopicSet, start: &Start, encoding: Encoding) -> Subscribed {
+        let (channel, reader, watermark) = self.tail.register((topics.clone(), encoding), &self.machine);
+        let ended = channel.has_ended();
+        let mut subscription = Subscription::new(Arc::clone(self), channel, reader, watermark);
+        let place = match start {
+            Start::Live if !ended => Place::new(watermark, Resume::Live),
+            Start::Live => self.oldest(topics),
+            Start::Last(count) => {
+                let first = self.archive.nth_last(topics, *count, watermark);
+                Place {
+                    cursor: first.map_or(watermark, Seq::before),
+                    ..self.oldest(topics)
+                }
+            }
+            Start::After(id) => self.resume(topics, id),
+        };
+        let last = self.archive.nth_last(topics, 1, watermark);
+        let nothing_left = last.is_none_or(|last| last <= place.cursor);
+        if ended && nothing_left && !matches!(place.resume, Resume::Gap(_)) {
+            return Subscribed::Ended;
+        }
+        subscription.start_at(place.cursor, place.known_floor.min(watermark), place.resume);
+        Subscribed::Open(subscription)
+    }
+
+    /// All that is kept.
+    fn oldest(&self, topics: &TopicSet) -> Place {
+        Place::what_is_left(&self.scan(topics, Seq::ZERO, 1))
+    }
+
+    fn resume(&self, topics: &TopicSet, id: &str) -> Place {
+        if id == Start::EARLIEST {
+            return self.oldest(topics);
+        }
+        let gap = |reason, place: Place| Place {
+            resume: Resume::Gap(Gap::new(id, self.position(place.cursor), reason)),
+            ..place
+        };
+        match self.find(topics, id) {
+            Err(reason) => gap(reason, self.oldest(topics)),
+            Ok(cursor) => {
+                let scan = self.scan(topics, cursor, 1);
+                match scan.floor > cursor {
+                    true => gap(GapReason::Expired, Place::what_is_left(&scan)),
+                    false => Place::new(cursor, Resume::Resumed),
+                }
+            }
+        }
+    }
+
+    /// The cursor that a last event id stands for.
+    fn find(&self, topics: &TopicSet, id: &str) -> Result<Seq, GapReason> {
+        if id.starts_with('~') {
+            let position = id.parse().map_err(|_| GapReason::Unknown)?;
+            return self.epochs.place(position).ok_or(GapReason::Reset);
+        }
+        let id = EventId::new(id).map_err(|_| GapReason::Unknown)?;
+        self.archive.find(topics, &id).ok_or(GapReason::Unknown)
+    }
+}
+
+/// Where a reader starts.
+struct Place {
+    cursor: Seq,
+    /// What is gone up to here is no news to the reader.
+    known_floor: Seq,
+    resume: Resume,
+}
+
+impl Place {
+    fn new(cursor: Seq, resume: Resume) -> Self {
+        Self {
+            cursor,
+            known_floor: Seq::ZERO,
+            resume,
+        }
+    }
+
+    fn what_is_left(scan: &Scan) -> Self {
+        Self {
+            cursor: goes_on_after(scan),
+            known_floor: scan.floor,
+            resume: Resume::Resumed,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What is published ([`Draft`]), what the log holds ([`Record`]), what the publisher gets
+//! ([`Receipt`]).
+
+use tidewire_codec::{Event, EventId};
+
+use crate::{Encoding, Error, Millis, Position, Seq, TopicSet};
+
+/// The longest id that a publisher may give an event, in bytes.
+pub const MAX_ID_LEN: usize = 256;
+
+/// What a record costs in memory beside its text: the struct, its postings, its allocations. A
+/// round figure on the safe side, so that bounds in bytes also bound many tiny events.
+const OVERHEAD: usize = 256;
+
+/// A publish that has been checked but has no place in the order yet.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    pub(crate) topics: TopicSet,
+    pub(crate) event: Option<Event>,
+    pub(crate) ends: bool,
+}
+
+impl Draft {
+    /// An event for one or more topics.
+    ///
+    /// # Errors
+    /// [`Error::InvalidId`] or [`Error::ReservedName`]: what publishers may not use.
+    pub fn event(topics: impl Into<TopicSet>, event: Event) -> Result<Self, Error> {
+        if let Some(id) = &event.id {
+            check_id(id.as_str())?;
+        }
+        if let Some(name) = &event.name {
+            check_name(name.as_str())?;
+        }
+        Ok(Self {
+            topics: topics.into(),
+            event: Some(event),
+            ends: false,
+        })
+    }
+
+    /// The end of one or more streams, without an event of its own.
+    pub fn end(topics: impl Into<TopicSet>) -> Self {
+        Self {
+            topics: topics.into(),
+            event: None,
+            ends: true,
+        }
+    }
+
+    /// The event is the last: its streams end with it.
+    #[must_use]
+    pub fn and_end(mut self) -> Self {
+        self.ends = true;
+        self
+    }
+
+    /// Id, name and data in bytes: what `max_event` limits.
+    pub(crate) fn len(&self) -> usize {
+        self.event.as_ref().map_or(0, text_len)
+    }
+}
+
+fn text_len(event: &Event) -> usize {
+    event.data.len()
+        + event.id.as_ref().map_or(0, |id| id.as_str().len())
+        + event.name.as_ref().map_or(0, |name| name.as_str().len())
+}
+
+fn check_id(id: &str) -> Result<(), Error> {
+    let why = match id {
+        "" => "is empty",
+        "earliest" => "is the word `earliest`",
+        _ if id.len() > MAX_ID_LEN => "is too long",
+        _ if id.starts_with(['~', '#']) => "starts with ~ or #",
+        _ if id.chars().any(char::is_control) => "holds a control character",
+        _ if id.trim() != id => "starts or ends with a space",
+        _ => return Ok(()),
+    };
+    Err(Error::InvalidId { why })
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    match name == "mercure" || name.starts_with("tidewire.") {
+        true => Err(Error::ReservedName { name: name.into() }),
+        false => Ok(()),
+    }
+}
+
+/// A place in the order with what stands there: an event, the end of streams, or both.
+#[derive(Debug)]
+pub struct Record {
+    /// Its place in the order.
+    pub seq: Seq,
+    /// When it was accepted; never before the record in front of it.
+    pub time: Millis,
+    /// Where it was published.
+    pub topics: TopicSet,
+    /// What readers get; `None` for the end of a stream that brought no event.
+    pub event: Option<Event>,
+    /// Whether its topics end here.
+    pub ends: bool,
+}
+
+impl Record {
+    /// About how much memory it takes, in bytes.
+    pub(crate) fn cost(&self) -> usize {
+        OVERHEAD + self.event.as_ref().map_or(0, text_len)
+    }
+
+    /// The bytes that a reader gets: none for a record without an event.
+    pub(crate) fn encode(&self, encoding: Encoding, epoch: crate::Epoch, out: &mut Vec<u8>) {
+        if let Some(event) = &self.event {
+            encoding.event(event, Position { epoch, seq: self.seq }, out);
+        }
+    }
+}
+
+/// What a publisher is told: the record has been applied, and readers see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its place in the order.
+    pub seq: Seq,
+    /// The id that readers see: the publisher's own, or the position.
+    pub id: EventId,
+}

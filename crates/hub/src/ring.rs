@@ -1,0 +1,282 @@
+//! Entries in order, bounded from the front, found by topic: what archive and window are made of.
+//!
+//! Each topic has a **floor**: every entry of the topic after its floor is in the ring. So a reader
+//! with a cursor at or after the floors of its topics misses nothing here, whatever else was removed.
+//! The floor of a topic that the ring does not know is [`TopicRing::absent_floor`].
+//!
+//! A topic costs one list of positions, however many readers or channels it has.
+
+use std::collections::{HashMap, VecDeque};
+
+use itertools::Itertools as _;
+
+use crate::{Seq, Topic, TopicSet};
+
+/// What a ring holds.
+pub(crate) trait Entry {
+    fn seq(&self) -> Seq;
+    fn topics(&self) -> &TopicSet;
+    /// Its memory in bytes, about. Must not change while the entry is in a ring.
+    fn cost(&self) -> usize;
+}
+
+/// See the module's text.
+pub(crate) struct TopicRing<E> {
+    entries: VecDeque<E>,
+    /// The position of the front entry; positions are dense and never used again.
+    front: u64,
+    topics: HashMap<Topic, Shelf>,
+    cost: usize,
+    /// The floor of topics that have no shelf. Whoever lets shelves go keeps this true.
+    absent_floor: Seq,
+}
+
+/// What the ring knows of one topic.
+struct Shelf {
+    floor: Seq,
+    positions: VecDeque<u64>,
+    /// How many ask that the shelf stays when it is empty.
+    pins: usize,
+}
+
+impl<E: Entry> TopicRing<E> {
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            front: 0,
+            topics: HashMap::new(),
+            cost: 0,
+            absent_floor: Seq::ZERO,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// What the entries cost together, in bytes.
+    pub(crate) fn cost(&self) -> usize {
+        self.cost
+    }
+
+    pub(crate) fn front(&self) -> Option<&E> {
+        self.entries.front()
+    }
+
+    pub(crate) fn set_absent_floor(&mut self, floor: Seq) {
+        self.absent_floor = self.absent_floor.max(floor);
+    }
+
+    /// Adds the next entry in order.
+    pub(crate) fn push(&mut self, entry: E) {
+        let position = self.front + self.entries.len() as u64;
+        for topic in entry.topics() {
+            self.shelf(topic).positions.push_back(position);
+        }
+        self.cost += entry.cost();
+        self.entries.push_back(entry);
+    }
+
+    /// Removes the oldest entry. `lost` says whether a reader before it has then missed something;
+    /// `keep` says whether its topics are remembered when they are empty.
+    pub(crate) fn pop(&mut self, lost: impl Fn(&E) -> bool, keep: bool) -> Option<E> {
+        let entry = self.entries.pop_front()?;
+        self.front += 1;
+        self.cost -= entry.cost();
+        for topic in entry.topics() {
+            let Some(shelf) = self.topics.get_mut(topic) else {
+                continue;
+            };
+            shelf.positions.pop_front();
+            if lost(&entry) {
+                shelf.floor = entry.seq();
+            }
+            if !keep && shelf.is_idle() {
+                self.topics.remove(topic);
+            }
+        }
+        Some(entry)
+    }
+
+    /// Keeps what is known of a topic, also while it has no entries.
+    pub(crate) fn pin(&mut self, topic: &Topic) {
+        self.shelf(topic).pins += 1;
+    }
+
+    /// Takes one [`TopicRing::pin`] back.
+    pub(crate) fn unpin(&mut self, topic: &Topic) {
+        if let Some(shelf) = self.topics.get_mut(topic) {
+            shelf.pins = shelf.pins.saturating_sub(1);
+            if shelf.is_idle() {
+                self.topics.remove(topic);
+            }
+        }
+    }
+
+    /// Forgets all topics without entries and pins; their floors go into the absent floor.
+    pub(crate) fn forget_idle(&mut self) -> Vec<Topic> {
+        let mut floor = self.absent_floor;
+        let forgotten = self
+            .topics
+            .extract_if(|_, shelf| shelf.is_idle())
+            .map(|(topic, shelf)| {
+                floor = floor.max(shelf.floor);
+                topic
+            })
+            .collect();
+        self.absent_floor = floor;
+        forgotten
+    }
+
+    /// The highest floor of these topics.
+    pub(crate) fn floor(&self, topics: &TopicSet) -> Seq {
+        let floor = |topic| {
+            self.topics
+                .get(topic)
+                .map_or(self.absent_floor, |shelf| shelf.floor)
+        };
+        topics.iter().map(floor).max().unwrap_or_default()
+    }
+
+    /// The entries of these topics after `cursor`, in order, each once.
+    pub(crate) fn after(&self, topics: &TopicSet, cursor: Seq) -> impl Iterator<Item = &E> {
+        self.shelves(topics)
+            .map(|shelf| shelf.positions.range(self.rank(shelf, cursor)..).copied())
+            .kmerge()
+            .dedup()
+            .filter_map(|position| self.get(position))
+    }
+
+    /// The entries of these topics up to `cursor`, latest first, each once.
+    pub(crate) fn back_from(&self, topics: &TopicSet, cursor: Seq) -> impl Iterator<Item = &E> {
+        self.shelves(topics)
+            .map(|shelf| shelf.positions.range(..self.rank(shelf, cursor)).rev().copied())
+            .kmerge_by(|a, b| a > b)
+            .dedup()
+            .filter_map(|position| self.get(position))
+    }
+
+    fn shelves(&self, topics: &TopicSet) -> impl Iterator<Item = &Shelf> {
+        topics.iter().filter_map(|topic| self.topics.get(topic))
+    }
+
+    /// How many entries of a shelf lie at or before the cursor.
+    fn rank(&self, shelf: &Shelf, cursor: Seq) -> usize {
+        let read = |position: &u64| self.get(*position).is_some_and(|entry| entry.seq() <= cursor);
+        // Most readers are at the end: look there before searching.
+        match shelf.positions.back() {
+            Some(last) if !read(last) => shelf.positions.partition_point(read),
+            _ => shelf.positions.len(),
+        }
+    }
+
+    fn get(&self, position: u64) -> Option<&E> {
+        self.entries
+            .get(usize::try_from(position.checked_sub(self.front)?).ok()?)
+    }
+
+    fn shelf(&mut self, topic: &Topic) -> &mut Shelf {
+        // Two look-ups for a known topic cost less than a clone of its name.
+        if !self.topics.contains_key(topic) {
+            let shelf = Shelf {
+                floor: self.absent_floor,
+                positions: VecDeque::new(),
+                pins: 0,
+            };
+            self.topics.insert(topic.clone(), shelf);
+        }
+        #[expect(clippy::expect_used, reason = "inserted just above")]
+        self.topics.get_mut(topic).expect("a shelf")
+    }
+}
+
+impl Shelf {
+    fn is_idle(&self) -> bool {
+        self.positions.is_empty() && self.pins == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Namespace;
+
+    struct Item(u64, TopicSet);
+
+    impl Entry for Item {
+        fn seq(&self) -> Seq {
+            Seq(self.0)
+        }
+        fn topics(&self) -> &TopicSet {
+            &self.1
+        }
+        fn cost(&self) -> usize {
+            1
+        }
+    }
+
+    fn set(names: &str) -> TopicSet {
+        let topic = |name| Topic::new(Namespace::Events, name).unwrap();
+        TopicSet::new(names.split(' ').map(topic)).unwrap()
+    }
+
+    fn ring(items: &[(u64, &str)]) -> TopicRing<Item> {
+        let mut ring = TopicRing::new();
+        for (seq, topics) in items {
+            ring.push(Item(*seq, set(topics)));
+        }
+        ring
+    }
+
+    fn seqs<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<u64> {
+        items.map(|item| item.0).collect()
+    }
+
+    #[test]
+    fn several_topics_are_read_in_order_and_an_event_in_two_of_them_once() {
+        let ring = ring(&[(1, "a"), (3, "b"), (4, "a b"), (9, "c"), (10, "b")]);
+        assert_eq!(seqs(ring.after(&set("a b"), Seq::ZERO)), [1, 3, 4, 10]);
+        assert_eq!(seqs(ring.after(&set("a b"), Seq(3))), [4, 10]);
+        assert_eq!(seqs(ring.after(&set("a b"), Seq(10))), [0; 0]);
+        assert_eq!(seqs(ring.back_from(&set("a b"), Seq(9))), [4, 3, 1]);
+        assert_eq!(seqs(ring.after(&set("nobody"), Seq::ZERO)), [0; 0]);
+    }
+
+    #[test]
+    fn a_floor_rises_only_for_the_topics_of_what_was_removed() {
+        let mut ring = ring(&[(1, "a"), (2, "b"), (3, "a")]);
+        ring.pop(|_| true, true);
+        assert_eq!(ring.floor(&set("a")), Seq(1));
+        assert_eq!(ring.floor(&set("b")), Seq::ZERO);
+        assert_eq!(ring.floor(&set("a b")), Seq(1));
+        assert_eq!(seqs(ring.after(&set("a b"), Seq::ZERO)), [2, 3]);
+        ring.pop(|_| false, true);
+        assert_eq!(ring.floor(&set("b")), Seq::ZERO, "nothing that a reader misses");
+    }
+
+    #[test]
+    fn forgetting_topics_keeps_their_floor_as_that_of_the_unknown() {
+        let mut ring = ring(&[(1, "a"), (2, "b"), (3, "c")]);
+        ring.pop(|_| true, true);
+        ring.pop(|_| true, true);
+        let mut forgotten = ring.forget_idle();
+        forgotten.sort();
+        assert_eq!(forgotten.iter().map(Topic::name).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(ring.floor(&set("a")), Seq(2), "never too low");
+        assert_eq!(ring.floor(&set("c")), Seq::ZERO, "still exact");
+    }
+
+    #[test]
+    fn a_pinned_topic_keeps_its_exact_floor_while_it_is_empty() {
+        let mut ring = ring(&[(1, "a"), (2, "b")]);
+        ring.pin(&set("a").iter().next().unwrap().clone());
+        ring.pop(|_| true, false);
+        ring.pop(|_| true, false);
+        ring.set_absent_floor(Seq(2));
+        assert_eq!(ring.floor(&set("a")), Seq(1));
+        assert_eq!(ring.floor(&set("b")), Seq(2));
+        ring.unpin(set("a").iter().next().unwrap());
+        assert_eq!(ring.floor(&set("a")), Seq(2));
+        assert!(ring.topics.is_empty());
+    }
+}

@@ -1,0 +1,165 @@
+//! The committer: one task that gives publishes their order.
+//!
+//! Publishes that arrive while a batch is being committed form the next batch. A batch is the unit of
+//! durability, of visibility and of delivery. A publish is answered once its batch is visible, so
+//! nothing is acknowledged that a reader will not see.
+//!
+//! Bounds: [`QUEUE`] publishes wait; who comes after them waits to get in.
+
+use std::{sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tidewire_codec::EventId;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::MissedTickBehavior,
+};
+
+use crate::{
+    Clock, Epoch, Error, Position, Receipt, Record, archive::Archive, machine::Machine, record::Draft,
+    tail::Tail,
+};
+
+/// How many publishes may wait for the committer.
+const QUEUE: usize = 1024;
+
+/// The most publishes in one batch.
+const BATCH: usize = 1024;
+
+/// How often retention looks at the clock. Bounds in bytes and events hold at every publish.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+
+/// A publish on its way to the committer.
+struct Pending {
+    draft: Draft,
+    answer: oneshot::Sender<Result<Receipt, Error>>,
+}
+
+/// What the committer works on.
+pub(crate) struct Committer {
+    pub(crate) epoch: Epoch,
+    pub(crate) clock: Clock,
+    pub(crate) machine: Arc<Mutex<Machine>>,
+    pub(crate) archive: Arc<dyn Archive>,
+    pub(crate) tail: Arc<Tail>,
+}
+
+/// The way to the committer, which it ends with.
+pub(crate) struct Sequencer {
+    queue: Mutex<Option<mpsc::Sender<Pending>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Sequencer {
+    /// Starts the committer on the current runtime.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the handle is kept: `close` waits for the task, `drop` aborts it"
+    )]
+    pub(crate) fn start(committer: Committer) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        Self {
+            queue: Mutex::new(Some(queue)),
+            task: Mutex::new(Some(tokio::spawn(committer.run(waiting)))),
+        }
+    }
+
+    /// Resolves once the record is visible.
+    pub(crate) async fn append(&self, draft: Draft) -> Result<Receipt, Error> {
+        let queue = self.queue.lock().clone().ok_or(Error::Closed)?;
+        let (answer, answered) = oneshot::channel();
+        queue
+            .send(Pending { draft, answer })
+            .await
+            .map_err(|_| Error::Closed)?;
+        drop(queue);
+        answered.await.unwrap_or(Err(Error::Closed))
+    }
+
+    /// Takes no more publishes and waits until those that wait are committed.
+    pub(crate) async fn close(&self) {
+        drop(self.queue.lock().take());
+        let task = self.task.lock().take();
+        if let Some(Err(error)) = match task {
+            Some(task) => Some(task.await),
+            None => None,
+        } {
+            tracing::error!(%error, "the committer ended badly");
+        }
+    }
+}
+
+impl Drop for Sequencer {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut().take() {
+            task.abort();
+        }
+    }
+}
+
+impl Committer {
+    async fn run(self, mut waiting: mpsc::Receiver<Pending>) {
+        let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+        housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pending = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                taken = waiting.recv_many(&mut pending, BATCH) => match taken {
+                    0 => return,
+                    _ => self.commit(pending.drain(..)),
+                },
+                _ = housekeeping.tick() => self.keep_house(),
+            }
+        }
+    }
+
+    fn commit(&self, pending: impl Iterator<Item = Pending>) {
+        let now = self.clock.now();
+        let mut batch = Vec::new();
+        let mut answers = Vec::new();
+        {
+            let mut machine = self.machine.lock();
+            for Pending { draft, answer } in pending {
+                match machine.apply(draft, now) {
+                    Ok(record) => {
+                        answers.push((answer, self.receipt(&record)));
+                        batch.push(Arc::new(record));
+                    }
+                    Err(error) => drop(answer.send(Err(error))),
+                }
+            }
+        }
+        self.archive.append(&batch);
+        self.tail.publish(&batch);
+        self.archive.trim(now);
+        for (answer, receipt) in answers {
+            // A publisher that has gone does not take its event back.
+            drop(answer.send(Ok(receipt)));
+        }
+    }
+
+    fn receipt(&self, record: &Record) -> Receipt {
+        let given = record.event.as_ref().and_then(|event| event.id.clone());
+        let position = || {
+            EventId::from(Position {
+                epoch: self.epoch,
+                seq: record.seq,
+            })
+        };
+        Receipt {
+            seq: record.seq,
+            id: given.unwrap_or_else(position),
+        }
+    }
+
+    fn keep_house(&self) {
+        let mut machine = self.machine.lock();
+        self.archive.trim(self.clock.now().max(machine.time()));
+        if machine.is_full() {
+            for topic in self.archive.forget_idle() {
+                machine.forget(&topic);
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A reader: a channel and a cursor, nothing else.
+//!
+//! It takes the shortest way to its next bytes: what the channel has laid out, what the window still
+//! holds, what the archive keeps. A reader that is slower than the window therefore costs nobody
+//! anything, and one that is slower than retention is told what it missed.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+
+use crate::{
+    Gap, GapReason, Position, Resume, Seq,
+    archive::Scan,
+    channel::{Channel, Look},
+    hub::Inner,
+    tail::{CHUNK, Gathered},
+};
+
+/// What [`Hub::subscribe`](crate::Hub::subscribe) answers.
+#[derive(Debug)]
+pub enum Subscribed {
+    /// A stream to read.
+    Open(Subscription),
+    /// All topics have ended and the reader has everything: it need not come again.
+    Ended,
+}
+
+/// Why a stream stops before its end. The reader is to come again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Cut {
+    /// The hub is shutting down.
+    #[error("the server is shutting down")]
+    Draining,
+}
+
+/// A reader's place in the log. Dropping it ends it.
+pub struct Subscription {
+    hub: Arc<Inner>,
+    channel: Arc<Channel>,
+    reader: usize,
+    cursor: Seq,
+    /// What the reader knows to be gone: no gap is reported twice.
+    known_floor: Seq,
+    resume: Resume,
+    notice: Option<Bytes>,
+}
+
+impl Subscription {
+    pub(crate) fn new(hub: Arc<Inner>, channel: Arc<Channel>, reader: usize, cursor: Seq) -> Self {
+        Self {
+            hub,
+            channel,
+            reader,
+            cursor,
+            known_floor: Seq::ZERO,
+            resume: Resume::Live,
+            notice: None,
+        }
+    }
+
+    /// Starts elsewhere. What is gone up to `known_floor` is no gap to this reader.
+    pub(crate) fn start_at(&mut self, cursor: Seq, known_floor: Seq, resume: Resume) {
+        self.cursor = cursor;
+        self.known_floor = known_floor;
+        if let Resume::Gap(gap) = &resume {
+            self.notice = Some(self.channel.encoding().gap(gap).into());
+        }
+        self.resume = resume;
+    }
+
+    /// How it started.
+    #[must_use]
+    pub fn resume(&self) -> &Resume {
+        &self.resume
+    }
+
+    /// Where it is: a reader that comes again with this id goes on right here.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.hub.position(self.cursor)
+    }
+
+    /// The next bytes: one or more whole events. `None` is the end of the stream, which comes only
+    /// when all its topics have ended and everything has been read.
+    ///
+    /// # Errors
+    /// [`Cut`]: the stream stops here although it has not ended.
+    pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+        if let Some(notice) = self.notice.take() {
+            return Poll::Ready(Some(Ok(notice)));
+        }
+        loop {
+            // Asked before looking, so that whoever starts to drain after this wakes the reader.
+            let draining = self.hub.is_draining();
+            let layout = match self.channel.look(self.cursor, self.reader, cx.waker()) {
+                Look::Ready(layout) => layout,
+                Look::Behind => match self.hub.tail.gather(&self.channel, self.cursor) {
+                    Gathered::Ready(layout) => layout,
+                    Gathered::TooOld => match self.read_archive() {
+                        Some(bytes) => return Poll::Ready(Some(Ok(bytes))),
+                        None => continue,
+                    },
+                },
+                Look::Ended => return Poll::Ready(None),
+                Look::Wait if draining => return Poll::Ready(Some(Err(Cut::Draining))),
+                Look::Wait => return Poll::Pending,
+            };
+            self.cursor = layout.through;
+            if !layout.bytes.is_empty() {
+                return Poll::Ready(Some(Ok(layout.bytes)));
+            }
+        }
+    }
+
+    /// Reads on from the archive. `None` if there was nothing for the reader up to the watermark.
+    fn read_archive(&mut self) -> Option<Bytes> {
+        let scan = self.hub.scan(self.channel.topics(), self.cursor, CHUNK);
+        let mut out = Vec::new();
+        if scan.floor > self.cursor.max(self.known_floor) {
+            let requested = self.position().to_string();
+            let gap = Gap::new(
+                &requested,
+                self.hub.position(goes_on_after(&scan)),
+                GapReason::Lagged,
+            );
+            out = self.channel.encoding().gap(&gap);
+        }
+        self.known_floor = scan.floor;
+        self.cursor = scan.through;
+        for record in &scan.records {
+            record.encode(self.channel.encoding(), self.hub.epoch, &mut out);
+        }
+        (!out.is_empty()).then(|| out.into())
+    }
+}
+
+/// The cursor from which a scan goes on: just before its first record.
+pub(crate) fn goes_on_after(scan: &Scan) -> Seq {
+    scan.records
+        .first()
+        .map_or(scan.through, |record| record.seq.before())
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.hub.tail.unregister(&self.channel, self.reader);
+    }
+}
+
+impl std::fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subscription")
+            .field("topics", self.channel.topics())
+            .field("cursor", &self.cursor)
+            .field("resume", &self.resume)
+            .finish_non_exhaustive()
+    }
+}

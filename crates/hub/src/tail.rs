@@ -1,0 +1,291 @@
+//! The ordered tail: recent events, who reads them, and the splice between archive and live.
+//!
+//! Invariants:
+//! - Routing a batch and raising the watermark are one step under one lock, and registering a reader
+//!   takes the same lock. So for a reader that registers at watermark W, everything up to W is in the
+//!   archive, everything after W will be routed to it, and nothing is both missing here and there.
+//! - An entry is encoded at most once per encoding, and only if somebody reads it.
+//! - Memory: the window's bound; a channel's layouts; nothing per reader but a waker.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Waker,
+};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use crate::{
+    Encoding, Epoch, Record, Seq, Topic, TopicSet,
+    channel::{Channel, ChannelKey, Layout},
+    machine::Machine,
+    ring::{Entry, TopicRing},
+};
+
+/// The most bytes that a reader gets at once, unless a single event has more.
+pub(crate) const CHUNK: usize = 64 << 10;
+
+pub(crate) struct Tail {
+    epoch: Epoch,
+    max_window: usize,
+    watermark: AtomicU64,
+    state: Mutex<State>,
+}
+
+/// What the tail holds, and has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Readers that are subscribed.
+    pub readers: usize,
+    /// Distinct sets of topics that they read.
+    pub channels: usize,
+    /// Recent events that are shared.
+    pub window_events: usize,
+    /// Their memory in bytes, about.
+    pub window_bytes: usize,
+    /// How often an event was encoded for the window's readers, since the start.
+    pub encoded: u64,
+}
+
+struct State {
+    encoded: u64,
+    readers: usize,
+    window: TopicRing<Frame>,
+    channels: HashMap<ChannelKey, Arc<Channel>>,
+    watchers: HashMap<Topic, Vec<Arc<Channel>>>,
+}
+
+/// A record in the window, with its bytes in each encoding that somebody has asked for.
+struct Frame {
+    record: Arc<Record>,
+    encoded: [OnceLock<Bytes>; Encoding::COUNT],
+}
+
+impl Entry for Frame {
+    fn seq(&self) -> Seq {
+        self.record.seq
+    }
+    fn topics(&self) -> &TopicSet {
+        &self.record.topics
+    }
+    fn cost(&self) -> usize {
+        // The text may stand in the record and once more in an encoding.
+        2 * self.record.cost()
+    }
+}
+
+impl Frame {
+    fn bytes(&self, encoding: Encoding, epoch: Epoch, count: &mut u64) -> &Bytes {
+        self.encoded[encoding as usize].get_or_init(|| {
+            *count += 1;
+            let mut out = Vec::new();
+            self.record.encode(encoding, epoch, &mut out);
+            out.into()
+        })
+    }
+}
+
+/// What the window has for a reader that is behind.
+pub(crate) enum Gathered {
+    Ready(Layout),
+    /// It no longer reaches back to the reader: the archive has to.
+    TooOld,
+}
+
+impl Tail {
+    pub(crate) fn new(epoch: Epoch, max_window: usize) -> Self {
+        Self {
+            epoch,
+            max_window,
+            watermark: AtomicU64::new(0),
+            state: Mutex::new(State {
+                encoded: 0,
+                readers: 0,
+                window: TopicRing::new(),
+                channels: HashMap::new(),
+                watchers: HashMap::new(),
+            }),
+        }
+    }
+
+    /// Everything up to here is visible.
+    pub(crate) fn watermark(&self) -> Seq {
+        Seq(self.watermark.load(Ordering::Acquire))
+    }
+
+    /// Makes a batch visible: it is in the archive already.
+    pub(crate) fn publish(&self, batch: &[Arc<Record>]) {
+        let Some(last) = batch.last() else { return };
+        let mut touched = Vec::new();
+        {
+            let mut guard = self.state.lock();
+            let state = &mut *guard;
+            for record in batch {
+                state.push(record);
+                for topic in &record.topics {
+                    for channel in state.watchers.get(topic).into_iter().flatten() {
+                        if channel.touch(record.seq) {
+                            touched.push(Arc::clone(channel));
+                        }
+                        if record.ends {
+                            channel.end_topic(record.seq);
+                        }
+                    }
+                }
+            }
+            while state.window.cost() > self.max_window {
+                state.window.pop(|_| true, false);
+            }
+            self.watermark.store(last.seq.0, Ordering::Release);
+        }
+        wake(touched.iter());
+    }
+
+    /// Wakes every reader, so that it looks again.
+    pub(crate) fn wake_all(&self) {
+        let channels: Vec<_> = self.state.lock().channels.values().cloned().collect();
+        wake(channels.iter());
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let state = self.state.lock();
+        Stats {
+            readers: state.readers,
+            channels: state.channels.len(),
+            window_events: state.window.len(),
+            window_bytes: state.window.cost(),
+            encoded: state.encoded,
+        }
+    }
+
+    /// Adds a reader. Everything up to the watermark that is returned is in the archive; everything
+    /// after it will come through the channel.
+    pub(crate) fn register(&self, key: ChannelKey, machine: &Mutex<Machine>) -> (Arc<Channel>, usize, Seq) {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        let watermark = self.watermark();
+        let channel = match state.channels.get(&key) {
+            Some(channel) => Arc::clone(channel),
+            None => {
+                let open = machine.lock().open(&key.0, watermark);
+                state.open_channel(Channel::new(key, watermark, open))
+            }
+        };
+        let reader = channel.join();
+        state.readers += 1;
+        (channel, reader, watermark)
+    }
+
+    /// Removes a reader, and its channel with the last.
+    pub(crate) fn unregister(&self, channel: &Arc<Channel>, reader: usize) {
+        let mut state = self.state.lock();
+        state.readers -= 1;
+        if channel.leave(reader) == 0 {
+            state.close_channel(channel);
+        }
+    }
+
+    /// Lays out what comes after `cursor`, or finds that another reader has just done so.
+    pub(crate) fn gather(&self, channel: &Channel, cursor: Seq) -> Gathered {
+        let mut state = self.state.lock();
+        if let Some(layout) = channel.find(cursor) {
+            return Gathered::Ready(layout);
+        }
+        if state.window.floor(channel.topics()) > cursor {
+            return Gathered::TooOld;
+        }
+        let layout = state.lay_out(channel, cursor, self.epoch, self.watermark());
+        channel.share(layout.clone());
+        Gathered::Ready(layout)
+    }
+}
+
+impl State {
+    fn push(&mut self, record: &Arc<Record>) {
+        self.window.push(Frame {
+            record: Arc::clone(record),
+            encoded: Default::default(),
+        });
+        // A topic that turns up only now has all its later entries here, but none before this one.
+        self.window.set_absent_floor(record.seq);
+    }
+
+    fn open_channel(&mut self, channel: Channel) -> Arc<Channel> {
+        let channel = Arc::new(channel);
+        for topic in channel.topics() {
+            self.window.pin(topic);
+            self.watchers
+                .entry(topic.clone())
+                .or_default()
+                .push(Arc::clone(&channel));
+        }
+        self.channels.insert(channel.key.clone(), Arc::clone(&channel));
+        channel
+    }
+
+    fn close_channel(&mut self, channel: &Arc<Channel>) {
+        self.channels.remove(&channel.key);
+        for topic in channel.topics() {
+            self.window.unpin(topic);
+            let Some(watchers) = self.watchers.get_mut(topic) else {
+                continue;
+            };
+            if let Some(at) = watchers.iter().position(|other| Arc::ptr_eq(other, channel)) {
+                watchers.swap_remove(at);
+            }
+            if watchers.is_empty() {
+                self.watchers.remove(topic);
+            }
+        }
+    }
+
+    fn lay_out(&mut self, channel: &Channel, cursor: Seq, epoch: Epoch, watermark: Seq) -> Layout {
+        let topics = channel.topics();
+        let before = self.window.back_from(topics, cursor).next().map(Entry::seq);
+        let mut layout = Layout {
+            from: before.unwrap_or_default().max(self.window.floor(topics)),
+            first: watermark.next(),
+            through: watermark,
+            full: false,
+            bytes: Bytes::new(),
+        };
+        let mut parts: Vec<&[u8]> = Vec::new();
+        let mut size = 0;
+        let mut last = cursor;
+        let mut only = None;
+        for frame in self.window.after(topics, cursor) {
+            let bytes = frame.bytes(channel.encoding(), epoch, &mut self.encoded);
+            if size > 0 && size + bytes.len() > CHUNK {
+                layout.full = true;
+                layout.through = last;
+                break;
+            }
+            if parts.is_empty() {
+                layout.first = frame.seq();
+                only = Some(bytes.clone());
+            }
+            last = frame.seq();
+            size += bytes.len();
+            parts.push(bytes);
+        }
+        layout.bytes = match only {
+            Some(bytes) if parts.len() == 1 => bytes,
+            _ => parts.concat().into(),
+        };
+        layout
+    }
+}
+
+fn wake<'a>(channels: impl Iterator<Item = &'a Arc<Channel>>) {
+    let mut wakers: Vec<Waker> = Vec::new();
+    for channel in channels {
+        channel.take_wakers(&mut wakers);
+        // Outside the locks: a waker may run the reader at once on another thread.
+        wakers.drain(..).for_each(Waker::wake);
+    }
+}

@@ -1,0 +1,132 @@
+//! What can grow and what happens at the bound: slow readers, many channels, many topics.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod support;
+
+use support::{Reader, draft, publish, topics};
+use tidewire_hub::{
+    Config, Encoding, Error, Hub, Resume, Start,
+    archive::{Memory, Retention},
+};
+
+const WINDOW: usize = 256 << 10;
+
+fn small() -> Hub {
+    let config = Config {
+        window: WINDOW,
+        ..Config::default()
+    };
+    Hub::start(
+        config,
+        Memory::new(Retention {
+            max_bytes: WINDOW,
+            ..Retention::default()
+        }),
+    )
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_reader_that_never_reads_costs_bounded_memory_and_harms_nobody() {
+    let hub = small();
+    let mut stuck = Reader::live(&hub, "a");
+    let mut healthy = Reader::live(&hub, "a");
+    for n in 0..5_000 {
+        publish(&hub, "a", &n.to_string()).await;
+        assert_eq!(healthy.data().await, n.to_string());
+        assert!(hub.stats().window_bytes <= WINDOW);
+    }
+    // It is told what it missed, and then gets what is kept, to the last.
+    let notice = stuck.next().await.unwrap().unwrap();
+    assert_eq!(notice.name, "tidewire.gap");
+    assert!(notice.data.contains("lagged"), "{}", notice.data);
+    let rest = stuck.available().await;
+    let first: usize = rest[0].parse().unwrap();
+    assert!(first > 0);
+    assert_eq!(rest, (first..5_000).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn ten_thousand_channels_on_one_busy_topic_encode_each_event_once() {
+    let hub = Hub::start(Config::default(), Memory::new(Retention::default())).unwrap();
+    let mut readers: Vec<_> = (0..10_000)
+        .map(|n| Reader::live(&hub, &format!("busy own-{n}")))
+        .collect();
+    assert_eq!(hub.stats().channels, 10_000);
+    for n in 0..3 {
+        publish(&hub, "busy", &n.to_string()).await;
+    }
+    publish(&hub, "own-77", "mine").await;
+    for (n, reader) in readers.iter_mut().enumerate() {
+        let own = (n == 77).then_some("mine");
+        let expected: Vec<_> = ["0", "1", "2"].into_iter().chain(own).collect();
+        assert_eq!(reader.available().await, expected);
+    }
+    assert_eq!(hub.stats().encoded, 4);
+    drop(readers);
+    let stats = hub.stats();
+    assert_eq!((stats.channels, stats.readers), (0, 0), "nothing stays behind");
+}
+
+#[tokio::test]
+async fn an_event_for_two_topics_reaches_a_reader_of_both_once() {
+    let hub = small();
+    let mut both = Reader::live(&hub, "a b");
+    let mut kept = Vec::new();
+    for names in ["a b", "b", "a", "b a"] {
+        publish(&hub, names, names).await;
+        kept.push(names);
+    }
+    assert_eq!(both.available().await, kept);
+    assert_eq!(Reader::after(&hub, "a b", "earliest").available().await, kept);
+}
+
+#[tokio::test]
+async fn topics_in_one_request_are_bounded() {
+    let config = Config {
+        max_topics_per_subscription: 2,
+        ..Config::default()
+    };
+    let hub = Hub::start(config, Memory::new(Retention::default())).unwrap();
+    let refused = hub
+        .subscribe(topics("a b c"), &Start::Live, Encoding::EventStream)
+        .unwrap_err();
+    assert_eq!(refused, Error::TooManyTopics { count: 3, max: 2 });
+    assert_eq!(hub.append(draft("a b c", "x")).await.unwrap_err(), refused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_hub_refuses_new_topics_until_it_may_forget_old_ones() {
+    let config = Config {
+        max_topics: 2,
+        ..Config::default()
+    };
+    let hub = Hub::start(
+        config,
+        Memory::new(Retention {
+            max_events: Some(1),
+            ..Retention::default()
+        }),
+    )
+    .unwrap();
+    let cursor = hub.position().to_string();
+    publish(&hub, "a", "1").await;
+    publish(&hub, "b", "2").await;
+    assert_eq!(
+        hub.append(draft("c", "3")).await.unwrap_err(),
+        Error::TopicsFull { max: 2 }
+    );
+    publish(&hub, "b", "known topics go on").await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    publish(&hub, "c", "3").await;
+    // Nothing of `a` is remembered, so a cursor in it is answered on the safe side.
+    assert!(matches!(
+        Reader::after(&hub, "a", &cursor).resume(),
+        Resume::Gap(_)
+    ));
+}

@@ -1,0 +1,237 @@
+//! The seam between what is kept and what comes: neither loss nor repetition, wherever the batch
+//! happens to be when a reader registers. A gate in front of a real archive holds batches in flight.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod support;
+
+use std::sync::{Arc, Condvar, Mutex};
+
+use support::{Reader, draft, publish};
+use tidewire_codec::EventId;
+use tidewire_hub::{
+    Config, Hub, Millis, Record, Seq, Topic, TopicSet,
+    archive::{Archive, Memory, Retention, Scan},
+};
+
+/// An archive that holds each batch before or after it has taken it, until it is let through.
+#[derive(Clone)]
+struct Gated {
+    memory: Arc<Memory>,
+    gate: Arc<(Mutex<Gate>, Condvar)>,
+    hold: Hold,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Hold {
+    BeforeKept,
+    AfterKept,
+}
+
+#[derive(Default)]
+struct Gate {
+    closed: bool,
+    arrived: bool,
+}
+
+impl Gated {
+    fn new(hold: Hold) -> Self {
+        Self {
+            memory: Arc::new(Memory::new(Retention::default())),
+            gate: Arc::default(),
+            hold,
+        }
+    }
+
+    fn close(&self) {
+        *self.gate.0.lock().unwrap() = Gate {
+            closed: true,
+            arrived: false,
+        };
+    }
+
+    fn open(&self) {
+        self.gate.0.lock().unwrap().closed = false;
+        self.gate.1.notify_all();
+    }
+
+    fn wait_until_arrived(&self) {
+        let gate = self.gate.0.lock().unwrap();
+        drop(self.gate.1.wait_while(gate, |gate| !gate.arrived).unwrap());
+    }
+
+    fn pass(&self) {
+        let mut gate = self.gate.0.lock().unwrap();
+        gate.arrived = true;
+        self.gate.1.notify_all();
+        drop(self.gate.1.wait_while(gate, |gate| gate.closed).unwrap());
+    }
+}
+
+impl Archive for Gated {
+    fn append(&self, batch: &[Arc<Record>]) {
+        if self.hold == Hold::BeforeKept {
+            self.pass();
+        }
+        self.memory.append(batch);
+        if self.hold == Hold::AfterKept {
+            self.pass();
+        }
+    }
+    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> Scan {
+        self.memory.scan(topics, after, through, budget)
+    }
+    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> Option<Seq> {
+        self.memory.nth_last(topics, count, through)
+    }
+    fn find(&self, topics: &TopicSet, id: &EventId) -> Option<Seq> {
+        self.memory.find(topics, id)
+    }
+    fn trim(&self, now: Millis) {
+        self.memory.trim(now);
+    }
+    fn forget_idle(&self) -> Vec<Topic> {
+        self.memory.forget_idle()
+    }
+}
+
+/// Readers of every kind register while a batch is in flight; each gets it once, after it is through.
+async fn register_while_in_flight(hold: Hold) {
+    let archive = Gated::new(hold);
+    let hub = Hub::start(Config::default(), archive.clone()).unwrap();
+    let start = hub.position().to_string();
+    let mut early = Reader::live(&hub, "a");
+    publish(&hub, "a", "1").await;
+    let middle = hub.position().to_string();
+
+    archive.close();
+    let mut appending = tokio::task::JoinSet::new();
+    let publisher = hub.clone();
+    appending.spawn(async move { publisher.append(draft("a", "2")).await });
+    tokio::task::spawn_blocking({
+        let archive = archive.clone();
+        move || archive.wait_until_arrived()
+    })
+    .await
+    .unwrap();
+
+    let mut live = Reader::live(&hub, "a");
+    let mut behind = Reader::after(&hub, "a", &start);
+    let mut level = Reader::after(&hub, "a", &middle);
+    let mut last = Reader::open(&hub, "a", &tidewire_hub::Start::Last(1));
+    assert_eq!(
+        early.available().await,
+        ["1"],
+        "nothing is seen before it is acknowledged"
+    );
+    assert_eq!(behind.available().await, ["1"]);
+    assert_eq!(last.available().await, ["1"]);
+    assert!(level.available().await.is_empty() && live.available().await.is_empty());
+    assert!(
+        appending.try_join_next().is_none(),
+        "nothing is acknowledged before it is seen"
+    );
+
+    archive.open();
+    appending.join_next().await.unwrap().unwrap().unwrap();
+    for reader in [&mut early, &mut live, &mut behind, &mut level, &mut last] {
+        assert_eq!(reader.available().await, ["2"], "once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_batch_that_is_not_yet_kept() {
+    register_while_in_flight(Hold::BeforeKept).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_batch_that_is_kept_but_not_yet_routed() {
+    register_while_in_flight(Hold::AfterKept).await;
+}
+
+/// Big events in a small window: it holds the last few.
+fn small_window() -> Hub {
+    let config = Config {
+        window: 64 << 10,
+        ..Config::default()
+    };
+    Hub::start(config, Memory::new(Retention::default())).unwrap()
+}
+
+fn big(n: usize) -> String {
+    format!("{n:-<4000}")
+}
+
+#[tokio::test]
+async fn cursors_before_at_and_beyond_the_window_join_the_same_stream() {
+    let hub = small_window();
+    let mut cursors = vec![hub.position().to_string()];
+    for n in 0..40 {
+        publish(&hub, "a", &big(n)).await;
+        cursors.push(hub.position().to_string());
+    }
+    let window = hub.stats().window_events;
+    assert!(
+        (2..20).contains(&window),
+        "the window must be between none and all: {window}"
+    );
+    let mut readers: Vec<_> = cursors
+        .iter()
+        .map(|cursor| Reader::after(&hub, "a", cursor))
+        .collect();
+    publish(&hub, "a", &big(40)).await;
+    for (read, reader) in readers.iter_mut().enumerate() {
+        let expected: Vec<_> = (read..=40).map(big).collect();
+        assert_eq!(reader.available().await, expected, "after {read} events");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_falls_out_of_the_window_in_the_middle_goes_on_from_the_archive() {
+    let hub = small_window();
+    let mut reader = Reader::live(&hub, "a b");
+    publish(&hub, "a", &big(0)).await;
+    assert_eq!(reader.data().await, big(0));
+    for n in 1..100 {
+        publish(&hub, if n % 3 == 0 { "b" } else { "a" }, &big(n)).await;
+    }
+    assert_eq!(reader.available().await, (1..100).map(big).collect::<Vec<_>>());
+    publish(&hub, "b", "live again").await;
+    assert_eq!(reader.available().await, ["live again"]);
+}
+
+#[tokio::test]
+async fn a_quiet_topic_needs_no_archive_however_busy_the_others_are() {
+    let hub = small_window();
+    let mut quiet = Reader::live(&hub, "quiet");
+    for n in 0..100 {
+        publish(&hub, "busy", &big(n)).await;
+    }
+    publish(&hub, "quiet", "at last").await;
+    assert_eq!(quiet.available().await, ["at last"]);
+    assert_eq!(
+        hub.stats().encoded,
+        1,
+        "from the window, and nothing of the busy topic was encoded"
+    );
+}
+
+#[tokio::test]
+async fn more_than_a_chunk_comes_in_several_and_readers_of_one_channel_share_them() {
+    let hub = Hub::start(Config::default(), Memory::new(Retention::default())).unwrap();
+    let mut readers = [Reader::live(&hub, "a"), Reader::live(&hub, "a")];
+    publish(&hub, "a", &big(0)).await;
+    let mut later = Reader::after(&hub, "a", &hub.position().to_string());
+    for n in 1..100 {
+        publish(&hub, "a", &big(n)).await;
+    }
+    for reader in &mut readers {
+        assert_eq!(reader.available().await, (0..100).map(big).collect::<Vec<_>>());
+    }
+    assert_eq!(later.available().await, (1..100).map(big).collect::<Vec<_>>());
+    assert_eq!(hub.stats().encoded, 100);
+}

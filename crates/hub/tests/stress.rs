@@ -1,0 +1,276 @@
+//! Concurrent publishing, subscribing, resuming, slow reading and eviction, with a model as judge.
+//!
+//! Every reader must see exactly its topics' events after its cursor, in order, once, or be told of a
+//! gap exactly when one of *its* events is gone. Each seed is a run of its own:
+//!
+//! - `TIDEWIRE_STRESS_SEEDS`: how many (30);
+//! - `TIDEWIRE_STRESS_SEED`: the first (1). A failure names its seed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod support;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use support::{Reader, topic};
+use tidewire_codec::Event;
+use tidewire_hub::{
+    Config, Draft, Encoding, Hub, Position, Resume, Seq, Start, TopicSet,
+    archive::{Memory, Retention},
+};
+
+const TOPICS: usize = 6;
+const PUBLISHERS: u64 = 4;
+const READERS: u64 = 12;
+const EVENTS: usize = 250;
+
+/// What was acknowledged: the only truth.
+type Model = BTreeMap<Seq, (TopicSet, String)>;
+
+#[test]
+fn readers_see_exactly_their_events_or_are_told() {
+    let number = |name, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
+    let (first, count) = (
+        number("TIDEWIRE_STRESS_SEED", 1),
+        number("TIDEWIRE_STRESS_SEEDS", 30),
+    );
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut total = Judged::default();
+    for seed in first..first + count {
+        let judged = std::panic::catch_unwind(|| runtime.block_on(run(seed)));
+        match judged {
+            Ok(judged) => total.add(&judged),
+            Err(panic) => {
+                println!("failed with TIDEWIRE_STRESS_SEED={seed} TIDEWIRE_STRESS_SEEDS=1");
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+    println!("stress: seeds {first}..{}: {total:?}", first + count);
+    // The judge must have had something to judge, of every kind.
+    assert!(total.events > 0 && total.resumed > 0 && total.live > 0);
+    assert!(
+        count < 10 || total.gaps > 0,
+        "no gap in {count} runs: the bounds are too wide to test anything"
+    );
+}
+
+#[derive(Debug, Default)]
+struct Judged {
+    sessions: usize,
+    live: usize,
+    resumed: usize,
+    gaps: usize,
+    events: usize,
+}
+
+impl Judged {
+    fn add(&mut self, other: &Self) {
+        self.sessions += other.sessions;
+        self.live += other.live;
+        self.resumed += other.resumed;
+        self.gaps += other.gaps;
+        self.events += other.events;
+    }
+}
+
+/// One connection of a reader: where it started, what it got.
+struct Session {
+    topics: TopicSet,
+    /// What it asked to go on from; where it began if it asked for something else.
+    cursor: Seq,
+    live: bool,
+    items: Vec<Item>,
+    /// It read to the end of the stream.
+    ended: bool,
+}
+
+enum Item {
+    Event {
+        seq: Seq,
+        data: String,
+    },
+    /// `visible`: a position of the log after the notice had come.
+    Gap {
+        resumed_after: Seq,
+        visible: Seq,
+    },
+}
+
+async fn run(seed: u64) -> Judged {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let kept = rng.usize(10..400);
+    let config = Config {
+        window: rng.usize(4..800) << 10,
+        ..Config::default()
+    };
+    let archive = Memory::new(Retention {
+        max_events: Some(kept),
+        ..Retention::default()
+    });
+    let hub = Hub::start(config, archive).unwrap();
+
+    let mut readers = tokio::task::JoinSet::new();
+    for reader in 0..READERS {
+        readers.spawn(read(hub.clone(), fastrand::Rng::with_seed(seed << 16 | reader)));
+    }
+    let mut publishers = tokio::task::JoinSet::new();
+    for publisher in 0..PUBLISHERS {
+        publishers.spawn(publish(
+            hub.clone(),
+            fastrand::Rng::with_seed(seed << 16 | 1 << 15 | publisher),
+            publisher,
+        ));
+    }
+    let mut model: Model = publishers.join_all().await.into_iter().flatten().collect();
+    // Each stream ends, so that every reader has an end to reach.
+    for name in 0..TOPICS {
+        let topics = TopicSet::from(topic(&name.to_string()));
+        let draft = Draft::event(topics.clone(), Event::new("end")).unwrap().and_end();
+        model.insert(hub.append(draft).await.unwrap().seq, (topics, "end".into()));
+    }
+    let sessions: Vec<Session> = readers.join_all().await.into_iter().flatten().collect();
+
+    let mut judged = Judged {
+        sessions: sessions.len(),
+        ..Judged::default()
+    };
+    for session in &sessions {
+        judge(session, &model, kept as u64, &mut judged);
+    }
+    judged
+}
+
+async fn publish(hub: Hub, mut rng: fastrand::Rng, publisher: u64) -> Vec<(Seq, (TopicSet, String))> {
+    let mut published = Vec::new();
+    for n in 0..EVENTS {
+        let topics = some_topics(&mut rng, 2);
+        // Now and then one that is larger than a reader gets at once.
+        let most = if rng.u8(..) == 0 { 100_000 } else { 200 };
+        let data = format!("{publisher}/{n}/{}", "x".repeat(rng.usize(..most)));
+        let draft = Draft::event(topics.clone(), Event::new(data.clone())).unwrap();
+        published.push((hub.append(draft).await.unwrap().seq, (topics, data)));
+        pause(&mut rng, 40).await;
+    }
+    published
+}
+
+/// Connects, reads for a while, leaves, and comes again, until its streams end.
+async fn read(hub: Hub, mut rng: fastrand::Rng) -> Vec<Session> {
+    let topics = some_topics(&mut rng, TOPICS);
+    let mut sessions = Vec::new();
+    let mut start = match rng.u8(..3) {
+        0 => Start::Live,
+        1 => Start::Last(rng.usize(..50)),
+        _ => Start::After(Start::EARLIEST.into()),
+    };
+    // Some readers are slower than retention.
+    let pace = [0, 5, 60][rng.usize(..3)];
+    loop {
+        let subscribed = hub
+            .subscribe(topics.clone(), &start, Encoding::EventStream)
+            .unwrap();
+        let Some(mut reader) = Reader::of(subscribed) else {
+            return sessions;
+        };
+        let began = reader.subscription.position().seq;
+        let mut session = Session {
+            topics: topics.clone(),
+            cursor: match &start {
+                Start::After(id) => id.parse().map_or(began, |position: Position| position.seq),
+                _ => began,
+            },
+            live: reader.resume() == &Resume::Live,
+            items: Vec::new(),
+            ended: false,
+        };
+        let mut last = reader.subscription.position().to_string();
+        for _ in 0..rng.usize(1..150) {
+            let Some(read) = reader.next().await else {
+                session.ended = true;
+                break;
+            };
+            let read = read.unwrap();
+            let seq = read.seq();
+            session.items.push(match read.name.as_str() {
+                "tidewire.gap" => Item::Gap {
+                    resumed_after: seq,
+                    visible: hub.position().seq,
+                },
+                _ => Item::Event { seq, data: read.data },
+            });
+            last = read.id;
+            pause(&mut rng, pace).await;
+        }
+        let ended = session.ended;
+        sessions.push(session);
+        if ended {
+            return sessions;
+        }
+        start = Start::After(last);
+        drop(reader);
+        pause(&mut rng, 100).await;
+    }
+}
+
+fn judge(session: &Session, model: &Model, kept: u64, judged: &mut Judged) {
+    let is_mine =
+        |(_, (topics, _)): &(&Seq, &(TopicSet, String))| topics.iter().any(|t| session.topics.contains(t));
+    let next_after = |cursor: Seq| model.range(cursor.next()..).find(is_mine).map(|(seq, _)| *seq);
+    let mut cursor = session.cursor;
+    judged.live += usize::from(session.live);
+    judged.resumed += usize::from(!session.live);
+    for item in &session.items {
+        match item {
+            Item::Event { seq, data } => {
+                let (_, published) = model.get(seq).expect("only what was published");
+                assert_eq!(data, published);
+                assert_eq!(next_after(cursor), Some(*seq), "after {cursor:?}");
+                cursor = *seq;
+                judged.events += 1;
+            }
+            Item::Gap {
+                resumed_after,
+                visible,
+            } => {
+                let missed = next_after(cursor).expect("an event of this reader is missing");
+                assert!(
+                    missed <= *resumed_after,
+                    "told of a gap, but {missed:?} comes after it"
+                );
+                // The archive keeps the last `kept` records of all topics.
+                assert!(
+                    missed.0 + kept <= visible.0,
+                    "{missed:?} was still kept at {visible:?}"
+                );
+                cursor = *resumed_after;
+                judged.gaps += 1;
+            }
+        }
+    }
+    if session.ended {
+        assert_eq!(next_after(cursor), None, "the end comes after the last event");
+    }
+}
+
+fn some_topics(rng: &mut fastrand::Rng, most: usize) -> TopicSet {
+    let count = rng.usize(1..=most);
+    TopicSet::new((0..count).map(|_| topic(&rng.usize(..TOPICS).to_string()))).unwrap()
+}
+
+/// Mostly goes on, sometimes lets others run, sometimes sleeps: `pace` in a thousand.
+async fn pause(rng: &mut fastrand::Rng, pace: u32) {
+    match rng.u32(..1000) {
+        n if n < pace => tokio::time::sleep(Duration::from_micros(rng.u64(..800))).await,
+        n if n < 10 * pace => tokio::task::yield_now().await,
+        _ => {}
+    }
+}

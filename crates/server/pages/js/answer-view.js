@@ -1,0 +1,119 @@
+/**
+ * How the typing answer looks. Draws what it is given and keeps nothing but its elements.
+ */
+
+import { countCharacters } from './answer-state.js';
+import { t } from './i18n.js';
+import { byId, drawNotices, element } from './notice.js';
+import { StateView } from './state-view.js';
+
+/** @typedef {import('./answer-state.js').AnswerState} AnswerState */
+/** @typedef {import('./connection.js').Connection} Connection */
+
+export class AnswerView {
+  #text = byId('answer-text');
+  #empty = byId('answer-empty');
+  #legend = byId('answer-legend');
+  #notices = byId('answer-notices');
+  #lastId = byId('answer-last-id');
+  #characters = byId('answer-characters');
+  #reconnects = byId('answer-reconnects');
+  #ask = /** @type {HTMLButtonElement} */ (byId('ask'));
+  #secondTab = /** @type {HTMLAnchorElement} */ (byId('second-tab'));
+  #forOneAnswer = [byId('reload'), byId('second-tab'), byId('show-events')];
+  #connectionState = new StateView(byId('answer-state'));
+  /** The end of the text, where characters are added. */
+  #tail = document.createTextNode('');
+
+  /**
+   * @param {object} handlers
+   * @param {() => void} handlers.onAsk
+   * @param {() => void} handlers.onShowEvents
+   */
+  constructor({ onAsk, onShowEvents }) {
+    this.#ask.addEventListener('click', onAsk);
+    byId('reload').addEventListener('click', () => location.reload());
+    byId('show-events').addEventListener('click', onShowEvents);
+  }
+
+  /** @param {boolean} asking */
+  setAsking(asking) {
+    this.#ask.disabled = asking;
+  }
+
+  /** @param {string} characters */
+  append(characters) {
+    this.#tail.appendData(characters);
+  }
+
+  /** Paints the whole text with its marks. @param {AnswerState | null} state */
+  paintText(state) {
+    const text = state?.text ?? '';
+    const parts = [];
+    let from = 0;
+    for (const { at, kind } of state?.marks ?? []) {
+      parts.push(document.createTextNode(text.slice(from, at)));
+      parts.push(markElement(kind, state?.fate === 'lost' && at === text.length));
+      from = at;
+    }
+    this.#tail = document.createTextNode(text.slice(from));
+    this.#text.replaceChildren(...parts, this.#tail);
+    this.#drawLegend(state);
+  }
+
+  /**
+   * Draws everything but the text.
+   * @param {AnswerState | null} state
+   * @param {Connection | null} connection
+   * @param {import('./notice.js').Notice[]} notices
+   */
+  draw(state, connection, notices) {
+    this.#empty.hidden = state !== null;
+    this.#text.hidden = state === null;
+    for (const control of this.#forOneAnswer) control.hidden = state === null;
+    this.#secondTab.href = location.href;
+    this.#ask.textContent = t(state ? 'answer.askAgain' : 'answer.ask');
+
+    this.#connectionState.draw(phaseOf(state, connection), connection?.since ?? null);
+    this.#text.dataset.live = String(connection?.phase === 'open');
+    this.#lastId.textContent = state?.lastEventId || t('fact.none');
+    this.#characters.textContent = state ? countCharacters(state).toLocaleString() : t('fact.none');
+    this.#reconnects.textContent = connection ? String(connection.reconnects) : t('fact.none');
+    drawNotices(this.#notices, notices);
+  }
+
+  /** @param {AnswerState | null} state */
+  #drawLegend(state) {
+    const kinds = new Set(state?.marks.map(({ kind }) => kind));
+    const entries = [...kinds].map((kind) => {
+      const entry = element('span', 'legend-entry', t(`answer.legend.${kind}`));
+      entry.dataset.kind = kind;
+      return entry;
+    });
+    this.#legend.replaceChildren(...entries);
+    this.#legend.hidden = entries.length === 0;
+  }
+}
+
+/**
+ * @param {import('./answer-state.js').Mark['kind']} kind
+ * @param {boolean} last nothing will follow
+ */
+function markElement(kind, last) {
+  if (kind === 'gap') return element('mark', 'hole', t(last ? 'answer.rest' : 'answer.hole'));
+  const seam = element('span', 'seam', '');
+  seam.dataset.kind = kind;
+  seam.title = t(`answer.legend.${kind}`);
+  return seam;
+}
+
+/**
+ * @param {AnswerState | null} state
+ * @param {Connection | null} connection
+ */
+function phaseOf(state, connection) {
+  if (!state) return 'idle';
+  if (state.fate !== 'typing') return state.fate;
+  if (connection?.closure?.kind === 'refused') return 'refused';
+  return connection?.phase ?? 'idle';
+}

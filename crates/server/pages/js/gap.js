@@ -1,0 +1,51 @@
+/**
+ * `tidewire.gap`: the server's word that events are gone, and what it means for the reader.
+ */
+
+import { t } from './i18n.js';
+
+export const GAP_EVENT = 'tidewire.gap';
+
+/** @typedef {{ reason: string, requested: string, resumedAfter: string }} Gap */
+
+const KNOWN_REASONS = new Set(['expired', 'unknown', 'reset', 'lagged']);
+/**
+ * After these the server could not place our cursor, so what follows may be anything, also what we
+ * have already read. A text must not be continued with it.
+ */
+const POSITION_LOST = new Set(['unknown', 'reset']);
+
+/**
+ * @param {string} data of a `tidewire.gap` event
+ * @returns {Gap}
+ */
+export function parseGap(data) {
+  /** @type {Record<string, unknown>} */
+  let fields = {};
+  try {
+    fields = Object(JSON.parse(data));
+  } catch {
+    // A gap that we cannot read is still a gap.
+  }
+  return {
+    reason: String(fields.reason ?? '?'),
+    requested: String(fields.requested ?? '?'),
+    resumedAfter: String(fields.resumed_after ?? '?'),
+  };
+}
+
+/** Does the server know where we were? @param {Gap} gap */
+export function losesPosition(gap) {
+  return POSITION_LOST.has(gap.reason) || !KNOWN_REASONS.has(gap.reason);
+}
+
+/** What was lost, and why. @param {Gap} gap */
+export function explainGap(gap) {
+  if (KNOWN_REASONS.has(gap.reason)) return t(`gap.${gap.reason}`);
+  return t('gap.other', { reason: gap.reason });
+}
+
+/** Where the reader was and where the stream goes on. @param {Gap} gap */
+export function gapPosition(gap) {
+  return t('gap.position', { requested: gap.requested, resumed: gap.resumedAfter });
+}

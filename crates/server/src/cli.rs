@@ -1,0 +1,245 @@
+//! The command line: every command and flag with its help. Nothing is carried out here.
+//!
+//! The flags of `tidewire serve` are not listed here: they are the settings of [`crate::config`].
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use confique::Config as _;
+use confique::meta::{Expr, FieldKind, LeafKind, Meta};
+use reqwest::Url;
+
+use crate::cmd::http::parse_url;
+use crate::config::value::{HOUR, Span};
+use crate::config::{Config, Flags};
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    done (also when the reader of standard output went away)
+  1    it failed while running
+  2    the command line or the configuration is wrong
+  130  ended by Ctrl-C, as shells show it (pub, tail)";
+
+/// Streams that survive: a Server-Sent Events server, publisher and reader.
+///
+/// Without a command, `tidewire` is `tidewire serve`.
+#[derive(Debug, Parser)]
+#[command(name = "tidewire", version, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) serve: Box<Serve>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server (the default).
+    Serve(Box<Serve>),
+    /// Print or check the configuration.
+    Config(ConfigArgs),
+    /// Publish events to a topic.
+    Pub(Publish),
+    /// Read a stream and print its events; goes on by itself after a lost connection.
+    Tail(Tail),
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings (flag > environment > file > default; see `tidewire config`)")]
+pub(crate) struct Serve {
+    /// Read the settings from this file [default: tidewire.toml, if it exists]
+    #[arg(long = "config", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+}
+
+/// Prints every setting with its text, its default and its environment name, as a `tidewire.toml` to
+/// start from.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// Check a file instead, and say what is wrong (exit code 2) or that it is fine
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = crate::config::load::FILE)]
+    pub(crate) check: Option<PathBuf>,
+
+    /// Print the settings in force instead, as `tidewire serve` with the same flags has them
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) effective: bool,
+
+    #[command(flatten)]
+    pub(crate) serve: Box<Serve>,
+}
+
+/// Publishes DATA as one event, or each line of standard input as one event.
+///
+/// Prints the id of each event.
+#[derive(Debug, Args)]
+pub(crate) struct Publish {
+    /// The topic, for example `news/today`
+    pub(crate) topic: String,
+
+    /// The event's data; `-` reads lines from standard input, as does nothing in a pipe
+    pub(crate) data: Option<String>,
+
+    /// The event's type [default: message]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) event: Option<String>,
+
+    /// The event's id [default: the server gives one]
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+
+    /// Ask readers to wait this long before they connect again, for example `3s`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) retry: Option<Span<0, HOUR>>,
+
+    /// End the stream with the event (with the last line)
+    #[arg(long)]
+    pub(crate) end: bool,
+
+    /// Do not print ids
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+/// Reads a stream and prints its events. After a lost connection it goes on at the next event; it
+/// stops when the stream ends.
+#[derive(Debug, Args)]
+pub(crate) struct Tail {
+    /// A topic on the server, or the URL of any event stream
+    #[arg(value_name = "TOPIC-or-URL")]
+    pub(crate) stream: Stream,
+
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Begin with the last N events
+    #[arg(long, value_name = "N", conflicts_with = "from")]
+    pub(crate) last: Option<u64>,
+
+    /// Begin after the event with this id; `earliest` begins with the oldest that is kept
+    #[arg(long, value_name = "ID")]
+    pub(crate) from: Option<String>,
+
+    /// Print comments (heartbeats are comments) and reconnection times too
+    #[arg(long)]
+    pub(crate) comments: bool,
+
+    /// Stop after N events
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Server {
+    /// Where the server is
+    #[arg(
+        long = "server",
+        value_name = "URL",
+        env = "TIDEWIRE_URL",
+        default_value = "http://127.0.0.1:8420",
+        value_parser = parse_url
+    )]
+    pub(crate) url: Url,
+}
+
+/// What to read.
+#[derive(Debug, Clone)]
+pub(crate) enum Stream {
+    Topic(String),
+    Url(Url),
+}
+
+impl FromStr for Stream {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.contains("://") {
+            parse_url(text).map(Self::Url)
+        } else {
+            Ok(Self::Topic(text.to_owned()))
+        }
+    }
+}
+
+/// The command line is wrong in a way that clap cannot know (exit code 2).
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(pub(crate) &'static str);
+
+impl Cli {
+    /// Reads the command line; a wrong one, `--help` and `--version` end the process here.
+    pub(crate) fn from_command_line() -> Self {
+        let matches = Self::described().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    fn described() -> clap::Command {
+        let settings = |command| describe(command, &Config::META);
+        let for_config = |command| {
+            settings(command).mut_args(|arg| match arg.get_id().as_str() {
+                "check" | "effective" => arg,
+                _ => arg.requires("effective"),
+            })
+        };
+        settings(Self::command())
+            .mut_subcommand("serve", settings)
+            .mut_subcommand("config", for_config)
+    }
+}
+
+/// Adds its default and its environment name to the help of each setting's flag.
+fn describe(command: clap::Command, meta: &Meta) -> clap::Command {
+    meta.fields
+        .iter()
+        .fold(command, |command, field| match field.kind {
+            FieldKind::Nested { meta } => describe(command, meta),
+            FieldKind::Leaf { env, kind } => {
+                if !command.get_arguments().any(|flag| flag.get_id() == field.name) {
+                    return command;
+                }
+                command.mut_arg(field.name, |flag| {
+                    let mut help = flag.get_help().map(ToString::to_string).unwrap_or_default();
+                    if let LeafKind::Required {
+                        default: Some(default),
+                    } = kind
+                    {
+                        help += &default_text(default);
+                    }
+                    if let Some(env) = env {
+                        help += &format!(" [env: {env}]");
+                    }
+                    flag.help(help)
+                })
+            }
+        })
+}
+
+/// Says nothing where the flag is a switch or the default is empty.
+fn default_text(default: Expr) -> String {
+    match default {
+        Expr::Str(text) => format!(" [default: {text}]"),
+        Expr::Integer(number) => format!(" [default: {number}]"),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::described().debug_assert();
+    }
+}

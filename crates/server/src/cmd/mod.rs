@@ -1,0 +1,41 @@
+//! One file a command; here they meet their settings and their runtime.
+
+mod config;
+pub(crate) mod http;
+mod publish;
+mod serve;
+pub(crate) mod stderr;
+pub(crate) mod stdout;
+mod tail;
+mod visible;
+
+use std::io;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::cli::{Cli, Command, Serve};
+use crate::config::Config;
+use crate::logging;
+
+/// Carries out what the command line says.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(serve) => {
+            let Serve { file, flags } = *serve;
+            let config = Config::load(flags, file.as_deref())?;
+            logging::init(&config.log)?;
+            many_threads()?.block_on(serve::run(config))
+        }
+        Command::Config(args) => config::run(args),
+        Command::Pub(args) => one_thread()?.block_on(publish::run(args)),
+        Command::Tail(args) => one_thread()?.block_on(tail::run(args)),
+    }
+}
+
+fn many_threads() -> io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().build()
+}
+
+fn one_thread() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}

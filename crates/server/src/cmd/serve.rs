@@ -1,0 +1,114 @@
+//! `tidewire serve`: wires the parts, runs until a signal, drains.
+//!
+//! A drain: readiness turns red, no more connections, publishes that wait are committed, readers are
+//! told when to come again and cut, and what is still there after the deadline is left behind.
+
+use anyhow::Context as _;
+use tidewire_hub::{
+    Clock, Hub,
+    archive::{Memory, Retention},
+};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::stdout;
+use crate::{
+    app::{self, Readiness},
+    config::{Config, value::Bounded},
+    listen::{self, Bounds},
+};
+
+/// Runs the server until a signal ends it.
+pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let hub = start_hub(&config)?;
+    let readiness = Readiness::green();
+    let tasks = TaskTracker::new();
+    let stop = CancellationToken::new();
+    let app = app::router(&config, &hub, readiness.clone(), tasks.clone());
+
+    let address = config.listen.get();
+    let listener = listen::bind(address, u32::try_from(config.limits.backlog.get())?).with_context(|| {
+        format!("cannot listen on {address}: is another server there? --listen takes another address")
+    })?;
+    announce(listener.local_addr()?, config.demo)?;
+
+    let bounds = Bounds {
+        header_read: config.timeouts.header_read.get(),
+        max_header: to_usize(config.limits.max_header.get()),
+        write_stall: config.timeouts.write_stall.get(),
+        tcp_user: config.timeouts.tcp_user.get(),
+    };
+    tokio::select! {
+        () = listen::serve(listener, app, bounds, &tasks, stop.clone()) => {}
+        name = signals.next() => tracing::info!("{name}: draining"),
+    }
+    readiness.turn_red();
+    stop.cancel();
+    let leave = async {
+        hub.drain().await;
+        tasks.close();
+        tasks.wait().await;
+    };
+    let deadline = config.timeouts.drain.get();
+    tokio::select! {
+        finished = tokio::time::timeout(deadline, leave) => match finished {
+            Ok(()) => tracing::info!("drained"),
+            Err(_) => tracing::warn!(left = tasks.len(), "not drained in time: leaving all the same"),
+        },
+        name = signals.next() => anyhow::bail!("{name} while draining: left at once"),
+    }
+    Ok(())
+}
+
+fn start_hub(config: &Config) -> anyhow::Result<Hub> {
+    let archive = Memory::new(Retention {
+        max_bytes: to_usize(config.archive.max_bytes.get()),
+        max_events: config.archive.max_events.map(|max| to_usize(max.get())),
+        max_age: config.archive.max_age.map(Bounded::get),
+    });
+    let limits = &config.limits;
+    let bounds = tidewire_hub::Config {
+        max_event: to_usize(limits.max_event.get()),
+        max_topics_per_subscription: to_usize(limits.max_topics_per_subscription.get()),
+        max_topics: to_usize(limits.max_topics.get()),
+        window: to_usize(limits.window.get()),
+        clock: Clock::system(),
+    };
+    Hub::start(bounds, archive).context("the system gives no randomness")
+}
+
+fn announce(address: std::net::SocketAddr, demo: bool) -> anyhow::Result<()> {
+    let page = match demo {
+        true => format!("Open it in a browser for the demo, or try: curl -N http://{address}/events/hello"),
+        false => format!("Try: curl -N http://{address}/events/hello"),
+    };
+    stdout::print(&format!("Tidewire is listening on http://{address}\n{page}\n"))
+}
+
+/// A setting as the platform counts; what does not fit is as much as there is.
+fn to_usize(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+/// SIGTERM and Ctrl-C.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Standard output, where a reader that goes away is no failure.
+
+use std::borrow::Cow;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use super::visible::visible;
+
+/// Standard output could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output: {0}")]
+struct StdoutError(io::Error);
+
+/// Writes and flushes `text`, so that the next program in a pipe has it at once.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| StdoutError(error).into())
+}
+
+/// Text from the network as it may be printed: as it is for a program, made visible on a terminal.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    if io::stdout().is_terminal() {
+        visible(text)
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Whether `error` says that nobody reads standard output any more (`tidewire tail … | head`).
+pub(crate) fn has_closed(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(StdoutError(why)) if why.kind() == io::ErrorKind::BrokenPipe)
+}

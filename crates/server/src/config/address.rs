@@ -1,0 +1,94 @@
+//! Where the server listens and which names it answers to.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// An address to listen on. Invariant: it is a loopback address, because this version has no tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Listen(SocketAddr);
+
+impl Listen {
+    /// The address to bind. Port 0 takes a free port.
+    pub(crate) fn get(self) -> SocketAddr {
+        self.0
+    }
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let address = match text.strip_prefix("localhost:").map(str::parse) {
+            Some(Ok(port)) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            _ => text.parse().map_err(|_| {
+                format!("`{text}` is no address: give IP:PORT, for example `127.0.0.1:8420` or `[::1]:8420`")
+            })?,
+        };
+        if !address.ip().is_loopback() {
+            return Err(format!(
+                "`{text}` can be reached from other machines, and this version has no tokens to guard it: \
+                 give a loopback address, for example `127.0.0.1:{}`, and put a reverse proxy before it",
+                address.port()
+            ));
+        }
+        Ok(Self(address))
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl TryFrom<String> for Listen {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// A host name as in a `Host` header, without port. Invariant: lower case, no port, no scheme.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct HostName(String);
+
+impl HostName {
+    /// The name in lower case.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for HostName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let in_brackets = |text: &str| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+        let is_ipv6 = in_brackets(text).is_some_and(|_: std::net::Ipv6Addr| true);
+        let is_name = !text.is_empty()
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+        if is_name || is_ipv6 {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err(format!(
+                "`{text}` is no host name: give a name without scheme and port, for example `events.example.com`"
+            ))
+        }
+    }
+}
+
+impl TryFrom<String> for HostName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}

@@ -1,0 +1,184 @@
+//! Every setting of the server, written down once: name, text, default, bounds, environment name, flag.
+//!
+//! | open | for |
+//! |---|---|
+//! | [`load`] | the layers: flags, environment, file, defaults |
+//! | [`value`] | lengths of time, sizes and counts with bounds |
+//! | [`address`], [`log`] | values with rules of their own |
+//!
+//! To add a setting, add a field here. Its doc text is printed by `tidewire config` and `--help`, its
+//! type holds the bounds, and `layer_attr(arg(long))` gives it a flag.
+
+pub(crate) mod address;
+pub(crate) mod load;
+pub(crate) mod log;
+pub(crate) mod value;
+
+use serde::Serialize;
+
+use address::{HostName, Listen};
+use log::{LogFilter, LogFormat};
+use value::{Count, GIB, HOUR, KIB, MIB, MINUTE, Size, Span, TIB, YEAR};
+
+/// What the flags say: every setting is optional.
+pub(crate) type Flags = <Config as confique::Config>::Layer;
+
+/// Tidewire's settings, each with its default.
+///
+/// A flag wins over the environment, that over this file, and that over the default.
+/// Lengths of time and sizes are texts with a unit: "15s", "1m 30s", "64MiB".
+#[derive(Debug, Serialize, confique::Config)]
+#[config(layer_attr(derive(Debug, clap::Args)), layer_attr(serde(deny_unknown_fields)))]
+pub(crate) struct Config {
+    /// The address to listen on; port 0 takes a free port. Only loopback addresses for now.
+    #[config(default = "127.0.0.1:8420", env = "TIDEWIRE_LISTEN")]
+    #[config(layer_attr(arg(long, value_name = "IP:PORT")))]
+    pub(crate) listen: Listen,
+
+    /// More names that are accepted in a request's Host header, besides the loopback ones. A request
+    /// for any other name is refused (421), which keeps foreign web pages out.
+    #[config(default = [], env = "TIDEWIRE_HOSTS", parse_env = load::comma_separated)]
+    #[config(layer_attr(arg(long = "host", value_name = "NAME")))]
+    pub(crate) hosts: Vec<HostName>,
+
+    /// Serve the demo page and its typing answers.
+    #[config(default = true, env = "TIDEWIRE_DEMO")]
+    #[config(layer_attr(arg(
+        long = "no-demo",
+        num_args = 0,
+        default_missing_value = "false",
+        help = "Do not serve the demo page and its typing answers"
+    )))]
+    pub(crate) demo: bool,
+
+    /// How long a reader waits before it connects again (the `retry` line of each stream).
+    #[config(default = "1s", env = "TIDEWIRE_RETRY")]
+    #[config(layer_attr(arg(long, value_name = "TIME")))]
+    pub(crate) retry: Span<0, HOUR>,
+
+    /// A silent stream gets a comment line this often, so that nobody takes it for dead.
+    #[config(default = "15s", env = "TIDEWIRE_HEARTBEAT")]
+    #[config(layer_attr(arg(long, value_name = "TIME")))]
+    pub(crate) heartbeat: Span<1, HOUR>,
+
+    /// What is kept for readers that come back.
+    #[config(nested, layer_attr(command(flatten)))]
+    pub(crate) archive: Archive,
+
+    /// How much is allowed.
+    #[config(nested, layer_attr(arg(skip)))]
+    pub(crate) limits: Limits,
+
+    /// How long things may take.
+    #[config(nested, layer_attr(arg(skip)))]
+    pub(crate) timeouts: Timeouts,
+
+    /// What is written to standard error.
+    #[config(nested, layer_attr(command(flatten)))]
+    pub(crate) log: Log,
+}
+
+/// See [`Config::archive`]. The oldest events go first when a bound is reached.
+#[derive(Debug, Serialize, confique::Config)]
+#[config(layer_attr(derive(Debug, clap::Args)), layer_attr(serde(deny_unknown_fields)))]
+pub(crate) struct Archive {
+    /// Keep at most this many bytes of events in memory, over all topics.
+    #[config(default = "64MiB", env = "TIDEWIRE_ARCHIVE_MAX_BYTES")]
+    #[config(layer_attr(arg(long = "archive-max-bytes", value_name = "SIZE")))]
+    pub(crate) max_bytes: Size<MIB, TIB>,
+
+    /// Keep at most this many events, over all topics. Unset: only the bytes count.
+    #[config(env = "TIDEWIRE_ARCHIVE_MAX_EVENTS")]
+    #[config(layer_attr(arg(long = "archive-max-events", value_name = "N")))]
+    pub(crate) max_events: Option<Count<1, { u32::MAX as u64 }>>,
+
+    /// Keep events at most this long. Unset: age does not count.
+    #[config(env = "TIDEWIRE_ARCHIVE_MAX_AGE")]
+    #[config(layer_attr(arg(long = "archive-max-age", value_name = "TIME")))]
+    pub(crate) max_age: Option<Span<1, { 10 * YEAR }>>,
+}
+
+/// See [`Config::limits`].
+#[derive(Debug, Serialize, confique::Config)]
+#[config(layer_attr(derive(Debug, Default)), layer_attr(serde(deny_unknown_fields)))]
+pub(crate) struct Limits {
+    /// The largest event, in bytes of data. A larger one is refused (413).
+    #[config(default = "1MiB", env = "TIDEWIRE_LIMITS_MAX_EVENT")]
+    pub(crate) max_event: Size<1, { 64 * MIB }>,
+
+    /// The most topics that one subscription can name. More are refused (422).
+    #[config(default = 256, env = "TIDEWIRE_LIMITS_MAX_TOPICS_PER_SUBSCRIPTION")]
+    pub(crate) max_topics_per_subscription: Count<1, 10_000>,
+
+    /// The most topics that the server knows at a time. A publish to one more is refused (507).
+    #[config(default = 1_000_000, env = "TIDEWIRE_LIMITS_MAX_TOPICS")]
+    pub(crate) max_topics: Count<1, 100_000_000>,
+
+    /// Recent events, ready to send, for readers that keep up. A reader that falls behind it is
+    /// served from the archive.
+    #[config(default = "64MiB", env = "TIDEWIRE_LIMITS_WINDOW")]
+    pub(crate) window: Size<MIB, { 64 * GIB }>,
+
+    /// The largest request head. A larger one is refused (431).
+    #[config(default = "16KiB", env = "TIDEWIRE_LIMITS_MAX_HEADER")]
+    pub(crate) max_header: Size<{ 8 * KIB }, MIB>,
+
+    /// Connections that the system holds until they are accepted.
+    #[config(default = 4096, env = "TIDEWIRE_LIMITS_BACKLOG")]
+    pub(crate) backlog: Count<1, 65_535>,
+}
+
+/// See [`Config::timeouts`].
+#[derive(Debug, Serialize, confique::Config)]
+#[config(layer_attr(derive(Debug, Default)), layer_attr(serde(deny_unknown_fields)))]
+pub(crate) struct Timeouts {
+    /// A request head must be complete after this time, else the connection is closed.
+    #[config(default = "10s", env = "TIDEWIRE_TIMEOUTS_HEADER_READ")]
+    pub(crate) header_read: Span<1, HOUR>,
+
+    /// A reader that takes no byte for this long is cut. It can come back and go on.
+    #[config(default = "30s", env = "TIDEWIRE_TIMEOUTS_WRITE_STALL")]
+    pub(crate) write_stall: Span<1, HOUR>,
+
+    /// Bytes that the other side does not acknowledge for this long end the connection
+    /// (TCP_USER_TIMEOUT, where the system has it).
+    #[config(default = "45s", env = "TIDEWIRE_TIMEOUTS_TCP_USER")]
+    pub(crate) tcp_user: Span<1, HOUR>,
+
+    /// Time to finish after SIGTERM or Ctrl-C. A second signal ends at once.
+    #[config(default = "10s", env = "TIDEWIRE_TIMEOUTS_DRAIN")]
+    pub(crate) drain: Span<0, { 10 * MINUTE }>,
+}
+
+/// See [`Config::log`].
+#[derive(Debug, Serialize, confique::Config)]
+#[config(layer_attr(derive(Debug, clap::Args)), layer_attr(serde(deny_unknown_fields)))]
+pub(crate) struct Log {
+    /// off, error, warn, info, debug or trace, or levels by module: "info,tidewire_hub=debug".
+    #[config(default = "info", env = "TIDEWIRE_LOG")]
+    #[config(layer_attr(arg(long = "log", value_name = "LEVEL")))]
+    pub(crate) level: LogFilter,
+
+    /// "human", or "json" for one JSON object a line.
+    #[config(default = "human", env = "TIDEWIRE_LOG_FORMAT")]
+    #[config(layer_attr(arg(long = "log-format", value_name = "FORMAT")))]
+    pub(crate) format: LogFormat,
+}
+
+impl Config {
+    /// Checks what no value can say alone.
+    fn check(&self) -> Result<(), String> {
+        let event = self.limits.max_event;
+        for (name, room) in [
+            ("limits.window", self.limits.window.get()),
+            ("archive.max_bytes", self.archive.max_bytes.get()),
+        ] {
+            if event.get() > room {
+                return Err(format!(
+                    "{name} is smaller than limits.max_event ({event}): raise it, or lower limits.max_event"
+                ));
+            }
+        }
+        Ok(())
+    }
+}

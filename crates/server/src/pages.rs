@@ -1,0 +1,200 @@
+//! The first page: a typing answer and a console, embedded in the binary.
+//!
+//! Owns the files under `pages/`, their addresses, and the headers that keep them safe: a strict
+//! Content-Security-Policy, no sniffing, no referrer. Does not own what the page talks to
+//! (`/events`, `/demo`), nor the Host check, which guards these routes as it guards all others.
+//!
+//! Invariants: nothing is read from the disk at run time; every file under `pages/` is served, and
+//! nothing else is. A browser asks again for each file (`no-cache`) and gets a 304 while the binary
+//! is the same, so a page never mixes modules of two versions.
+
+use std::future::ready;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use axum::routing::get;
+
+/// Scripts, styles, images and connections of our own only; nothing inline, nothing framed.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+     img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const CSS: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
+const SCRIPT: HeaderValue = HeaderValue::from_static("text/javascript; charset=utf-8");
+const SVG: HeaderValue = HeaderValue::from_static("image/svg+xml");
+
+/// One embedded file.
+#[derive(Clone)]
+struct Asset {
+    path: &'static str,
+    content_type: HeaderValue,
+    bytes: &'static [u8],
+}
+
+/// An [`Asset`] at `/assets/` plus its path below `pages/`.
+macro_rules! asset {
+    ($content_type:expr, $path:literal) => {
+        Asset {
+            path: concat!("/assets/", $path),
+            content_type: $content_type,
+            bytes: include_bytes!(concat!("../pages/", $path)),
+        }
+    };
+}
+
+fn assets() -> Vec<Asset> {
+    vec![
+        Asset {
+            path: "/",
+            content_type: HTML,
+            bytes: include_bytes!("../pages/index.html"),
+        },
+        asset!(SVG, "icon.svg"),
+        asset!(CSS, "style.css"),
+        asset!(SCRIPT, "js/addresses.js"),
+        asset!(SCRIPT, "js/answer-state.js"),
+        asset!(SCRIPT, "js/answer-view.js"),
+        asset!(SCRIPT, "js/answer.js"),
+        asset!(SCRIPT, "js/connection.js"),
+        asset!(SCRIPT, "js/copy.js"),
+        asset!(SCRIPT, "js/curl.js"),
+        asset!(SCRIPT, "js/event-list.js"),
+        asset!(SCRIPT, "js/gap.js"),
+        asset!(SCRIPT, "js/i18n.js"),
+        asset!(SCRIPT, "js/info.js"),
+        asset!(SCRIPT, "js/main.js"),
+        asset!(SCRIPT, "js/notice.js"),
+        asset!(SCRIPT, "js/publisher.js"),
+        asset!(SCRIPT, "js/request.js"),
+        asset!(SCRIPT, "js/state-view.js"),
+        asset!(SCRIPT, "js/subscriber.js"),
+    ]
+}
+
+/// Serves `/` and what it loads. Other methods than GET and HEAD are 405 with `Allow`.
+pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    assets().into_iter().fold(Router::new(), |router, asset| {
+        let path = asset.path;
+        let tag = entity_tag(asset.bytes);
+        let serve = move |headers: HeaderMap| ready(respond(&asset, &tag, &headers));
+        router.route(path, get(serve))
+    })
+}
+
+fn respond(asset: &Asset, tag: &HeaderValue, request: &HeaderMap) -> Response<Body> {
+    let mut response = Response::default();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(ETAG, tag.clone());
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if knows(request, tag) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        headers.insert(CONTENT_TYPE, asset.content_type.clone());
+        *response.body_mut() = Body::from(asset.bytes);
+    }
+    response
+}
+
+/// A strong tag: it changes with the bytes. The hash need not withstand an adversary, since both
+/// sides of the comparison come from our own build.
+fn entity_tag(bytes: &[u8]) -> HeaderValue {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    let tag = format!("\"{:016x}\"", hasher.finish());
+    HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// Does the client say that it has this version? (RFC 9110, section 13.1.2; the comparison is weak,
+/// because a cache in between may have weakened the tag.)
+fn knows(request: &HeaderMap, tag: &HeaderValue) -> bool {
+    let candidates = request.get_all(IF_NONE_MATCH).iter();
+    candidates
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|candidate| candidate == "*" || candidate.trim_start_matches("W/") == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    fn files_below(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let (folders, mut files): (Vec<_>, Vec<_>) = paths.partition(|path| path.is_dir());
+        files.extend(folders.iter().flat_map(|folder| files_below(folder)));
+        files
+    }
+
+    fn index() -> Asset {
+        let found = assets().into_iter().find(|asset| asset.path == "/");
+        found.unwrap()
+    }
+
+    #[test]
+    fn every_file_below_pages_is_served() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("pages");
+        let files: BTreeSet<String> = files_below(&root)
+            .iter()
+            .map(|file| file.strip_prefix(&root).unwrap().to_str().unwrap())
+            .map(|name| match name {
+                "index.html" => "/".to_owned(),
+                name => format!("/assets/{}", name.replace('\\', "/")),
+            })
+            .collect();
+        let served = assets().iter().map(|asset| asset.path.to_owned()).collect();
+        assert_eq!(files, served);
+    }
+
+    #[test]
+    fn the_page_has_no_inline_script_or_style() {
+        let html = std::str::from_utf8(index().bytes).unwrap();
+        assert!(!html.contains("<style"), "styles belong into style.css");
+        assert!(!html.contains(" style="), "styles belong into style.css");
+        assert!(!html.contains(" on"), "handlers belong into the modules");
+        let scripts = html.matches("<script").count();
+        assert_eq!(scripts, html.matches("<script type=\"module\" src=").count());
+    }
+
+    #[test]
+    fn a_first_visit_gets_the_page_with_its_policy() {
+        let response = respond(&index(), &entity_tag(b"page"), &HeaderMap::new());
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()[CONTENT_TYPE], HTML);
+        assert_eq!(response.headers()[CONTENT_SECURITY_POLICY], POLICY);
+        assert_eq!(response.headers()[X_CONTENT_TYPE_OPTIONS], "nosniff");
+        assert_eq!(response.headers()[REFERRER_POLICY], "no-referrer");
+        assert_eq!(response.headers()[CACHE_CONTROL], "no-cache");
+    }
+
+    #[test]
+    fn a_known_version_is_not_sent_again() {
+        let tag = entity_tag(b"page");
+        let status = |if_none_match: &str| {
+            let value = HeaderValue::from_str(if_none_match).unwrap();
+            let request = HeaderMap::from_iter([(IF_NONE_MATCH, value)]);
+            respond(&index(), &tag, &request).status()
+        };
+        let text = tag.to_str().unwrap();
+        assert_eq!(status(text), StatusCode::NOT_MODIFIED);
+        assert_eq!(status(&format!("\"other\", W/{text}")), StatusCode::NOT_MODIFIED);
+        assert_eq!(status("*"), StatusCode::NOT_MODIFIED);
+        assert_eq!(status("\"other\""), StatusCode::OK);
+        assert_ne!(tag, entity_tag(b"another page"));
+    }
+}

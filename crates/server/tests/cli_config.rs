@@ -1,0 +1,386 @@
+//! The settings: layers, `tidewire config`, and what is said of wrong ones.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use support::process::{Tidewire, tidewire};
+
+/// What `tidewire config --effective` prints.
+fn effective(command: Tidewire) -> toml::Table {
+    let run = command.run();
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+    run.stdout.parse().unwrap()
+}
+
+fn defaults() -> toml::Table {
+    effective(tidewire(["config", "--effective"]))
+}
+
+#[test]
+fn the_defaults_are_those_of_the_design() {
+    let expected: toml::Table = r#"
+        listen = "127.0.0.1:8420"
+        hosts = []
+        demo = true
+        retry = "1s"
+        heartbeat = "15s"
+        [archive]
+        max_bytes = "64MiB"
+        [limits]
+        max_event = "1MiB"
+        max_topics_per_subscription = 256
+        max_topics = 1_000_000
+        window = "64MiB"
+        max_header = "16KiB"
+        backlog = 4096
+        [timeouts]
+        header_read = "10s"
+        write_stall = "30s"
+        tcp_user = "45s"
+        drain = "10s"
+        [log]
+        level = "info"
+        format = "human"
+    "#
+    .parse()
+    .unwrap();
+    assert_eq!(defaults(), expected);
+}
+
+#[test]
+fn the_printed_file_is_valid_and_holds_the_defaults() {
+    let printed = tidewire(["config"]).run().stdout;
+    let check = tidewire(["config", "--check", "printed.toml"])
+        .file("printed.toml", &printed)
+        .run();
+    assert_eq!(
+        (check.code, &*check.stdout),
+        (Some(0), "printed.toml is fine\n"),
+        "{check:?}"
+    );
+
+    // With every setting that has a default written out, it says the same.
+    let written = printed.lines().map(|line| match line.strip_prefix('#') {
+        Some(setting) if !setting.starts_with(' ') && setting.contains(" = ") => setting,
+        _ => line,
+    });
+    let written = written.collect::<Vec<_>>().join("\n");
+    assert_eq!(written.parse::<toml::Table>().unwrap(), defaults());
+    let all = tidewire(["config", "--effective"]).file("tidewire.toml", &written);
+    assert_eq!(effective(all), defaults());
+}
+
+#[test]
+fn the_values_in_force_are_a_file_too() {
+    let own = "demo = false\n[archive]\nmax_age = \"1m 30s\"\nmax_bytes = \"1536KiB\"\n[log]\nlevel = \"warn,a=debug\"\n";
+    let own = effective(tidewire(["config", "--effective"]).file("tidewire.toml", own));
+    assert_eq!(own["archive"]["max_age"].as_str(), Some("1m 30s"));
+    let again = tidewire(["config", "--effective"]).file("tidewire.toml", &own.to_string());
+    assert_eq!(effective(again), own);
+}
+
+#[test]
+fn every_setting_is_printed_with_text_default_and_environment_name() {
+    let printed = tidewire(["config"]).run().stdout;
+    let mut table = String::new();
+    let mut settings = 0;
+    for paragraph in printed.split("\n\n").skip(1) {
+        let comments: Vec<_> = paragraph.lines().filter(|line| line.starts_with("# ")).collect();
+        if let Some(name) = paragraph
+            .lines()
+            .find_map(|line| line.strip_prefix('[')?.strip_suffix(']'))
+        {
+            table = format!("{}_", name.to_uppercase());
+        }
+        let setting = paragraph.lines().last().unwrap().trim_start_matches('#');
+        let (name, default) = setting.split_once(" =").unwrap();
+        settings += 1;
+        assert!(comments.len() >= 2, "{name} has no text:\n{paragraph}");
+        let env = match format!("TIDEWIRE_{table}{}", name.to_uppercase()).as_str() {
+            "TIDEWIRE_LOG_LEVEL" => "`TIDEWIRE_LOG`".to_owned(),
+            rule => format!("`{rule}`"),
+        };
+        assert!(paragraph.contains(&env), "{name} has no {env}:\n{paragraph}");
+        assert_eq!(
+            paragraph.contains("Default value:"),
+            !default.is_empty(),
+            "{paragraph}"
+        );
+    }
+    assert!(settings >= 20, "only {settings} were found");
+}
+
+#[test]
+fn flags_win_over_environment_over_file_over_default() {
+    let file = "heartbeat = \"20s\"\nretry = \"2s\"\nhosts = [\"File.example\"]\ndemo = false\n";
+    let config = |args: &[&str]| {
+        tidewire([&["config", "--effective"], args].concat())
+            .file("tidewire.toml", file)
+            .env("TIDEWIRE_HEARTBEAT", "30s")
+            .env("TIDEWIRE_HOSTS", "a.example, b.example")
+            .env("TIDEWIRE_LOG", "debug")
+    };
+    let found = effective(config(&[]));
+    assert_eq!(found["heartbeat"].as_str(), Some("30s"), "environment over file");
+    assert_eq!(found["retry"].as_str(), Some("2s"), "file over default");
+    assert_eq!(found["demo"].as_bool(), Some(false), "file over default");
+    assert_eq!(found["listen"].as_str(), Some("127.0.0.1:8420"), "default");
+    assert_eq!(
+        found["log"]["level"].as_str(),
+        Some("debug"),
+        "environment over default"
+    );
+    let hosts: Vec<_> = found["hosts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|host| host.as_str().unwrap())
+        .collect();
+    assert_eq!(hosts, ["a.example", "b.example"]);
+
+    let flags = [
+        "--heartbeat",
+        "40s",
+        "--host",
+        "Flag.Example",
+        "--log-format",
+        "json",
+        "--archive-max-events",
+        "9",
+    ];
+    let found = effective(config(&flags));
+    assert_eq!(found["heartbeat"].as_str(), Some("40s"), "flag over environment");
+    assert_eq!(
+        found["hosts"].as_array().unwrap()[0].as_str(),
+        Some("flag.example")
+    );
+    assert_eq!(found["log"]["format"].as_str(), Some("json"));
+    assert_eq!(found["archive"]["max_events"].as_integer(), Some(9));
+}
+
+#[test]
+fn no_demo_is_a_switch() {
+    let found = effective(tidewire(["config", "--effective", "--no-demo"]).env("TIDEWIRE_DEMO", "yes"));
+    assert_eq!(found["demo"].as_bool(), Some(false));
+}
+
+#[test]
+fn a_named_file_is_read_instead_of_the_usual_one() {
+    let config = tidewire(["config", "--effective", "--config", "other.toml"])
+        .file("tidewire.toml", "retry = \"2s\"")
+        .file("other.toml", "heartbeat = \"20s\"");
+    let found = effective(config);
+    assert_eq!(
+        (found["retry"].as_str(), found["heartbeat"].as_str()),
+        (Some("1s"), Some("20s"))
+    );
+}
+
+#[test]
+fn a_wrong_file_is_told_by_place_value_and_what_is_allowed() {
+    for (file, texts) in [
+        (
+            "\nhart = 1",
+            &["line 2", "unknown field `hart`", "`heartbeat`"][..],
+        ),
+        (
+            "[archive]\nhart = 1",
+            &["line 2", "unknown field `hart`", "`max_bytes`"],
+        ),
+        (
+            "[limit]\nwindow = \"1MiB\"",
+            &["line 1", "unknown field `limit`", "`limits`"],
+        ),
+        (
+            "retry = \"2h\"",
+            &["line 1", "retry", "`2h` is out of bounds: give 0s to 1h"],
+        ),
+        (
+            "heartbeat = \"999ms\"",
+            &["heartbeat", "`999ms` is out of bounds: give 1s to 1h"],
+        ),
+        (
+            "heartbeat = 15",
+            &["heartbeat", "`15` is no length of time with a unit", "`15s`"],
+        ),
+        (
+            "heartbeat = true",
+            &["heartbeat", "boolean `true`", "a text or a number"],
+        ),
+        (
+            "[limits]\nmax_event = 5",
+            &["line 2", "max_event", "`5` is no size with a unit", "`64MiB`"],
+        ),
+        (
+            "[limits]\nmax_event = \"1MiBB\"",
+            &["`1MiBB` is no size with a unit"],
+        ),
+        (
+            "[limits]\nmax_event = \"99999999999999TiB\"",
+            &["`99999999999999TiB` is no size"],
+        ),
+        (
+            "[limits]\nmax_topics = \"many\"",
+            &["max_topics", "`many` is no whole number: give 1 to"],
+        ),
+        ("[limits]\nbacklog = -1", &["backlog", "`-1` is no whole number"]),
+        (
+            "[limits]\nbacklog = 70000",
+            &["backlog", "`70000` is out of bounds: give 1 to 65535"],
+        ),
+        (
+            "listen = \"0.0.0.0:80\"",
+            &[
+                "listen",
+                "`0.0.0.0:80` can be reached from other machines",
+                "127.0.0.1:80",
+            ],
+        ),
+        (
+            "listen = \"8420\"",
+            &["listen", "`8420` is no address: give IP:PORT"],
+        ),
+        ("hosts = [\"http://x\"]", &["hosts", "`http://x` is no host name"]),
+        (
+            "hosts = [\"x:80\"]",
+            &["hosts", "`x:80` is no host name", "without scheme and port"],
+        ),
+        ("demo = \"no\"", &["demo", "expected a boolean"]),
+        (
+            "[log]\nlevel = \"verbose\"",
+            &["level", "`verbose` is no log level", "debug or trace"],
+        ),
+        (
+            "[log]\nformat = \"xml\"",
+            &["format", "unknown variant `xml`, expected `human` or `json`"],
+        ),
+        ("retry = ", &["line 1", "retry ="]),
+        (
+            "[limits]\nmax_event = \"8MiB\"\nwindow = \"4MiB\"",
+            &["limits.window", "limits.max_event (8MiB)", "raise it"],
+        ),
+        (
+            "[archive]\nmax_bytes = \"1MiB\"\n[limits]\nmax_event = \"2MiB\"",
+            &["archive.max_bytes", "(2MiB)"],
+        ),
+    ] {
+        // Checked alone, and read by the server, which must not start.
+        for args in [
+            &["config", "--check", "tidewire.toml"][..],
+            &["config", "--check"],
+            &[],
+            &["serve"],
+        ] {
+            let run = tidewire(args).file("tidewire.toml", file).run();
+            assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{file}\n{}", run.stderr);
+            for text in texts {
+                assert!(
+                    run.stderr.contains(text),
+                    "{text:?} is missing for {file}:\n{}",
+                    run.stderr
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wrong_variable_is_named_with_what_is_allowed() {
+    for (name, value, text) in [
+        (
+            "TIDEWIRE_HEARTBEAT",
+            "5ms",
+            "`5ms` is out of bounds: give 1s to 1h",
+        ),
+        (
+            "TIDEWIRE_ARCHIVE_MAX_AGE",
+            "1",
+            "`1` is no length of time with a unit: give 1s to 10years",
+        ),
+        ("TIDEWIRE_DEMO", "maybe", "invalid value for bool: 'maybe'"),
+        (
+            "TIDEWIRE_LISTEN",
+            "[::]:80",
+            "`[::]:80` can be reached from other machines",
+        ),
+        ("TIDEWIRE_HOSTS", "a.b, x/y", "`x/y` is no host name"),
+        (
+            "TIDEWIRE_LIMITS_BACKLOG",
+            "0",
+            "`0` is out of bounds: give 1 to 65535",
+        ),
+        ("TIDEWIRE_LOG_FORMAT", "xml", "expected `human` or `json`"),
+    ] {
+        let run = tidewire(["serve"]).env(name, value).run();
+        assert_eq!(run.code, Some(2), "{name}={value}\n{}", run.stderr);
+        assert!(
+            run.stderr.contains(name) && run.stderr.contains(text),
+            "{name}={value}\n{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn a_wrong_flag_is_named_with_what_is_allowed() {
+    for (args, text) in [
+        (
+            &["--heartbeat", "5ms"][..],
+            "`5ms` is out of bounds: give 1s to 1h",
+        ),
+        (
+            &["--listen", "192.168.1.1:80"],
+            "can be reached from other machines",
+        ),
+        (&["--host", ""], "`` is no host name"),
+        (&["--archive-max-bytes", "1KiB"], "give 1MiB to 1TiB"),
+        (&["--log", "info,tidewire_hub"], "is no log level"),
+        (&["--log-format", "xml"], "[possible values: human, json]"),
+        (&["--hearbeat", "5s"], "a similar argument exists: '--heartbeat'"),
+        (&["--listen", "127.0.0.1:0", "serve"], "cannot be used with"),
+        (&["server"], "unrecognized subcommand 'server'"),
+        (&["config", "--check", "--effective"], "cannot be used with"),
+        (&["config", "--retry", "2s"], "--effective"),
+    ] {
+        let run = tidewire(args).run();
+        assert_eq!(run.code, Some(2), "{args:?}\n{}", run.stderr);
+        assert!(run.stderr.contains(text), "{args:?}\n{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_named_file_must_be_there() {
+    for args in [
+        &["--config", "none.toml"][..],
+        &["serve", "--config", "none.toml"],
+        &["config", "--check", "none.toml"],
+        &["config", "--effective", "--config", "none.toml"],
+    ] {
+        let run = tidewire(args).run();
+        assert_eq!(run.code, Some(2), "{args:?}");
+        assert!(
+            run.stderr
+                .contains("cannot read the configuration file none.toml"),
+            "{}",
+            run.stderr
+        );
+    }
+    let run = tidewire(["config", "--check"]).run();
+    assert!(
+        run.stderr
+            .contains("cannot read the configuration file tidewire.toml"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_file_check_looks_at_nothing_else() {
+    let run = tidewire(["config", "--check", "a.toml"])
+        .file("a.toml", "retry = \"2s\"")
+        .file("tidewire.toml", "wrong")
+        .env("TIDEWIRE_RETRY", "wrong")
+        .run();
+    assert_eq!((run.code, &*run.stdout), (Some(0), "a.toml is fine\n"), "{run:?}");
+}

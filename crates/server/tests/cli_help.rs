@@ -1,0 +1,67 @@
+//! Help and version.
+
+mod support;
+
+use support::process::tidewire;
+
+#[test]
+fn help_names_every_command_and_the_exit_codes() {
+    let run = tidewire(["--help"]).run();
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+    for text in [
+        "serve ",
+        "config ",
+        "pub ",
+        "tail ",
+        "Exit codes:",
+        "130",
+        "--listen <IP:PORT>",
+    ] {
+        assert!(run.stdout.contains(text), "{text:?} is missing:\n{}", run.stdout);
+    }
+}
+
+#[test]
+fn every_flag_of_every_command_has_a_text() {
+    for command in ["serve", "config", "pub", "tail"] {
+        let help = tidewire([command, "--help"]).run().stdout;
+        let mut lines = help.lines().peekable();
+        while let Some(line) = lines.next() {
+            let flag = line.trim_start();
+            if !flag.starts_with('-') {
+                continue;
+            }
+            let beside = flag.contains("  ");
+            let below = lines.peek().is_some_and(|next| next.starts_with("          "));
+            assert!(
+                beside || below,
+                "`tidewire {command} {flag}` has no text:\n{help}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_settings_flags_tell_default_and_environment_name() {
+    let short = tidewire(["-h"]).run().stdout;
+    let serve = tidewire(["serve", "--help"]).run().stdout;
+    for help in [short, serve] {
+        let words: Vec<_> = help.split_whitespace().collect();
+        let words = words.join(" ");
+        for text in [
+            "[default: 15s] [env: TIDEWIRE_HEARTBEAT]",
+            "[default: 127.0.0.1:8420] [env: TIDEWIRE_LISTEN]",
+            "[default: 64MiB] [env: TIDEWIRE_ARCHIVE_MAX_BYTES]",
+            "[default: info] [env: TIDEWIRE_LOG]",
+            "Do not serve the demo page and its typing answers [env: TIDEWIRE_DEMO]",
+        ] {
+            assert!(words.contains(text), "{text:?} is missing:\n{help}");
+        }
+    }
+}
+
+#[test]
+fn the_version_is_told() {
+    let run = tidewire(["--version"]).run();
+    assert_eq!(run.stdout, format!("tidewire {}\n", env!("CARGO_PKG_VERSION")));
+}
