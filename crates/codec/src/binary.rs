@@ -29,7 +29,7 @@ use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
-/// The size in bytes above which [`write`] tries gzip. Below it gzip gains little: its header and
+/// The size in bytes above which [`write()`] tries gzip. Below it gzip gains little: its header and
 /// trailer alone take 18 bytes.
 pub const GZIP_ABOVE: usize = 1024;
 
@@ -42,7 +42,7 @@ pub fn write(bytes: &[u8]) -> String {
     write_with(bytes, GZIP_ABOVE)
 }
 
-/// [`write`] with a size of one's own; `usize::MAX` never gzips.
+/// [`write()`] with a size of one's own; `usize::MAX` never gzips.
 #[must_use]
 pub fn write_with(bytes: &[u8], gzip_above: usize) -> String {
     if bytes.len() > gzip_above
@@ -54,13 +54,13 @@ pub fn write_with(bytes: &[u8], gzip_above: usize) -> String {
     url(PLAIN, bytes)
 }
 
-/// Whether a text is one that [`write`] may have written, by its first characters.
+/// Whether a text is one that [`write()`] may have written, by its first characters.
 #[must_use]
 pub fn is_binary(text: &str) -> bool {
     text.starts_with(PLAIN) || text.starts_with(GZIP)
 }
 
-/// Reads back what [`write`] wrote.
+/// Reads back what [`write()`] wrote.
 ///
 /// # Errors
 /// [`BinaryError`]: the text is no such data URL, it is damaged, or it holds more than `max` bytes.
