@@ -4,7 +4,7 @@
 //! - Whenever the stream has been silent for an interval, from its start on, a heartbeat goes out: one
 //!   comment line without a blank line, which the strictest parsers survive.
 //! - The end of the inner stream finishes the body; an error of it aborts the body, so that no client
-//!   takes a cut for completion.
+//!   takes a cut for completion. What came before the error goes out first.
 
 use std::{
     pin::Pin,
@@ -21,26 +21,28 @@ use tokio::time::{Instant, Sleep, sleep};
 
 pin_project! {
     /// Chunks of whole lines as a response body.
-    pub(crate) struct StreamBody<S> {
+    pub(crate) struct StreamBody<S, E> {
         #[pin]
         chunks: S,
         head: Option<Bytes>,
+        error: Option<E>,
         #[pin]
         heartbeat: Heartbeat,
     }
 }
 
-impl<S> StreamBody<S> {
+impl<S, E> StreamBody<S, E> {
     pub(crate) fn new(head: Vec<u8>, chunks: S, heartbeat: Duration) -> Self {
         Self {
             chunks,
             head: (!head.is_empty()).then(|| head.into()),
+            error: None,
             heartbeat: Heartbeat::new(heartbeat),
         }
     }
 }
 
-impl<S, E> Body for StreamBody<S>
+impl<S, E> Body for StreamBody<S, E>
 where
     S: Stream<Item = Result<Bytes, E>>,
 {
@@ -49,9 +51,19 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, E>>> {
         let mut this = self.project();
+        if let Some(error) = this.error.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let chunk = match this.head.take() {
             Some(head) => Some(Ok(head)),
             None => match this.chunks.poll_next(cx) {
+                Poll::Ready(Some(Err(error))) => {
+                    // The connection writes out what it has when the body is pending; an error would
+                    // throw that away, even the response's headers.
+                    *this.error = Some(error);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Poll::Ready(chunk) => chunk,
                 Poll::Pending => {
                     ready!(this.heartbeat.as_mut().poll(cx));

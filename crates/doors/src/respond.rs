@@ -22,7 +22,7 @@ use std::{
 use axum::{body::Body, response::IntoResponse};
 use bytes::Bytes;
 use futures_core::Stream;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream::BoxStream};
 use http::{HeaderName, HeaderValue, Response, header};
 use tidewire_codec::{Event, encode};
 use tokio_util::task::TaskTracker;
@@ -84,7 +84,8 @@ where
         self
     }
 
-    /// When the client goes, lets the stream run to its end as a task of this tracker.
+    /// When the client goes, lets the stream run to its end, or to its first error, as a task of this
+    /// tracker.
     pub fn finish_in(mut self, tracker: TaskTracker) -> Self {
         self.finish_in = Some(tracker);
         self
@@ -123,7 +124,7 @@ where
 pub(crate) fn stream_response<S, E>(head: Vec<u8>, chunks: S, heartbeat: Duration) -> Response<Body>
 where
     S: Stream<Item = Result<Bytes, E>> + Send + 'static,
-    E: Into<axum::BoxError> + 'static,
+    E: Into<axum::BoxError> + Send + 'static,
 {
     let mut response = Response::new(Body::new(StreamBody::new(head, chunks, heartbeat)));
     let text = HeaderValue::from_static;
@@ -142,29 +143,30 @@ pub(crate) fn retry_line(out: &mut Vec<u8>, wait: Duration) {
 }
 
 /// A stream that is dropped with its reader, or else goes on in a tracker.
-struct Kept<T: 'static> {
-    stream: Option<Pin<Box<dyn Stream<Item = T> + Send>>>,
+struct Kept<E: 'static> {
+    stream: Option<BoxStream<'static, Result<Bytes, E>>>,
     tracker: Option<TaskTracker>,
 }
 
-impl<T> Stream for Kept<T> {
-    type Item = T;
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+impl<E> Stream for Kept<E> {
+    type Item = Result<Bytes, E>;
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Some(stream) = &mut self.stream else {
             return Poll::Ready(None);
         };
         let item = stream.as_mut().poll_next(cx);
-        if let Poll::Ready(None) = item {
+        // It has ended by itself: nothing is left that could go on.
+        if let Poll::Ready(None | Some(Err(_))) = item {
             self.stream = None;
         }
         item
     }
 }
 
-impl<T> Drop for Kept<T> {
+impl<E> Drop for Kept<E> {
     fn drop(&mut self) {
         if let (Some(mut stream), Some(tracker)) = (self.stream.take(), self.tracker.take()) {
-            tracker.spawn(async move { while stream.next().await.is_some() {} });
+            tracker.spawn(async move { while let Some(Ok(_)) = stream.next().await {} });
         }
     }
 }

@@ -10,7 +10,7 @@ use axum::{body::Body, extract::State};
 use bytes::Bytes;
 use futures_core::Stream;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, Version, header};
-use tidewire_hub::{Cut, Encoding, Subscribed, Subscription};
+use tidewire_hub::{Cut, Encoding, Resume, Subscribed, Subscription};
 
 use super::{
     Door,
@@ -46,17 +46,21 @@ pub(super) async fn subscribe(
         Subscribed::Open(subscription) => subscription,
         Subscribed::Ended => return Ok(nothing_left()),
     };
-    let resume = subscription.resume().as_str();
+    let resume = subscription.resume();
+    let is_gap = matches!(resume, Resume::Gap(_));
+    let resume = resume.as_str();
     let mut head = Vec::new();
     retry_line(&mut head, door.config.retry);
-    if prime {
+    // A gap starts with a notice that has an id itself. A cursor in front of it would let a reader that
+    // is cut between the two resume without ever hearing of the gap.
+    if prime && !is_gap {
         head.extend(encoding.prime(subscription.position()));
     }
     let mut response = stream_response(head, Chunks::new(subscription), door.config.heartbeat);
     response
         .headers_mut()
         .insert(TIDEWIRE_RESUME, HeaderValue::from_static(resume));
-    if version != Version::HTTP_11 {
+    if version != Version::HTTP_11 || asks_to_close(&headers) {
         response.headers_mut().remove(header::CONNECTION);
     }
     Ok(response)
@@ -74,6 +78,15 @@ pub(super) async fn head(State(door): State<Door>, uri: Uri) -> Result<Response<
     Ok(response)
 }
 
+/// Whether the connection is to end with this response, which hyper then says in the header itself.
+fn asks_to_close(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+        .any(|option| option.trim().eq_ignore_ascii_case("close"))
+}
+
 /// 204: the reader has everything, and `EventSource` does not come again.
 fn nothing_left() -> Response<Body> {
     let mut response = Response::new(Body::empty());
@@ -84,24 +97,18 @@ fn nothing_left() -> Response<Body> {
     response
 }
 
-/// A subscription as a stream of chunks. When it is cut, it says when to come again, lets that line
-/// go out, and then fails, so that the body is aborted.
+/// A subscription as a stream of chunks. When it is cut, it says when to come again, and then fails,
+/// so that the body is aborted.
 struct Chunks {
     subscription: Subscription,
-    leaving: Leaving,
-}
-
-enum Leaving {
-    No,
-    Said(Cut),
-    Flushed(Cut),
+    cut: Option<Cut>,
 }
 
 impl Chunks {
     fn new(subscription: Subscription) -> Self {
         Self {
             subscription,
-            leaving: Leaving::No,
+            cut: None,
         }
     }
 }
@@ -110,23 +117,17 @@ impl Stream for Chunks {
     type Item = Result<Bytes, Cut>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.leaving {
-            Leaving::No => match self.subscription.poll_chunk(cx) {
-                Poll::Ready(Some(Err(cut))) => {
-                    self.leaving = Leaving::Said(cut);
-                    let mut line = Vec::new();
-                    retry_line(&mut line, come_again());
-                    Poll::Ready(Some(Ok(line.into())))
-                }
-                other => other,
-            },
-            Leaving::Said(cut) => {
-                // The connection writes out what it has when the body is pending.
-                self.leaving = Leaving::Flushed(cut);
-                cx.waker().wake_by_ref();
-                Poll::Pending
+        if let Some(cut) = self.cut {
+            return Poll::Ready(Some(Err(cut)));
+        }
+        match self.subscription.poll_chunk(cx) {
+            Poll::Ready(Some(Err(cut))) => {
+                self.cut = Some(cut);
+                let mut line = Vec::new();
+                retry_line(&mut line, come_again());
+                Poll::Ready(Some(Ok(line.into())))
             }
-            Leaving::Flushed(cut) => Poll::Ready(Some(Err(cut))),
+            other => other,
         }
     }
 }

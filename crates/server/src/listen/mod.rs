@@ -3,6 +3,8 @@
 //! Each connection is a task of a tracker. When the stop token is cancelled no more are accepted,
 //! idle ones close, and the others finish the response that they are at.
 
+mod linger;
+
 use std::{io, net::SocketAddr, time::Duration};
 
 use axum::Router;
@@ -15,6 +17,8 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use linger::Lingering;
 
 /// How long to wait when the system has no room for another connection.
 const OUT_OF_ROOM: Duration = Duration::from_millis(100);
@@ -88,11 +92,12 @@ async fn connection(
 
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(bounds.write_stall));
+    let stream = Lingering::new(Box::pin(stream), stop.clone());
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.header_read)
         .max_buf_size(bounds.max_header)
-        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(app));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         served = connection.as_mut() => return Ok(served?),

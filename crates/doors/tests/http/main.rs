@@ -1,0 +1,29 @@
+//! The doors over real sockets: exact bytes, exact ends.
+//!
+//! | open | for the rows of the product's table |
+//! |---|---|
+//! | [`streams`] | S1, S2: headers, event forms |
+//! | [`resume`] | S4: cursors, gaps, several topics |
+//! | [`ends`] | S2, S4: end of stream, drain |
+//! | [`heartbeat`] | S3 |
+//! | [`responder`] | S2, S5: `Sse`, for app authors |
+//! | [`publish`], [`refused`] | S10, S8: what is taken, and what is not |
+//! | [`connections`] | HTTP/1.0, keep-alive, slow readers, broken requests |
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+#![allow(unreachable_pub, reason = "nobody can reach into a test anyway")]
+
+mod client;
+mod connections;
+mod ends;
+mod heartbeat;
+mod publish;
+mod refused;
+mod responder;
+mod resume;
+mod server;
+mod streams;

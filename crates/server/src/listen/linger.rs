@@ -1,0 +1,96 @@
+//! A close that lets the other side read the last answer.
+//!
+//! Who is refused in the midst of a large body still sends. If the socket were closed on it, the system
+//! would answer with a reset, which makes the client throw away what it has received: the very
+//! text that says why it was refused. So after our side has been shut down, what still comes is read and
+//! thrown away, until the client has closed too.
+//!
+//! Bound: [`PATIENCE`], and no time at all while the server drains. Streams that are cut do not come here:
+//! hyper drops their sockets.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long a client may take to see that it has been answered.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) struct Lingering<S> {
+    socket: S,
+    hurry: CancellationToken,
+    shut_down: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Lingering<S> {
+    /// Lingers at its end unless `hurry` is cancelled.
+    pub(super) fn new(socket: S, hurry: CancellationToken) -> Self {
+        Self {
+            socket,
+            hurry,
+            shut_down: None,
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let timer = match &mut this.shut_down {
+            Some(timer) => timer,
+            None => {
+                ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+                this.shut_down.insert(Box::pin(sleep(PATIENCE)))
+            }
+        };
+        let mut thrown_away = [0; 8 << 10];
+        loop {
+            if this.hurry.is_cancelled() || timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut buffer = ReadBuf::new(&mut thrown_away);
+            let read = ready!(Pin::new(&mut this.socket).poll_read(cx, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Lingering<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(cx, buffer)
+    }
+}

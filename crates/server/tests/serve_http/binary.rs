@@ -1,0 +1,107 @@
+//! A running server, which ends with its test.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    process::{Child, ChildStdout, Stdio},
+    thread::JoinHandle,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{
+    client::{Client, Reader, Response, request},
+    support::process::{Tidewire, read_all, tidewire},
+};
+
+pub struct Server {
+    pub address: SocketAddr,
+    /// The second line that it printed.
+    pub hint: String,
+    child: Child,
+    stderr: Option<JoinHandle<String>>,
+    /// Kept open: the server may write to it.
+    _stdout: BufReader<ChildStdout>,
+    /// Its working directory, removed with it.
+    _home: Tidewire,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// With settings from the environment.
+    pub fn with(settings: &[(&str, &str)]) -> Self {
+        Self::at("127.0.0.1:0", settings)
+    }
+
+    pub fn at(listen: &str, settings: &[(&str, &str)]) -> Self {
+        let mut home = tidewire(["serve", "--listen", listen]);
+        for (name, value) in settings {
+            home = home.env(name, value);
+        }
+        let mut child = home.spawn(Stdio::piped());
+        let stderr = read_all(child.stderr.take().unwrap());
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = || {
+            let mut line = String::new();
+            stdout.read_line(&mut line).unwrap();
+            line
+        };
+        let (first, hint) = (line(), line());
+        let address = first.trim_end().strip_prefix("Tidewire is listening on http://");
+        Self {
+            address: address.expect("an address").parse().unwrap(),
+            hint,
+            child,
+            stderr: Some(stderr),
+            _stdout: stdout,
+            _home: home,
+        }
+    }
+
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    pub fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        self.connect().ask(request(method, target, headers, body))
+    }
+
+    /// Publishes, and returns the id.
+    #[track_caller]
+    pub fn post(&self, target: &str, body: &str) -> String {
+        self.ask("POST", target, &[], body).id()
+    }
+
+    /// Subscribes; the stream's `retry` line has been read.
+    #[track_caller]
+    pub fn get(&self, target: &str, headers: &[(&str, &str)]) -> Reader {
+        let mut client = self.connect();
+        client.send(request("GET", target, headers, ""));
+        let mut reader = client.reader();
+        assert_eq!(reader.head.status, 200);
+        reader.expect("retry: 1000\n");
+        reader
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().cast_signed()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until it has ended; its exit code, and what it wrote to standard error.
+    pub fn ended(mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().unwrap();
+        (status.code(), self.stderr.take().unwrap().join().unwrap())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,83 @@
+//! What a client cannot do to the server.
+
+use std::net::TcpListener;
+
+use crate::{
+    binary::Server,
+    client::{End, eventually},
+    support::process::tidewire,
+};
+
+#[test]
+fn a_head_that_is_too_large_is_431() {
+    let server = Server::start();
+    let large = "x".repeat(17 << 10);
+    let response = server.ask("GET", "/events/a", &[("Cookie", &large)], "");
+    assert_eq!(response.status(), 431);
+    let response = server.ask("GET", &format!("/events/a?{large}"), &[], "");
+    assert_eq!(response.status(), 431);
+    let fits = "x".repeat(15 << 10);
+    server.get("/events/a", &[("Cookie", &fits)]);
+}
+
+#[test]
+fn a_head_that_is_too_slow_ends_the_connection() {
+    let server = Server::with(&[("TIDEWIRE_TIMEOUTS_HEADER_READ", "1s")]);
+    let silent = server.connect();
+    let mut slow = server.connect();
+    slow.send("GET /healthz HTTP/1.1\r\nHost: local");
+    assert_eq!(slow.rest(), "");
+    assert_eq!(silent.rest(), "");
+    let mut reader = server.get("/events/a", &[]);
+    server.post("/events/a", "a stream is not a head");
+    assert_eq!(reader.data(), "a stream is not a head");
+}
+
+#[test]
+fn a_reader_that_takes_nothing_is_cut_and_the_others_go_on() {
+    let server = Server::with(&[("TIDEWIRE_TIMEOUTS_WRITE_STALL", "1s")]);
+    let mut stalled = server.get("/events/a", &[]);
+    let mut reads = server.get("/events/a", &[]);
+    let event = "x".repeat(1 << 20);
+    for _ in 0..30 {
+        server.post("/events/a", &event);
+        assert_eq!(reads.data().len(), event.len());
+    }
+    eventually(|| stalled.is_let_go());
+    let (text, end) = stalled.rest();
+    assert_eq!(end, End::Cut);
+    assert!(text.len() < 30 << 20);
+    server.post("/events/a", "after");
+    assert_eq!(reads.data(), "after");
+}
+
+#[test]
+fn who_sends_too_much_gets_to_read_why() {
+    let server = Server::start();
+    let body = "x".repeat(3 << 20);
+    for _ in 0..10 {
+        for (method, target, status) in [
+            ("POST", "/events/a", 413),
+            ("POST", "/events/a?id=a%0Ab", 400),
+            ("POST", "/nothing", 404),
+        ] {
+            assert_eq!(server.ask(method, target, &[], &body).status(), status);
+        }
+        let head = format!("GET /{body} HTTP/1.1\r\n\r\n");
+        assert_eq!(server.connect().ask(head).status(), 431);
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let run = tidewire(["serve", "--listen", &address]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+    assert!(
+        run.stderr.contains(&format!("cannot listen on {address}")),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("--listen"), "{}", run.stderr);
+}

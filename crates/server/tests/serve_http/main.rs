@@ -1,0 +1,25 @@
+//! `tidewire serve`, the real binary on a free port, seen from outside.
+//!
+//! | open | for |
+//! |---|---|
+//! | [`round_trip`] | publish, subscribe, health, the demo's answers |
+//! | [`signals`] | SIGTERM, a second one, kill -9 and a new start |
+//! | [`bounds`] | heads that are too large or too slow, readers that stall, a port that is taken |
+//! | [`binary`] | starts and ends it |
+
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+#![allow(unreachable_pub, reason = "nobody can reach into a test anyway")]
+
+mod binary;
+mod bounds;
+#[path = "../../../doors/tests/http/client.rs"]
+mod client;
+mod round_trip;
+mod signals;
+#[path = "../support/mod.rs"]
+mod support;
