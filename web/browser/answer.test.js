@@ -3,28 +3,14 @@
  */
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { answerText, launch, newPage, topicOf, troublesOf, untilPhase, untilTyped } from './support/browser.js';
+import { answerText, newPage, topicOf, troublesOf, untilPhase, untilTyped } from './support/browser.js';
 import { Network } from './support/network.js';
-import { Server } from './support/server.js';
+import { browser, server } from './support/setup.js';
 import { ask, wholeAnswer } from './support/stream.js';
 
 const TYPING_SPEED = 100;
-
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Server} */
-let server;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.kill();
-});
 
 test('an answer types itself to the end', async () => {
   const page = await newPage(browser);

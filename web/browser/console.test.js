@@ -4,28 +4,14 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { connectConsole, launch, newPage, troublesOf } from './support/browser.js';
-import { Server } from './support/server.js';
+import { connectConsole, newPage, troublesOf } from './support/browser.js';
+import { browser, server } from './support/setup.js';
 import { publish, readToEnd } from './support/stream.js';
 
 const run = promisify(execFile);
 const AWKWARD = '@it\'s "quoted" $HOME `id` \\n\n  <b>second line</b>';
-
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Server} */
-let server;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.kill();
-});
 
 async function openConsole() {
   const page = await newPage(browser);

@@ -7,21 +7,16 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { launch, newPage } from './support/browser.js';
+import { newPage } from './support/browser.js';
 import { Network } from './support/network.js';
-import { Server } from './support/server.js';
+import { browser, server } from './support/setup.js';
 import { publish, readToEnd } from './support/stream.js';
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Server} */
-let server;
 /** @type {import('node:http').Server} */
 let stranger;
 let strangerUrl = '';
 
 before(async () => {
-  server = await Server.start();
   stranger = createServer((_, response) => {
     response.writeHead(200, { 'content-type': 'text/html' });
     response.end('<!doctype html><title>Stranger</title><p>Hello');
@@ -29,11 +24,8 @@ before(async () => {
   stranger.listen(0, '127.0.0.1');
   await once(stranger, 'listening');
   strangerUrl = `http://127.0.0.1:${stranger.address().port}`;
-  browser = await launch();
 });
 after(async () => {
-  await browser?.close();
-  await server?.kill();
   stranger?.close();
 });
 

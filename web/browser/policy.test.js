@@ -3,26 +3,12 @@
  */
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { connectConsole, launch, newPage, troublesOf, untilTyped } from './support/browser.js';
-import { Server } from './support/server.js';
+import { test } from 'node:test';
+import { connectConsole, newPage, troublesOf, untilTyped } from './support/browser.js';
+import { browser, server } from './support/setup.js';
 import { publish } from './support/stream.js';
 
 const HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=2</script>';
-
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Server} */
-let server;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.kill();
-});
 
 test('markup in an event is shown as text', async () => {
   const page = await newPage(browser);

@@ -3,25 +3,11 @@
  */
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { answerText, launch, newPage, untilPhase, untilTyped } from './support/browser.js';
-import { Server } from './support/server.js';
+import { test } from 'node:test';
+import { answerText, newPage, untilPhase, untilTyped } from './support/browser.js';
+import { browser, server } from './support/setup.js';
 
 const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
-
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Server} */
-let server;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.kill();
-});
 
 test('the Chinese switch changes every text, and is remembered', async () => {
   const page = await newPage(browser);

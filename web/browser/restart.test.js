@@ -3,9 +3,9 @@
  */
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { answerText, connectConsole, launch, newPage, topicOf, untilPhase, untilTyped } from './support/browser.js';
-import { Server } from './support/server.js';
+import { test } from 'node:test';
+import { answerText, connectConsole, newPage, topicOf, untilPhase, untilTyped } from './support/browser.js';
+import { browser, server } from './support/setup.js';
 import { publish } from './support/stream.js';
 
 /** Retention cannot be waited for, so this stream is written down. */
@@ -30,20 +30,6 @@ event: end
 data: {"characters":26}
 
 `;
-
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Server} */
-let server;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.kill();
-});
 
 test('killed and started again: reconnecting, then a gap notice, and a way on', async () => {
   const page = await newPage(browser);

@@ -190,6 +190,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn w5_a_limit_is_met_before_memory_is_taken() {
         let plain = write(&[0; 10]);
         assert!(read(&plain, 10).is_ok());

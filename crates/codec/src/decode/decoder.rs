@@ -151,6 +151,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn memory_stays_within_the_limits() {
         let limits = Limits {
             max_line: 1000,
@@ -176,6 +177,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn a_large_event_gives_its_memory_back() {
         let mut decoder = Decoder::new();
         read(&mut decoder, b"data: ");
