@@ -37,7 +37,7 @@ pub(crate) fn router(config: &Config, hub: &Hub, readiness: Readiness, typists: 
     let plain = plain::Config {
         heartbeat,
         retry,
-        ..plain::Config::default()
+        body_stall: config.timeouts.body_stall.get(),
     };
     let mut router = Router::new()
         .merge(plain::router(hub.clone(), plain))

@@ -36,6 +36,7 @@ fn the_defaults_are_those_of_the_design() {
         backlog = 4096
         [timeouts]
         header_read = "10s"
+        body_stall = "30s"
         write_stall = "30s"
         tcp_user = "45s"
         drain = "10s"

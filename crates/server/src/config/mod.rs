@@ -136,6 +136,10 @@ pub(crate) struct Timeouts {
     #[config(default = "10s", env = "TIDEWIRE_TIMEOUTS_HEADER_READ")]
     pub(crate) header_read: Span<1, HOUR>,
 
+    /// A publish of whose body nothing comes for this long is given up (408).
+    #[config(default = "30s", env = "TIDEWIRE_TIMEOUTS_BODY_STALL")]
+    pub(crate) body_stall: Span<1, HOUR>,
+
     /// A reader that takes no byte for this long is cut. It can come back and go on.
     #[config(default = "30s", env = "TIDEWIRE_TIMEOUTS_WRITE_STALL")]
     pub(crate) write_stall: Span<1, HOUR>,
