@@ -53,6 +53,19 @@ macro_rules! line_text {
                 Ok(Self(text))
             }
 
+            /// Takes a text that is known when the program is written.
+            ///
+            /// # Panics
+            /// If it holds CR, LF or NUL. For any other text there is [`Self::new`].
+            #[must_use]
+            #[track_caller]
+            pub fn from_static(text: &'static str) -> Self {
+                match Self::new(text) {
+                    Ok(text) => text,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+
             /// The text.
             #[must_use]
             pub fn as_str(&self) -> &str {
@@ -88,4 +101,24 @@ line_text! {
 line_text! {
     /// The value of an `event` field: the type that listeners are registered under.
     EventName
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w4_what_would_break_a_line_is_named_with_its_place() {
+        for (text, found, at) in [("a\nb", '\n', 1), ("\r", '\r', 0), ("äb\0", '\0', 3)] {
+            assert_eq!(EventId::new(text), Err(InvalidText { found, at }));
+            assert_eq!(EventName::new(text), Err(InvalidText { found, at }));
+        }
+        assert_eq!(EventName::from_static("tick").as_str(), "tick");
+    }
+
+    #[test]
+    #[should_panic(expected = "byte 1 cannot stand in an event id or name")]
+    fn a_static_text_that_is_wrong_is_a_mistake_in_the_program() {
+        let _ = EventId::from_static("a\nb");
+    }
 }

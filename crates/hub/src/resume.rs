@@ -97,9 +97,8 @@ impl Gap {
         }
     }
 
-    #[expect(clippy::expect_used, reason = "a constant without line ends")]
     pub(crate) fn event_name() -> EventName {
-        EventName::new("tidewire.gap").expect("a valid name")
+        EventName::from_static("tidewire.gap")
     }
 
     pub(crate) fn to_json(&self) -> String {

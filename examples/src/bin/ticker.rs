@@ -8,9 +8,8 @@
 //! A browser's `EventSource` that loses the connection goes on at the next tick.
 
 #![allow(clippy::print_stdout, reason = "says where it listens")]
-#![expect(clippy::expect_used, reason = "names and ids without line ends are valid")]
 
-use std::{collections::BTreeMap, convert::Infallible, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     Router,
@@ -21,7 +20,7 @@ use axum::{
 };
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
-use tidewire::{Event, EventId, EventName, Sse};
+use tidewire::{Event, EventId, EventName, Sse, codec::InvalidText};
 use tokio::{net::TcpListener, time::sleep};
 
 const TICKS: u32 = 10;
@@ -37,16 +36,16 @@ async fn ticks(Query(parameters): Query<BTreeMap<String, String>>, headers: Head
         let data = json!({ "tick": number, "parameters": parameters });
         async move {
             sleep(EVERY).await;
-            let id = EventId::new(number.to_string()).expect("digits");
-            Ok::<_, Infallible>(named("tick", data.to_string()).with_id(id))
+            let id = EventId::new(number.to_string())?;
+            Ok::<_, InvalidText>(named("tick", data.to_string()).with_id(id))
         }
     });
     let sse = Sse::new(ticks).retry(Duration::from_secs(2));
     sse.end(named("end", String::new())).into_response()
 }
 
-fn named(name: &str, data: String) -> Event {
-    Event::new(data).with_name(EventName::new(name).expect("no line end"))
+fn named(name: &'static str, data: String) -> Event {
+    Event::new(data).with_name(EventName::from_static(name))
 }
 
 #[tokio::main]

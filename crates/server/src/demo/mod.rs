@@ -124,10 +124,7 @@ async fn ask(
 
 /// Publishes the text, a character an event, and ends the stream. Stops when the hub takes no more.
 async fn type_answer(hub: Hub, topic: Topic, text: &str, pace: Duration, _permit: OwnedSemaphorePermit) {
-    let named = |name, data: String| Event {
-        name: EventName::new(name).ok(),
-        ..Event::new(data)
-    };
+    let named = |name, data: String| Event::new(data).with_name(EventName::from_static(name));
     let mut beat = interval(pace);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let text = text.trim_end();
