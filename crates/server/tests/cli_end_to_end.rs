@@ -22,15 +22,7 @@ fn what_is_published_is_read_to_the_end() {
     let ids: Vec<_> = published.stdout.lines().collect();
     assert_eq!(ids.len(), 4);
 
-    let tail = serve
-        .command(&["tail", "news/today", "--json", "--from", "earliest"])
-        .run();
-    assert_eq!((tail.code, &*tail.stderr), (Some(0), ""));
-    let events: Vec<Value> = tail
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let events = whole_stream(&serve, "news/today");
     let field = |name: &str| -> Vec<_> { events.iter().map(|event| event[name].as_str().unwrap()).collect() };
     assert_eq!(field("data"), ["one", "潮 \"two\"", "", "four"]);
     assert_eq!(field("event"), ["line"; 4]);
@@ -159,20 +151,7 @@ fn the_demo_answer_types_itself_out() {
     let answer = post(serve.address(), "/demo/answers?lang=en&cps=1000");
     let body = answer.split("\r\n\r\n").nth(1).unwrap();
     let body: Value = serde_json::from_str(body).unwrap();
-    let tail = serve.command(&[
-        "tail",
-        body["topic"].as_str().unwrap(),
-        "--json",
-        "--from",
-        "earliest",
-    ]);
-    let tail = tail.run();
-    assert_eq!((tail.code, &*tail.stderr), (Some(0), ""));
-    let events: Vec<Value> = tail
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let events = whole_stream(&serve, body["topic"].as_str().unwrap());
     let (end, letters) = events.split_last().unwrap();
     assert_eq!(end["event"], "end");
     let end: Value = serde_json::from_str(end["data"].as_str().unwrap()).unwrap();
@@ -189,4 +168,14 @@ fn post(address: &str, target: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
+}
+
+/// All events of a stream that has ended or will, as `tail --json` prints them.
+fn whole_stream(serve: &Serve, topic: &str) -> Vec<Value> {
+    let tail = serve
+        .command(&["tail", topic, "--json", "--from", "earliest"])
+        .run();
+    assert_eq!((tail.code, &*tail.stderr), (Some(0), ""));
+    let lines = tail.stdout.lines();
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
