@@ -38,6 +38,7 @@ pub(crate) fn router(config: &Config, hub: &Hub, readiness: Readiness, typists: 
         heartbeat,
         retry,
         body_stall: config.timeouts.body_stall.get(),
+        ..plain::Config::default()
     };
     let mut router = Router::new()
         .merge(plain::router(hub.clone(), plain))
