@@ -15,7 +15,7 @@ use crate::{
     ids::Epochs,
     machine::Machine,
     record::Draft,
-    sequencer::{Committer, Sequencer},
+    sequencer::{Committer, Pending, Sequencer},
     subscription::goes_on_after,
     tail::{Stats, Tail},
 };
@@ -103,8 +103,17 @@ impl Hub {
     /// [`Error::Ended`], [`Error::EventTooLarge`], [`Error::TooManyTopics`], [`Error::TopicsFull`],
     /// [`Error::Closed`]. A refused publish leaves no trace.
     pub async fn append(&self, draft: Draft) -> Result<Receipt, Error> {
+        self.enqueue(draft).await?.await
+    }
+
+    /// Publishes in two steps: resolves when the publish has its turn, behind all that had theirs before;
+    /// what it resolves to is the answer to come. So one publisher may have many on the way, in order.
+    ///
+    /// # Errors
+    /// [`Error::TooManyTopics`] or [`Error::Closed`]; those of [`Hub::append`] come with the answer.
+    pub async fn enqueue(&self, draft: Draft) -> Result<Pending, Error> {
         self.inner.check_count(&draft.topics)?;
-        self.inner.sequencer.append(draft).await
+        self.inner.sequencer.enqueue(draft).await
     }
 
     /// Starts reading.

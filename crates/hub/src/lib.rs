@@ -44,6 +44,7 @@ pub use hub::{Config, Hub};
 pub use ids::{Epoch, Position, Seq};
 pub use record::{Draft, Receipt, Record};
 pub use resume::{Gap, GapReason, Resume, Start};
+pub use sequencer::Pending;
 pub use subscription::{Cut, Subscribed, Subscription};
 pub use tail::Stats;
 pub use topic::{Namespace, Topic, TopicSet};

@@ -1,9 +1,10 @@
 //! What is published ([`Draft`]), what the log holds ([`Record`]), what the publisher gets
 //! ([`Receipt`]).
 
+use smallvec::SmallVec;
 use tidewire_codec::{Event, EventId};
 
-use crate::{Encoding, Error, Millis, Position, Seq, TopicSet};
+use crate::{Encoding, Epoch, Error, Millis, Position, Seq, Topic, TopicSet};
 
 /// The longest id that a publisher may give an event, in bytes.
 pub const MAX_ID_LEN: usize = 256;
@@ -108,11 +109,20 @@ impl Record {
         OVERHEAD + self.event.as_ref().map_or(0, text_len)
     }
 
-    /// The bytes that a reader gets: none for a record without an event.
-    pub(crate) fn encode(&self, encoding: Encoding, epoch: crate::Epoch, out: &mut Vec<u8>) {
-        if let Some(event) = &self.event {
-            encoding.event(event, Position { epoch, seq: self.seq }, out);
+    /// Appends the bytes that a reader of these topics gets: none for a record without an event.
+    pub(crate) fn encode(&self, encoding: Encoding, epoch: Epoch, readable: &TopicSet, out: &mut Vec<u8>) {
+        let Some(event) = &self.event else { return };
+        let mut names = SmallVec::<[&str; 1]>::new();
+        if encoding.shows_topics() {
+            let readable = self.topics.iter().filter(|topic| readable.contains(topic));
+            names.extend(readable.map(Topic::name));
         }
+        encoding.event(event, Position { epoch, seq: self.seq }, &names, out);
+    }
+
+    /// Whether all readers of an encoding get the same bytes.
+    pub(crate) fn is_same_for_all(&self, encoding: Encoding) -> bool {
+        self.topics.len() == 1 || !encoding.shows_topics()
     }
 }
 

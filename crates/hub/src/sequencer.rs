@@ -6,7 +6,12 @@
 //!
 //! Bounds: [`QUEUE`] publishes wait; who comes after them waits to get in.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tidewire_codec::EventId;
@@ -31,9 +36,24 @@ const BATCH: usize = 1024;
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// A publish on its way to the committer.
-struct Pending {
+struct Waiting {
     draft: Draft,
     answer: oneshot::Sender<Result<Receipt, Error>>,
+}
+
+/// A publish that has its turn: resolves once it is kept and visible, or says why it was refused.
+/// Dropping it does not take the publish back.
+#[derive(Debug)]
+#[must_use = "only the answer tells whether the publish was accepted"]
+pub struct Pending(oneshot::Receiver<Result<Receipt, Error>>);
+
+impl Future for Pending {
+    type Output = Result<Receipt, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(Pin::new(&mut self.0).poll(cx));
+        Poll::Ready(answer.unwrap_or(Err(Error::Closed)))
+    }
 }
 
 /// What the committer works on.
@@ -47,7 +67,7 @@ pub(crate) struct Committer {
 
 /// The way to the committer, which it ends with.
 pub(crate) struct Sequencer {
-    queue: Mutex<Option<mpsc::Sender<Pending>>>,
+    queue: Mutex<Option<mpsc::Sender<Waiting>>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -65,16 +85,13 @@ impl Sequencer {
         }
     }
 
-    /// Resolves once the record is visible.
-    pub(crate) async fn append(&self, draft: Draft) -> Result<Receipt, Error> {
+    /// Resolves once the publish has its turn.
+    pub(crate) async fn enqueue(&self, draft: Draft) -> Result<Pending, Error> {
         let queue = self.queue.lock().clone().ok_or(Error::Closed)?;
         let (answer, answered) = oneshot::channel();
-        queue
-            .send(Pending { draft, answer })
-            .await
-            .map_err(|_| Error::Closed)?;
-        drop(queue);
-        answered.await.unwrap_or(Err(Error::Closed))
+        let sent = queue.send(Waiting { draft, answer }).await;
+        sent.map_err(|_| Error::Closed)?;
+        Ok(Pending(answered))
     }
 
     /// Takes no more publishes and waits until those that wait are committed.
@@ -99,7 +116,7 @@ impl Drop for Sequencer {
 }
 
 impl Committer {
-    async fn run(self, mut waiting: mpsc::Receiver<Pending>) {
+    async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut pending = Vec::with_capacity(BATCH);
@@ -114,13 +131,13 @@ impl Committer {
         }
     }
 
-    fn commit(&self, pending: impl Iterator<Item = Pending>) {
+    fn commit(&self, pending: impl Iterator<Item = Waiting>) {
         let now = self.clock.now();
         let mut batch = Vec::new();
         let mut answers = Vec::new();
         {
             let mut machine = self.machine.lock();
-            for Pending { draft, answer } in pending {
+            for Waiting { draft, answer } in pending {
                 match machine.apply(draft, now) {
                     Ok(record) => {
                         answers.push((answer, self.receipt(&record)));

@@ -119,6 +119,7 @@ impl Subscription {
     /// Reads on from the archive. `None` if there was nothing for the reader up to the watermark.
     fn read_archive(&mut self) -> Option<Bytes> {
         let scan = self.hub.scan(self.channel.topics(), self.cursor, CHUNK);
+        let (topics, encoding) = &self.channel.key;
         let mut out = Vec::new();
         if scan.floor > self.cursor.max(self.known_floor) {
             let requested = self.position().to_string();
@@ -127,12 +128,12 @@ impl Subscription {
                 self.hub.position(goes_on_after(&scan)),
                 GapReason::Lagged,
             );
-            out = self.channel.encoding().gap(&gap);
+            out = encoding.gap(&gap);
         }
         self.known_floor = scan.floor;
         self.cursor = scan.through;
         for record in &scan.records {
-            record.encode(self.channel.encoding(), self.hub.epoch, &mut out);
+            record.encode(*encoding, self.hub.epoch, topics, &mut out);
         }
         (!out.is_empty()).then(|| out.into())
     }

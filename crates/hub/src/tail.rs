@@ -74,19 +74,25 @@ impl Entry for Frame {
         &self.record.topics
     }
     fn cost(&self) -> usize {
-        // The text may stand in the record and once more in an encoding.
+        // The text stands in the record and, if somebody reads it, once more in an encoding. Readers in a
+        // second encoding are few: what they need on top is not counted.
         2 * self.record.cost()
     }
 }
 
 impl Frame {
-    fn bytes(&self, encoding: Encoding, epoch: Epoch, count: &mut u64) -> &Bytes {
-        self.encoded[encoding as usize].get_or_init(|| {
+    /// What the readers of a channel get.
+    fn bytes(&self, (topics, encoding): &ChannelKey, epoch: Epoch, count: &mut u64) -> Bytes {
+        let mut encode = || {
             *count += 1;
             let mut out = Vec::new();
-            self.record.encode(encoding, epoch, &mut out);
-            out.into()
-        })
+            self.record.encode(*encoding, epoch, topics, &mut out);
+            Bytes::from(out)
+        };
+        match self.record.is_same_for_all(*encoding) {
+            true => self.encoded[*encoding as usize].get_or_init(encode).clone(),
+            false => encode(),
+        }
     }
 }
 
@@ -254,12 +260,11 @@ impl State {
             full: false,
             bytes: Bytes::new(),
         };
-        let mut parts: Vec<&[u8]> = Vec::new();
+        let mut parts: Vec<Bytes> = Vec::new();
         let mut size = 0;
         let mut last = cursor;
-        let mut only = None;
         for frame in self.window.after(topics, cursor) {
-            let bytes = frame.bytes(channel.encoding(), epoch, &mut self.encoded);
+            let bytes = frame.bytes(&channel.key, epoch, &mut self.encoded);
             if size > 0 && size + bytes.len() > CHUNK {
                 layout.full = true;
                 layout.through = last;
@@ -267,15 +272,14 @@ impl State {
             }
             if parts.is_empty() {
                 layout.first = frame.seq();
-                only = Some(bytes.clone());
             }
             last = frame.seq();
             size += bytes.len();
             parts.push(bytes);
         }
-        layout.bytes = match only {
-            Some(bytes) if parts.len() == 1 => bytes,
-            _ => parts.concat().into(),
+        layout.bytes = match &mut parts[..] {
+            [only] => std::mem::take(only),
+            parts => parts.concat().into(),
         };
         layout
     }
