@@ -155,6 +155,13 @@ impl Channel {
         state.ended = seq;
     }
 
+    /// A topic has been purged: what was laid out holds events that are gone, and a stream may be open again.
+    pub(crate) fn renew(&self, (open, ended): (usize, Seq)) {
+        let mut state = self.state.lock();
+        (state.open, state.ended) = (open, ended);
+        state.layouts = Default::default();
+    }
+
     /// The batch has been routed: takes the wakers of all who wait.
     pub(crate) fn take_wakers(&self, wakers: &mut Vec<Waker>) {
         let mut state: MutexGuard<'_, State> = self.state.lock();

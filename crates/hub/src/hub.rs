@@ -4,6 +4,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tidewire_codec::EventId;
@@ -12,8 +13,10 @@ use crate::{
     Clock, Encoding, Epoch, Error, Gap, GapReason, Position, Receipt, Resume, Seq, Start, Subscribed,
     Subscription, TopicSet,
     archive::{Archive, Scan},
+    clock::millis,
+    dedup,
     ids::Epochs,
-    machine::Machine,
+    machine::{self, Machine},
     record::Draft,
     sequencer::{Committer, Pending, Sequencer},
     subscription::goes_on_after,
@@ -32,8 +35,25 @@ pub struct Config {
     pub max_topics: usize,
     /// Bytes of recent events that readers share. A reader that is further behind reads the archive.
     pub window: usize,
+    /// The most idempotency keys that are remembered; the oldest is forgotten first.
+    pub max_keys: usize,
+    /// How long an idempotency key is remembered.
+    pub keep_keys: Duration,
     /// Where records get their time from.
     pub clock: Clock,
+}
+
+impl Config {
+    fn machine(&self) -> machine::Bounds {
+        machine::Bounds {
+            max_topics: self.max_topics,
+            max_event: self.max_event,
+            keys: dedup::Bounds {
+                max_keys: self.max_keys,
+                keep: millis(self.keep_keys),
+            },
+        }
+    }
 }
 
 impl Default for Config {
@@ -43,9 +63,20 @@ impl Default for Config {
             max_topics_per_subscription: 256,
             max_topics: 1_000_000,
             window: 64 << 20,
+            max_keys: 100_000,
+            keep_keys: Duration::from_secs(24 * 60 * 60),
             clock: Clock::system(),
         }
     }
+}
+
+/// What is kept of topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// How many events.
+    pub count: usize,
+    /// The position of the last one.
+    pub last: Option<Position>,
 }
 
 /// A running hub. Clones are the same hub; it ends when the last one and all subscriptions are gone.
@@ -72,11 +103,10 @@ impl Hub {
     /// When the system has no randomness to name the log's epoch.
     pub fn start(config: Config, archive: impl Archive) -> Result<Self, getrandom::Error> {
         let epoch = Epoch::random()?;
-        let machine = Arc::new(Mutex::new(Machine::new(config.max_topics, config.max_event)));
+        let machine = Arc::new(Mutex::new(Machine::new(epoch, config.machine())));
         let archive: Arc<dyn Archive> = Arc::new(archive);
         let tail = Arc::new(Tail::new(epoch, config.window));
         let sequencer = Sequencer::start(Committer {
-            epoch,
             clock: config.clock.clone(),
             machine: Arc::clone(&machine),
             archive: Arc::clone(&archive),
@@ -101,7 +131,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::Ended`], [`Error::EventTooLarge`], [`Error::TooManyTopics`], [`Error::TopicsFull`],
-    /// [`Error::Closed`]. A refused publish leaves no trace.
+    /// [`Error::KeyReused`], [`Error::Closed`]. A refused publish leaves no trace.
     pub async fn append(&self, draft: Draft) -> Result<Receipt, Error> {
         self.enqueue(draft).await?.await
     }
@@ -140,12 +170,16 @@ impl Hub {
         self.inner.position(self.inner.tail.watermark())
     }
 
-    /// The position of the last event of these topics that is kept.
+    /// What is kept of these topics.
     #[must_use]
-    pub fn last(&self, topics: &TopicSet) -> Option<Position> {
+    pub fn kept(&self, topics: &TopicSet) -> Kept {
         let inner = &self.inner;
-        let last = inner.archive.nth_last(topics, 1, inner.tail.watermark());
-        last.map(|seq| inner.position(seq))
+        let watermark = inner.tail.watermark();
+        let last = inner.archive.nth_last(topics, 1, watermark);
+        Kept {
+            count: inner.archive.count(topics, watermark),
+            last: last.map(|seq| inner.position(seq)),
+        }
     }
 
     /// What the hub holds right now.

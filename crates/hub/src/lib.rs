@@ -13,7 +13,7 @@
 //! | [`hub`] | the handle: start, append, subscribe, drain |
 //! | [`topic`], [`ids`], [`record`] | what is published: names, positions, events |
 //! | `sequencer` | the committer: batches, order, acknowledgement |
-//! | `machine` | what a log remembers about topics; accepts or refuses a publish |
+//! | `machine`, `dedup` | what a log remembers about topics and keys; accepts or refuses a publish |
 //! | [`archive`] | what is kept for replay, behind one trait |
 //! | `tail`, `channel` | recent events, who waits for them, the splice |
 //! | [`subscription`], [`resume`] | a reader: where it starts, what it is told, what it gets |
@@ -24,6 +24,7 @@
 pub mod archive;
 mod channel;
 pub mod clock;
+mod dedup;
 mod encoding;
 mod error;
 pub mod hub;
@@ -38,11 +39,12 @@ mod tail;
 pub mod topic;
 
 pub use clock::{Clock, Millis};
+pub use dedup::IdempotencyKey;
 pub use encoding::Encoding;
 pub use error::Error;
-pub use hub::{Config, Hub};
+pub use hub::{Config, Hub, Kept};
 pub use ids::{Epoch, Position, Seq};
-pub use record::{Draft, Receipt, Record};
+pub use record::{Change, Draft, Outcome, Receipt, Record};
 pub use resume::{Gap, GapReason, Resume, Start};
 pub use sequencer::Pending;
 pub use subscription::{Cut, Subscribed, Subscription};

@@ -14,7 +14,6 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tidewire_codec::EventId;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -22,7 +21,9 @@ use tokio::{
 };
 
 use crate::{
-    Clock, Epoch, Error, Position, Receipt, Record, archive::Archive, machine::Machine, record::Draft,
+    Change, Clock, Draft, Error, Outcome, Receipt, Record,
+    archive::Archive,
+    machine::{Applied, Machine},
     tail::Tail,
 };
 
@@ -38,8 +39,10 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// A publish on its way to the committer.
 struct Waiting {
     draft: Draft,
-    answer: oneshot::Sender<Result<Receipt, Error>>,
+    answer: Answer,
 }
+
+type Answer = oneshot::Sender<Result<Receipt, Error>>;
 
 /// A publish that has its turn: resolves once it is kept and visible, or says why it was refused.
 /// Dropping it does not take the publish back.
@@ -58,7 +61,6 @@ impl Future for Pending {
 
 /// What the committer works on.
 pub(crate) struct Committer {
-    pub(crate) epoch: Epoch,
     pub(crate) clock: Clock,
     pub(crate) machine: Arc<Mutex<Machine>>,
     pub(crate) archive: Arc<dyn Archive>,
@@ -139,16 +141,18 @@ impl Committer {
             let mut machine = self.machine.lock();
             for Waiting { draft, answer } in pending {
                 match machine.apply(draft, now) {
-                    Ok(record) => {
-                        answers.push((answer, self.receipt(&record)));
+                    Ok(Applied::Record(record, receipt)) => {
+                        answers.push((answer, receipt));
                         batch.push(Arc::new(record));
                     }
+                    Ok(Applied::Replayed(receipt)) => answers.push((answer, receipt)),
                     Err(error) => drop(answer.send(Err(error))),
                 }
             }
         }
         self.archive.append(&batch);
-        self.tail.publish(&batch);
+        self.tail.publish(&batch, &self.machine);
+        self.purge(&batch, &mut answers);
         self.archive.trim(now);
         for (answer, receipt) in answers {
             // A publisher that has gone does not take its event back.
@@ -156,17 +160,17 @@ impl Committer {
         }
     }
 
-    fn receipt(&self, record: &Record) -> Receipt {
-        let given = record.event.as_ref().and_then(|event| event.id.clone());
-        let position = || {
-            EventId::from(Position {
-                epoch: self.epoch,
-                seq: record.seq,
-            })
-        };
-        Receipt {
-            seq: record.seq,
-            id: given.unwrap_or_else(position),
+    /// Only what is visible may be missing, so this comes after the tail.
+    fn purge(&self, batch: &[Arc<Record>], answers: &mut [(Answer, Receipt)]) {
+        for record in batch
+            .iter()
+            .filter(|record| record.change == Some(Change::Purges))
+        {
+            let count = self.archive.purge(&record.topics, record.seq);
+            let own = answers.iter_mut().find(|(_, receipt)| receipt.seq == record.seq);
+            if let Some((_, receipt)) = own {
+                receipt.outcome = Outcome::Purged(count);
+            }
         }
     }
 

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::{
-    Encoding, Epoch, Record, Seq, Topic, TopicSet,
+    Change, Encoding, Epoch, Record, Seq, Topic, TopicSet,
     channel::{Channel, ChannelKey, Layout},
     machine::Machine,
     ring::{Entry, TopicRing},
@@ -125,24 +125,32 @@ impl Tail {
     }
 
     /// Makes a batch visible: it is in the archive already.
-    pub(crate) fn publish(&self, batch: &[Arc<Record>]) {
+    pub(crate) fn publish(&self, batch: &[Arc<Record>], machine: &Mutex<Machine>) {
         let Some(last) = batch.last() else { return };
         let mut touched = Vec::new();
         {
             let mut guard = self.state.lock();
             let state = &mut *guard;
+            let mut renewed = Vec::new();
             for record in batch {
+                if record.change == Some(Change::Purges) {
+                    renewed.extend(state.purge(record));
+                    continue;
+                }
                 state.push(record);
                 for topic in &record.topics {
                     for channel in state.watchers.get(topic).into_iter().flatten() {
                         if channel.touch(record.seq) {
                             touched.push(Arc::clone(channel));
                         }
-                        if record.ends {
+                        if record.change == Some(Change::Ends) {
                             channel.end_topic(record.seq);
                         }
                     }
                 }
+            }
+            for channel in renewed {
+                channel.renew(machine.lock().open(channel.topics(), last.seq));
             }
             while state.window.cost() > self.max_window {
                 state.window.pop(|_| true, false);
@@ -219,6 +227,17 @@ impl State {
         });
         // A topic that turns up only now has all its later entries here, but none before this one.
         self.window.set_absent_floor(record.seq);
+    }
+
+    /// Returns the channels of which a topic may have begun anew.
+    fn purge(&mut self, record: &Record) -> Vec<Arc<Channel>> {
+        let mut channels = Vec::new();
+        for topic in &record.topics {
+            self.window
+                .purge(topic, record.seq, false, |frame| frame.record.event.is_some());
+            channels.extend(self.watchers.get(topic).into_iter().flatten().cloned());
+        }
+        channels
     }
 
     fn open_channel(&mut self, channel: Channel) -> Arc<Channel> {

@@ -15,6 +15,8 @@ impl From<Error> for Problem {
             Error::TooManyTopics { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_topics"),
             Error::InvalidId { .. } => (StatusCode::BAD_REQUEST, "bad_id"),
             Error::ReservedName { .. } => (StatusCode::BAD_REQUEST, "reserved_event"),
+            Error::InvalidKey { .. } => (StatusCode::BAD_REQUEST, "bad_key"),
+            Error::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "key_reused"),
             Error::EventTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Error::Ended { .. } => (StatusCode::CONFLICT, "ended"),
             Error::TopicsFull { .. } => (StatusCode::INSUFFICIENT_STORAGE, "topics_full"),
