@@ -9,15 +9,18 @@
 //! Files: `config` (settings), `wire` (what requests say), `errors` (the hub's errors as statuses),
 //! `subscribe`, `publish`.
 
+mod bulk;
 mod config;
 mod errors;
+mod intake;
 mod publish;
 mod subscribe;
 mod wire;
 
 use std::sync::Arc;
 
-use axum::{Router, extract::Request, routing};
+use axum::{Router, body::Body, extract::Request, routing};
+use http::{HeaderValue, Response, header};
 use tidewire_hub::Hub;
 
 use crate::Problem;
@@ -46,4 +49,13 @@ pub fn router(hub: Hub, config: Config) -> Router {
             hub,
             config: Arc::new(config),
         })
+}
+
+/// An answer for programs.
+fn json(body: &serde_json::Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(format!("{body}\n")));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }

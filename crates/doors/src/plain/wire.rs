@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, Uri};
 use percent_encoding::percent_decode_str;
-use tidewire_hub::{Namespace, Start, Topic, TopicSet};
+use tidewire_hub::{IdempotencyKey, Namespace, Start, Topic, TopicSet};
 
 use crate::Problem;
 
@@ -102,6 +102,25 @@ pub(super) fn start(headers: &HeaderMap, query: &Query<'_>) -> Result<Start, Pro
         (None, Some(count)) => Ok(Start::Last(count)),
         (None, None) => Ok(Start::Live),
     }
+}
+
+/// The key by which a retried publish is known.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let key = match (values.next(), values.next()) {
+        (None, _) => return Ok(None),
+        (Some(key), None) => key,
+        _ => {
+            return Err(Problem::bad_request(
+                "bad_key",
+                "the header Idempotency-Key stands more than once: give it once",
+            ));
+        }
+    };
+    // What is no text is no key either, and is told as what a key may hold.
+    Ok(Some(IdempotencyKey::new(&String::from_utf8_lossy(
+        key.as_bytes(),
+    ))?))
 }
 
 /// Percent-decodes strictly: a stray `%` or bytes that are no UTF-8 would be another topic than meant.

@@ -8,6 +8,7 @@
 //! | [`heartbeat`] | S3 |
 //! | [`responder`] | S2, S5: `Sse`, for app authors |
 //! | [`publish`], [`refused`] | S10, S8: what is taken, and what is not |
+//! | [`bulk`], [`bulk_refused`] | S10: many events in one request |
 //! | [`connections`] | HTTP/1.0, keep-alive, slow readers, broken requests |
 
 #![allow(
@@ -17,6 +18,8 @@
 )]
 #![allow(unreachable_pub, reason = "nobody can reach into a test anyway")]
 
+mod bulk;
+mod bulk_refused;
 mod client;
 mod connections;
 mod ends;
