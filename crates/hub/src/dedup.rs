@@ -83,6 +83,10 @@ impl Dedup {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.seen.len()
+    }
+
     /// Where an event stands that has been accepted before: its own place if it was the first or the last of its
     /// request, that of the last otherwise.
     ///

@@ -1,6 +1,6 @@
 //! What can be wrong with a publish or a subscription, and what to do about it.
 
-use crate::{IdempotencyKey, Topic, record::MAX_ID_LEN};
+use crate::{IdempotencyKey, ReaderName, Topic, record::MAX_ID_LEN};
 
 /// Every error of the hub. Doors map each variant to a status once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +48,15 @@ pub enum Error {
     ReservedName {
         /// The name.
         name: String,
+    },
+    /// A reader's name breaks the rules.
+    #[error(
+        "the reader's name {why}: give 1 to {} bytes without control characters",
+        ReaderName::MAX_LEN
+    )]
+    InvalidReaderName {
+        /// Which rule.
+        why: &'static str,
     },
     /// An idempotency key breaks the rules.
     #[error(

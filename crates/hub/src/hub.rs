@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use tidewire_codec::EventId;
 
 use crate::{
-    Clock, Encoding, Epoch, Error, Gap, GapReason, Position, Receipt, Resume, Row, Seq, Start, Subscribed,
-    Subscription, TopicSet,
+    Clock, Encoding, Epoch, Error, Gap, GapReason, Position, Presence, PresenceWatch, ReaderName, Receipt,
+    Resume, Row, Seq, Start, Stats, Subscribed, Subscription, Topic, TopicSet,
     archive::{Archive, Scan},
     clock::millis,
     dedup,
@@ -19,8 +19,9 @@ use crate::{
     machine::{self, Machine},
     record::Draft,
     sequencer::{Committer, Pending, Sequencer},
+    stats::{Counters, Departure},
     subscription::goes_on_after,
-    tail::{Stats, Tail},
+    tail::Tail,
 };
 
 /// The bounds of a hub.
@@ -92,6 +93,7 @@ pub(crate) struct Inner {
     machine: Arc<Mutex<Machine>>,
     archive: Arc<dyn Archive>,
     pub(crate) tail: Arc<Tail>,
+    pub(crate) counters: Arc<Counters>,
     sequencer: Sequencer,
     draining: AtomicBool,
 }
@@ -106,11 +108,13 @@ impl Hub {
         let machine = Arc::new(Mutex::new(Machine::new(epoch, config.machine())));
         let archive: Arc<dyn Archive> = Arc::new(archive);
         let tail = Arc::new(Tail::new(epoch, config.window));
+        let counters = Arc::new(Counters::default());
         let sequencer = Sequencer::start(Committer {
             clock: config.clock.clone(),
             machine: Arc::clone(&machine),
             archive: Arc::clone(&archive),
             tail: Arc::clone(&tail),
+            counters: Arc::clone(&counters),
         });
         Ok(Self {
             inner: Arc::new(Inner {
@@ -120,6 +124,7 @@ impl Hub {
                 machine,
                 archive,
                 tail,
+                counters,
                 sequencer,
                 draining: AtomicBool::new(false),
             }),
@@ -165,12 +170,26 @@ impl Hub {
         start: &Start,
         encoding: Encoding,
     ) -> Result<Subscribed, Error> {
+        self.subscribe_as(topics, start, encoding, None)
+    }
+
+    /// Starts reading under a name, which [`Hub::presence`] shows.
+    ///
+    /// # Errors
+    /// As [`Hub::subscribe`].
+    pub fn subscribe_as(
+        &self,
+        topics: impl Into<TopicSet>,
+        start: &Start,
+        encoding: Encoding,
+        name: Option<ReaderName>,
+    ) -> Result<Subscribed, Error> {
         let topics = topics.into();
         self.inner.check_count(&topics)?;
         if self.inner.is_draining() {
             return Err(Error::Closed);
         }
-        Ok(self.inner.subscribe(&topics, start, encoding))
+        Ok(self.inner.subscribe(&topics, start, encoding, name))
     }
 
     /// The last position that is visible.
@@ -191,10 +210,35 @@ impl Hub {
         }
     }
 
-    /// What the hub holds right now.
+    /// What the hub holds right now, and what it has done.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.inner.tail.stats()
+        let inner = &self.inner;
+        let mut stats = Stats {
+            archive: inner.archive.held(),
+            ..Stats::default()
+        };
+        inner.tail.read_into(&mut stats);
+        inner.machine.lock().read_into(&mut stats);
+        inner.counters.read_into(&mut stats);
+        stats
+    }
+
+    /// Who reads a topic right now.
+    #[must_use]
+    pub fn presence(&self, topic: &Topic) -> Presence {
+        self.inner.tail.presence(topic)
+    }
+
+    /// Who reads a topic, and who comes and goes. The watch itself is no reader.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] while draining.
+    pub fn watch_presence(&self, topic: Topic) -> Result<PresenceWatch, Error> {
+        match self.inner.is_draining() {
+            true => Err(Error::Closed),
+            false => Ok(PresenceWatch::new(Arc::clone(&self.inner), topic)),
+        }
     }
 
     /// The most bytes of an event.
@@ -245,8 +289,15 @@ impl Inner {
         }
     }
 
-    fn subscribe(self: &Arc<Self>, topics: &TopicSet, start: &Start, encoding: Encoding) -> Subscribed {
-        let (channel, reader, watermark) = self.tail.register((topics.clone(), encoding), &self.machine);
+    fn subscribe(
+        self: &Arc<Self>,
+        topics: &TopicSet,
+        start: &Start,
+        encoding: Encoding,
+        name: Option<ReaderName>,
+    ) -> Subscribed {
+        let key = (topics.clone(), encoding);
+        let (channel, reader, watermark) = self.tail.register(key, name, &self.machine);
         let ended = channel.has_ended();
         let mut subscription = Subscription::new(Arc::clone(self), channel, reader, watermark);
         let place = match start {
@@ -264,6 +315,7 @@ impl Inner {
         let last = self.archive.nth_last(topics, 1, watermark);
         let nothing_left = last.is_none_or(|last| last <= place.cursor);
         if ended && nothing_left && !matches!(place.resume, Resume::Gap(_)) {
+            subscription.depart(Departure::Ended);
             return Subscribed::Ended;
         }
         subscription.start_at(place.cursor, place.known_floor.min(watermark), place.resume);

@@ -17,6 +17,8 @@
 //! | [`archive`] | what is kept for replay, behind one trait |
 //! | `tail`, `channel` | recent events, who waits for them, the splice |
 //! | [`subscription`], [`resume`] | a reader: where it starts, what it is told, what it gets |
+//! | [`presence`] | who reads a topic |
+//! | [`stats`] | what a hub holds and has done |
 //! | `ring` | the structure that archive and window share: entries in order, found by topic |
 //!
 //! HTTP is not known here. Time comes from a [`Clock`]; nothing else reads one.
@@ -30,11 +32,13 @@ mod error;
 pub mod hub;
 pub mod ids;
 mod machine;
+pub mod presence;
 pub mod record;
 pub mod resume;
 mod ring;
 mod row;
 mod sequencer;
+pub mod stats;
 pub mod subscription;
 mod tail;
 pub mod topic;
@@ -45,10 +49,11 @@ pub use encoding::Encoding;
 pub use error::Error;
 pub use hub::{Config, Hub, Kept};
 pub use ids::{Epoch, Position, Seq};
+pub use presence::{Presence, PresenceChange, PresenceWatch, ReaderName};
 pub use record::{Change, Draft, Outcome, Receipt, Record};
 pub use resume::{Gap, GapReason, Resume, Start};
 pub use row::Row;
 pub use sequencer::Pending;
+pub use stats::Stats;
 pub use subscription::{Cut, Subscribed, Subscription};
-pub use tail::Stats;
 pub use topic::{Namespace, Topic, TopicSet};

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use tidewire_codec::Event;
 
 use crate::{
-    Change, Draft, Epoch, Error, Millis, Outcome, Position, Receipt, Record, Seq, Topic, TopicSet,
+    Change, Draft, Epoch, Error, Millis, Outcome, Position, Receipt, Record, Seq, Stats, Topic, TopicSet,
     dedup::{self, Dedup},
     record::text_len,
 };
@@ -152,6 +152,11 @@ impl Machine {
         ends.fold((topics.len(), Seq::ZERO), |(open, last), end| {
             (open - 1, last.max(end))
         })
+    }
+
+    pub(crate) fn read_into(&self, stats: &mut Stats) {
+        stats.topics = self.topics.len();
+        stats.keys = self.dedup.len();
     }
 
     /// The time of the last record.

@@ -24,6 +24,7 @@ use crate::{
     Change, Clock, Draft, Error, Outcome, Receipt, Record, Row,
     archive::Archive,
     machine::{Applied, Machine},
+    stats::Counters,
     tail::Tail,
 };
 
@@ -66,6 +67,7 @@ pub(crate) struct Committer {
     pub(crate) machine: Arc<Mutex<Machine>>,
     pub(crate) archive: Arc<dyn Archive>,
     pub(crate) tail: Arc<Tail>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 /// The way to the committer, which it ends with.
@@ -146,11 +148,18 @@ impl Committer {
                         answers.push((answer, receipt));
                         batch.push(Arc::new(record));
                     }
-                    Ok(Applied::Replayed(receipt)) => answers.push((answer, receipt)),
-                    Err(error) => drop(answer.send(Err(error))),
+                    Ok(Applied::Replayed(receipt)) => {
+                        self.counters.replayed();
+                        answers.push((answer, receipt));
+                    }
+                    Err(error) => {
+                        self.counters.refused();
+                        drop(answer.send(Err(error)));
+                    }
                 }
             }
         }
+        self.counters.committed(batch.iter().map(|record| &**record));
         self.archive.append(&batch);
         self.tail.publish(&batch, &self.machine);
         self.purge(&batch, &mut answers);

@@ -19,10 +19,13 @@ use std::{
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use tokio::sync::broadcast;
+
 use crate::{
-    Change, Encoding, Epoch, Record, Seq, Topic, TopicSet,
+    Change, Encoding, Epoch, Presence, PresenceChange, ReaderName, Record, Seq, Stats, Topic, TopicSet,
     channel::{Channel, ChannelKey, Layout},
     machine::Machine,
+    presence::Watches,
     ring::{Entry, TopicRing},
 };
 
@@ -36,28 +39,13 @@ pub(crate) struct Tail {
     state: Mutex<State>,
 }
 
-/// What the tail holds, and has done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Readers that are subscribed.
-    pub readers: usize,
-    /// Distinct sets of topics that they read.
-    pub channels: usize,
-    /// Recent events that are shared.
-    pub window_events: usize,
-    /// Their memory in bytes, about.
-    pub window_bytes: usize,
-    /// How often an event was encoded for the window's readers, since the start.
-    pub encoded: u64,
-}
-
 struct State {
     encoded: u64,
     readers: usize,
     window: TopicRing<Frame>,
     channels: HashMap<ChannelKey, Arc<Channel>>,
     watchers: HashMap<Topic, Vec<Arc<Channel>>>,
+    presence: Watches,
 }
 
 /// A record in the window, with its bytes in each encoding that somebody has asked for.
@@ -115,6 +103,7 @@ impl Tail {
                 window: TopicRing::new(),
                 channels: HashMap::new(),
                 watchers: HashMap::new(),
+                presence: Watches::default(),
             }),
         }
     }
@@ -160,26 +149,49 @@ impl Tail {
         wake(touched.iter());
     }
 
-    /// Wakes every reader, so that it looks again.
+    /// Wakes every reader, so that it looks again, and ends every watch on presence.
     pub(crate) fn wake_all(&self) {
-        let channels: Vec<_> = self.state.lock().channels.values().cloned().collect();
+        let channels: Vec<_> = {
+            let mut state = self.state.lock();
+            state.presence.close();
+            state.channels.values().cloned().collect()
+        };
         wake(channels.iter());
     }
 
-    pub(crate) fn stats(&self) -> Stats {
+    pub(crate) fn read_into(&self, stats: &mut Stats) {
         let state = self.state.lock();
-        Stats {
-            readers: state.readers,
-            channels: state.channels.len(),
-            window_events: state.window.len(),
-            window_bytes: state.window.cost(),
-            encoded: state.encoded,
-        }
+        stats.readers = state.readers;
+        stats.channels = state.channels.len();
+        stats.window_events = state.window.len();
+        stats.window_bytes = state.window.cost();
+        stats.encoded = state.encoded;
+    }
+
+    pub(crate) fn presence(&self, topic: &Topic) -> Presence {
+        self.state.lock().presence_of(topic)
+    }
+
+    /// Who reads the topic, and every change from then on.
+    pub(crate) fn watch_presence(&self, topic: &Topic) -> (Presence, broadcast::Receiver<PresenceChange>) {
+        let mut state = self.state.lock();
+        let presence = state.presence_of(topic);
+        let changes = state.presence.watch(topic, presence.readers);
+        (presence, changes)
+    }
+
+    pub(crate) fn unwatch_presence(&self, topic: &Topic) {
+        self.state.lock().presence.unwatch(topic);
     }
 
     /// Adds a reader. Everything up to the watermark that is returned is in the archive; everything
     /// after it will come through the channel.
-    pub(crate) fn register(&self, key: ChannelKey, machine: &Mutex<Machine>) -> (Arc<Channel>, usize, Seq) {
+    pub(crate) fn register(
+        &self,
+        key: ChannelKey,
+        name: Option<ReaderName>,
+        machine: &Mutex<Machine>,
+    ) -> (Arc<Channel>, usize, Seq) {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         let watermark = self.watermark();
@@ -190,7 +202,8 @@ impl Tail {
                 state.open_channel(Channel::new(key, watermark, open))
             }
         };
-        let reader = channel.join();
+        state.presence.joined(channel.topics(), name.as_ref());
+        let reader = channel.join(name);
         state.readers += 1;
         (channel, reader, watermark)
     }
@@ -199,7 +212,9 @@ impl Tail {
     pub(crate) fn unregister(&self, channel: &Arc<Channel>, reader: usize) {
         let mut state = self.state.lock();
         state.readers -= 1;
-        if channel.leave(reader) == 0 {
+        let (name, left) = channel.leave(reader);
+        state.presence.left(channel.topics(), name.as_ref());
+        if left == 0 {
             state.close_channel(channel);
         }
     }
@@ -267,6 +282,13 @@ impl State {
                 self.watchers.remove(topic);
             }
         }
+    }
+
+    fn presence_of(&self, topic: &Topic) -> Presence {
+        let mut names = Vec::new();
+        let channels = self.watchers.get(topic).into_iter().flatten();
+        let readers = channels.map(|channel| channel.present(&mut names)).sum();
+        Presence::new(readers, names)
     }
 
     fn lay_out(&mut self, channel: &Channel, cursor: Seq, epoch: Epoch, watermark: Seq) -> Layout {

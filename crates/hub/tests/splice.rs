@@ -100,6 +100,9 @@ impl Archive for Gated {
     fn trim(&self, now: Millis) {
         self.memory.trim(now);
     }
+    fn held(&self) -> tidewire_hub::stats::Held {
+        self.memory.held()
+    }
     fn forget_idle(&self) -> Vec<Topic> {
         self.memory.forget_idle()
     }

@@ -11,6 +11,7 @@ use crate::{
     Change, Millis, Record, Seq, Topic, TopicSet,
     clock::millis,
     ring::{Entry, TopicRing},
+    stats::Held,
 };
 
 /// How much is kept. Each bound holds by itself; the oldest events go first.
@@ -200,6 +201,14 @@ impl Archive for Memory {
 
     fn purge(&self, topics: &TopicSet, through: Seq) -> usize {
         self.kept.write().purge(topics, through)
+    }
+
+    fn held(&self) -> Held {
+        let kept = self.kept.read();
+        Held {
+            records: kept.records.len(),
+            bytes: kept.records.cost(),
+        }
     }
 
     fn forget_idle(&self) -> Vec<Topic> {

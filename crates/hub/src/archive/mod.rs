@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tidewire_codec::EventId;
 
-use crate::{Millis, Record, Seq, Topic, TopicSet};
+use crate::{Millis, Record, Seq, Topic, TopicSet, stats::Held};
 
 pub use memory::{Memory, Retention};
 
@@ -53,6 +53,9 @@ pub trait Archive: Send + Sync + 'static {
     /// Lets go all of these topics up to `through`: called when the purge has become visible. An event that
     /// was published to other topics as well stays for them. Returns how many events there were.
     fn purge(&self, topics: &TopicSet, through: Seq) -> usize;
+
+    /// What is kept in all.
+    fn held(&self) -> Held;
 
     /// Forgets topics of which nothing is kept, and names them. From then on a cursor in such a topic
     /// may be answered with a gap although nothing was missed, never the other way round.
