@@ -33,6 +33,14 @@ impl NotJson {
         }
     }
 
+    /// With the place in a text.
+    pub(crate) fn in_text(&self) -> String {
+        match self.0.line() {
+            0 => self.message(),
+            line => format!("line {line}, column {}: {}", self.0.column(), self.message()),
+        }
+    }
+
     /// Without the place, which serde_json puts at the end.
     pub(crate) fn message(&self) -> String {
         let text = self.0.to_string();

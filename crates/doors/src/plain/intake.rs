@@ -12,6 +12,13 @@ use tokio::time::timeout;
 
 use crate::Problem;
 
+/// The type of a body, without its parameters; empty if there is none.
+pub(super) fn media_type(headers: &HeaderMap) -> &str {
+    let value = headers.get(header::CONTENT_TYPE);
+    let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim()
+}
+
 /// A body that has not been read yet.
 pub(super) struct Intake {
     body: Body,

@@ -1,26 +1,24 @@
-//! Publishing: `POST`, any text as the data of one event, or many events (see [`bulk`]).
+//! Publishing: `POST`, any text as the data of one event, or many events (see [`bulk`]); `DELETE`.
 
-use axum::{
-    body::Body,
-    extract::{Request, State},
-};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use axum::{body::Body, extract::Request};
+use http::{HeaderName, HeaderValue, Response};
 use tidewire_codec::{Event, EventId, EventName, InvalidText};
 use tidewire_hub::{Draft, Outcome};
 
 use super::{
     Door,
     bulk::{self, Order},
-    intake::{Intake, Purpose},
-    wire::{self, Query},
+    intake::{Intake, Purpose, media_type},
+    parameters::Parameters,
+    wire,
 };
 use crate::Problem;
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-pub(super) async fn publish(State(door): State<Door>, request: Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn publish(door: Door, request: Request) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
-    let query = Query::parse(&parts.uri)?;
+    let query = Parameters::of_query(&parts.uri)?;
     let order = Order {
         topics: wire::topics(&parts.uri, &query)?,
         ends: query.flag("end")?,
@@ -37,7 +35,7 @@ pub(super) async fn publish(State(door): State<Door>, request: Request) -> Resul
 }
 
 /// The event that a query describes, still without its data.
-fn fields(query: &Query<'_>) -> Result<Event, Problem> {
+fn fields(query: &Parameters<'_>) -> Result<Event, Problem> {
     let broken = |parameter, error: InvalidText| {
         Problem::bad_request("bad_parameter", format!("`{parameter}`: {error}"))
     };
@@ -52,7 +50,7 @@ fn fields(query: &Query<'_>) -> Result<Event, Problem> {
 }
 
 /// Many events have these fields themselves.
-fn refuse_fields(query: &Query<'_>) -> Result<(), Problem> {
+fn refuse_fields(query: &Parameters<'_>) -> Result<(), Problem> {
     match ["id", "event", "retry"]
         .into_iter()
         .find(|name| query.all(name).next().is_some())
@@ -101,9 +99,14 @@ pub(super) fn answer(body: &serde_json::Value, replayed: bool) -> Response<Body>
     response
 }
 
-/// The type of a body, without its parameters; empty if there is none.
-pub(super) fn media_type(headers: &HeaderMap) -> &str {
-    let value = headers.get(header::CONTENT_TYPE);
-    let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim()
+/// Lets go what is kept: `DELETE`.
+pub(super) async fn purge(door: Door, request: Request) -> Result<Response<Body>, Problem> {
+    let uri = request.uri();
+    let topics = wire::topics(uri, &Parameters::of_query(uri)?)?;
+    let receipt = door.hub.append(Draft::purge(topics)).await?;
+    let purged = match receipt.outcome {
+        Outcome::Purged(count) => count,
+        _ => 0,
+    };
+    Ok(super::json(&serde_json::json!({ "purged": purged })))
 }

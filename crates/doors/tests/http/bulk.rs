@@ -213,16 +213,15 @@ fn s10_what_one_server_sends_can_be_published_to_another() {
     let mut reader = to.get("/events/copy");
     from.post("/events/a?event=price", "one\ntwo");
     from.post("/events/a?id=my-2&end", "");
-    for (headers, retry) in [(EVENT_STREAM, "retry: 1000\n")] {
+    for (headers, retry) in [(EVENT_STREAM, "retry: 1000\n"), (NDJSON, "")] {
         let accept = [("Accept", headers[0].1)];
         let sent = from.ask("GET", "/events/a", &accept, "");
         let response = to.ask("POST", "/events/copy", &headers, &sent.body);
         assert_eq!(response.json()["count"], 2, "{response:?}");
         let id = response.json()["first"].as_str().unwrap().to_owned();
-        assert_eq!(
-            id,
-            to.hub.position().to_string().replace("-2", "-1"),
-            "a place of its own"
+        assert!(
+            id.starts_with(to.at(1).trim_end_matches('1')),
+            "{id} is a place of its own"
         );
         reader.expect(&format!(
             "id: {id}\nevent: price\n{retry}data: one\ndata: two\n\n"

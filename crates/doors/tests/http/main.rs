@@ -9,6 +9,11 @@
 //! | [`responder`] | S2, S5: `Sse`, for app authors |
 //! | [`publish`], [`refused`] | S10, S8: what is taken, and what is not |
 //! | [`bulk`], [`bulk_refused`] | S10: many events in one request |
+//! | [`subscribe_body`] | S6: parameters in bodies, `QUERY` and `POST` |
+//! | [`formats`] | S9: NDJSON, by negotiation |
+//! | [`keys`] | S10: publishes that count once |
+//! | [`kept`] | S10: `HEAD` and `DELETE` |
+//! | [`presence`] | S11: who reads |
 //! | [`connections`] | HTTP/1.0, keep-alive, slow readers, broken requests |
 
 #![allow(
@@ -23,10 +28,15 @@ mod bulk_refused;
 mod client;
 mod connections;
 mod ends;
+mod formats;
 mod heartbeat;
+mod kept;
+mod keys;
+mod presence;
 mod publish;
 mod refused;
 mod responder;
 mod resume;
 mod server;
 mod streams;
+mod subscribe_body;
