@@ -8,6 +8,7 @@
 //! | [`heartbeat`] | S3 |
 //! | [`responder`] | S2, S5: `Sse`, for app authors |
 //! | [`publish`], [`refused`] | S10, S8: what is taken, and what is not |
+//! | [`guard`], [`cors`] | S7: tokens, pages of other origins |
 //! | [`connections`] | HTTP/1.0, keep-alive, slow readers, broken requests |
 
 #![allow(
@@ -19,7 +20,9 @@
 
 mod client;
 mod connections;
+mod cors;
 mod ends;
+mod guard;
 mod heartbeat;
 mod publish;
 mod refused;
