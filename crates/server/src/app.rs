@@ -31,8 +31,14 @@ impl Readiness {
     }
 }
 
-/// The routes; `typists` gets the demo's tasks.
-pub(crate) fn router(config: &Config, hub: &Hub, readiness: Readiness, typists: TaskTracker) -> Router {
+/// The routes behind the guard; `typists` gets the demo's tasks.
+pub(crate) fn router(
+    config: &Config,
+    guard: Guard,
+    hub: &Hub,
+    readiness: Readiness,
+    typists: TaskTracker,
+) -> Router {
     let (heartbeat, retry) = (config.heartbeat.get(), config.retry.get());
     let plain = plain::Config {
         heartbeat,
@@ -42,7 +48,7 @@ pub(crate) fn router(config: &Config, hub: &Hub, readiness: Readiness, typists: 
     let mut router = Router::new()
         .merge(plain::router(hub.clone(), plain))
         .merge(health(readiness));
-    if config.demo {
+    if config.demo.unwrap_or_default() {
         let info = demo::Info { retry, heartbeat };
         router = router
             .merge(demo::router(hub.clone(), info, typists))
@@ -53,7 +59,7 @@ pub(crate) fn router(config: &Config, hub: &Hub, readiness: Readiness, typists: 
         .method_not_allowed_fallback(|request: Request| async move {
             Problem::method_not_allowed(request.method())
         });
-    Guard::new(config.hosts.iter().map(|host| host.as_str().into())).protect(router)
+    guard.protect(router)
 }
 
 fn health(readiness: Readiness) -> Router {

@@ -11,6 +11,8 @@ use confique::meta::{Expr, FieldKind, LeafKind, Meta};
 use reqwest::Url;
 
 use crate::cmd::http::parse_url;
+use crate::config::load::ConfigError;
+use crate::config::secret::Secret;
 use crate::config::value::{HOUR, Span};
 use crate::config::{Config, Flags};
 
@@ -55,6 +57,21 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     pub(crate) flags: Flags,
+
+    /// Do not serve the demo page and its typing answers
+    #[arg(long, conflicts_with = "demo")]
+    no_demo: bool,
+}
+
+impl Serve {
+    /// The settings in force.
+    pub(crate) fn load(self) -> Result<Config, ConfigError> {
+        let mut flags = self.flags;
+        if self.no_demo {
+            flags.demo = Some(false);
+        }
+        Config::load(flags, self.file.as_deref())
+    }
 }
 
 /// Prints every setting with its text, its default and its environment name, as a `tidewire.toml` to
@@ -151,7 +168,27 @@ pub(crate) struct Server {
         value_parser = parse_url
     )]
     pub(crate) url: Url,
+
+    /// Show this token to the server. Other users of the machine can see flags: better set TIDEWIRE_TOKEN
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<Secret>,
 }
+
+impl Server {
+    /// The token for requests to `url`. The one of the environment is for the server alone: it must not
+    /// go to whoever else is read.
+    pub(crate) fn token_for(&self, url: &Url) -> Option<Secret> {
+        let in_environment = || {
+            let is_server = url.origin() == self.url.origin();
+            let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
+            token.filter(|_| is_server)?.parse().ok()
+        };
+        self.token.clone().or_else(in_environment)
+    }
+}
+
+/// The environment's token for the server.
+const TOKEN: &str = "TIDEWIRE_TOKEN";
 
 /// What to read.
 #[derive(Debug, Clone)]

@@ -18,6 +18,13 @@ pub struct Origin(HeaderValue);
 pub struct InvalidOrigin(String);
 
 impl Origin {
+    /// The origin as a text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // It was made of a text.
+        self.0.to_str().unwrap_or_default()
+    }
+
     /// As it stands in headers.
     pub(super) fn header(&self) -> &HeaderValue {
         &self.0

@@ -13,16 +13,14 @@ use std::io;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::cli::{Cli, Command, Serve};
-use crate::config::Config;
+use crate::cli::{Cli, Command};
 use crate::logging;
 
 /// Carries out what the command line says.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(serve) => {
-            let Serve { file, flags } = *serve;
-            let config = Config::load(flags, file.as_deref())?;
+            let config = serve.load()?;
             logging::init(&config.log)?;
             many_threads()?.block_on(serve::run(config))
         }

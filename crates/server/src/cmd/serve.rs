@@ -20,18 +20,19 @@ use crate::{
 
 /// Runs the server until a signal ends it.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+    let guard = config.guard()?;
     let mut signals = Signals::new()?;
     let hub = start_hub(&config)?;
     let readiness = Readiness::green();
     let tasks = TaskTracker::new();
     let stop = CancellationToken::new();
-    let app = app::router(&config, &hub, readiness.clone(), tasks.clone());
+    let app = app::router(&config, guard, &hub, readiness.clone(), tasks.clone());
 
     let address = config.listen.get();
     let listener = listen::bind(address, u32::try_from(config.limits.backlog.get())?).with_context(|| {
         format!("cannot listen on {address}: is another server there? --listen takes another address")
     })?;
-    announce(listener.local_addr()?, config.demo)?;
+    announce(listener.local_addr()?, config.demo.unwrap_or_default())?;
 
     let bounds = Bounds {
         header_read: config.timeouts.header_read.get(),
