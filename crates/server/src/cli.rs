@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
 use confique::Config as _;
 use confique::meta::{Expr, FieldKind, LeafKind, Meta};
 use reqwest::Url;
@@ -46,6 +47,27 @@ pub(crate) enum Command {
     Pub(Publish),
     /// Read a stream and print its events; goes on by itself after a lost connection.
     Tail(Tail),
+    /// Print a script that completes commands and flags in a shell.
+    Completions(Completions),
+    /// Print the manual page, or write the pages of all commands.
+    Man(Man),
+}
+
+/// Prints a script that completes commands and flags in a shell, for example:
+/// tidewire completions bash > ~/.local/share/bash-completion/completions/tidewire
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+/// Prints the manual page of tidewire, or writes a page for it and for each command, for example:
+/// tidewire man ~/.local/share/man/man1
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Write all pages into this directory, which is made if it is not there
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -221,7 +243,8 @@ impl Cli {
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
-    fn described() -> clap::Command {
+    /// The command line with everything that help says.
+    pub(crate) fn described() -> clap::Command {
         let settings = |command| describe(command, &Config::META);
         let for_config = |command| {
             settings(command).mut_args(|arg| match arg.get_id().as_str() {

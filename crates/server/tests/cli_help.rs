@@ -13,6 +13,8 @@ fn help_names_every_command_and_the_exit_codes() {
         "config ",
         "pub ",
         "tail ",
+        "completions ",
+        "man ",
         "Exit codes:",
         "130",
         "--listen <IP:PORT>",
@@ -23,7 +25,7 @@ fn help_names_every_command_and_the_exit_codes() {
 
 #[test]
 fn every_flag_of_every_command_has_a_text() {
-    for command in ["serve", "config", "pub", "tail"] {
+    for command in ["serve", "config", "pub", "tail", "completions", "man"] {
         let help = tidewire([command, "--help"]).run().stdout;
         let mut lines = help.lines().peekable();
         while let Some(line) = lines.next() {

@@ -1,7 +1,9 @@
 //! One file a command; here they meet their settings and their runtime.
 
+mod completions;
 mod config;
 pub(crate) mod http;
+mod man;
 mod publish;
 mod serve;
 pub(crate) mod stderr;
@@ -26,6 +28,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Config(args) => config::run(args),
         Command::Pub(args) => one_thread()?.block_on(publish::run(args)),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Tail(args) => one_thread()?.block_on(tail::run(args)),
     }
 }
