@@ -331,7 +331,11 @@ mod tests {
         let ring = ring(&items);
         for cursor in 0..=202 {
             let left = ring.after(&set("a"), Seq(cursor)).count();
-            assert_eq!(left as u64, (200_u64.saturating_sub(cursor)).div_ceil(2), "{cursor}");
+            assert_eq!(
+                left as u64,
+                (200_u64.saturating_sub(cursor)).div_ceil(2),
+                "{cursor}"
+            );
         }
     }
 
