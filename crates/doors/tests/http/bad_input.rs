@@ -179,6 +179,28 @@ fn s8_a_publish_that_breaks_off_says_that_nothing_was_published() {
     assert_eq!(door.hub.position().seq.0, 0);
 }
 
+#[test]
+fn s8_a_client_that_stops_in_the_midst_of_a_body_reads_what_was_accepted() {
+    let door = Door::open();
+    for (kind, body, accepted) in [
+        ("text/plain", "half", None),
+        ("text/event-stream", "data: 1\n\ndata: 2\n\nda", Some(2)),
+        ("application/x-ndjson", "{\"data\":1}\n{\"da", Some(1)),
+    ] {
+        let mut client = door.connect();
+        client.send(format!(
+            "POST /events/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: 100\r\n\r\n{body}"
+        ));
+        client.stop_sending();
+        let said = client.response().json();
+        assert_eq!(said["code"], "body_cut");
+        assert_eq!(
+            said.get("accepted"),
+            accepted.map(serde_json::Value::from).as_ref()
+        );
+    }
+}
+
 /// The clock is paused, so nobody waits.
 #[tokio::test(start_paused = true)]
 async fn s8_a_publish_that_stalls_says_that_nothing_was_published() {
