@@ -14,6 +14,7 @@
 //! | [`keys`] | S10: publishes that count once |
 //! | [`kept`] | S10: `HEAD` and `DELETE` |
 //! | [`presence`] | S11: who reads |
+//! | [`guard`], [`cors`] | S7: tokens, pages of other origins |
 //! | [`connections`] | HTTP/1.0, keep-alive, slow readers, broken requests |
 
 #![allow(
@@ -28,8 +29,10 @@ mod bulk;
 mod bulk_refused;
 mod client;
 mod connections;
+mod cors;
 mod ends;
 mod formats;
+mod guard;
 mod heartbeat;
 mod kept;
 mod keys;
