@@ -21,6 +21,7 @@ fn status(server: &Server, method: &str, target: &str, token: Option<&str>) -> u
 #[test]
 fn s7_every_route_wants_the_token_it_should() {
     let server = Server::with(&TOKENS);
+    assert!(server.hint.contains("Authorization: Bearer"), "{}", server.hint);
     for (method, target, without, read, publish) in [
         ("GET", "/events/a", 401, 200, 200),
         ("HEAD", "/events/a", 401, 200, 200),

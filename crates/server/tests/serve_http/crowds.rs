@@ -1,5 +1,7 @@
 //! More connections than there may be.
 
+use std::process::Command;
+
 use crate::{
     binary::Server,
     client::{Client, Response, eventually, request},
@@ -76,9 +78,35 @@ fn who_is_refused_and_says_nothing_is_closed_and_holds_no_drain() {
 }
 
 #[test]
-fn on_loopback_an_address_has_no_limit_of_its_own() {
-    // A reverse proxy on this machine is one address.
-    let server = Server::start();
-    let _readers: Vec<_> = (0..1100).map(|_| server.connect()).collect();
-    assert_eq!(server.ask("GET", "/healthz", &[], "").status(), 200);
+fn the_limit_on_open_files_is_raised_as_far_as_it_goes() {
+    // The shell sets the limits, which the server then has; no machine has the address (RFC 5737).
+    let run = |limits: &str, connections: &str| {
+        let script = format!("ulimit {limits} && exec \"$0\" \"$@\"");
+        let args = [
+            "--listen",
+            "192.0.2.1:1",
+            "--publish-token",
+            "0f6ad0b7a8c5d2e1",
+            "--public-read",
+        ];
+        let output = Command::new("sh")
+            .args(["-c", &script, env!("CARGO_BIN_EXE_tidewire")])
+            .args(args)
+            .args(["--max-connections", connections])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let raised = run("-Sn 80", "500");
+    assert!(
+        raised.contains("cannot listen on") && !raised.contains("open files"),
+        "{raised}"
+    );
+    let low = run("-n 300", "500");
+    assert!(
+        low.contains("allows 300 open files") && low.contains("LimitNOFILE"),
+        "{low}"
+    );
+    let fits = run("-n 300", "200");
+    assert!(!fits.contains("open files"), "{fits}");
 }
