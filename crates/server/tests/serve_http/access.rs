@@ -26,6 +26,11 @@ fn s7_every_route_wants_the_token_it_should() {
         ("GET", "/events/a", 401, 200, 200),
         ("HEAD", "/events/a", 401, 200, 200),
         ("POST", "/events/a", 401, 403, 200),
+        ("DELETE", "/events/a", 401, 403, 200),
+        ("QUERY", "/events/a", 401, 200, 200),
+        ("POST", "/subscribe?topic=a", 401, 200, 200),
+        ("GET", "/presence/a", 401, 200, 200),
+        ("HEAD", "/presence/a", 401, 200, 200),
         ("GET", "/stats", 401, 403, 200),
         ("HEAD", "/stats", 401, 403, 200),
         ("GET", "/metrics", 401, 403, 200),
@@ -62,6 +67,8 @@ fn s7_a_publish_token_alone_leaves_reading_open() {
     assert_eq!(status(&server, "GET", "/events/a", None), 200);
     assert_eq!(status(&server, "POST", "/events/a", None), 401);
     assert_eq!(status(&server, "GET", "/stats", None), 401);
+    assert_eq!(status(&server, "GET", "/presence/a", None), 401);
+    assert_eq!(status(&server, "POST", "/subscribe?topic=a", None), 200);
 }
 
 #[test]
