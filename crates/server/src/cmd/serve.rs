@@ -85,21 +85,23 @@ fn start_hub(config: &Config) -> anyhow::Result<Hub> {
         max_topics_per_subscription: to_usize(limits.max_topics_per_subscription.get()),
         max_topics: to_usize(limits.max_topics.get()),
         window: to_usize(limits.window.get()),
+        max_keys: to_usize(limits.max_keys.get()),
+        keep_keys: limits.keep_keys.get(),
         ..tidewire_hub::Config::default()
     };
     Hub::start(bounds, archive).context("the system gives no randomness")
 }
 
-/// Makes room for connections, which are open files.
+/// Makes room for connections, which are open files, as far as the system lets us.
 fn guests(config: &Config) -> Arc<Guests> {
     let limits = &config.limits;
-    let max = limits.max_connections.get();
-    let files = descriptors::raise();
-    if files.is_some_and(|files| files < max.saturating_add(descriptors::OTHERS)) {
-        tracing::warn!(
-            "the system allows {} open files, too few for limits.max_connections ({max}): allow more (`ulimit -Hn`, \
-             systemd's LimitNOFILE=), or lower the limit",
-            files.unwrap_or_default()
+    let wanted = limits.max_connections.get();
+    let files = descriptors::raise().unwrap_or(u64::MAX);
+    let max = wanted.min(files.saturating_sub(descriptors::OTHERS));
+    if max < wanted {
+        tracing::info!(
+            "taking at most {max} connections, not limits.max_connections ({wanted}): the system allows {files} open \
+             files (`ulimit -Hn`, systemd's LimitNOFILE=)"
         );
     }
     let per_address = limits.max_connections_per_address;
