@@ -11,7 +11,7 @@ use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use slab::Slab;
 
-use crate::{Encoding, Seq, TopicSet};
+use crate::{Encoding, ReaderName, Seq, TopicSet};
 
 /// How many layouts a channel keeps: readers of one wave ask for one or two.
 const LAYOUTS: usize = 4;
@@ -36,7 +36,12 @@ struct State {
     layouts: [Option<Layout>; LAYOUTS],
     /// The layout to give up next.
     oldest: usize,
-    readers: Slab<Option<Waker>>,
+    readers: Slab<Reader>,
+}
+
+struct Reader {
+    waker: Option<Waker>,
+    name: Option<ReaderName>,
 }
 
 /// The bytes of consecutive entries, contiguous: every reader that is at the same place sends the
@@ -98,14 +103,22 @@ impl Channel {
 
     // Readers.
 
-    pub(crate) fn join(&self) -> usize {
-        self.state.lock().readers.insert(None)
+    pub(crate) fn join(&self, name: Option<ReaderName>) -> usize {
+        let reader = Reader { waker: None, name };
+        self.state.lock().readers.insert(reader)
     }
 
-    /// Returns how many readers are left.
-    pub(crate) fn leave(&self, reader: usize) -> usize {
+    /// Returns the reader's name, and how many readers are left.
+    pub(crate) fn leave(&self, reader: usize) -> (Option<ReaderName>, usize) {
         let mut state = self.state.lock();
-        state.readers.remove(reader);
+        let reader = state.readers.remove(reader);
+        (reader.name, state.readers.len())
+    }
+
+    /// Adds the names of the readers, and returns how many readers there are.
+    pub(crate) fn present(&self, names: &mut Vec<ReaderName>) -> usize {
+        let state = self.state.lock();
+        names.extend(state.readers.iter().filter_map(|(_, reader)| reader.name.clone()));
         state.readers.len()
     }
 
@@ -118,7 +131,7 @@ impl Channel {
         if state.open == 0 && cursor >= state.ended {
             return Look::Ended;
         }
-        match &mut state.readers[reader] {
+        match &mut state.readers[reader].waker {
             Some(kept) => kept.clone_from(waker),
             kept => *kept = Some(waker.clone()),
         }
@@ -155,11 +168,23 @@ impl Channel {
         state.ended = seq;
     }
 
+    /// A topic has been purged: what was laid out holds events that are gone, and a stream may be open again.
+    pub(crate) fn renew(&self, (open, ended): (usize, Seq)) {
+        let mut state = self.state.lock();
+        (state.open, state.ended) = (open, ended);
+        state.layouts = Default::default();
+    }
+
     /// The batch has been routed: takes the wakers of all who wait.
     pub(crate) fn take_wakers(&self, wakers: &mut Vec<Waker>) {
         let mut state: MutexGuard<'_, State> = self.state.lock();
         state.touched = false;
-        wakers.extend(state.readers.iter_mut().filter_map(|(_, waker)| waker.take()));
+        wakers.extend(
+            state
+                .readers
+                .iter_mut()
+                .filter_map(|(_, reader)| reader.waker.take()),
+        );
     }
 }
 

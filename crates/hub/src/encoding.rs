@@ -1,6 +1,7 @@
 //! How events look on the way out. Each event is encoded once per encoding, however many read it.
 
-use tidewire_codec::{Event, EventId, EventRef, encode};
+use serde::Serialize;
+use tidewire_codec::{Event, EventId, EventName, EventRef, encode};
 
 use crate::{Gap, Position};
 
@@ -10,41 +11,54 @@ use crate::{Gap, Position};
 pub enum Encoding {
     /// `text/event-stream`.
     EventStream,
+    /// The same with a field line `topic:` for each topic that the reader has the event from.
+    /// `EventSource` ignores the field; readers of many topics route by it.
+    EventStreamWithTopics,
+    /// `application/x-ndjson`: a JSON object a line, with `id`, `event`, `topic` and `data`, the data as a
+    /// text as it was published; `topics` beside `topic` if there are several; `retry` if given.
+    Ndjson,
 }
 
 impl Encoding {
     /// How many there are: a frame holds one slot for each.
-    pub(crate) const COUNT: usize = 1;
+    pub(crate) const COUNT: usize = 3;
+
+    /// Whether an event's bytes name its topics, so that they depend on who reads.
+    pub(crate) fn shows_topics(self) -> bool {
+        !matches!(self, Self::EventStream)
+    }
 
     /// Appends an event. `at` is its id where the publisher gave none.
-    pub(crate) fn event(self, event: &Event, at: Position, out: &mut Vec<u8>) {
+    pub(crate) fn event(self, event: &Event, at: Position, topics: &[&str], out: &mut Vec<u8>) {
+        let generated;
+        let mut event = event.as_ref();
+        if event.id.is_none() {
+            generated = EventId::from(at);
+            event.id = Some(&generated);
+        }
         match self {
-            Self::EventStream => {
-                let generated;
-                let mut event = event.as_ref();
-                if event.id.is_none() {
-                    generated = EventId::from(at);
-                    event.id = Some(&generated);
+            Self::EventStream => event.encode(out),
+            Self::EventStreamWithTopics => {
+                // A topic holds no control character, so its line cannot be broken out of.
+                for topic in topics {
+                    out.extend([b"topic: ", topic.as_bytes(), b"\n"].concat());
                 }
                 event.encode(out);
             }
+            Self::Ndjson => Line::of(event, topics).write(out),
         }
     }
 
     /// The notice that events are missing, with the id to go on from.
     pub(crate) fn gap(self, gap: &Gap) -> Vec<u8> {
         let mut out = Vec::new();
+        let id = EventId::from(gap.resumed_after);
+        let name = Gap::event_name();
+        let data = gap.to_json();
+        let event = EventRef::new(&data).with_id(&id).with_name(&name);
         match self {
-            Self::EventStream => {
-                let name = Gap::event_name();
-                EventRef {
-                    id: Some(&EventId::from(gap.resumed_after)),
-                    name: Some(&name),
-                    data: &gap.to_json(),
-                    ..EventRef::default()
-                }
-                .encode(&mut out);
-            }
+            Self::EventStream | Self::EventStreamWithTopics => event.encode(&mut out),
+            Self::Ndjson => Line::of(event, &[]).write(&mut out),
         }
         out
     }
@@ -54,9 +68,51 @@ impl Encoding {
     #[must_use]
     pub fn prime(self, at: Position) -> Vec<u8> {
         let mut out = Vec::new();
+        let id = EventId::from(at);
         match self {
-            Self::EventStream => encode::id_block(&mut out, &EventId::from(at)),
+            Self::EventStream | Self::EventStreamWithTopics => encode::id_block(&mut out, &id),
+            Self::Ndjson => Line {
+                id: Some(id.as_str()),
+                ..Line::default()
+            }
+            .write(&mut out),
         }
         out
+    }
+}
+
+/// An NDJSON line.
+#[derive(Serialize, Default)]
+struct Line<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topics: Option<&'a [&'a str]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn of(event: EventRef<'a>, topics: &'a [&'a str]) -> Self {
+        Self {
+            id: event.id.map(EventId::as_str),
+            event: Some(event.name.map_or("message", EventName::as_str)),
+            topic: topics.first().copied(),
+            topics: (topics.len() > 1).then_some(topics),
+            retry: event.retry,
+            data: Some(event.data),
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        #[expect(clippy::expect_used, reason = "texts and a number, into memory")]
+        serde_json::to_writer(&mut *out, self).expect("a line is JSON");
+        out.push(b'\n');
     }
 }

@@ -1,6 +1,6 @@
 //! What can be wrong with a publish or a subscription, and what to do about it.
 
-use crate::{Topic, record::MAX_ID_LEN, topic};
+use crate::{IdempotencyKey, ReaderName, Topic, record::MAX_ID_LEN};
 
 /// Every error of the hub. Doors map each variant to a status once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,7 +10,7 @@ pub enum Error {
     #[error("the topic is empty: give it a name, such as /events/greeting")]
     TopicEmpty,
     /// A topic's name is too long.
-    #[error("the topic has {len} bytes: the longest has {}", topic::Topic::MAX_LEN)]
+    #[error("the topic has {len} bytes: the longest has {}", Topic::MAX_LEN)]
     TopicTooLong {
         /// Its length in bytes.
         len: usize,
@@ -49,6 +49,27 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// A reader's name breaks the rules.
+    #[error(
+        "the reader's name {why}: give 1 to {} bytes without control characters",
+        ReaderName::MAX_LEN
+    )]
+    InvalidReaderName {
+        /// Which rule.
+        why: &'static str,
+    },
+    /// An idempotency key breaks the rules.
+    #[error(
+        "the idempotency key {why}: give 1 to {} characters of visible ASCII",
+        IdempotencyKey::MAX_LEN
+    )]
+    InvalidKey {
+        /// Which rule.
+        why: &'static str,
+    },
+    /// An idempotency key came again with another event.
+    #[error("this idempotency key came with another event before: give each publish a key of its own")]
+    KeyReused,
     /// An event with more data than allowed.
     #[error("the event has {len} bytes: at most {max} are allowed (limits.max_event)")]
     EventTooLarge {

@@ -4,20 +4,24 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tidewire_codec::EventId;
 
 use crate::{
-    Clock, Encoding, Epoch, Error, Gap, GapReason, Position, Receipt, Resume, Seq, Start, Subscribed,
-    Subscription, TopicSet,
+    Clock, Encoding, Epoch, Error, Gap, GapReason, Position, Presence, PresenceWatch, ReaderName, Receipt,
+    Resume, Seq, Start, Stats, Subscribed, Subscription, Topic, TopicSet,
     archive::{Archive, Scan},
+    clock::millis,
+    dedup,
     ids::Epochs,
-    machine::Machine,
+    machine::{self, Machine},
     record::Draft,
-    sequencer::{Committer, Sequencer},
+    sequencer::{Committer, Pending, Sequencer},
+    stats::{Counters, Departure},
     subscription::goes_on_after,
-    tail::{Stats, Tail},
+    tail::Tail,
 };
 
 /// The bounds of a hub.
@@ -32,8 +36,25 @@ pub struct Config {
     pub max_topics: usize,
     /// Bytes of recent events that readers share. A reader that is further behind reads the archive.
     pub window: usize,
+    /// The most idempotency keys that are remembered; the oldest is forgotten first.
+    pub max_keys: usize,
+    /// How long an idempotency key is remembered.
+    pub keep_keys: Duration,
     /// Where records get their time from.
     pub clock: Clock,
+}
+
+impl Config {
+    fn machine(&self) -> machine::Bounds {
+        machine::Bounds {
+            max_topics: self.max_topics,
+            max_event: self.max_event,
+            keys: dedup::Bounds {
+                max_keys: self.max_keys,
+                keep: millis(self.keep_keys),
+            },
+        }
+    }
 }
 
 impl Default for Config {
@@ -43,9 +64,20 @@ impl Default for Config {
             max_topics_per_subscription: 256,
             max_topics: 1_000_000,
             window: 64 << 20,
+            max_keys: 100_000,
+            keep_keys: Duration::from_secs(24 * 60 * 60),
             clock: Clock::system(),
         }
     }
+}
+
+/// What is kept of topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// How many events.
+    pub count: usize,
+    /// The position of the last one.
+    pub last: Option<Position>,
 }
 
 /// A running hub. Clones are the same hub; it ends when the last one and all subscriptions are gone.
@@ -61,6 +93,7 @@ pub(crate) struct Inner {
     machine: Arc<Mutex<Machine>>,
     archive: Arc<dyn Archive>,
     pub(crate) tail: Arc<Tail>,
+    pub(crate) counters: Arc<Counters>,
     sequencer: Sequencer,
     draining: AtomicBool,
 }
@@ -72,15 +105,16 @@ impl Hub {
     /// When the system has no randomness to name the log's epoch.
     pub fn start(config: Config, archive: impl Archive) -> Result<Self, getrandom::Error> {
         let epoch = Epoch::random()?;
-        let machine = Arc::new(Mutex::new(Machine::new(config.max_topics, config.max_event)));
+        let machine = Arc::new(Mutex::new(Machine::new(epoch, config.machine())));
         let archive: Arc<dyn Archive> = Arc::new(archive);
         let tail = Arc::new(Tail::new(epoch, config.window));
+        let counters = Arc::new(Counters::default());
         let sequencer = Sequencer::start(Committer {
-            epoch,
             clock: config.clock.clone(),
             machine: Arc::clone(&machine),
             archive: Arc::clone(&archive),
             tail: Arc::clone(&tail),
+            counters: Arc::clone(&counters),
         });
         Ok(Self {
             inner: Arc::new(Inner {
@@ -90,6 +124,7 @@ impl Hub {
                 machine,
                 archive,
                 tail,
+                counters,
                 sequencer,
                 draining: AtomicBool::new(false),
             }),
@@ -101,10 +136,19 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::Ended`], [`Error::EventTooLarge`], [`Error::TooManyTopics`], [`Error::TopicsFull`],
-    /// [`Error::Closed`]. A refused publish leaves no trace.
+    /// [`Error::KeyReused`], [`Error::Closed`]. A refused publish leaves no trace.
     pub async fn append(&self, draft: Draft) -> Result<Receipt, Error> {
+        self.enqueue(draft).await?.await
+    }
+
+    /// Publishes in two steps: resolves when the publish has its turn, behind all that had theirs before;
+    /// what it resolves to is the answer to come. So one publisher may have many on the way, in order.
+    ///
+    /// # Errors
+    /// [`Error::TooManyTopics`] or [`Error::Closed`]; those of [`Hub::append`] come with the answer.
+    pub async fn enqueue(&self, draft: Draft) -> Result<Pending, Error> {
         self.inner.check_count(&draft.topics)?;
-        self.inner.sequencer.append(draft).await
+        self.inner.sequencer.enqueue(draft).await
     }
 
     /// Starts reading.
@@ -117,12 +161,26 @@ impl Hub {
         start: &Start,
         encoding: Encoding,
     ) -> Result<Subscribed, Error> {
+        self.subscribe_as(topics, start, encoding, None)
+    }
+
+    /// Starts reading under a name, which [`Hub::presence`] shows.
+    ///
+    /// # Errors
+    /// As [`Hub::subscribe`].
+    pub fn subscribe_as(
+        &self,
+        topics: impl Into<TopicSet>,
+        start: &Start,
+        encoding: Encoding,
+        name: Option<ReaderName>,
+    ) -> Result<Subscribed, Error> {
         let topics = topics.into();
         self.inner.check_count(&topics)?;
         if self.inner.is_draining() {
             return Err(Error::Closed);
         }
-        Ok(self.inner.subscribe(&topics, start, encoding))
+        Ok(self.inner.subscribe(&topics, start, encoding, name))
     }
 
     /// The last position that is visible.
@@ -131,18 +189,47 @@ impl Hub {
         self.inner.position(self.inner.tail.watermark())
     }
 
-    /// The position of the last event of these topics that is kept.
+    /// What is kept of these topics.
     #[must_use]
-    pub fn last(&self, topics: &TopicSet) -> Option<Position> {
+    pub fn kept(&self, topics: &TopicSet) -> Kept {
         let inner = &self.inner;
-        let last = inner.archive.nth_last(topics, 1, inner.tail.watermark());
-        last.map(|seq| inner.position(seq))
+        let watermark = inner.tail.watermark();
+        let last = inner.archive.nth_last(topics, 1, watermark);
+        Kept {
+            count: inner.archive.count(topics, watermark),
+            last: last.map(|seq| inner.position(seq)),
+        }
     }
 
-    /// What the hub holds right now.
+    /// What the hub holds right now, and what it has done.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.inner.tail.stats()
+        let inner = &self.inner;
+        let mut stats = Stats {
+            archive: inner.archive.held(),
+            ..Stats::default()
+        };
+        inner.tail.read_into(&mut stats);
+        inner.machine.lock().read_into(&mut stats);
+        inner.counters.read_into(&mut stats);
+        stats
+    }
+
+    /// Who reads a topic right now.
+    #[must_use]
+    pub fn presence(&self, topic: &Topic) -> Presence {
+        self.inner.tail.presence(topic)
+    }
+
+    /// Who reads a topic, and who comes and goes. The watch itself is no reader.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] while draining.
+    pub fn watch_presence(&self, topic: Topic) -> Result<PresenceWatch, Error> {
+        match self.inner.is_draining() {
+            true => Err(Error::Closed),
+            false => Ok(PresenceWatch::new(Arc::clone(&self.inner), topic)),
+        }
     }
 
     /// The most bytes of an event.
@@ -193,8 +280,15 @@ impl Inner {
         }
     }
 
-    fn subscribe(self: &Arc<Self>, topics: &TopicSet, start: &Start, encoding: Encoding) -> Subscribed {
-        let (channel, reader, watermark) = self.tail.register((topics.clone(), encoding), &self.machine);
+    fn subscribe(
+        self: &Arc<Self>,
+        topics: &TopicSet,
+        start: &Start,
+        encoding: Encoding,
+        name: Option<ReaderName>,
+    ) -> Subscribed {
+        let key = (topics.clone(), encoding);
+        let (channel, reader, watermark) = self.tail.register(key, name, &self.machine);
         let ended = channel.has_ended();
         let mut subscription = Subscription::new(Arc::clone(self), channel, reader, watermark);
         let place = match start {
@@ -212,6 +306,7 @@ impl Inner {
         let last = self.archive.nth_last(topics, 1, watermark);
         let nothing_left = last.is_none_or(|last| last <= place.cursor);
         if ended && nothing_left && !matches!(place.resume, Resume::Gap(_)) {
+            subscription.depart(Departure::Ended);
             return Subscribed::Ended;
         }
         subscription.start_at(place.cursor, place.known_floor.min(watermark), place.resume);

@@ -13,10 +13,12 @@
 //! | [`hub`] | the handle: start, append, subscribe, drain |
 //! | [`topic`], [`ids`], [`record`] | what is published: names, positions, events |
 //! | `sequencer` | the committer: batches, order, acknowledgement |
-//! | `machine` | what a log remembers about topics; accepts or refuses a publish |
+//! | `machine`, `dedup` | what a log remembers about topics and keys; accepts or refuses a publish |
 //! | [`archive`] | what is kept for replay, behind one trait |
 //! | `tail`, `channel` | recent events, who waits for them, the splice |
 //! | [`subscription`], [`resume`] | a reader: where it starts, what it is told, what it gets |
+//! | [`presence`] | who reads a topic |
+//! | [`stats`] | what a hub holds and has done |
 //! | `ring` | the structure that archive and window share: entries in order, found by topic |
 //!
 //! HTTP is not known here. Time comes from a [`Clock`]; nothing else reads one.
@@ -24,26 +26,32 @@
 pub mod archive;
 mod channel;
 pub mod clock;
+mod dedup;
 mod encoding;
 mod error;
 pub mod hub;
 pub mod ids;
 mod machine;
+pub mod presence;
 pub mod record;
 pub mod resume;
 mod ring;
 mod sequencer;
+pub mod stats;
 pub mod subscription;
 mod tail;
 pub mod topic;
 
 pub use clock::{Clock, Millis};
+pub use dedup::IdempotencyKey;
 pub use encoding::Encoding;
 pub use error::Error;
-pub use hub::{Config, Hub};
+pub use hub::{Config, Hub, Kept};
 pub use ids::{Epoch, Position, Seq};
-pub use record::{Draft, Receipt, Record};
+pub use presence::{Presence, PresenceChange, PresenceWatch, ReaderName};
+pub use record::{Change, Draft, Outcome, Receipt, Record};
 pub use resume::{Gap, GapReason, Resume, Start};
+pub use sequencer::Pending;
+pub use stats::Stats;
 pub use subscription::{Cut, Subscribed, Subscription};
-pub use tail::Stats;
 pub use topic::{Namespace, Topic, TopicSet};

@@ -1,9 +1,15 @@
 //! What is published ([`Draft`]), what the log holds ([`Record`]), what the publisher gets
 //! ([`Receipt`]).
+//!
+//! A record holds an event, or changes its topics, or both: an event that is the last of its streams.
 
+use smallvec::SmallVec;
 use tidewire_codec::{Event, EventId};
 
-use crate::{Encoding, Error, Millis, Position, Seq, TopicSet};
+use crate::{
+    Encoding, Epoch, Error, Millis, Position, Seq, Topic, TopicSet,
+    dedup::{IdempotencyKey, Keyed},
+};
 
 /// The longest id that a publisher may give an event, in bytes.
 pub const MAX_ID_LEN: usize = 256;
@@ -17,7 +23,18 @@ const OVERHEAD: usize = 256;
 pub struct Draft {
     pub(crate) topics: TopicSet,
     pub(crate) event: Option<Event>,
-    pub(crate) ends: bool,
+    pub(crate) change: Option<Change>,
+    pub(crate) keyed: Option<Keyed>,
+}
+
+/// What a record does to its topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// Their streams end.
+    Ends,
+    /// What was kept of them is gone; ended streams begin anew.
+    Purges,
 }
 
 impl Draft {
@@ -33,35 +50,51 @@ impl Draft {
             check_name(name.as_str())?;
         }
         Ok(Self {
-            topics: topics.into(),
             event: Some(event),
-            ends: false,
+            ..Self::of(topics)
         })
     }
 
     /// The end of one or more streams, without an event of its own.
     pub fn end(topics: impl Into<TopicSet>) -> Self {
+        Self::of(topics).and_end()
+    }
+
+    /// Lets go what is kept of one or more topics. Their streams begin anew if they had ended; a reader that
+    /// had not read everything is told of a gap.
+    pub fn purge(topics: impl Into<TopicSet>) -> Self {
+        Self {
+            change: Some(Change::Purges),
+            ..Self::of(topics)
+        }
+    }
+
+    fn of(topics: impl Into<TopicSet>) -> Self {
         Self {
             topics: topics.into(),
             event: None,
-            ends: true,
+            change: None,
+            keyed: None,
         }
     }
 
     /// The event is the last: its streams end with it.
     #[must_use]
     pub fn and_end(mut self) -> Self {
-        self.ends = true;
+        self.change = Some(Change::Ends);
         self
     }
 
-    /// Id, name and data in bytes: what `max_event` limits.
-    pub(crate) fn len(&self) -> usize {
-        self.event.as_ref().map_or(0, text_len)
+    /// The publish may come again and counts once. `number` is its place in its request, from 0.
+    #[must_use]
+    pub fn with_key(mut self, key: IdempotencyKey, number: u64) -> Self {
+        self.keyed = Some(Keyed { key, number });
+        self
     }
 }
 
-fn text_len(event: &Event) -> usize {
+/// Id, name and data in bytes: what `max_event` limits.
+pub(crate) fn text_len(event: &Event) -> usize {
     event.data.len()
         + event.id.as_ref().map_or(0, |id| id.as_str().len())
         + event.name.as_ref().map_or(0, |name| name.as_str().len())
@@ -98,8 +131,8 @@ pub struct Record {
     pub topics: TopicSet,
     /// What readers get; `None` for the end of a stream that brought no event.
     pub event: Option<Event>,
-    /// Whether its topics end here.
-    pub ends: bool,
+    /// What happens to its topics here, after the event.
+    pub change: Option<Change>,
 }
 
 impl Record {
@@ -108,11 +141,20 @@ impl Record {
         OVERHEAD + self.event.as_ref().map_or(0, text_len)
     }
 
-    /// The bytes that a reader gets: none for a record without an event.
-    pub(crate) fn encode(&self, encoding: Encoding, epoch: crate::Epoch, out: &mut Vec<u8>) {
-        if let Some(event) = &self.event {
-            encoding.event(event, Position { epoch, seq: self.seq }, out);
+    /// Appends the bytes that a reader of these topics gets: none for a record without an event.
+    pub(crate) fn encode(&self, encoding: Encoding, epoch: Epoch, readable: &TopicSet, out: &mut Vec<u8>) {
+        let Some(event) = &self.event else { return };
+        let mut names = SmallVec::<[&str; 1]>::new();
+        if encoding.shows_topics() {
+            let readable = self.topics.iter().filter(|topic| readable.contains(topic));
+            names.extend(readable.map(Topic::name));
         }
+        encoding.event(event, Position { epoch, seq: self.seq }, &names, out);
+    }
+
+    /// Whether all readers of an encoding get the same bytes.
+    pub(crate) fn is_same_for_all(&self, encoding: Encoding) -> bool {
+        self.topics.len() == 1 || !encoding.shows_topics()
     }
 }
 
@@ -123,4 +165,18 @@ pub struct Receipt {
     pub seq: Seq,
     /// The id that readers see: the publisher's own, or the position.
     pub id: EventId,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a publish that was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was appended.
+    Appended,
+    /// It had been appended before, under the same idempotency key.
+    Replayed,
+    /// So many events were let go.
+    Purged(usize),
 }

@@ -62,6 +62,9 @@ pub enum GapReason {
 }
 
 impl GapReason {
+    /// Every reason, in order.
+    pub const ALL: [Self; 4] = [Self::Expired, Self::Unknown, Self::Reset, Self::Lagged];
+
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {

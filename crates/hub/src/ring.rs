@@ -22,7 +22,10 @@ pub(crate) trait Entry {
 
 /// See the module's text.
 pub(crate) struct TopicRing<E> {
-    entries: VecDeque<E>,
+    /// `None` where an entry was purged; never at the front.
+    entries: VecDeque<Option<E>>,
+    /// How many of them there are.
+    len: usize,
     /// The position of the front entry; positions are dense and never used again.
     front: u64,
     topics: HashMap<Topic, Shelf>,
@@ -43,6 +46,7 @@ impl<E: Entry> TopicRing<E> {
     pub(crate) fn new() -> Self {
         Self {
             entries: VecDeque::new(),
+            len: 0,
             front: 0,
             topics: HashMap::new(),
             cost: 0,
@@ -51,7 +55,7 @@ impl<E: Entry> TopicRing<E> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.len
     }
 
     /// What the entries cost together, in bytes.
@@ -60,7 +64,7 @@ impl<E: Entry> TopicRing<E> {
     }
 
     pub(crate) fn front(&self) -> Option<&E> {
-        self.entries.front()
+        self.entries.front()?.as_ref()
     }
 
     pub(crate) fn set_absent_floor(&mut self, floor: Seq) {
@@ -74,28 +78,91 @@ impl<E: Entry> TopicRing<E> {
             self.shelf(topic).positions.push_back(position);
         }
         self.cost += entry.cost();
-        self.entries.push_back(entry);
+        self.len += 1;
+        self.entries.push_back(Some(entry));
     }
 
     /// Removes the oldest entry. `lost` says whether a reader before it has then missed something;
     /// `keep` says whether its topics are remembered when they are empty.
     pub(crate) fn pop(&mut self, lost: impl Fn(&E) -> bool, keep: bool) -> Option<E> {
-        let entry = self.entries.pop_front()?;
+        let entry = self.entries.pop_front()??;
+        let position = self.front;
         self.front += 1;
+        self.len -= 1;
         self.cost -= entry.cost();
         for topic in entry.topics() {
             let Some(shelf) = self.topics.get_mut(topic) else {
                 continue;
             };
-            shelf.positions.pop_front();
-            if lost(&entry) {
-                shelf.floor = entry.seq();
+            // It is not there if the topic has been purged.
+            if shelf.positions.front() == Some(&position) {
+                shelf.positions.pop_front();
+                if lost(&entry) {
+                    shelf.floor = entry.seq();
+                }
             }
             if !keep && shelf.is_idle() {
                 self.topics.remove(topic);
             }
         }
+        self.drop_holes();
         Some(entry)
+    }
+
+    /// Empties the shelf of a topic, up to `through`. An entry stays as long as it stands on another shelf. `visit`
+    /// sees each entry that leaves this one, and says whether a reader before it has then missed something; `keep` is
+    /// as for [`TopicRing::pop`].
+    pub(crate) fn purge(
+        &mut self,
+        topic: &Topic,
+        through: Seq,
+        keep: bool,
+        mut visit: impl FnMut(&E) -> bool,
+    ) {
+        let Some(shelf) = self.topics.get(topic) else {
+            return;
+        };
+        let count = self.rank(shelf, through);
+        for _ in 0..count {
+            let Some(shelf) = self.topics.get_mut(topic) else {
+                return;
+            };
+            let Some(position) = shelf.positions.pop_front() else {
+                return;
+            };
+            let Some(entry) = self.get(position) else { continue };
+            let (seq, missed) = (entry.seq(), visit(entry));
+            let stands = |other: &Topic| {
+                let shelf = self.topics.get(other);
+                shelf.is_some_and(|shelf| shelf.positions.binary_search(&position).is_ok())
+            };
+            if !entry.topics().iter().any(stands) {
+                self.remove(position);
+            }
+            if missed && let Some(shelf) = self.topics.get_mut(topic) {
+                shelf.floor = seq;
+            }
+        }
+        if !keep && self.topics.get(topic).is_some_and(Shelf::is_idle) {
+            self.topics.remove(topic);
+        }
+        self.drop_holes();
+    }
+
+    /// Leaves a hole.
+    fn remove(&mut self, position: u64) {
+        let place = self.index(position).and_then(|index| self.entries.get_mut(index));
+        if let Some(entry) = place.and_then(Option::take) {
+            self.cost -= entry.cost();
+            self.len -= 1;
+        }
+    }
+
+    fn drop_holes(&mut self) {
+        while let Some(None) = self.entries.front() {
+            self.entries.pop_front();
+            self.front += 1;
+        }
     }
 
     /// Keeps what is known of a topic, also while it has no entries.
@@ -171,8 +238,11 @@ impl<E: Entry> TopicRing<E> {
     }
 
     fn get(&self, position: u64) -> Option<&E> {
-        self.entries
-            .get(usize::try_from(position.checked_sub(self.front)?).ok()?)
+        self.entries.get(self.index(position)?)?.as_ref()
+    }
+
+    fn index(&self, position: u64) -> Option<usize> {
+        usize::try_from(position.checked_sub(self.front)?).ok()
     }
 
     fn shelf(&mut self, topic: &Topic) -> &mut Shelf {
@@ -264,6 +334,34 @@ mod tests {
         assert_eq!(forgotten.iter().map(Topic::name).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(ring.floor(&set("a")), Seq(2), "never too low");
         assert_eq!(ring.floor(&set("c")), Seq::ZERO, "still exact");
+    }
+
+    #[test]
+    fn purging_a_topic_leaves_the_others_whole() {
+        let mut ring = ring(&[(1, "a"), (2, "a b"), (3, "b"), (4, "a"), (5, "a")]);
+        let topic = set("a").iter().next().unwrap().clone();
+        let mut visited = Vec::new();
+        ring.purge(&topic, Seq(4), true, |item| {
+            visited.push(item.0);
+            item.0 != 4
+        });
+        assert_eq!(visited, [1, 2, 4]);
+        assert_eq!(seqs(ring.after(&set("a"), Seq::ZERO)), [5]);
+        assert_eq!(seqs(ring.after(&set("b"), Seq::ZERO)), [2, 3]);
+        assert_eq!(ring.floor(&set("a")), Seq(2), "4 is nothing that a reader misses");
+        assert_eq!(ring.floor(&set("b")), Seq::ZERO);
+        assert_eq!((ring.len(), ring.cost()), (3, 3));
+        assert_eq!(ring.front().unwrap().0, 2, "no hole in front");
+
+        let popped: Vec<_> = std::iter::from_fn(|| ring.pop(|_| true, true))
+            .map(|item| item.0)
+            .collect();
+        assert_eq!(popped, [2, 3, 5]);
+        assert_eq!((ring.len(), ring.cost()), (0, 0));
+        assert_eq!(ring.floor(&set("a")), Seq(5));
+        assert_eq!(ring.floor(&set("b")), Seq(3));
+        ring.purge(&topic, Seq(9), false, |_| true);
+        assert!(!ring.topics.contains_key(&topic), "not kept");
     }
 
     #[test]

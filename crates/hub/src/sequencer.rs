@@ -6,10 +6,14 @@
 //!
 //! Bounds: [`QUEUE`] publishes wait; who comes after them waits to get in.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
-use tidewire_codec::EventId;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -17,7 +21,10 @@ use tokio::{
 };
 
 use crate::{
-    Clock, Epoch, Error, Position, Receipt, Record, archive::Archive, machine::Machine, record::Draft,
+    Change, Clock, Draft, Error, Outcome, Receipt, Record,
+    archive::Archive,
+    machine::{Applied, Machine},
+    stats::Counters,
     tail::Tail,
 };
 
@@ -31,23 +38,40 @@ const BATCH: usize = 1024;
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// A publish on its way to the committer.
-struct Pending {
+struct Waiting {
     draft: Draft,
-    answer: oneshot::Sender<Result<Receipt, Error>>,
+    answer: Answer,
+}
+
+type Answer = oneshot::Sender<Result<Receipt, Error>>;
+
+/// A publish that has its turn: resolves once it is kept and visible, or says why it was refused.
+/// Dropping it does not take the publish back.
+#[derive(Debug)]
+#[must_use = "only the answer tells whether the publish was accepted"]
+pub struct Pending(oneshot::Receiver<Result<Receipt, Error>>);
+
+impl Future for Pending {
+    type Output = Result<Receipt, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(Pin::new(&mut self.0).poll(cx));
+        Poll::Ready(answer.unwrap_or(Err(Error::Closed)))
+    }
 }
 
 /// What the committer works on.
 pub(crate) struct Committer {
-    pub(crate) epoch: Epoch,
     pub(crate) clock: Clock,
     pub(crate) machine: Arc<Mutex<Machine>>,
     pub(crate) archive: Arc<dyn Archive>,
     pub(crate) tail: Arc<Tail>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 /// The way to the committer, which it ends with.
 pub(crate) struct Sequencer {
-    queue: Mutex<Option<mpsc::Sender<Pending>>>,
+    queue: Mutex<Option<mpsc::Sender<Waiting>>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -65,16 +89,13 @@ impl Sequencer {
         }
     }
 
-    /// Resolves once the record is visible.
-    pub(crate) async fn append(&self, draft: Draft) -> Result<Receipt, Error> {
+    /// Resolves once the publish has its turn.
+    pub(crate) async fn enqueue(&self, draft: Draft) -> Result<Pending, Error> {
         let queue = self.queue.lock().clone().ok_or(Error::Closed)?;
         let (answer, answered) = oneshot::channel();
-        queue
-            .send(Pending { draft, answer })
-            .await
-            .map_err(|_| Error::Closed)?;
-        drop(queue);
-        answered.await.unwrap_or(Err(Error::Closed))
+        let sent = queue.send(Waiting { draft, answer }).await;
+        sent.map_err(|_| Error::Closed)?;
+        Ok(Pending(answered))
     }
 
     /// Takes no more publishes and waits until those that wait are committed.
@@ -99,7 +120,7 @@ impl Drop for Sequencer {
 }
 
 impl Committer {
-    async fn run(self, mut waiting: mpsc::Receiver<Pending>) {
+    async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut pending = Vec::with_capacity(BATCH);
@@ -114,24 +135,33 @@ impl Committer {
         }
     }
 
-    fn commit(&self, pending: impl Iterator<Item = Pending>) {
+    fn commit(&self, pending: impl Iterator<Item = Waiting>) {
         let now = self.clock.now();
         let mut batch = Vec::new();
         let mut answers = Vec::new();
         {
             let mut machine = self.machine.lock();
-            for Pending { draft, answer } in pending {
+            for Waiting { draft, answer } in pending {
                 match machine.apply(draft, now) {
-                    Ok(record) => {
-                        answers.push((answer, self.receipt(&record)));
+                    Ok(Applied::Record(record, receipt)) => {
+                        answers.push((answer, receipt));
                         batch.push(Arc::new(record));
                     }
-                    Err(error) => drop(answer.send(Err(error))),
+                    Ok(Applied::Replayed(receipt)) => {
+                        self.counters.replayed();
+                        answers.push((answer, receipt));
+                    }
+                    Err(error) => {
+                        self.counters.refused();
+                        drop(answer.send(Err(error)));
+                    }
                 }
             }
         }
+        self.counters.committed(batch.iter().map(|record| &**record));
         self.archive.append(&batch);
-        self.tail.publish(&batch);
+        self.tail.publish(&batch, &self.machine);
+        self.purge(&batch, &mut answers);
         self.archive.trim(now);
         for (answer, receipt) in answers {
             // A publisher that has gone does not take its event back.
@@ -139,17 +169,17 @@ impl Committer {
         }
     }
 
-    fn receipt(&self, record: &Record) -> Receipt {
-        let given = record.event.as_ref().and_then(|event| event.id.clone());
-        let position = || {
-            EventId::from(Position {
-                epoch: self.epoch,
-                seq: record.seq,
-            })
-        };
-        Receipt {
-            seq: record.seq,
-            id: given.unwrap_or_else(position),
+    /// Only what is visible may be missing, so this comes after the tail.
+    fn purge(&self, batch: &[Arc<Record>], answers: &mut [(Answer, Receipt)]) {
+        for record in batch
+            .iter()
+            .filter(|record| record.change == Some(Change::Purges))
+        {
+            let count = self.archive.purge(&record.topics, record.seq);
+            let own = answers.iter_mut().find(|(_, receipt)| receipt.seq == record.seq);
+            if let Some((_, receipt)) = own {
+                receipt.outcome = Outcome::Purged(count);
+            }
         }
     }
 

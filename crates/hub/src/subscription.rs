@@ -16,6 +16,7 @@ use crate::{
     archive::Scan,
     channel::{Channel, Look},
     hub::Inner,
+    stats::Departure,
     tail::{CHUNK, Gathered},
 };
 
@@ -47,6 +48,7 @@ pub struct Subscription {
     known_floor: Seq,
     resume: Resume,
     notice: Option<Bytes>,
+    departure: Departure,
 }
 
 impl Subscription {
@@ -59,6 +61,7 @@ impl Subscription {
             known_floor: Seq::ZERO,
             resume: Resume::Live,
             notice: None,
+            departure: Departure::Gone,
         }
     }
 
@@ -67,9 +70,15 @@ impl Subscription {
         self.cursor = cursor;
         self.known_floor = known_floor;
         if let Resume::Gap(gap) = &resume {
+            self.hub.counters.gap(gap.reason);
             self.notice = Some(self.channel.encoding().gap(gap).into());
         }
         self.resume = resume;
+    }
+
+    /// It is over, and this is why.
+    pub(crate) fn depart(&mut self, why: Departure) {
+        self.departure = why;
     }
 
     /// How it started.
@@ -105,8 +114,14 @@ impl Subscription {
                         None => continue,
                     },
                 },
-                Look::Ended => return Poll::Ready(None),
-                Look::Wait if draining => return Poll::Ready(Some(Err(Cut::Draining))),
+                Look::Ended => {
+                    self.depart(Departure::Ended);
+                    return Poll::Ready(None);
+                }
+                Look::Wait if draining => {
+                    self.depart(Departure::Drained);
+                    return Poll::Ready(Some(Err(Cut::Draining)));
+                }
                 Look::Wait => return Poll::Pending,
             };
             self.cursor = layout.through;
@@ -118,7 +133,10 @@ impl Subscription {
 
     /// Reads on from the archive. `None` if there was nothing for the reader up to the watermark.
     fn read_archive(&mut self) -> Option<Bytes> {
+        let behind = self.hub.tail.watermark().0.saturating_sub(self.cursor.0);
+        self.hub.counters.behind_the_window(behind);
         let scan = self.hub.scan(self.channel.topics(), self.cursor, CHUNK);
+        let (topics, encoding) = &self.channel.key;
         let mut out = Vec::new();
         if scan.floor > self.cursor.max(self.known_floor) {
             let requested = self.position().to_string();
@@ -127,12 +145,13 @@ impl Subscription {
                 self.hub.position(goes_on_after(&scan)),
                 GapReason::Lagged,
             );
-            out = self.channel.encoding().gap(&gap);
+            self.hub.counters.gap(gap.reason);
+            out = encoding.gap(&gap);
         }
         self.known_floor = scan.floor;
         self.cursor = scan.through;
         for record in &scan.records {
-            record.encode(self.channel.encoding(), self.hub.epoch, &mut out);
+            record.encode(*encoding, self.hub.epoch, topics, &mut out);
         }
         (!out.is_empty()).then(|| out.into())
     }
@@ -148,6 +167,7 @@ pub(crate) fn goes_on_after(scan: &Scan) -> Seq {
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.hub.tail.unregister(&self.channel, self.reader);
+        self.hub.counters.departed(self.departure);
     }
 }
 

@@ -19,10 +19,13 @@ use std::{
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use tokio::sync::broadcast;
+
 use crate::{
-    Encoding, Epoch, Record, Seq, Topic, TopicSet,
+    Change, Encoding, Epoch, Presence, PresenceChange, ReaderName, Record, Seq, Stats, Topic, TopicSet,
     channel::{Channel, ChannelKey, Layout},
     machine::Machine,
+    presence::Watches,
     ring::{Entry, TopicRing},
 };
 
@@ -36,28 +39,13 @@ pub(crate) struct Tail {
     state: Mutex<State>,
 }
 
-/// What the tail holds, and has done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Readers that are subscribed.
-    pub readers: usize,
-    /// Distinct sets of topics that they read.
-    pub channels: usize,
-    /// Recent events that are shared.
-    pub window_events: usize,
-    /// Their memory in bytes, about.
-    pub window_bytes: usize,
-    /// How often an event was encoded for the window's readers, since the start.
-    pub encoded: u64,
-}
-
 struct State {
     encoded: u64,
     readers: usize,
     window: TopicRing<Frame>,
     channels: HashMap<ChannelKey, Arc<Channel>>,
     watchers: HashMap<Topic, Vec<Arc<Channel>>>,
+    presence: Watches,
 }
 
 /// A record in the window, with its bytes in each encoding that somebody has asked for.
@@ -74,19 +62,25 @@ impl Entry for Frame {
         &self.record.topics
     }
     fn cost(&self) -> usize {
-        // The text may stand in the record and once more in an encoding.
+        // The text stands in the record and, if somebody reads it, once more in an encoding. Readers in a
+        // second encoding are few: what they need on top is not counted.
         2 * self.record.cost()
     }
 }
 
 impl Frame {
-    fn bytes(&self, encoding: Encoding, epoch: Epoch, count: &mut u64) -> &Bytes {
-        self.encoded[encoding as usize].get_or_init(|| {
+    /// What the readers of a channel get.
+    fn bytes(&self, (topics, encoding): &ChannelKey, epoch: Epoch, count: &mut u64) -> Bytes {
+        let mut encode = || {
             *count += 1;
             let mut out = Vec::new();
-            self.record.encode(encoding, epoch, &mut out);
-            out.into()
-        })
+            self.record.encode(*encoding, epoch, topics, &mut out);
+            Bytes::from(out)
+        };
+        match self.record.is_same_for_all(*encoding) {
+            true => self.encoded[*encoding as usize].get_or_init(encode).clone(),
+            false => encode(),
+        }
     }
 }
 
@@ -109,6 +103,7 @@ impl Tail {
                 window: TopicRing::new(),
                 channels: HashMap::new(),
                 watchers: HashMap::new(),
+                presence: Watches::default(),
             }),
         }
     }
@@ -119,24 +114,32 @@ impl Tail {
     }
 
     /// Makes a batch visible: it is in the archive already.
-    pub(crate) fn publish(&self, batch: &[Arc<Record>]) {
+    pub(crate) fn publish(&self, batch: &[Arc<Record>], machine: &Mutex<Machine>) {
         let Some(last) = batch.last() else { return };
         let mut touched = Vec::new();
         {
             let mut guard = self.state.lock();
             let state = &mut *guard;
+            let mut renewed = Vec::new();
             for record in batch {
+                if record.change == Some(Change::Purges) {
+                    renewed.extend(state.purge(record));
+                    continue;
+                }
                 state.push(record);
                 for topic in &record.topics {
                     for channel in state.watchers.get(topic).into_iter().flatten() {
                         if channel.touch(record.seq) {
                             touched.push(Arc::clone(channel));
                         }
-                        if record.ends {
+                        if record.change == Some(Change::Ends) {
                             channel.end_topic(record.seq);
                         }
                     }
                 }
+            }
+            for channel in renewed {
+                channel.renew(machine.lock().open(channel.topics(), last.seq));
             }
             while state.window.cost() > self.max_window {
                 state.window.pop(|_| true, false);
@@ -146,26 +149,49 @@ impl Tail {
         wake(touched.iter());
     }
 
-    /// Wakes every reader, so that it looks again.
+    /// Wakes every reader, so that it looks again, and ends every watch on presence.
     pub(crate) fn wake_all(&self) {
-        let channels: Vec<_> = self.state.lock().channels.values().cloned().collect();
+        let channels: Vec<_> = {
+            let mut state = self.state.lock();
+            state.presence.close();
+            state.channels.values().cloned().collect()
+        };
         wake(channels.iter());
     }
 
-    pub(crate) fn stats(&self) -> Stats {
+    pub(crate) fn read_into(&self, stats: &mut Stats) {
         let state = self.state.lock();
-        Stats {
-            readers: state.readers,
-            channels: state.channels.len(),
-            window_events: state.window.len(),
-            window_bytes: state.window.cost(),
-            encoded: state.encoded,
-        }
+        stats.readers = state.readers;
+        stats.channels = state.channels.len();
+        stats.window_events = state.window.len();
+        stats.window_bytes = state.window.cost();
+        stats.encoded = state.encoded;
+    }
+
+    pub(crate) fn presence(&self, topic: &Topic) -> Presence {
+        self.state.lock().presence_of(topic)
+    }
+
+    /// Who reads the topic, and every change from then on.
+    pub(crate) fn watch_presence(&self, topic: &Topic) -> (Presence, broadcast::Receiver<PresenceChange>) {
+        let mut state = self.state.lock();
+        let presence = state.presence_of(topic);
+        let changes = state.presence.watch(topic, presence.readers);
+        (presence, changes)
+    }
+
+    pub(crate) fn unwatch_presence(&self, topic: &Topic) {
+        self.state.lock().presence.unwatch(topic);
     }
 
     /// Adds a reader. Everything up to the watermark that is returned is in the archive; everything
     /// after it will come through the channel.
-    pub(crate) fn register(&self, key: ChannelKey, machine: &Mutex<Machine>) -> (Arc<Channel>, usize, Seq) {
+    pub(crate) fn register(
+        &self,
+        key: ChannelKey,
+        name: Option<ReaderName>,
+        machine: &Mutex<Machine>,
+    ) -> (Arc<Channel>, usize, Seq) {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         let watermark = self.watermark();
@@ -176,7 +202,8 @@ impl Tail {
                 state.open_channel(Channel::new(key, watermark, open))
             }
         };
-        let reader = channel.join();
+        state.presence.joined(channel.topics(), name.as_ref());
+        let reader = channel.join(name);
         state.readers += 1;
         (channel, reader, watermark)
     }
@@ -185,7 +212,9 @@ impl Tail {
     pub(crate) fn unregister(&self, channel: &Arc<Channel>, reader: usize) {
         let mut state = self.state.lock();
         state.readers -= 1;
-        if channel.leave(reader) == 0 {
+        let (name, left) = channel.leave(reader);
+        state.presence.left(channel.topics(), name.as_ref());
+        if left == 0 {
             state.close_channel(channel);
         }
     }
@@ -213,6 +242,17 @@ impl State {
         });
         // A topic that turns up only now has all its later entries here, but none before this one.
         self.window.set_absent_floor(record.seq);
+    }
+
+    /// Returns the channels of which a topic may have begun anew.
+    fn purge(&mut self, record: &Record) -> Vec<Arc<Channel>> {
+        let mut channels = Vec::new();
+        for topic in &record.topics {
+            self.window
+                .purge(topic, record.seq, false, |frame| frame.record.event.is_some());
+            channels.extend(self.watchers.get(topic).into_iter().flatten().cloned());
+        }
+        channels
     }
 
     fn open_channel(&mut self, channel: Channel) -> Arc<Channel> {
@@ -244,6 +284,13 @@ impl State {
         }
     }
 
+    fn presence_of(&self, topic: &Topic) -> Presence {
+        let mut names = Vec::new();
+        let channels = self.watchers.get(topic).into_iter().flatten();
+        let readers = channels.map(|channel| channel.present(&mut names)).sum();
+        Presence::new(readers, names)
+    }
+
     fn lay_out(&mut self, channel: &Channel, cursor: Seq, epoch: Epoch, watermark: Seq) -> Layout {
         let topics = channel.topics();
         let before = self.window.back_from(topics, cursor).next().map(Entry::seq);
@@ -254,12 +301,11 @@ impl State {
             full: false,
             bytes: Bytes::new(),
         };
-        let mut parts: Vec<&[u8]> = Vec::new();
+        let mut parts: Vec<Bytes> = Vec::new();
         let mut size = 0;
         let mut last = cursor;
-        let mut only = None;
         for frame in self.window.after(topics, cursor) {
-            let bytes = frame.bytes(channel.encoding(), epoch, &mut self.encoded);
+            let bytes = frame.bytes(&channel.key, epoch, &mut self.encoded);
             if size > 0 && size + bytes.len() > CHUNK {
                 layout.full = true;
                 layout.through = last;
@@ -267,15 +313,14 @@ impl State {
             }
             if parts.is_empty() {
                 layout.first = frame.seq();
-                only = Some(bytes.clone());
             }
             last = frame.seq();
             size += bytes.len();
             parts.push(bytes);
         }
-        layout.bytes = match only {
-            Some(bytes) if parts.len() == 1 => bytes,
-            _ => parts.concat().into(),
+        layout.bytes = match &mut parts[..] {
+            [only] => std::mem::take(only),
+            parts => parts.concat().into(),
         };
         layout
     }

@@ -88,11 +88,20 @@ impl Archive for Gated {
     fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> Option<Seq> {
         self.memory.nth_last(topics, count, through)
     }
+    fn count(&self, topics: &TopicSet, through: Seq) -> usize {
+        self.memory.count(topics, through)
+    }
     fn find(&self, topics: &TopicSet, id: &EventId) -> Option<Seq> {
         self.memory.find(topics, id)
     }
+    fn purge(&self, topics: &TopicSet, through: Seq) -> usize {
+        self.memory.purge(topics, through)
+    }
     fn trim(&self, now: Millis) {
         self.memory.trim(now);
+    }
+    fn held(&self) -> tidewire_hub::stats::Held {
+        self.memory.held()
     }
     fn forget_idle(&self) -> Vec<Topic> {
         self.memory.forget_idle()

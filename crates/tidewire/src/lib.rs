@@ -74,6 +74,6 @@
 pub use tidewire_codec::{self as codec, Event, EventId, EventName};
 pub use tidewire_doors::{Problem, Sse, guard, plain, respond};
 pub use tidewire_hub::{
-    self as hub, Cut, Draft, Encoding, Hub, Namespace, Position, Receipt, Start, Subscribed, Subscription,
-    Topic, TopicSet, archive,
+    self as hub, Cut, Draft, Encoding, Hub, IdempotencyKey, Namespace, Position, Presence, PresenceChange,
+    PresenceWatch, ReaderName, Receipt, Start, Subscribed, Subscription, Topic, TopicSet, archive,
 };

@@ -71,7 +71,7 @@ pub(super) async fn head(State(door): State<Door>, uri: Uri) -> Result<Response<
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(last) = door.hub.last(&topics) {
+    if let Some(last) = door.hub.kept(&topics).last {
         let last = HeaderValue::from_str(&last.to_string());
         headers.extend(last.ok().map(|last| (TIDEWIRE_LAST_EVENT_ID, last)));
     }

@@ -8,9 +8,10 @@ use tidewire_codec::EventId;
 
 use super::{Archive, Scan};
 use crate::{
-    Millis, Record, Seq, Topic, TopicSet,
+    Change, Millis, Record, Seq, Topic, TopicSet,
     clock::millis,
     ring::{Entry, TopicRing},
+    stats::Held,
 };
 
 /// How much is kept. Each bound holds by itself; the oldest events go first.
@@ -74,6 +75,9 @@ impl Memory {
 
 impl Kept {
     fn push(&mut self, record: &Arc<Record>) {
+        if record.change == Some(Change::Purges) {
+            return; // Nothing to replay: `purge` does it.
+        }
         if let Some(id) = record.event.as_ref().and_then(|event| event.id.as_ref()) {
             let places = self.ids.entry(id.clone()).or_default();
             places.extend(record.topics.iter().map(|topic| (topic.clone(), record.seq)));
@@ -86,15 +90,43 @@ impl Kept {
         let Some(record) = self.records.pop(|record| record.event.is_some(), true) else {
             return;
         };
+        self.forget_id(&record, |_| true);
+    }
+
+    /// Returns how many events left.
+    fn purge(&mut self, topics: &TopicSet, through: Seq) -> usize {
+        let mut gone = Vec::new();
+        for topic in topics {
+            self.records.purge(topic, through, true, |record| {
+                gone.push(Arc::clone(record));
+                record.event.is_some()
+            });
+        }
+        gone.sort_unstable_by_key(|record| record.seq);
+        gone.dedup_by_key(|record| record.seq);
+        for record in &gone {
+            self.forget_id(record, |topic| topics.contains(topic));
+        }
+        gone.iter().filter(|record| record.event.is_some()).count()
+    }
+
+    /// Forgets where the id of a record stands, in some of its topics.
+    fn forget_id(&mut self, record: &Record, from: impl Fn(&Topic) -> bool) {
         let Some(id) = record.event.as_ref().and_then(|event| event.id.as_ref()) else {
             return;
         };
         if let Some(places) = self.ids.get_mut(id) {
-            places.retain(|(_, seq)| *seq != record.seq);
+            places.retain(|(topic, seq)| *seq != record.seq || !from(topic));
             if places.is_empty() {
                 self.ids.remove(id);
             }
         }
+    }
+
+    /// The events of these topics, latest first.
+    fn events_back_from(&self, topics: &TopicSet, through: Seq) -> impl Iterator<Item = &Arc<Record>> {
+        let records = self.records.back_from(topics, through);
+        records.filter(|record| record.event.is_some())
     }
 }
 
@@ -131,11 +163,12 @@ impl Archive for Memory {
 
     fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> Option<Seq> {
         let kept = self.kept.read();
-        let events = kept
-            .records
-            .back_from(topics, through)
-            .filter(|record| record.event.is_some());
+        let events = kept.events_back_from(topics, through);
         events.take(count).last().map(|first| first.seq)
+    }
+
+    fn count(&self, topics: &TopicSet, through: Seq) -> usize {
+        self.kept.read().events_back_from(topics, through).count()
     }
 
     fn find(&self, topics: &TopicSet, id: &EventId) -> Option<Seq> {
@@ -163,6 +196,18 @@ impl Archive for Memory {
                 break;
             }
             kept.pop();
+        }
+    }
+
+    fn purge(&self, topics: &TopicSet, through: Seq) -> usize {
+        self.kept.write().purge(topics, through)
+    }
+
+    fn held(&self) -> Held {
+        let kept = self.kept.read();
+        Held {
+            records: kept.records.len(),
+            bytes: kept.records.cost(),
         }
     }
 

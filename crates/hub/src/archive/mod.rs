@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tidewire_codec::EventId;
 
-use crate::{Millis, Record, Seq, Topic, TopicSet};
+use crate::{Millis, Record, Seq, Topic, TopicSet, stats::Held};
 
 pub use memory::{Memory, Retention};
 
@@ -40,12 +40,22 @@ pub trait Archive: Send + Sync + 'static {
     /// The first of the last `count` events up to `through`, or of all there are.
     fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> Option<Seq>;
 
+    /// How many events of these topics are kept, up to `through`.
+    fn count(&self, topics: &TopicSet, through: Seq) -> usize;
+
     /// The earliest event of these topics that its publisher gave this id.
     fn find(&self, topics: &TopicSet, id: &EventId) -> Option<Seq>;
 
     /// Lets go what retention no longer keeps at this time: called when a batch has become visible,
     /// and once a second.
     fn trim(&self, now: Millis);
+
+    /// Lets go all of these topics up to `through`: called when the purge has become visible. An event that
+    /// was published to other topics as well stays for them. Returns how many events there were.
+    fn purge(&self, topics: &TopicSet, through: Seq) -> usize;
+
+    /// What is kept in all.
+    fn held(&self) -> Held;
 
     /// Forgets topics of which nothing is kept, and names them. From then on a cursor in such a topic
     /// may be answered with a gap although nothing was missed, never the other way round.

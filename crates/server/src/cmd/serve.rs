@@ -5,7 +5,7 @@
 
 use anyhow::Context as _;
 use tidewire_hub::{
-    Clock, Hub,
+    Hub,
     archive::{Memory, Retention},
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -73,7 +73,7 @@ fn start_hub(config: &Config) -> anyhow::Result<Hub> {
         max_topics_per_subscription: to_usize(limits.max_topics_per_subscription.get()),
         max_topics: to_usize(limits.max_topics.get()),
         window: to_usize(limits.window.get()),
-        clock: Clock::system(),
+        ..tidewire_hub::Config::default()
     };
     Hub::start(bounds, archive).context("the system gives no randomness")
 }

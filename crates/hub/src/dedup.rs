@@ -1,0 +1,281 @@
+//! Publishes that come again: an idempotency key makes of a retried publish one publish.
+//!
+//! A key counts per set of topics. Events of one request carry the same key and a number each, so a bulk
+//! that was cut goes on where it was cut when it is sent again. The same key with another first event is refused.
+//!
+//! Bounds: [`Bounds::max_keys`] and [`Bounds::keep`]; the oldest key is forgotten first, and a retry after that is a
+//! publish of its own. Time comes from the records, so that every run forgets the same.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use tidewire_codec::{Event, EventId, EventName};
+use twox_hash::XxHash3_128;
+
+use crate::{Error, Millis, Seq, TopicSet};
+
+/// The text by which a publisher marks a request and its retries: 1 to [`IdempotencyKey::MAX_LEN`] bytes of
+/// visible ASCII.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(Arc<str>);
+
+impl IdempotencyKey {
+    /// The longest key, in bytes.
+    pub const MAX_LEN: usize = 256;
+
+    /// Takes a key.
+    ///
+    /// # Errors
+    /// [`Error::InvalidKey`].
+    pub fn new(key: &str) -> Result<Self, Error> {
+        let why = match key {
+            "" => "is empty",
+            _ if key.len() > Self::MAX_LEN => "is too long",
+            _ if !key.bytes().all(|byte| byte.is_ascii_graphic()) => "holds more than visible ASCII",
+            _ => return Ok(Self(key.into())),
+        };
+        Err(Error::InvalidKey { why })
+    }
+}
+
+/// A key, and the number of the event in its request.
+#[derive(Debug, Clone)]
+pub(crate) struct Keyed {
+    pub(crate) key: IdempotencyKey,
+    pub(crate) number: u64,
+}
+
+/// How much is remembered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) max_keys: usize,
+    /// In milliseconds.
+    pub(crate) keep: Millis,
+}
+
+type Place = (TopicSet, IdempotencyKey);
+
+/// What is remembered of the keys.
+pub(crate) struct Dedup {
+    bounds: Bounds,
+    seen: HashMap<Place, Seen>,
+    /// In the order of their first events.
+    order: VecDeque<(Millis, Place)>,
+}
+
+struct Seen {
+    /// Of the first event.
+    fingerprint: u128,
+    first: (Seq, EventId),
+    last: (Seq, EventId),
+    /// The number of the first event that has not been accepted.
+    next: u64,
+}
+
+impl Dedup {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            seen: HashMap::new(),
+            order: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Where an event stands that has been accepted before: its own place if it was the first or the last of its
+    /// request, that of the last otherwise.
+    ///
+    /// # Errors
+    /// [`Error::KeyReused`] if the key came with another event.
+    pub(crate) fn replayed(
+        &self,
+        topics: &TopicSet,
+        keyed: &Keyed,
+        event: Option<&Event>,
+    ) -> Result<Option<(Seq, EventId)>, Error> {
+        let Some(seen) = self.seen.get(&(topics.clone(), keyed.key.clone())) else {
+            return Ok(None);
+        };
+        if keyed.number == 0 && seen.fingerprint != fingerprint(event) {
+            return Err(Error::KeyReused);
+        }
+        Ok(match keyed.number {
+            0 => Some(seen.first.clone()),
+            number if number < seen.next => Some(seen.last.clone()),
+            _ => None,
+        })
+    }
+
+    /// Remembers an event that was accepted, and forgets what is over the bounds.
+    pub(crate) fn remember(
+        &mut self,
+        topics: &TopicSet,
+        keyed: Keyed,
+        event: Option<&Event>,
+        place: (Seq, EventId),
+        now: Millis,
+    ) {
+        let at = (topics.clone(), keyed.key);
+        let next = keyed.number + 1;
+        match self.seen.get_mut(&at) {
+            Some(seen) => (seen.last, seen.next) = (place, next),
+            None => {
+                let seen = Seen {
+                    fingerprint: fingerprint(event),
+                    first: place.clone(),
+                    last: place,
+                    next,
+                };
+                self.seen.insert(at.clone(), seen);
+                self.order.push_back((now, at));
+            }
+        }
+        self.forget(now);
+    }
+
+    fn forget(&mut self, now: Millis) {
+        while let Some((since, _)) = self.order.front()
+            && (self.order.len() > self.bounds.max_keys || now.saturating_sub(*since) > self.bounds.keep)
+        {
+            if let Some((_, place)) = self.order.pop_front() {
+                self.seen.remove(&place);
+            }
+        }
+    }
+}
+
+/// The same on every machine and in every run. Who finds two events with the same fingerprint deceives only
+/// himself: it counts within his own key.
+fn fingerprint(event: Option<&Event>) -> u128 {
+    let mut hash = XxHash3_128::new();
+    let mut part = |text: Option<&str>| {
+        // A length that no text has stands for none.
+        hash.write(&text.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
+        hash.write(text.unwrap_or_default().as_bytes());
+    };
+    part(event.map(|event| event.data.as_str()));
+    part(event.and_then(|event| event.id.as_ref()).map(EventId::as_str));
+    part(event.and_then(|event| event.name.as_ref()).map(EventName::as_str));
+    hash.write(
+        &event
+            .and_then(|event| event.retry)
+            .unwrap_or(u64::MAX)
+            .to_le_bytes(),
+    );
+    hash.finish_128()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Namespace, Topic};
+
+    fn topics(name: &str) -> TopicSet {
+        Topic::new(Namespace::Events, name).unwrap().into()
+    }
+
+    fn keyed(key: &str, number: u64) -> Keyed {
+        Keyed {
+            key: IdempotencyKey::new(key).unwrap(),
+            number,
+        }
+    }
+
+    fn place(seq: u64) -> (Seq, EventId) {
+        (Seq(seq), EventId::new(seq.to_string()).unwrap())
+    }
+
+    fn dedup() -> Dedup {
+        Dedup::new(Bounds {
+            max_keys: 2,
+            keep: 1000,
+        })
+    }
+
+    fn event(data: &str) -> Event {
+        Event::new(data)
+    }
+
+    #[test]
+    fn a_key_counts_for_its_topics_and_refuses_another_event() {
+        let mut dedup = dedup();
+        dedup.remember(&topics("a"), keyed("k", 0), Some(&event("x")), place(1), 0);
+        let ask = |topic, key, data| dedup.replayed(&topics(topic), &keyed(key, 0), Some(&event(data)));
+        assert_eq!(ask("a", "k", "x"), Ok(Some(place(1))));
+        assert_eq!(ask("b", "k", "x"), Ok(None));
+        assert_eq!(ask("a", "l", "x"), Ok(None));
+        assert_eq!(ask("a", "k", "y"), Err(Error::KeyReused));
+    }
+
+    #[test]
+    fn a_request_of_many_goes_on_where_it_was_cut() {
+        let mut dedup = dedup();
+        for number in 0..3 {
+            dedup.remember(
+                &topics("a"),
+                keyed("k", number),
+                Some(&event("x")),
+                place(number + 1),
+                0,
+            );
+        }
+        let ask = |number| {
+            dedup
+                .replayed(&topics("a"), &keyed("k", number), Some(&event("x")))
+                .unwrap()
+        };
+        assert_eq!(ask(0), Some(place(1)));
+        assert_eq!(ask(2), Some(place(3)));
+        assert_eq!(ask(3), None);
+    }
+
+    #[test]
+    fn keys_are_forgotten_by_count_and_by_age() {
+        let mut dedup = dedup();
+        for (at, key) in [(0, "a"), (10, "b"), (20, "c")] {
+            dedup.remember(&topics("t"), keyed(key, 0), None, place(1), at);
+        }
+        let knows = |dedup: &Dedup, key| {
+            dedup
+                .replayed(&topics("t"), &keyed(key, 0), None)
+                .unwrap()
+                .is_some()
+        };
+        assert!(!knows(&dedup, "a") && knows(&dedup, "b") && knows(&dedup, "c"));
+        dedup.remember(&topics("t"), keyed("d", 0), None, place(1), 1021);
+        assert!(!knows(&dedup, "c") && knows(&dedup, "d"), "too old");
+        assert_eq!(dedup.seen.len(), dedup.order.len());
+    }
+
+    #[test]
+    fn fingerprints_tell_parts_apart() {
+        let id = |text| EventId::new(text).unwrap();
+        let variants = [
+            event("ab"),
+            event("a").with_id(id("b")),
+            event("a").with_retry(0),
+            event(""),
+        ];
+        let mut prints: Vec<_> = variants.iter().map(|event| fingerprint(Some(event))).collect();
+        prints.push(fingerprint(None));
+        prints.sort_unstable();
+        prints.dedup();
+        assert_eq!(prints.len(), 5);
+    }
+
+    #[test]
+    fn keys_are_visible_ascii_of_bounded_length() {
+        for bad in ["", "with space", "ü", &"x".repeat(257)] {
+            assert!(
+                matches!(IdempotencyKey::new(bad), Err(Error::InvalidKey { .. })),
+                "{bad}"
+            );
+        }
+        IdempotencyKey::new(&"x".repeat(256)).unwrap();
+    }
+}
