@@ -1,8 +1,8 @@
 //! The body of a stream.
 //!
 //! - A head (`retry` line, primed cursor) goes out with the response headers.
-//! - Whenever the stream has been silent for an interval, from its start on, a heartbeat goes out: one
-//!   comment line without a blank line, which the strictest parsers survive.
+//! - Whenever the stream has been silent for an interval, from its start on, a heartbeat goes out: the
+//!   format's line that says nothing.
 //! - The end of the inner stream finishes the body; an error of it aborts the body, so that no client
 //!   takes a cut for completion. What came before the error goes out first.
 
@@ -16,7 +16,6 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
-use tidewire_codec::encode::HEARTBEAT;
 use tokio::time::{Instant, Sleep, sleep};
 
 pin_project! {
@@ -32,12 +31,12 @@ pin_project! {
 }
 
 impl<S, E> StreamBody<S, E> {
-    pub(crate) fn new(head: Vec<u8>, chunks: S, heartbeat: Duration) -> Self {
+    pub(crate) fn new(head: Vec<u8>, chunks: S, interval: Duration, line: &'static str) -> Self {
         Self {
             chunks,
             head: (!head.is_empty()).then(|| head.into()),
             error: None,
-            heartbeat: Heartbeat::new(heartbeat),
+            heartbeat: Heartbeat::new(interval, line),
         }
     }
 }
@@ -66,8 +65,8 @@ where
                 }
                 Poll::Ready(chunk) => chunk,
                 Poll::Pending => {
-                    ready!(this.heartbeat.as_mut().poll(cx));
-                    Some(Ok(Bytes::from_static(HEARTBEAT.as_bytes())))
+                    let line = ready!(this.heartbeat.as_mut().poll(cx));
+                    Some(Ok(Bytes::from_static(line.as_bytes())))
                 }
             },
         };
@@ -79,6 +78,7 @@ where
 pin_project! {
     /// Ready when nothing has been sent for an interval.
     struct Heartbeat {
+        line: &'static str,
         interval: Duration,
         last: Instant,
         #[pin]
@@ -87,8 +87,9 @@ pin_project! {
 }
 
 impl Heartbeat {
-    fn new(interval: Duration) -> Self {
+    fn new(interval: Duration, line: &'static str) -> Self {
         Self {
+            line,
             interval,
             last: Instant::now(),
             timer: sleep(interval),
@@ -101,7 +102,7 @@ impl Heartbeat {
         *self.project().last = Instant::now();
     }
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<&'static str> {
         let mut this = self.project();
         loop {
             ready!(this.timer.as_mut().poll(cx));
@@ -114,7 +115,7 @@ impl Heartbeat {
             };
             this.timer.as_mut().reset(next);
             if fired {
-                return Poll::Ready(());
+                return Poll::Ready(this.line);
             }
         }
     }

@@ -4,15 +4,17 @@
 //! |---|---|
 //! | [`plain`] | `/events/…`: subscribe and publish with plain HTTP |
 //! | [`respond`] | [`Sse`]: any stream of events as a response, for app authors |
-//! | [`guard`] | who may talk to the server at all: host and origin |
+//! | [`guard`] | who may talk to the server at all: host, origin, CORS, tokens |
 //! | [`problem`] | every error on the wire, as `application/problem+json` |
 //! | `body` | the body of a stream: heartbeats, retry line, end or cut |
+//! | `json` | objects that clients send |
 //! | `negotiate` | what a client accepts |
 //!
 //! Doors know HTTP and the hub's handle, not how the hub keeps its log.
 
 mod body;
 pub mod guard;
+mod json;
 mod negotiate;
 pub mod plain;
 pub mod problem;

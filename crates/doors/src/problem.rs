@@ -1,28 +1,36 @@
-//! Errors on the wire: `application/problem+json` (RFC 9457) with `status`, `title`, `code`, `detail`.
+//! Errors on the wire: `application/problem+json` (RFC 9457) with `status`, `title`, `code`, `detail`,
+//! and what a kind of problem adds for programs.
 //!
 //! `detail` says what was wrong and what to do; `code` is for programs and never changes.
 
 use axum::{body::Body, response::IntoResponse};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use serde_json::{Value, json};
 
 /// A request that was not served, and why.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub struct Problem(Box<Said>);
+
+/// In a box, as results carry it everywhere and hold it seldom.
+#[derive(Debug, Clone)]
+struct Said {
     status: StatusCode,
     code: &'static str,
     detail: String,
-    header: Option<(HeaderName, HeaderValue)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    members: Vec<(&'static str, Value)>,
 }
 
 impl Problem {
     /// A problem for people (`detail`) and programs (`code`).
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Said {
             status,
             code,
             detail: detail.into(),
-            header: None,
-        }
+            headers: Vec::new(),
+            members: Vec::new(),
+        }))
     }
 
     /// 400.
@@ -42,30 +50,52 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
     }
 
+    /// With another text for people.
+    pub(crate) fn map_detail(mut self, change: impl FnOnce(String) -> String) -> Self {
+        self.0.detail = change(self.0.detail);
+        self
+    }
+
+    /// With one more member (RFC 9457 § 3.2), for programs.
+    pub(crate) fn with_member(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.0.members.push((name, value.into()));
+        self
+    }
+
     /// With one more response header.
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.0.headers.push((name, value));
         self
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response<Body> {
-        let body = serde_json::json!({
-            "status": self.status.as_u16(),
-            "title": self.status.canonical_reason().unwrap_or_default(),
-            "code": self.code,
-            "detail": self.detail,
+        let Said {
+            status,
+            code,
+            detail,
+            headers: more,
+            members,
+        } = *self.0;
+        let mut body = json!({
+            "status": status.as_u16(),
+            "title": status.canonical_reason().unwrap_or_default(),
+            "code": code,
+            "detail": detail,
         });
+        for (name, value) in members {
+            body[name] = value;
+        }
         let mut response = Response::new(Body::from(format!("{body}\n")));
-        *response.status_mut() = self.status;
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.extend(self.header);
+        headers.extend(more);
         response
     }
 }

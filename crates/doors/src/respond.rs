@@ -116,20 +116,46 @@ where
             stream: Some(Box::pin(chunks)),
             tracker: self.finish_in,
         };
-        stream_response(head, chunks, self.heartbeat)
+        stream_response(Form::EVENT_STREAM, head, chunks, self.heartbeat)
     }
 }
 
-/// A response with the headers of an event stream.
-pub(crate) fn stream_response<S, E>(head: Vec<u8>, chunks: S, heartbeat: Duration) -> Response<Body>
+/// What a format looks like from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) content_type: &'static str,
+    /// A line that says nothing and that every reader passes over.
+    pub(crate) heartbeat: &'static str,
+}
+
+impl Form {
+    /// The heartbeat is one comment line without a blank line, which the strictest parsers survive.
+    pub(crate) const EVENT_STREAM: Self = Self {
+        content_type: "text/event-stream; charset=utf-8",
+        heartbeat: encode::HEARTBEAT,
+    };
+}
+
+/// A response with the headers of a stream.
+pub(crate) fn stream_response<S, E>(
+    form: Form,
+    head: Vec<u8>,
+    chunks: S,
+    heartbeat: Duration,
+) -> Response<Body>
 where
     S: Stream<Item = Result<Bytes, E>> + Send + 'static,
     E: Into<axum::BoxError> + Send + 'static,
 {
-    let mut response = Response::new(Body::new(StreamBody::new(head, chunks, heartbeat)));
+    let mut response = Response::new(Body::new(StreamBody::new(
+        head,
+        chunks,
+        heartbeat,
+        form.heartbeat,
+    )));
     let text = HeaderValue::from_static;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, text("text/event-stream; charset=utf-8"));
+    headers.insert(header::CONTENT_TYPE, text(form.content_type));
     headers.insert(header::CACHE_CONTROL, text("no-cache, no-transform"));
     headers.insert(header::CONNECTION, text("keep-alive"));
     headers.insert(X_ACCEL_BUFFERING, text("no"));

@@ -123,7 +123,13 @@ impl Dedup {
         let at = (topics.clone(), keyed.key);
         let next = keyed.number + 1;
         match self.seen.get_mut(&at) {
-            Some(seen) => (seen.last, seen.next) = (place, next),
+            Some(seen) => {
+                seen.next = next;
+                // The end that a request asks for after its events is none of them.
+                if event.is_some() {
+                    seen.last = place;
+                }
+            }
             None => {
                 let seen = Seen {
                     fingerprint: fingerprint(event),

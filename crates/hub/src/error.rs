@@ -78,6 +78,9 @@ pub enum Error {
         /// How many are allowed.
         max: usize,
     },
+    /// A publish in front of this one, in the same row, was refused.
+    #[error("a publish in front of this one was refused: mend that, and send both again")]
+    RowBroken,
     /// The topic's stream has ended.
     #[error("the stream {:?} has ended and takes no more events: publish to another topic", .topic.name())]
     Ended {

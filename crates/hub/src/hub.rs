@@ -11,7 +11,7 @@ use tidewire_codec::EventId;
 
 use crate::{
     Clock, Encoding, Epoch, Error, Gap, GapReason, Position, Presence, PresenceWatch, ReaderName, Receipt,
-    Resume, Seq, Start, Stats, Subscribed, Subscription, Topic, TopicSet,
+    Resume, Row, Seq, Start, Stats, Subscribed, Subscription, Topic, TopicSet,
     archive::{Archive, Scan},
     clock::millis,
     dedup,
@@ -148,7 +148,16 @@ impl Hub {
     /// [`Error::TooManyTopics`] or [`Error::Closed`]; those of [`Hub::append`] come with the answer.
     pub async fn enqueue(&self, draft: Draft) -> Result<Pending, Error> {
         self.inner.check_count(&draft.topics)?;
-        self.inner.sequencer.enqueue(draft).await
+        self.inner.sequencer.enqueue(draft, None).await
+    }
+
+    /// The same, but refused if a publish of the row that had its turn before was refused.
+    ///
+    /// # Errors
+    /// As [`Hub::enqueue`]; [`Error::RowBroken`] may come with the answer.
+    pub async fn enqueue_in_row(&self, draft: Draft, row: &Row) -> Result<Pending, Error> {
+        self.inner.check_count(&draft.topics)?;
+        self.inner.sequencer.enqueue(draft, Some(row.clone())).await
     }
 
     /// Starts reading.

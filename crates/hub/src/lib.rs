@@ -12,7 +12,7 @@
 //! |---|---|
 //! | [`hub`] | the handle: start, append, subscribe, drain |
 //! | [`topic`], [`ids`], [`record`] | what is published: names, positions, events |
-//! | `sequencer` | the committer: batches, order, acknowledgement |
+//! | `sequencer`, `row` | the committer: batches, order, acknowledgement |
 //! | `machine`, `dedup` | what a log remembers about topics and keys; accepts or refuses a publish |
 //! | [`archive`] | what is kept for replay, behind one trait |
 //! | `tail`, `channel` | recent events, who waits for them, the splice |
@@ -36,6 +36,7 @@ pub mod presence;
 pub mod record;
 pub mod resume;
 mod ring;
+mod row;
 mod sequencer;
 pub mod stats;
 pub mod subscription;
@@ -51,6 +52,7 @@ pub use ids::{Epoch, Position, Seq};
 pub use presence::{Presence, PresenceChange, PresenceWatch, ReaderName};
 pub use record::{Change, Draft, Outcome, Receipt, Record};
 pub use resume::{Gap, GapReason, Resume, Start};
+pub use row::Row;
 pub use sequencer::Pending;
 pub use stats::Stats;
 pub use subscription::{Cut, Subscribed, Subscription};

@@ -230,11 +230,24 @@ impl<E: Entry> TopicRing<E> {
     /// How many entries of a shelf lie at or before the cursor.
     fn rank(&self, shelf: &Shelf, cursor: Seq) -> usize {
         let read = |position: &u64| self.get(*position).is_some_and(|entry| entry.seq() <= cursor);
-        // Most readers are at the end: look there before searching.
-        match shelf.positions.back() {
-            Some(last) if !read(last) => shelf.positions.partition_point(read),
-            _ => shelf.positions.len(),
+        // Most readers are near the end: look there, in growing steps, before searching between two of them.
+        let (mut high, mut step) = (shelf.positions.len(), 1);
+        let mut low = loop {
+            match high.checked_sub(step) {
+                Some(probe) if read(&shelf.positions[probe]) => break probe + 1,
+                Some(probe) => high = probe,
+                None => break 0,
+            }
+            step *= 2;
+        };
+        while low < high {
+            let middle = low.midpoint(high);
+            match read(&shelf.positions[middle]) {
+                true => low = middle + 1,
+                false => high = middle,
+            }
         }
+        low
     }
 
     fn get(&self, position: u64) -> Option<&E> {
@@ -310,6 +323,20 @@ mod tests {
         assert_eq!(seqs(ring.after(&set("a b"), Seq(10))), [0; 0]);
         assert_eq!(seqs(ring.back_from(&set("a b"), Seq(9))), [4, 3, 1]);
         assert_eq!(seqs(ring.after(&set("nobody"), Seq::ZERO)), [0; 0]);
+    }
+
+    #[test]
+    fn every_cursor_finds_its_place() {
+        let items: Vec<_> = (1..=100).map(|n| (2 * n, "a")).collect();
+        let ring = ring(&items);
+        for cursor in 0..=202 {
+            let left = ring.after(&set("a"), Seq(cursor)).count();
+            assert_eq!(
+                left as u64,
+                (200_u64.saturating_sub(cursor)).div_ceil(2),
+                "{cursor}"
+            );
+        }
     }
 
     #[test]

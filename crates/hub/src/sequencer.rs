@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    Change, Clock, Draft, Error, Outcome, Receipt, Record,
+    Change, Clock, Draft, Error, Outcome, Receipt, Record, Row,
     archive::Archive,
     machine::{Applied, Machine},
     stats::Counters,
@@ -40,6 +40,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// A publish on its way to the committer.
 struct Waiting {
     draft: Draft,
+    row: Option<Row>,
     answer: Answer,
 }
 
@@ -90,10 +91,10 @@ impl Sequencer {
     }
 
     /// Resolves once the publish has its turn.
-    pub(crate) async fn enqueue(&self, draft: Draft) -> Result<Pending, Error> {
+    pub(crate) async fn enqueue(&self, draft: Draft, row: Option<Row>) -> Result<Pending, Error> {
         let queue = self.queue.lock().clone().ok_or(Error::Closed)?;
         let (answer, answered) = oneshot::channel();
-        let sent = queue.send(Waiting { draft, answer }).await;
+        let sent = queue.send(Waiting { draft, row, answer }).await;
         sent.map_err(|_| Error::Closed)?;
         Ok(Pending(answered))
     }
@@ -141,8 +142,8 @@ impl Committer {
         let mut answers = Vec::new();
         {
             let mut machine = self.machine.lock();
-            for Waiting { draft, answer } in pending {
-                match machine.apply(draft, now) {
+            for Waiting { draft, row, answer } in pending {
+                match Row::apply(row.as_ref(), || machine.apply(draft, now)) {
                     Ok(Applied::Record(record, receipt)) => {
                         answers.push((answer, receipt));
                         batch.push(Arc::new(record));

@@ -15,7 +15,7 @@ use tidewire_doors::{Problem, guard::Guard, plain};
 use tidewire_hub::Hub;
 use tokio_util::task::TaskTracker;
 
-use crate::{config::Config, demo, pages};
+use crate::{config::Config, demo, listen::Guests, metrics, pages, requests, stats};
 
 /// Whether new work should be sent here. Red from the start of a drain on.
 #[derive(Clone)]
@@ -31,21 +31,36 @@ impl Readiness {
     }
 }
 
-/// The routes; `typists` gets the demo's tasks.
-pub(crate) fn router(config: &Config, hub: &Hub, readiness: Readiness, typists: TaskTracker) -> Router {
+/// What the routes are made of.
+pub(crate) struct Parts<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) guard: Guard,
+    pub(crate) hub: &'a Hub,
+    pub(crate) guests: &'a Arc<Guests>,
+    pub(crate) readiness: Readiness,
+    /// Gets the demo's tasks.
+    pub(crate) typists: TaskTracker,
+}
+
+/// The routes behind the guard, with a log line for each request.
+pub(crate) fn router(parts: Parts<'_>) -> Router {
+    let Parts { config, hub, .. } = parts;
     let (heartbeat, retry) = (config.heartbeat.get(), config.retry.get());
     let plain = plain::Config {
         heartbeat,
         retry,
         body_stall: config.timeouts.body_stall.get(),
+        max_subscribe_body: usize::try_from(config.limits.max_subscribe_body.get()).unwrap_or(usize::MAX),
     };
     let mut router = Router::new()
         .merge(plain::router(hub.clone(), plain))
-        .merge(health(readiness));
-    if config.demo {
+        .merge(health(parts.readiness))
+        .merge(metrics::router(hub.clone(), Arc::clone(parts.guests)))
+        .merge(stats::router(hub.clone(), Arc::clone(parts.guests)));
+    if config.demo.unwrap_or_default() {
         let info = demo::Info { retry, heartbeat };
         router = router
-            .merge(demo::router(hub.clone(), info, typists))
+            .merge(demo::router(hub.clone(), info, parts.typists))
             .merge(pages::router());
     }
     let router = router
@@ -53,7 +68,7 @@ pub(crate) fn router(config: &Config, hub: &Hub, readiness: Readiness, typists: 
         .method_not_allowed_fallback(|request: Request| async move {
             Problem::method_not_allowed(request.method())
         });
-    Guard::new(config.hosts.iter().map(|host| host.as_str().into())).protect(router)
+    requests::log(parts.guard.protect(router))
 }
 
 fn health(readiness: Readiness) -> Router {

@@ -6,11 +6,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
 use confique::Config as _;
 use confique::meta::{Expr, FieldKind, LeafKind, Meta};
 use reqwest::Url;
 
 use crate::cmd::http::parse_url;
+use crate::config::load::ConfigError;
+use crate::config::secret::Secret;
 use crate::config::value::{HOUR, Span};
 use crate::config::{Config, Flags};
 
@@ -44,6 +47,27 @@ pub(crate) enum Command {
     Pub(Publish),
     /// Read a stream and print its events; goes on by itself after a lost connection.
     Tail(Tail),
+    /// Print a script that completes commands and flags in a shell.
+    Completions(Completions),
+    /// Print the manual page, or write the pages of all commands.
+    Man(Man),
+}
+
+/// Prints a script that completes commands and flags in a shell, for example:
+/// tidewire completions bash > ~/.local/share/bash-completion/completions/tidewire
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+/// Prints the manual page of tidewire, or writes a page for it and for each command, for example:
+/// tidewire man ~/.local/share/man/man1
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Write all pages into this directory, which is made if it is not there
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -55,6 +79,21 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     pub(crate) flags: Flags,
+
+    /// Do not serve the demo page and its typing answers
+    #[arg(long, conflicts_with = "demo")]
+    no_demo: bool,
+}
+
+impl Serve {
+    /// The settings in force.
+    pub(crate) fn load(self) -> Result<Config, ConfigError> {
+        let mut flags = self.flags;
+        if self.no_demo {
+            flags.demo = Some(false);
+        }
+        Config::load(flags, self.file.as_deref())
+    }
 }
 
 /// Prints every setting with its text, its default and its environment name, as a `tidewire.toml` to
@@ -151,7 +190,27 @@ pub(crate) struct Server {
         value_parser = parse_url
     )]
     pub(crate) url: Url,
+
+    /// Show this token to the server. Other users of the machine can see flags: better set TIDEWIRE_TOKEN
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<Secret>,
 }
+
+impl Server {
+    /// The token for requests to `url`. The one of the environment is for the server alone: it must not
+    /// go to whoever else is read.
+    pub(crate) fn token_for(&self, url: &Url) -> Option<Secret> {
+        let in_environment = || {
+            let is_server = url.origin() == self.url.origin();
+            let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
+            token.filter(|_| is_server)?.parse().ok()
+        };
+        self.token.clone().or_else(in_environment)
+    }
+}
+
+/// The environment's token for the server.
+const TOKEN: &str = "TIDEWIRE_TOKEN";
 
 /// What to read.
 #[derive(Debug, Clone)]
@@ -184,7 +243,8 @@ impl Cli {
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
-    fn described() -> clap::Command {
+    /// The command line with everything that help says.
+    pub(crate) fn described() -> clap::Command {
         let settings = |command| describe(command, &Config::META);
         let for_config = |command| {
             settings(command).mut_args(|arg| match arg.get_id().as_str() {

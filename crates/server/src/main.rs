@@ -7,16 +7,22 @@
 //! | [`cli`] | commands and flags |
 //! | [`config`] | the server's settings |
 //! | [`cmd`] | one file a command |
-//! | [`logging`] | how log lines are written |
+//! | [`descriptors`] | how many files the process may open |
+//! | [`metrics`], [`stats`] | how the server is, for Prometheus and for people |
+//! | [`logging`], [`requests`] | how log lines are written; the line of each request |
 
 mod app;
 mod cli;
 mod cmd;
 mod config;
 mod demo;
+mod descriptors;
 mod listen;
 mod logging;
+mod metrics;
 mod pages;
+mod requests;
+mod stats;
 
 use std::process::ExitCode;
 

@@ -13,6 +13,8 @@ fn help_names_every_command_and_the_exit_codes() {
         "config ",
         "pub ",
         "tail ",
+        "completions ",
+        "man ",
         "Exit codes:",
         "130",
         "--listen <IP:PORT>",
@@ -23,7 +25,7 @@ fn help_names_every_command_and_the_exit_codes() {
 
 #[test]
 fn every_flag_of_every_command_has_a_text() {
-    for command in ["serve", "config", "pub", "tail"] {
+    for command in ["serve", "config", "pub", "tail", "completions", "man"] {
         let help = tidewire([command, "--help"]).run().stdout;
         let mut lines = help.lines().peekable();
         while let Some(line) = lines.next() {
@@ -53,7 +55,8 @@ fn the_settings_flags_tell_default_and_environment_name() {
             "[default: 127.0.0.1:8420] [env: TIDEWIRE_LISTEN]",
             "[default: 64MiB] [env: TIDEWIRE_ARCHIVE_MAX_BYTES]",
             "[default: info] [env: TIDEWIRE_LOG]",
-            "Do not serve the demo page and its typing answers [env: TIDEWIRE_DEMO]",
+            "Do not serve the demo page and its typing answers",
+            "[default: 100000] [env: TIDEWIRE_LIMITS_MAX_CONNECTIONS]",
         ] {
             assert!(words.contains(text), "{text:?} is missing:\n{help}");
         }

@@ -9,8 +9,10 @@ pub struct Config {
     pub heartbeat: Duration,
     /// How long clients are told to wait before they come again.
     pub retry: Duration,
-    /// A publish of whose body nothing comes for this long is given up (408).
+    /// A request of whose body nothing comes for this long is given up (408).
     pub body_stall: Duration,
+    /// The most bytes of the body of a subscription (413).
+    pub max_subscribe_body: usize,
 }
 
 impl Default for Config {
@@ -19,6 +21,7 @@ impl Default for Config {
             heartbeat: crate::respond::HEARTBEAT,
             retry: Duration::from_secs(1),
             body_stall: Duration::from_secs(30),
+            max_subscribe_body: 512 << 10,
         }
     }
 }

@@ -3,21 +3,46 @@
 //! | request | does |
 //! |---|---|
 //! | `GET /events/{topic…}`, `GET /events?topic=a&topic=b` | subscribes |
-//! | `POST /events/{topic…}`, `POST /events?topic=a&topic=b` | publishes |
-//! | `HEAD` on the same | the last event's position |
+//! | `QUERY` on the same, `POST /subscribe` | the same with parameters in the body: JSON or a form |
+//! | `POST /events/{topic…}`, `POST /events?topic=a&topic=b` | publishes an event, or many |
+//! | `HEAD` on the same | says what is kept: the last event's position, and how many |
+//! | `DELETE` on the same | lets go what is kept |
+//! | `GET /presence/{topic…}`, `GET /presence?topic=a` | tells who reads, now or as it changes |
 //!
-//! Files: `config` (settings), `wire` (what requests say), `errors` (the hub's errors as statuses),
-//! `subscribe`, `publish`.
+//! | file | holds |
+//! |---|---|
+//! | `config` | settings |
+//! | `wire`, `parameters` | what a request says in its path, query and headers |
+//! | `ask`, `body_parameters` | what a reader asks for, in the query or a body |
+//! | `intake` | bodies of requests, as they come |
+//! | `publish`, `bulk` | publishing one event, and many |
+//! | `subscribe`, `presence` | reading |
+//! | `format`, `outgoing` | the formats of streams, and streams as responses |
+//! | `errors` | the hub's errors as statuses |
 
+mod ask;
+mod body_parameters;
+mod bulk;
 mod config;
 mod errors;
+mod format;
+mod intake;
+mod outgoing;
+mod parameters;
+mod presence;
 mod publish;
 mod subscribe;
 mod wire;
 
 use std::sync::Arc;
 
-use axum::{Router, extract::Request, routing};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    routing::any,
+};
+use http::{HeaderValue, Response, header};
 use tidewire_hub::Hub;
 
 use crate::Problem;
@@ -32,18 +57,55 @@ struct Door {
 
 /// The door's routes. A wrong method on them is 405; everything else is up to the router they are merged into.
 pub fn router(hub: Hub, config: Config) -> Router {
-    let events = || {
-        routing::get(subscribe::subscribe)
-            .head(subscribe::head)
-            .post(publish::publish)
-            .fallback(|request: Request| async move { Problem::method_not_allowed(request.method()) })
-    };
     Router::new()
-        .route("/events", events())
-        .route("/events/", events())
-        .route("/events/{*topic}", events())
+        .route("/events", any(events))
+        .route("/events/", any(events))
+        .route("/events/{*topic}", any(events))
+        .route("/subscribe", any(subscription))
+        .route("/presence", any(presence))
+        .route("/presence/", any(presence))
+        .route("/presence/{*topic}", any(presence))
         .with_state(Door {
             hub,
             config: Arc::new(config),
         })
+}
+
+/// Methods are told apart here and not by the router, which does not know `QUERY`.
+async fn events(State(door): State<Door>, request: Request) -> Result<Response<Body>, Problem> {
+    match request.method().as_str() {
+        "GET" | "QUERY" => subscribe::subscribe(door, request).await,
+        "HEAD" => subscribe::head(&door, &request),
+        "POST" => publish::publish(door, request).await,
+        "DELETE" => publish::purge(door, request).await,
+        _ => Err(wrong_method(&request, "GET, HEAD, QUERY, POST, DELETE")),
+    }
+}
+
+async fn subscription(State(door): State<Door>, request: Request) -> Result<Response<Body>, Problem> {
+    match request.method().as_str() {
+        "POST" => subscribe::subscribe(door, request).await,
+        _ => Err(wrong_method(&request, "POST")),
+    }
+}
+
+async fn presence(State(door): State<Door>, request: Request) -> Result<Response<Body>, Problem> {
+    match request.method().as_str() {
+        "GET" | "HEAD" => presence::presence(&door, request),
+        _ => Err(wrong_method(&request, "GET, HEAD")),
+    }
+}
+
+fn wrong_method(request: &Request, right: &'static str) -> Problem {
+    let allow = HeaderValue::from_static(right);
+    Problem::method_not_allowed(request.method()).with_header(header::ALLOW, allow)
+}
+
+/// An answer for programs.
+fn json(body: &serde_json::Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(format!("{body}\n")));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }

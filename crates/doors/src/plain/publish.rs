@@ -1,137 +1,112 @@
-//! Publishing: `POST`, any text as the data of one event.
+//! Publishing: `POST`, any text as the data of one event, or many events (see [`bulk`]); `DELETE`.
 
-use std::time::Duration;
-
-use axum::{
-    body::Body,
-    extract::{Request, State},
-};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use axum::{body::Body, extract::Request};
+use http::{HeaderName, HeaderValue, Response};
 use tidewire_codec::{Event, EventId, EventName, InvalidText};
-use tidewire_hub::Draft;
-use tokio::time::timeout;
+use tidewire_hub::{Draft, Outcome};
 
 use super::{
     Door,
-    wire::{self, Query},
+    bulk::{self, Order},
+    intake::{Intake, Purpose, media_type},
+    parameters::Parameters,
+    wire,
 };
 use crate::Problem;
 
-/// Bodies that hold many events. They are refused, not taken for one event's text.
-const BULK: [&str; 3] = [
-    "text/event-stream",
-    "application/x-ndjson",
-    "application/stream+json",
-];
+const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-pub(super) async fn publish(State(door): State<Door>, request: Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn publish(door: Door, request: Request) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
-    let query = Query::parse(&parts.uri)?;
-    let topics = wire::topics(&parts.uri, &query)?;
-    let ends = query.flag("end")?;
-    let mut event = Event {
-        id: query
-            .one("id")?
-            .map(EventId::new)
-            .transpose()
-            .map_err(|error| broken("id", &error))?,
-        name: query
-            .one("event")?
-            .map(EventName::new)
-            .transpose()
-            .map_err(|error| broken("event", &error))?,
-        retry: query.number("retry")?,
-        data: String::new(),
+    let query = Parameters::of_query(&parts.uri)?;
+    let order = Order {
+        topics: wire::topics(&parts.uri, &query)?,
+        ends: query.flag("end")?,
+        key: wire::idempotency_key(&parts.headers)?,
     };
-    refuse_bulk(&parts.headers)?;
-    let (max, stall) = (door.hub.max_event(), door.config.body_stall);
-    event.data = text(read(&parts.headers, body, max, stall).await?)?;
-
-    // The end of a stream needs no event of its own.
-    let only_end = ends && event == Event::default();
-    let draft = match only_end {
-        true => Draft::end(topics),
-        false => Draft::event(topics, event)?,
-    };
-    let receipt = door
-        .hub
-        .append(if ends { draft.and_end() } else { draft })
-        .await?;
-    Ok(accepted(receipt.id.as_str()))
+    let intake = Intake::new(&parts.headers, body, door.config.body_stall);
+    match bulk::Format::of(media_type(&parts.headers)) {
+        Some(format) => {
+            refuse_fields(&query)?;
+            bulk::publish(door.hub, format, order, intake).await
+        }
+        None => one(door, fields(&query)?, order, intake).await,
+    }
 }
 
-fn accepted(id: &str) -> Response<Body> {
-    let body = serde_json::json!({ "id": id });
-    let mut response = Response::new(Body::from(format!("{body}\n")));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+/// The event that a query describes, still without its data.
+fn fields(query: &Parameters<'_>) -> Result<Event, Problem> {
+    let broken = |parameter, error: InvalidText| {
+        Problem::bad_request("bad_parameter", format!("`{parameter}`: {error}"))
+    };
+    let id = query.one("id")?.map(EventId::new).transpose();
+    let name = query.one("event")?.map(EventName::new).transpose();
+    Ok(Event {
+        id: id.map_err(|error| broken("id", error))?,
+        name: name.map_err(|error| broken("event", error))?,
+        retry: query.number("retry")?,
+        data: String::new(),
+    })
+}
+
+/// Many events have these fields themselves.
+fn refuse_fields(query: &Parameters<'_>) -> Result<(), Problem> {
+    match ["id", "event", "retry"]
+        .into_iter()
+        .find(|name| query.all(name).next().is_some())
+    {
+        Some(name) => Err(Problem::bad_request(
+            "bad_parameter",
+            format!(
+                "`{name}` is for one event, and this body holds many: give it to each of them in the body"
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+async fn one(door: Door, mut event: Event, order: Order, intake: Intake) -> Result<Response<Body>, Problem> {
+    let purpose = Purpose {
+        max: door.hub.max_event(),
+        bound: "an event may have (limits.max_event)",
+        nothing: "nothing was published, send it again",
+    };
+    event.data = intake.text(&purpose).await?;
+    // The end of a stream needs no event of its own.
+    let only_end = order.ends && event == Event::default();
+    let mut draft = match only_end {
+        true => Draft::end(order.topics),
+        false => Draft::event(order.topics, event)?,
+    };
+    if order.ends {
+        draft = draft.and_end();
+    }
+    if let Some(key) = order.key {
+        draft = draft.with_key(key, 0);
+    }
+    let receipt = door.hub.append(draft).await?;
+    let body = serde_json::json!({ "id": receipt.id.as_str() });
+    Ok(answer(&body, receipt.outcome == Outcome::Replayed))
+}
+
+/// What a publisher is told; `replayed` if a request with the same key had been told before.
+pub(super) fn answer(body: &serde_json::Value, replayed: bool) -> Response<Body> {
+    let mut response = super::json(body);
+    if replayed {
+        let headers = response.headers_mut();
+        headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    }
     response
 }
 
-fn broken(parameter: &str, error: &InvalidText) -> Problem {
-    Problem::bad_request("bad_parameter", format!("`{parameter}`: {error}"))
-}
-
-fn refuse_bulk(headers: &HeaderMap) -> Result<(), Problem> {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    match BULK.iter().any(|bulk| bulk.eq_ignore_ascii_case(essence)) {
-        true => Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "bulk",
-            format!(
-                "{essence} would be many events, which one request cannot publish yet: send one event a request"
-            ),
-        )),
-        false => Ok(()),
-    }
-}
-
-/// A body of at most `max` bytes, of which something comes at least every `stall`.
-async fn read(headers: &HeaderMap, body: Body, max: usize, stall: Duration) -> Result<Vec<u8>, Problem> {
-    let too_large = || {
-        let detail = format!(
-            "the body is larger than {max} bytes, the most that an event may have (limits.max_event)"
-        );
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+/// Lets go what is kept: `DELETE`.
+pub(super) async fn purge(door: Door, request: Request) -> Result<Response<Body>, Problem> {
+    let uri = request.uri();
+    let topics = wire::topics(uri, &Parameters::of_query(uri)?)?;
+    let receipt = door.hub.append(Draft::purge(topics)).await?;
+    let purged = match receipt.outcome {
+        Outcome::Purged(count) => count,
+        _ => 0,
     };
-    // Said before the body is asked for, so that a client that waits for `100 Continue` sends none.
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|len: u64| len > max as u64) {
-        return Err(too_large());
-    }
-    let mut body = Limited::new(body, max);
-    let mut bytes = Vec::new();
-    while let Some(frame) = timeout(stall, body.frame()).await.map_err(|_| stalled(stall))? {
-        match frame {
-            Ok(frame) => bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
-            Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),
-            Err(error) => {
-                let detail = format!("the body broke off ({error}): nothing was published, send it again");
-                return Err(Problem::bad_request("body_cut", detail));
-            }
-        }
-    }
-    Ok(bytes)
-}
-
-fn stalled(stall: Duration) -> Problem {
-    let detail = format!("nothing of the body came for {stall:?}: nothing was published, send it again");
-    Problem::new(StatusCode::REQUEST_TIMEOUT, "body_stalled", detail)
-}
-
-fn text(body: Vec<u8>) -> Result<String, Problem> {
-    String::from_utf8(body).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let detail =
-            format!("the body is no UTF-8 at byte {at}: send text, binary as base64 or as a data URL");
-        Problem::bad_request("not_utf8", detail)
-    })
+    Ok(super::json(&serde_json::json!({ "purged": purged })))
 }

@@ -1,138 +1,102 @@
-//! Reading: `GET`, and `HEAD` for where the log is.
+//! Reading: `GET`; `QUERY` and `POST /subscribe` with parameters in the body; `HEAD` for what is kept.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
-
-use axum::{body::Body, extract::State};
-use bytes::Bytes;
-use futures_core::Stream;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, Version, header};
-use tidewire_hub::{Cut, Encoding, Resume, Subscribed, Subscription};
+use axum::{body::Body, extract::Request};
+use futures_util::stream::poll_fn;
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use tidewire_hub::{Resume, Subscribed};
 
 use super::{
     Door,
-    wire::{self, Query},
+    ask::Ask,
+    body_parameters::BodyParameters,
+    format::{Format, VARY},
+    intake::{Intake, Purpose, media_type},
+    outgoing::Outgoing,
+    parameters::Parameters,
+    wire,
 };
-use crate::{
-    Problem, negotiate,
-    respond::{retry_line, stream_response},
-};
+use crate::Problem;
 
 const TIDEWIRE_RESUME: HeaderName = HeaderName::from_static("tidewire-resume");
 const TIDEWIRE_LAST_EVENT_ID: HeaderName = HeaderName::from_static("tidewire-last-event-id");
+const TIDEWIRE_COUNT: HeaderName = HeaderName::from_static("tidewire-count");
 
-pub(super) async fn subscribe(
-    State(door): State<Door>,
-    uri: Uri,
-    version: Version,
-    headers: HeaderMap,
-) -> Result<Response<Body>, Problem> {
-    let query = Query::parse(&uri)?;
-    let topics = wire::topics(&uri, &query)?;
-    let start = wire::start(&headers, &query)?;
-    let prime = query.flag("prime")?;
-    if !negotiate::accepts(&headers, "text", "event-stream") {
-        return Err(Problem::new(
-            StatusCode::NOT_ACCEPTABLE,
-            "not_acceptable",
-            "streams come as text/event-stream: send that, or no Accept at all",
-        ));
+/// The outcome for who has everything: nothing is missing.
+const RESUMED: HeaderValue = HeaderValue::from_static("resumed");
+
+/// Subscribes with what the query says, and the body, unless the method is `GET`.
+pub(super) async fn subscribe(door: Door, request: Request) -> Result<Response<Body>, Problem> {
+    let (parts, body) = request.into_parts();
+    let mut text = String::new();
+    if parts.method != Method::GET {
+        let purpose = Purpose {
+            max: door.config.max_subscribe_body,
+            bound: "a subscription may have (limits.max_subscribe_body)",
+            nothing: "send it again",
+        };
+        let intake = Intake::new(&parts.headers, body, door.config.body_stall);
+        text = intake.text(&purpose).await?;
     }
-    let encoding = Encoding::EventStream;
-    let subscription = match door.hub.subscribe(topics, &start, encoding)? {
-        Subscribed::Open(subscription) => subscription,
-        Subscribed::Ended => return Ok(nothing_left()),
-    };
-    let resume = subscription.resume();
-    let is_gap = matches!(resume, Resume::Gap(_));
-    let resume = resume.as_str();
-    let mut head = Vec::new();
-    retry_line(&mut head, door.config.retry);
-    // A gap starts with a notice that has an id itself. A cursor in front of it would let a reader that
-    // is cut between the two resume without ever hearing of the gap.
-    if prime && !is_gap {
-        head.extend(encoding.prime(subscription.position()));
-    }
-    let mut response = stream_response(head, Chunks::new(subscription), door.config.heartbeat);
-    response
-        .headers_mut()
-        .insert(TIDEWIRE_RESUME, HeaderValue::from_static(resume));
-    if version != Version::HTTP_11 || asks_to_close(&headers) {
-        response.headers_mut().remove(header::CONNECTION);
-    }
-    Ok(response)
+    let body = BodyParameters::read(media_type(&parts.headers), &text)?;
+    let ask = Ask::read(&parts.uri, &parts.headers, body)?;
+    open(&door, &parts, ask)
 }
 
-pub(super) async fn head(State(door): State<Door>, uri: Uri) -> Result<Response<Body>, Problem> {
-    let topics = wire::topics(&uri, &Query::parse(&uri)?)?;
+fn open(door: &Door, parts: &Parts, ask: Ask) -> Result<Response<Body>, Problem> {
+    let format = Format::accepted(&parts.headers)?;
+    let encoding = format.encoding(ask.shows_topics);
+    let stream = Outgoing {
+        format,
+        retry: door.config.retry,
+        heartbeat: door.config.heartbeat,
+    };
+    let subscribed = door
+        .hub
+        .subscribe_as(ask.topics, &ask.start, encoding, ask.name)?;
+    let mut subscription = match subscribed {
+        Subscribed::Open(subscription) => subscription,
+        Subscribed::Ended if parts.method == Method::GET => return Ok(nothing_left()),
+        // Only of a GET does a client know that 204 is an end.
+        Subscribed::Ended => return Ok(with_resume(stream.nothing(parts), RESUMED)),
+    };
+    let resume = subscription.resume();
+    // A gap starts with a notice that has an id itself. A cursor in front of it would let a reader that
+    // is cut between the two resume without ever hearing of the gap.
+    let primed = match ask.prime && !matches!(resume, Resume::Gap(_)) {
+        true => encoding.prime(subscription.position()),
+        false => Vec::new(),
+    };
+    let resume = HeaderValue::from_static(resume.as_str());
+    let chunks = poll_fn(move |cx| subscription.poll_chunk(cx));
+    Ok(with_resume(stream.response(parts, &primed, chunks), resume))
+}
+
+fn with_resume(mut response: Response<Body>, resume: HeaderValue) -> Response<Body> {
+    response.headers_mut().insert(TIDEWIRE_RESUME, resume);
+    response
+}
+
+/// What is kept, without reading it.
+pub(super) fn head(door: &Door, request: &Request) -> Result<Response<Body>, Problem> {
+    let uri = request.uri();
+    let kept = door.hub.kept(&wire::topics(uri, &Parameters::of_query(uri)?)?);
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(last) = door.hub.kept(&topics).last {
+    headers.insert(TIDEWIRE_COUNT, kept.count.into());
+    if let Some(last) = kept.last {
         let last = HeaderValue::from_str(&last.to_string());
         headers.extend(last.ok().map(|last| (TIDEWIRE_LAST_EVENT_ID, last)));
     }
     Ok(response)
 }
 
-/// Whether the connection is to end with this response, which hyper then says in the header itself.
-fn asks_to_close(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
-        .any(|option| option.trim().eq_ignore_ascii_case("close"))
-}
-
 /// 204: the reader has everything, and `EventSource` does not come again.
 fn nothing_left() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::VARY, VARY);
     response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-/// A subscription as a stream of chunks. When it is cut, it says when to come again, and then fails,
-/// so that the body is aborted.
-struct Chunks {
-    subscription: Subscription,
-    cut: Option<Cut>,
-}
-
-impl Chunks {
-    fn new(subscription: Subscription) -> Self {
-        Self {
-            subscription,
-            cut: None,
-        }
-    }
-}
-
-impl Stream for Chunks {
-    type Item = Result<Bytes, Cut>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(cut) = self.cut {
-            return Poll::Ready(Some(Err(cut)));
-        }
-        match self.subscription.poll_chunk(cx) {
-            Poll::Ready(Some(Err(cut))) => {
-                self.cut = Some(cut);
-                let mut line = Vec::new();
-                retry_line(&mut line, come_again());
-                Poll::Ready(Some(Ok(line.into())))
-            }
-            other => other,
-        }
-    }
-}
-
-/// When readers of a server that leaves are to come again: spread, so that they do not come at once.
-fn come_again() -> Duration {
-    Duration::from_millis(fastrand::u64(500..=5000))
 }

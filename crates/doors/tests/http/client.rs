@@ -72,7 +72,7 @@ pub fn request(method: &str, target: &str, headers: &[(&str, &str)], body: impl 
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
         text += "Host: localhost\r\n";
     }
-    if method == "POST" {
+    if matches!(method, "POST" | "QUERY") {
         text += &format!("Content-Length: {}\r\n", body.len());
     }
     for (name, value) in headers {

@@ -8,6 +8,13 @@
 //! | [`heartbeat`] | S3 |
 //! | [`responder`] | S2, S5: `Sse`, for app authors |
 //! | [`publish`], [`refused`] | S10, S8: what is taken, and what is not |
+//! | [`bulk`], [`bulk_refused`] | S10: many events in one request |
+//! | [`subscribe_body`] | S6: parameters in bodies, `QUERY` and `POST` |
+//! | [`formats`] | S9: NDJSON, by negotiation |
+//! | [`keys`] | S10: publishes that count once |
+//! | [`kept`] | S10: `HEAD` and `DELETE` |
+//! | [`presence`] | S11: who reads |
+//! | [`guard`], [`cors`] | S7: tokens, pages of other origins |
 //! | [`connections`] | HTTP/1.0, keep-alive, slow readers, broken requests |
 
 #![allow(
@@ -17,13 +24,22 @@
 )]
 #![allow(unreachable_pub, reason = "nobody can reach into a test anyway")]
 
+mod bulk;
+mod bulk_refused;
 mod client;
 mod connections;
+mod cors;
 mod ends;
+mod formats;
+mod guard;
 mod heartbeat;
+mod kept;
+mod keys;
+mod presence;
 mod publish;
 mod refused;
 mod responder;
 mod resume;
 mod server;
 mod streams;
+mod subscribe_body;

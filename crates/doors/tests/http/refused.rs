@@ -9,7 +9,7 @@ use crate::{
 
 /// Checks the whole form of a problem; `hint` is a part of what it tells people.
 #[track_caller]
-fn assert_problem(response: &Response, status: u16, code: &str, hint: &str) {
+pub fn assert_problem(response: &Response, status: u16, code: &str, hint: &str) {
     assert_eq!(response.status(), status, "{response:?}");
     assert_eq!(
         response.head.get("content-type"),
@@ -28,8 +28,23 @@ fn assert_problem(response: &Response, status: u16, code: &str, hint: &str) {
 #[test]
 fn s8_a_wrong_method_is_405_and_allow_says_what_is_right() {
     let door = Door::open();
-    for target in ["/events/a", "/events", "/events?topic=a", "/events/"] {
-        for method in ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY"] {
+    let events = ["DELETE", "GET", "HEAD", "POST", "QUERY"];
+    for (target, right) in [
+        ("/events/a", &events[..]),
+        ("/events", &events),
+        ("/events?topic=a", &events),
+        ("/events/", &events),
+        ("/subscribe", &["POST"]),
+        ("/presence/a", &["GET", "HEAD"]),
+        ("/presence", &["GET", "HEAD"]),
+        ("/presence/", &["GET", "HEAD"]),
+    ] {
+        for method in [
+            "PUT", "PATCH", "OPTIONS", "TRACE", "DELETE", "QUERY", "POST", "GET", "query",
+        ] {
+            if right.contains(&method) {
+                continue;
+            }
             let response = door.ask(method, target, &[], "");
             assert_problem(&response, 405, "method_not_allowed", method);
             let mut allowed: Vec<_> = response
@@ -40,23 +55,48 @@ fn s8_a_wrong_method_is_405_and_allow_says_what_is_right() {
                 .map(str::trim)
                 .collect();
             allowed.sort_unstable();
-            assert_eq!(allowed, ["GET", "HEAD", "POST"], "{method} {target}");
+            assert_eq!(allowed, right, "{method} {target}");
         }
     }
+    let mut client = door.connect();
+    client.send(request("HEAD", "/subscribe", &[], ""));
+    assert_eq!(client.reader().head.status, 405);
 }
 
 #[test]
-fn s8_what_we_cannot_serve_is_406() {
+fn s8_what_we_cannot_serve_is_406_and_says_what_we_can() {
     let door = Door::open();
     for accept in [
         "application/json",
         "text/html, image/*",
         "text/event-stream;q=0",
-        "application/x-ndjson",
+        "*/*;q=0",
+        "application/jsonl",
     ] {
-        let response = door.ask("GET", "/events/a", &[("Accept", accept)], "");
-        assert_problem(&response, 406, "not_acceptable", "text/event-stream");
+        for (method, target) in [
+            ("GET", "/events/a"),
+            ("QUERY", "/events/a"),
+            ("POST", "/subscribe?topic=a"),
+        ] {
+            let response = door.ask(method, target, &[("Accept", accept)], "");
+            for offer in [
+                "text/event-stream",
+                "application/x-ndjson",
+                "application/stream+json",
+                "application/ndjson",
+            ] {
+                assert_problem(&response, 406, "not_acceptable", offer);
+            }
+            assert_eq!(response.head.get("vary"), Some("Accept"));
+        }
     }
+    let response = door.ask("GET", "/presence/a", &[("Accept", "text/html")], "");
+    assert_problem(
+        &response,
+        406,
+        "not_acceptable",
+        "application/json, text/event-stream, ",
+    );
 }
 
 #[test]
@@ -85,9 +125,10 @@ fn s8_topics_that_cannot_be_are_refused_both_ways() {
         (&format!("/events/{long}"), 414, "topic_too_long", "1024"),
         (&format!("/events?topic={long}"), 414, "topic_too_long", "1024"),
     ] {
-        for method in ["GET", "POST"] {
+        for method in ["GET", "POST", "DELETE"] {
             assert_problem(&door.ask(method, target, &[], "x"), status, code, hint);
         }
+        assert_problem(&door.ask("QUERY", target, &[], ""), status, code, hint);
     }
     assert_eq!(
         door.ask("POST", &format!("/events/{}", &long[1..]), &[], "x")
@@ -157,6 +198,17 @@ fn s8_parameters_that_mean_nothing_are_refused() {
             "bad_parameter",
             "more than once",
         ),
+        (
+            "GET",
+            "last_event_id=a&lastEventId=b",
+            "bad_parameter",
+            "`last_event_id` or `lastEventId` stands more than once",
+        ),
+        ("GET", "show=id", "bad_parameter", "`show=id`: give topic"),
+        ("GET", "show=topic&show=topic", "bad_parameter", "more than once"),
+        ("GET", "as=", "bad_name", "is empty"),
+        ("GET", "as=a%0Ab", "bad_name", "control"),
+        ("GET", "as=a&as=b", "bad_parameter", "more than once"),
     ];
     for (method, query, code, hint) in cases {
         let response = door.ask(method, &format!("/events/a?{query}"), &[], "x");

@@ -31,13 +31,22 @@ impl Door {
 
     /// With other bounds than the usual.
     pub fn with(config: Config, retention: Retention) -> Self {
+        Self::behind(Guard::default(), config, retention)
+    }
+
+    /// Behind a guard that wants more than the usual one.
+    pub fn guarded(guard: Guard) -> Self {
+        Self::behind(guard, Config::default(), Retention::default())
+    }
+
+    fn behind(guard: Guard, config: Config, retention: Retention) -> Self {
         let runtime = Runtime::new().unwrap();
         let hub = {
             let _inside = runtime.enter();
             Hub::start(config, Memory::new(retention)).unwrap()
         };
         let router = plain::router(hub.clone(), plain::Config::default());
-        let router = Guard::default().protect(router);
+        let router = guard.protect(router);
         let server = Server::start_on(runtime, router);
         Self { server, hub }
     }

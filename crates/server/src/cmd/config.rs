@@ -12,7 +12,7 @@ pub(crate) fn run(args: ConfigArgs) -> anyhow::Result<()> {
         Config::load_file(&file)?;
         format!("{} is fine\n", file.display())
     } else if args.effective {
-        toml::to_string(&Config::load(args.serve.flags, args.serve.file.as_deref())?)?
+        toml::to_string(&args.serve.load()?)?
     } else {
         template::<Config>(FormatOptions::default())
     };

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Response, Url};
 use serde::Deserialize;
 use tokio::time::timeout;
+
+use crate::cli::UsageError;
+use crate::config::secret::Secret;
 
 /// Time for a connection to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -16,9 +20,9 @@ const MAX_BODY: usize = 64 << 10;
 /// Time for an error answer to be complete; what it says is shown without waiting any longer.
 const ERROR_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client for requests to `url`. It takes proxies from the environment, as curl does, but never
-/// for this machine itself.
-pub(crate) fn client(url: &Url) -> anyhow::Result<Client> {
+/// A client for requests to `url`, with a token if there is one. It takes proxies from the environment, as
+/// curl does, but never for this machine itself.
+pub(crate) fn client(url: &Url, token: Option<Secret>) -> anyhow::Result<Client> {
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut client = Client::builder()
@@ -26,6 +30,12 @@ pub(crate) fn client(url: &Url) -> anyhow::Result<Client> {
         .connect_timeout(CONNECT_TIMEOUT);
     if is_loopback(url) {
         client = client.no_proxy();
+    }
+    if let Some(token) = token {
+        let wrong = |_| UsageError("the token has a character that no header can carry");
+        let mut value = HeaderValue::try_from(format!("Bearer {}", token.reveal())).map_err(wrong)?;
+        value.set_sensitive(true);
+        client = client.default_headers(HeaderMap::from_iter([(AUTHORIZATION, value)]));
     }
     client.build().context("cannot set up the HTTP client")
 }

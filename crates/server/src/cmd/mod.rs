@@ -1,7 +1,9 @@
 //! One file a command; here they meet their settings and their runtime.
 
+mod completions;
 mod config;
 pub(crate) mod http;
+mod man;
 mod publish;
 mod serve;
 pub(crate) mod stderr;
@@ -13,21 +15,21 @@ use std::io;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::cli::{Cli, Command, Serve};
-use crate::config::Config;
+use crate::cli::{Cli, Command};
 use crate::logging;
 
 /// Carries out what the command line says.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(serve) => {
-            let Serve { file, flags } = *serve;
-            let config = Config::load(flags, file.as_deref())?;
+            let config = serve.load()?;
             logging::init(&config.log)?;
             many_threads()?.block_on(serve::run(config))
         }
         Command::Config(args) => config::run(args),
         Command::Pub(args) => one_thread()?.block_on(publish::run(args)),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Tail(args) => one_thread()?.block_on(tail::run(args)),
     }
 }

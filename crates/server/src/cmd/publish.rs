@@ -29,7 +29,7 @@ pub(crate) async fn run(args: Publish) -> anyhow::Result<()> {
     }
     let url = topic_url(&args.server.url, &args.topic);
     let publisher = Publisher {
-        client: client(&url)?,
+        client: client(&url, args.server.token_for(&url))?,
         url,
         quiet: args.quiet,
     };

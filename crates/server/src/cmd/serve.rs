@@ -3,6 +3,8 @@
 //! A drain: readiness turns red, no more connections, publishes that wait are committed, readers are
 //! told when to come again and cut, and what is still there after the deadline is left behind.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use tidewire_hub::{
     Hub,
@@ -13,25 +15,35 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::stdout;
 use crate::{
-    app::{self, Readiness},
+    app::{self, Parts, Readiness},
     config::{Config, value::Bounded},
-    listen::{self, Bounds},
+    descriptors,
+    listen::{self, Bounds, Guests},
 };
 
 /// Runs the server until a signal ends it.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+    let guard = config.guard()?;
     let mut signals = Signals::new()?;
     let hub = start_hub(&config)?;
     let readiness = Readiness::green();
     let tasks = TaskTracker::new();
     let stop = CancellationToken::new();
-    let app = app::router(&config, &hub, readiness.clone(), tasks.clone());
+    let guests = guests(&config);
+    let app = app::router(Parts {
+        config: &config,
+        guard,
+        hub: &hub,
+        guests: &guests,
+        readiness: readiness.clone(),
+        typists: tasks.clone(),
+    });
 
     let address = config.listen.get();
     let listener = listen::bind(address, u32::try_from(config.limits.backlog.get())?).with_context(|| {
         format!("cannot listen on {address}: is another server there? --listen takes another address")
     })?;
-    announce(listener.local_addr()?, config.demo)?;
+    announce(listener.local_addr()?, config.demo.unwrap_or_default())?;
 
     let bounds = Bounds {
         header_read: config.timeouts.header_read.get(),
@@ -40,7 +52,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         tcp_user: config.timeouts.tcp_user.get(),
     };
     tokio::select! {
-        () = listen::serve(listener, app, bounds, &tasks, stop.clone()) => {}
+        () = listen::serve(listener, app, bounds, &guests, &tasks, stop.clone()) => {}
         name = signals.next() => tracing::info!("{name}: draining"),
     }
     readiness.turn_red();
@@ -76,6 +88,22 @@ fn start_hub(config: &Config) -> anyhow::Result<Hub> {
         ..tidewire_hub::Config::default()
     };
     Hub::start(bounds, archive).context("the system gives no randomness")
+}
+
+/// Makes room for connections, which are open files.
+fn guests(config: &Config) -> Arc<Guests> {
+    let limits = &config.limits;
+    let max = limits.max_connections.get();
+    let files = descriptors::raise();
+    if files.is_some_and(|files| files < max.saturating_add(descriptors::OTHERS)) {
+        tracing::warn!(
+            "the system allows {} open files, too few for limits.max_connections ({max}): allow more (`ulimit -Hn`, \
+             systemd's LimitNOFILE=), or lower the limit",
+            files.unwrap_or_default()
+        );
+    }
+    let per_address = limits.max_connections_per_address;
+    Guests::new(to_usize(max), per_address.map(|max| to_usize(max.get())))
 }
 
 fn announce(address: std::net::SocketAddr, demo: bool) -> anyhow::Result<()> {

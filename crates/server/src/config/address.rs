@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// An address to listen on. Invariant: it is a loopback address, because this version has no tokens.
+/// An address to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Listen(SocketAddr);
@@ -15,6 +15,11 @@ impl Listen {
     /// The address to bind. Port 0 takes a free port.
     pub(crate) fn get(self) -> SocketAddr {
         self.0
+    }
+
+    /// Whether other machines can reach it.
+    pub(crate) fn is_open(self) -> bool {
+        !self.0.ip().to_canonical().is_loopback()
     }
 }
 
@@ -28,13 +33,6 @@ impl FromStr for Listen {
                 format!("`{text}` is no address: give IP:PORT, for example `127.0.0.1:8420` or `[::1]:8420`")
             })?,
         };
-        if !address.ip().is_loopback() {
-            return Err(format!(
-                "`{text}` can be reached from other machines, and this version has no tokens to guard it: \
-                 give a loopback address, for example `127.0.0.1:{}`, and put a reverse proxy before it",
-                address.port()
-            ));
-        }
         Ok(Self(address))
     }
 }

@@ -1,11 +1,12 @@
 //! The layers: flags over environment over file over defaults.
 
+use std::fmt::Display;
 use std::io;
 use std::path::Path;
+use std::str::FromStr;
 
 use confique::{Config as _, Layer as _};
 
-use super::address::HostName;
 use super::{Config, Flags};
 
 /// The file that is read if it is there and no other is named.
@@ -17,7 +18,7 @@ pub(crate) const FILE: &str = "tidewire.toml";
 /// lines where it shows a place in a file.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct ConfigError(String);
+pub(crate) struct ConfigError(pub(super) String);
 
 impl From<confique::Error> for ConfigError {
     fn from(error: confique::Error) -> Self {
@@ -33,7 +34,8 @@ impl Config {
             None if Path::new(FILE).exists() => read(Path::new(FILE))?,
             None => Flags::empty(),
         };
-        Self::over_defaults(flags.with_fallback(Flags::from_env()?).with_fallback(from_file))
+        let layers = flags.with_fallback(Flags::from_env()?).with_fallback(from_file);
+        Self::over_defaults(layers).map(Self::settle)
     }
 
     /// A file alone over the defaults, as `tidewire config --check` reads it.
@@ -50,7 +52,19 @@ impl Config {
 
 fn read(file: &Path) -> Result<Flags, ConfigError> {
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
-    toml::from_str(&text).map_err(|error| ConfigError(format!("{}: {error}", file.display())))
+    toml::from_str(&text).map_err(|error| {
+        let place = match error.span() {
+            // The text shows the line that is wrong, which may be a secret that lacks its quote.
+            Some(span) if text.contains("_token") => unquoted(&text, span.start, error.message()),
+            _ => error.to_string(),
+        };
+        ConfigError(format!("{}: {place}", file.display()))
+    })
+}
+
+fn unquoted(text: &str, at: usize, why: &str) -> String {
+    let before = text.get(..at).unwrap_or_default();
+    format!("line {}: {why}", before.matches('\n').count() + 1)
 }
 
 fn unreadable(file: &Path, error: &io::Error) -> ConfigError {
@@ -60,11 +74,14 @@ fn unreadable(file: &Path, error: &io::Error) -> ConfigError {
     ))
 }
 
-/// Reads a list from an environment variable; blanks around names do not count, nor do empty names.
-pub(crate) fn comma_separated(text: &str) -> Result<Vec<HostName>, ConfigError> {
+/// Reads a list from an environment variable; blanks around its parts do not count, nor do empty parts.
+pub(crate) fn comma_separated<T: FromStr<Err: Display>>(text: &str) -> Result<Vec<T>, ConfigError> {
     text.split(',')
         .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .map(|name| name.parse().map_err(ConfigError))
+        .filter(|part| !part.is_empty())
+        .map(|part| {
+            part.parse()
+                .map_err(|error: T::Err| ConfigError(error.to_string()))
+        })
         .collect()
 }

@@ -4,21 +4,32 @@
 //! |---|---|
 //! | [`load`] | the layers: flags, environment, file, defaults |
 //! | [`value`] | lengths of time, sizes and counts with bounds |
-//! | [`address`], [`log`] | values with rules of their own |
+//! | [`address`], [`cors`], [`log`], [`secret`] | values with rules of their own |
+//! | [`access`] | the guard that the settings ask for, and what must be set on an open address |
 //!
 //! To add a setting, add a field here. Its doc text is printed by `tidewire config` and `--help`, its
 //! type holds the bounds, and `layer_attr(arg(long))` gives it a flag.
 
+mod access;
 pub(crate) mod address;
+pub(crate) mod cors;
 pub(crate) mod load;
 pub(crate) mod log;
+pub(crate) mod secret;
 pub(crate) mod value;
+
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use address::{HostName, Listen};
+use cors::{CorsHeader, CorsOrigin};
 use log::{LogFilter, LogFormat};
+use secret::Secret;
 use value::{Count, GIB, HOUR, KIB, MIB, MINUTE, Size, Span, TIB, YEAR};
+
+/// Connections from one address, where other machines can reach the server.
+const PER_ADDRESS: Count<1, 10_000_000> = Count::new(1000);
 
 /// What the flags say: every setting is optional.
 pub(crate) type Flags = <Config as confique::Config>::Layer;
@@ -30,26 +41,51 @@ pub(crate) type Flags = <Config as confique::Config>::Layer;
 #[derive(Debug, Serialize, confique::Config)]
 #[config(layer_attr(derive(Debug, clap::Args)), layer_attr(serde(deny_unknown_fields)))]
 pub(crate) struct Config {
-    /// The address to listen on; port 0 takes a free port. Only loopback addresses for now.
+    /// The address to listen on; port 0 takes a free port. An address that other machines can reach
+    /// needs a publish token, and either a read token or `public_read`.
     #[config(default = "127.0.0.1:8420", env = "TIDEWIRE_LISTEN")]
     #[config(layer_attr(arg(long, value_name = "IP:PORT")))]
     pub(crate) listen: Listen,
 
     /// More names that are accepted in a request's Host header, besides the loopback ones. A request
-    /// for any other name is refused (421), which keeps foreign web pages out.
+    /// for any other name is refused (421), which keeps foreign web pages out. A server on one address
+    /// that other machines can reach answers to that too.
     #[config(default = [], env = "TIDEWIRE_HOSTS", parse_env = load::comma_separated)]
     #[config(layer_attr(arg(long = "host", value_name = "NAME")))]
     pub(crate) hosts: Vec<HostName>,
 
-    /// Serve the demo page and its typing answers.
-    #[config(default = true, env = "TIDEWIRE_DEMO")]
-    #[config(layer_attr(arg(
-        long = "no-demo",
-        num_args = 0,
-        default_missing_value = "false",
-        help = "Do not serve the demo page and its typing answers"
-    )))]
-    pub(crate) demo: bool,
+    /// Who publishes, purges, or asks for stats and metrics must show one of these tokens. There may be
+    /// several, to replace one. Other users of the machine can see flags: better use a file.
+    #[config(default = [], env = "TIDEWIRE_PUBLISH_TOKEN", parse_env = load::comma_separated)]
+    #[config(deserialize_with = secret::one_or_more)]
+    #[config(layer_attr(arg(long, value_name = "TOKEN")))]
+    pub(crate) publish_token: Vec<Secret>,
+
+    /// A file with more publish tokens: one a line, blank lines and those that begin with # do not count.
+    #[config(env = "TIDEWIRE_PUBLISH_TOKEN_FILE")]
+    #[config(layer_attr(arg(long, value_name = "FILE")))]
+    pub(crate) publish_token_file: Option<PathBuf>,
+
+    /// Who reads must show one of these tokens, or a publish token. None: everybody may read.
+    #[config(default = [], env = "TIDEWIRE_READ_TOKEN", parse_env = load::comma_separated)]
+    #[config(deserialize_with = secret::one_or_more)]
+    #[config(layer_attr(arg(long, value_name = "TOKEN")))]
+    pub(crate) read_token: Vec<Secret>,
+
+    /// A file with more read tokens, as `publish_token_file`.
+    #[config(env = "TIDEWIRE_READ_TOKEN_FILE")]
+    #[config(layer_attr(arg(long, value_name = "FILE")))]
+    pub(crate) read_token_file: Option<PathBuf>,
+
+    /// Let everybody read, although other machines can reach the server.
+    #[config(default = false, env = "TIDEWIRE_PUBLIC_READ")]
+    #[config(layer_attr(arg(long, num_args = 0, default_missing_value = "true")))]
+    pub(crate) public_read: bool,
+
+    /// Serve the demo page and its typing answers. Unset: only where no other machine can reach them.
+    #[config(env = "TIDEWIRE_DEMO")]
+    #[config(layer_attr(arg(long, num_args = 0, default_missing_value = "true")))]
+    pub(crate) demo: Option<bool>,
 
     /// How long a reader waits before it connects again (the `retry` line of each stream).
     #[config(default = "1s", env = "TIDEWIRE_RETRY")]
@@ -61,12 +97,16 @@ pub(crate) struct Config {
     #[config(layer_attr(arg(long, value_name = "TIME")))]
     pub(crate) heartbeat: Span<1, HOUR>,
 
+    /// Which web pages of other origins may talk to the server.
+    #[config(nested, layer_attr(command(flatten)))]
+    pub(crate) cors: Cors,
+
     /// What is kept for readers that come back.
     #[config(nested, layer_attr(command(flatten)))]
     pub(crate) archive: Archive,
 
     /// How much is allowed.
-    #[config(nested, layer_attr(arg(skip)))]
+    #[config(nested, layer_attr(command(flatten)))]
     pub(crate) limits: Limits,
 
     /// How long things may take.
@@ -76,6 +116,21 @@ pub(crate) struct Config {
     /// What is written to standard error.
     #[config(nested, layer_attr(command(flatten)))]
     pub(crate) log: Log,
+}
+
+/// See [`Config::cors`].
+#[derive(Debug, Serialize, confique::Config)]
+#[config(layer_attr(derive(Debug, clap::Args)), layer_attr(serde(deny_unknown_fields)))]
+pub(crate) struct Cors {
+    /// Pages of these origins may read, publish and send cookies; "*" lets all pages in, without cookies.
+    #[config(default = [], env = "TIDEWIRE_CORS_ORIGINS", parse_env = load::comma_separated)]
+    #[config(layer_attr(arg(long = "cors-origin", value_name = "URL")))]
+    pub(crate) origins: Vec<CorsOrigin>,
+
+    /// Request headers that these pages may send, besides those that Tidewire knows.
+    #[config(default = [], env = "TIDEWIRE_CORS_HEADERS", parse_env = load::comma_separated)]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) headers: Vec<CorsHeader>,
 }
 
 /// See [`Config::archive`]. The oldest events go first when a bound is reached.
@@ -100,31 +155,54 @@ pub(crate) struct Archive {
 
 /// See [`Config::limits`].
 #[derive(Debug, Serialize, confique::Config)]
-#[config(layer_attr(derive(Debug, Default)), layer_attr(serde(deny_unknown_fields)))]
+#[config(layer_attr(derive(Debug, clap::Args)), layer_attr(serde(deny_unknown_fields)))]
 pub(crate) struct Limits {
     /// The largest event, in bytes of data. A larger one is refused (413).
     #[config(default = "1MiB", env = "TIDEWIRE_LIMITS_MAX_EVENT")]
+    #[config(layer_attr(arg(skip)))]
     pub(crate) max_event: Size<1, { 64 * MIB }>,
+
+    /// The largest body of a subscription (POST /subscribe, QUERY). A larger one is refused (413).
+    #[config(default = "512KiB", env = "TIDEWIRE_LIMITS_MAX_SUBSCRIBE_BODY")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_subscribe_body: Size<KIB, { 64 * MIB }>,
 
     /// The most topics that one subscription can name. More are refused (422).
     #[config(default = 256, env = "TIDEWIRE_LIMITS_MAX_TOPICS_PER_SUBSCRIPTION")]
+    #[config(layer_attr(arg(skip)))]
     pub(crate) max_topics_per_subscription: Count<1, 10_000>,
 
     /// The most topics that the server knows at a time. A publish to one more is refused (507).
     #[config(default = 1_000_000, env = "TIDEWIRE_LIMITS_MAX_TOPICS")]
+    #[config(layer_attr(arg(skip)))]
     pub(crate) max_topics: Count<1, 100_000_000>,
 
     /// Recent events, ready to send, for readers that keep up. A reader that falls behind it is
     /// served from the archive.
     #[config(default = "64MiB", env = "TIDEWIRE_LIMITS_WINDOW")]
+    #[config(layer_attr(arg(skip)))]
     pub(crate) window: Size<MIB, { 64 * GIB }>,
 
     /// The largest request head. A larger one is refused (431).
     #[config(default = "16KiB", env = "TIDEWIRE_LIMITS_MAX_HEADER")]
+    #[config(layer_attr(arg(skip)))]
     pub(crate) max_header: Size<{ 8 * KIB }, MIB>,
+
+    /// The most connections at a time. One more is refused (503).
+    #[config(default = 100_000, env = "TIDEWIRE_LIMITS_MAX_CONNECTIONS")]
+    #[config(layer_attr(arg(long, value_name = "N")))]
+    pub(crate) max_connections: Count<1, 10_000_000>,
+
+    /// The most connections at a time from one address (IPv6: from one /64 network). One more is refused
+    /// (429). Behind a reverse proxy, which is one address, raise it. Unset: 1000 where other machines can
+    /// reach the server; on loopback, where all clients have one address, it does not count.
+    #[config(env = "TIDEWIRE_LIMITS_MAX_CONNECTIONS_PER_ADDRESS")]
+    #[config(layer_attr(arg(long, value_name = "N")))]
+    pub(crate) max_connections_per_address: Option<Count<1, 10_000_000>>,
 
     /// Connections that the system holds until they are accepted.
     #[config(default = 4096, env = "TIDEWIRE_LIMITS_BACKLOG")]
+    #[config(layer_attr(arg(skip)))]
     pub(crate) backlog: Count<1, 65_535>,
 }
 
@@ -170,8 +248,21 @@ pub(crate) struct Log {
 }
 
 impl Config {
+    /// Gives what is unset the value that depends on who can reach the server.
+    fn settle(mut self) -> Self {
+        let open = self.listen.is_open();
+        self.demo.get_or_insert(!open);
+        if open {
+            let per_address = &mut self.limits.max_connections_per_address;
+            per_address.get_or_insert(PER_ADDRESS);
+        }
+        self
+    }
+
     /// Checks what no value can say alone.
     fn check(&self) -> Result<(), String> {
+        access::check_inline(self)?;
+        cors::check(&self.cors)?;
         let event = self.limits.max_event;
         for (name, room) in [
             ("limits.window", self.limits.window.get()),

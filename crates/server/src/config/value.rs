@@ -59,6 +59,17 @@ impl<U: Unit, const MIN: u64, const MAX: u64> Bounded<U, MIN, MAX> {
     }
 }
 
+impl<const MIN: u64, const MAX: u64> Count<MIN, MAX> {
+    /// A number that is known when the program is compiled.
+    pub(crate) const fn new(value: u64) -> Self {
+        assert!(MIN <= value && value <= MAX);
+        Self {
+            value,
+            unit: PhantomData,
+        }
+    }
+}
+
 impl<U: Unit, const MIN: u64, const MAX: u64> Clone for Bounded<U, MIN, MAX> {
     fn clone(&self) -> Self {
         *self

@@ -1,11 +1,19 @@
 //! From a bound port to served connections, with the bounds that HTTP handlers cannot set.
 //!
+//! | open | for |
+//! |---|---|
+//! | [`guests`] | how many connections there may be, and are |
+//! | [`refusal`] | what those are told that are too many |
+//! | [`linger`] | a close that lets the other side read the last answer |
+//!
 //! Each connection is a task of a tracker. When the stop token is cancelled no more are accepted,
 //! idle ones close, and the others finish the response that they are at.
 
+mod guests;
 mod linger;
+mod refusal;
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -18,7 +26,9 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use guests::Guests;
 use linger::Lingering;
+use refusal::Refusals;
 
 /// How long to wait when the system has no room for another connection.
 const OUT_OF_ROOM: Duration = Duration::from_millis(100);
@@ -53,23 +63,39 @@ pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
     bounds: Bounds,
+    guests: &Arc<Guests>,
     connections: &TaskTracker,
     stop: CancellationToken,
 ) {
+    let refusals = Refusals::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => return,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                let connection = connection(stream, app.clone(), bounds, stop.clone());
-                connections.spawn(async move {
-                    if let Err(error) = connection.await {
-                        tracing::debug!(%peer, error = %Chain(&*error), "connection ended");
+            Ok((stream, peer)) => match guests.admit(peer.ip()) {
+                Ok(place) => {
+                    let connection = connection(stream, app.clone(), bounds, stop.clone());
+                    let guests = Arc::clone(guests);
+                    connections.spawn(async move {
+                        let _place = place;
+                        if let Err(error) = connection.await {
+                            if is_write_stall(&*error) {
+                                guests.stalled();
+                            }
+                            tracing::debug!(%peer, error = %Chain(&*error), "connection ended");
+                        }
+                    });
+                }
+                Err(why) => {
+                    tracing::debug!(%peer, ?why, "connection refused");
+                    if let Some(leave) = refusals.one_more() {
+                        let stop = stop.clone();
+                        connections.spawn(refusal::refuse(stream, why, bounds.max_header, stop, leave));
                     }
-                });
-            }
+                }
+            },
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -112,6 +138,13 @@ fn is_about_one_connection(error: &io::Error) -> bool {
         error.kind(),
         ConnectionAborted | ConnectionRefused | ConnectionReset
     )
+}
+
+/// Whether our own timer ended a write. The system's (TCP_USER_TIMEOUT) has the same kind, but a number.
+fn is_write_stall(error: &(dyn std::error::Error + 'static)) -> bool {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    let mut io = chain.filter_map(|error| error.downcast_ref::<io::Error>());
+    io.any(|error| error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none())
 }
 
 /// An error with its sources: hyper's own texts are short.

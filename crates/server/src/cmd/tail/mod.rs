@@ -27,6 +27,7 @@ pub(crate) async fn run(args: Tail) -> anyhow::Result<()> {
         (None, Some(id)) => Start::From(id),
         (None, None) => Start::Live,
     };
+    let token = args.server.token_for(&url);
     let mut printer = Printer::new(args.json, args.comments, args.max);
-    Reader::new(url, start)?.read_to_end(&mut printer).await
+    Reader::new(url, start, token)?.read_to_end(&mut printer).await
 }

@@ -17,6 +17,7 @@ use super::backoff::Backoff;
 use super::print::Printer;
 use crate::cmd::http::{cause, client, error_text};
 use crate::cmd::stderr::say;
+use crate::config::secret::Secret;
 
 /// A server sends the headers of a stream at once; this much is for the network.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
@@ -54,13 +55,13 @@ enum Attempt {
 }
 
 impl Reader {
-    pub(super) fn new(mut url: Url, start: Start) -> anyhow::Result<Self> {
+    pub(super) fn new(mut url: Url, start: Start, token: Option<Secret>) -> anyhow::Result<Self> {
         // A primed stream gives an id before its first event, so that a cut in between loses nothing.
         if !url.query_pairs().any(|(name, _)| name == "prime") {
             url.query_pairs_mut().append_pair("prime", "1");
         }
         Ok(Self {
-            client: client(&url)?,
+            client: client(&url, token)?,
             url,
             start,
             begun: false,

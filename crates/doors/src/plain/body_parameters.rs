@@ -1,0 +1,153 @@
+//! A subscription's parameters in its body, for what does not fit a URL: JSON or a form.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+use serde::Deserialize;
+use tidewire_hub::{Error, Namespace, Topic};
+
+use super::parameters::{Parameters, shorten};
+use crate::{Problem, json};
+
+/// What a body may say, for people.
+const EXAMPLE: &str = r#"{"topics":["a","b"],"last_event_id":"…"}"#;
+
+/// The parameters of a body.
+#[derive(Debug, Default)]
+pub(super) struct BodyParameters<'a> {
+    pub(super) topics: Vec<Topic>,
+    pub(super) others: Parameters<'a>,
+}
+
+/// The same as JSON.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields<'a> {
+    #[serde(default)]
+    topics: Names,
+    #[serde(default)]
+    topic: Names,
+    last_event_id: Option<String>,
+    #[serde(rename = "lastEventId")]
+    alias: Option<String>,
+    last: Option<u64>,
+    #[serde(borrow)]
+    show: Option<Cow<'a, str>>,
+    prime: Option<bool>,
+    #[serde(rename = "as")]
+    name: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(untagged, expecting = "expected a topic or a list of topics")]
+enum Names {
+    One(String),
+    Many(Vec<String>),
+    #[default]
+    None,
+}
+
+impl<'a> BodyParameters<'a> {
+    /// Reads a body of this type. An empty one says nothing, whatever its type.
+    pub(super) fn read(media_type: &str, text: &'a str) -> Result<Self, Problem> {
+        let is = |name: &str| media_type.eq_ignore_ascii_case(name);
+        if text.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        // `fetch` and `sendBeacon` send a text as text/plain: it is JSON that they were given.
+        if is("application/json") || is("text/plain") || is("") {
+            return Self::of_json(text);
+        }
+        if is("application/x-www-form-urlencoded") {
+            return Self::of_form(text);
+        }
+        let media_type = shorten(media_type);
+        Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_type",
+            format!(
+                "a subscription cannot be read from {media_type}: send application/json, such as {EXAMPLE}, or \
+                 application/x-www-form-urlencoded"
+            ),
+        ))
+    }
+
+    fn of_json(text: &'a str) -> Result<Self, Problem> {
+        let fields: Fields<'_> = json::object(text).map_err(|error| {
+            let detail = format!("{}; send an object such as {EXAMPLE}", error.in_text());
+            Problem::bad_request("bad_json", detail)
+        })?;
+        let mut others = Parameters::default();
+        let mut push = |name, value: Option<Cow<'a, str>>| {
+            if let Some(value) = value {
+                others.push(name, value);
+            }
+        };
+        push("last_event_id", fields.last_event_id.map(Cow::Owned));
+        push("lastEventId", fields.alias.map(Cow::Owned));
+        push("last", fields.last.map(|last| last.to_string().into()));
+        push("show", fields.show);
+        push("prime", fields.prime.map(|prime| prime.to_string().into()));
+        push("as", fields.name.map(Cow::Owned));
+        let names = [fields.topics, fields.topic].map(Names::into_vec);
+        Ok(Self {
+            topics: topics(names.iter().flatten().map(String::as_str))?,
+            others,
+        })
+    }
+
+    fn of_form(text: &'a str) -> Result<Self, Problem> {
+        if text.trim_ascii_start().starts_with('{') {
+            return Err(Problem::bad_request(
+                "bad_form",
+                "this looks like JSON: send Content-Type: application/json",
+            ));
+        }
+        // A line end at the end is what `echo` and editors leave.
+        let form = Parameters::of_form(text.trim_ascii_end())?;
+        const KNOWN: [&str; 8] = [
+            "topics",
+            "topic",
+            "last_event_id",
+            "lastEventId",
+            "last",
+            "show",
+            "prime",
+            "as",
+        ];
+        if let Some(unknown) = form.names().find(|name| !KNOWN.contains(name)) {
+            let (unknown, known) = (shorten(unknown), KNOWN.join("`, `"));
+            let detail = format!("unknown field `{unknown}`, expected one of `{known}`");
+            return Err(Problem::bad_request("bad_form", detail));
+        }
+        Ok(Self {
+            topics: topics(form.all("topics").chain(form.all("topic")))?,
+            others: form,
+        })
+    }
+}
+
+impl Names {
+    fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(name) => vec![name],
+            Self::Many(names) => names,
+            Self::None => Vec::new(),
+        }
+    }
+}
+
+/// A topic that is too long is no fault of the URL here.
+fn topics<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Topic>, Problem> {
+    let topic = |name| {
+        Topic::new(Namespace::Events, name).map_err(|error| match error {
+            Error::TopicTooLong { .. } => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "topic_too_long",
+                error.to_string(),
+            ),
+            other => other.into(),
+        })
+    };
+    names.map(topic).collect()
+}

@@ -1,0 +1,210 @@
+//! Publishing many events with one request, while its body still comes.
+//!
+//! The body is read piece by piece; each event goes to the hub as soon as it is complete, in order. What is read
+//! ahead of the hub is bounded, so a publisher that is faster has to wait. When something is wrong, the answer says in
+//! which line and how many events had been accepted: always the first so many, so the rest can be sent again.
+//!
+//! | file | does |
+//! |---|---|
+//! | `lines` | bytes → lines: line ends, UTF-8, numbers, for both formats |
+//! | `event_stream`, `ndjson` | lines → events |
+//! | `found` | an event, and what cannot stand in one |
+//! | `flight` | events → hub, a bounded number at a time |
+//! | `fault` | what went wrong, where, and what had been accepted |
+
+mod event_stream;
+mod fault;
+mod flight;
+mod found;
+mod lines;
+mod ndjson;
+
+use std::pin::pin;
+
+use axum::body::{Body, Bytes};
+use futures_util::future::{Either, select};
+use http::Response;
+use serde_json::json;
+use tidewire_codec::EventId;
+use tidewire_hub::{Draft, Hub, IdempotencyKey, TopicSet};
+
+use self::{
+    event_stream::Blocks,
+    fault::Fault,
+    flight::{Accepted, Flight},
+    found::Found,
+    lines::{Ends, Line, Lines},
+};
+use super::{intake::Intake, publish::answer};
+use crate::Problem;
+
+/// The formats of bodies that hold many events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    EventStream,
+    Ndjson,
+}
+
+impl Format {
+    /// The format of a body of this type, unless it is one event's text.
+    pub(super) fn of(media_type: &str) -> Option<Self> {
+        const NDJSON: [&str; 4] = [
+            "application/x-ndjson",
+            "application/ndjson",
+            "application/jsonl",
+            "application/stream+json",
+        ];
+        let is = |name: &str| media_type.eq_ignore_ascii_case(name);
+        match () {
+            () if is("text/event-stream") => Some(Self::EventStream),
+            () if NDJSON.into_iter().any(is) => Some(Self::Ndjson),
+            () => None,
+        }
+    }
+}
+
+/// What to do with the events of a body.
+pub(super) struct Order {
+    pub(super) topics: TopicSet,
+    /// The streams end after the last one.
+    pub(super) ends: bool,
+    pub(super) key: Option<IdempotencyKey>,
+}
+
+/// Publishes a body's events.
+pub(super) async fn publish(
+    hub: Hub,
+    format: Format,
+    order: Order,
+    intake: Intake,
+) -> Result<Response<Body>, Problem> {
+    let mut bulk = Bulk::new(hub, format, order);
+    let outcome = bulk.run(intake).await;
+    // What is under way may still be refused, and came before what went wrong since.
+    let landed = bulk.flight.land_all().await;
+    let first = [outcome.err(), landed.err()]
+        .into_iter()
+        .flatten()
+        .min_by_key(Fault::place);
+    let accepted = bulk.flight.accepted();
+    match first {
+        Some(fault) => Err(fault.after(accepted)),
+        None => Ok(told(accepted)),
+    }
+}
+
+fn told(accepted: &Accepted) -> Response<Body> {
+    let body = json!({
+        "first": accepted.first.as_ref().map(EventId::as_str),
+        "last": accepted.last.as_ref().map(EventId::as_str),
+        "count": accepted.count,
+    });
+    answer(&body, accepted.is_replay())
+}
+
+/// A body on its way to the hub.
+struct Bulk {
+    lines: Lines,
+    events: Events,
+    order: Order,
+    flight: Flight,
+}
+
+/// Lines as events.
+enum Events {
+    Blocks(Box<Blocks>),
+    Ndjson,
+}
+
+impl Bulk {
+    fn new(hub: Hub, format: Format, order: Order) -> Self {
+        let max = hub.max_event();
+        let (lines, events) = match format {
+            Format::EventStream => {
+                let longest = max.saturating_add(event_stream::AROUND_A_VALUE);
+                let blocks = Box::new(Blocks::new(max, longest));
+                (Lines::new(Ends::Any, longest), Events::Blocks(blocks))
+            }
+            Format::Ndjson => {
+                let longest = max
+                    .saturating_mul(ndjson::ESCAPED)
+                    .saturating_add(ndjson::ENVELOPE);
+                (Lines::new(Ends::Lf, longest), Events::Ndjson)
+            }
+        };
+        Self {
+            lines,
+            events,
+            flight: Flight::new(hub, order.key.clone()),
+            order,
+        }
+    }
+
+    async fn run(&mut self, mut intake: Intake) -> Result<(), Fault> {
+        let mut is_empty = true;
+        while let Some(piece) = self.next_piece(&mut intake).await? {
+            is_empty &= piece.is_empty();
+            let mut rest = &piece[..];
+            while let Some(line) = self.lines.next(&mut rest)? {
+                if let Some(found) = self.events.line(line)? {
+                    send(&mut self.flight, &self.order, found).await?;
+                }
+            }
+        }
+        if let Some(line) = self.lines.last()?
+            && let Some(found) = self.events.line(line)?
+        {
+            send(&mut self.flight, &self.order, found).await?;
+        }
+        if let Some(found) = self.events.finish(is_empty)? {
+            send(&mut self.flight, &self.order, found).await?;
+        }
+        if self.order.ends {
+            self.flight.end(self.order.topics.clone()).await?;
+        }
+        Ok(())
+    }
+
+    /// The body's next piece. While it does not come, the hub's answers are taken, so that a refusal is told at
+    /// once, and not when the body has ended.
+    async fn next_piece(&mut self, intake: &mut Intake) -> Result<Option<Bytes>, Fault> {
+        let mut next = pin!(intake.next());
+        loop {
+            match select(next.as_mut(), pin!(self.flight.land())).await {
+                Either::Left((piece, _)) => {
+                    return piece.map_err(|broken| Fault::broken(self.lines.current(), &broken));
+                }
+                Either::Right((landed, _)) => landed?,
+            }
+        }
+    }
+}
+
+impl Events {
+    fn line(&mut self, line: Line<'_>) -> Result<Option<Found>, Fault> {
+        match self {
+            Self::Blocks(blocks) => blocks.line(line),
+            Self::Ndjson => ndjson::event(line),
+        }
+    }
+
+    fn finish(&mut self, is_empty: bool) -> Result<Option<Found>, Fault> {
+        let Self::Blocks(blocks) = self else {
+            return Ok(None);
+        };
+        let found = blocks.finish()?;
+        match blocks.any || is_empty {
+            true => Ok(found),
+            false => Err(Fault::of_all(Problem::bad_request(
+                "no_event",
+                "the body holds no event: an event is a line such as `data: hello`, and a blank line",
+            ))),
+        }
+    }
+}
+
+async fn send(flight: &mut Flight, order: &Order, found: Found) -> Result<(), Fault> {
+    let (line, bytes) = (found.line, found.bytes());
+    let draft = Draft::event(order.topics.clone(), found.event).map_err(|error| Fault::at(line, error))?;
+    flight.send(line, bytes, draft).await
+}

@@ -1,0 +1,119 @@
+//! A stream as a response: what stands at its start, and how it ends when the server leaves.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_util::stream;
+use http::{HeaderMap, Response, Version, header, request::Parts};
+use tidewire_hub::Cut;
+
+use super::format::{Format, VARY};
+use crate::respond::{retry_line, stream_response};
+
+/// How a stream goes out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outgoing {
+    pub(super) format: Format,
+    /// When clients are told to come again, where the format can say so.
+    pub(super) retry: Duration,
+    pub(super) heartbeat: Duration,
+}
+
+impl Outgoing {
+    /// A response of these chunks, with `first` in front of them.
+    pub(super) fn response<S>(self, parts: &Parts, first: &[u8], chunks: S) -> Response<Body>
+    where
+        S: Stream<Item = Result<Bytes, Cut>> + Unpin + Send + 'static,
+    {
+        let mut head = self.come_again_in(self.retry);
+        head.extend_from_slice(first);
+        let chunks = Chunks {
+            outgoing: self,
+            chunks,
+            cut: None,
+        };
+        self.suited(
+            parts,
+            stream_response(self.format.form(), head, chunks, self.heartbeat),
+        )
+    }
+
+    /// A response that is over at once.
+    pub(super) fn nothing(self, parts: &Parts) -> Response<Body> {
+        let nothing = stream::empty::<Result<_, Cut>>();
+        self.suited(
+            parts,
+            stream_response(self.format.form(), Vec::new(), nothing, self.heartbeat),
+        )
+    }
+
+    fn come_again_in(self, wait: Duration) -> Vec<u8> {
+        let mut line = Vec::new();
+        if self.format == Format::EventStream {
+            retry_line(&mut line, wait);
+        }
+        line
+    }
+
+    /// With what depends on the request: the format, and whether the connection goes on.
+    fn suited(self, parts: &Parts, mut response: Response<Body>) -> Response<Body> {
+        let headers = response.headers_mut();
+        headers.insert(header::VARY, VARY);
+        if parts.version != Version::HTTP_11 || asks_to_close(&parts.headers) {
+            headers.remove(header::CONNECTION);
+        }
+        response
+    }
+}
+
+/// Whether the connection is to end with this response, which hyper then says in the header itself.
+fn asks_to_close(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+        .any(|option| option.trim().eq_ignore_ascii_case("close"))
+}
+
+/// Chunks of a stream. When it is cut, it says when to come again, and then fails, so that the body is
+/// aborted.
+struct Chunks<S> {
+    outgoing: Outgoing,
+    chunks: S,
+    cut: Option<Cut>,
+}
+
+impl<S> Stream for Chunks<S>
+where
+    S: Stream<Item = Result<Bytes, Cut>> + Unpin,
+{
+    type Item = Result<Bytes, Cut>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(cut) = self.cut {
+            return Poll::Ready(Some(Err(cut)));
+        }
+        match Pin::new(&mut self.chunks).poll_next(cx) {
+            Poll::Ready(Some(Err(cut))) => {
+                let line = self.outgoing.come_again_in(come_again());
+                if line.is_empty() {
+                    return Poll::Ready(Some(Err(cut)));
+                }
+                self.cut = Some(cut);
+                Poll::Ready(Some(Ok(line.into())))
+            }
+            other => other,
+        }
+    }
+}
+
+/// When readers of a server that leaves are to come again: spread, so that they do not come at once.
+fn come_again() -> Duration {
+    Duration::from_millis(fastrand::u64(500..=5000))
+}

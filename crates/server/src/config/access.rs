@@ -1,0 +1,125 @@
+//! From settings to the guard: tokens from settings and files, hosts, origins.
+//!
+//! Invariant: a server that other machines can reach has a publish token, and a read token or the word of
+//! its operator that everybody may read. No error here repeats a token.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use tidewire_doors::guard::{Guard, Token, Tokens};
+
+use super::Config;
+use super::load::ConfigError;
+use super::secret::Secret;
+
+/// A shorter token can be guessed by who is patient.
+const SHORT: usize = 16;
+
+/// Tells whether the tokens that stand in the settings themselves can be some.
+pub(super) fn check_inline(config: &Config) -> Result<(), String> {
+    inline("publish_token", &config.publish_token)?;
+    inline("read_token", &config.read_token)?;
+    Ok(())
+}
+
+impl Config {
+    /// The guard that these settings ask for.
+    ///
+    /// # Errors
+    /// A token file cannot be read or is wrong, or the server would be open to other machines without
+    /// tokens.
+    pub(crate) fn guard(&self) -> Result<Guard, ConfigError> {
+        self.build_guard().map_err(ConfigError)
+    }
+
+    fn build_guard(&self) -> Result<Guard, String> {
+        let mut publish = inline("publish_token", &self.publish_token)?;
+        publish.extend(in_file("publish_token_file", self.publish_token_file.as_deref())?);
+        let mut read = inline("read_token", &self.read_token)?;
+        read.extend(in_file("read_token_file", self.read_token_file.as_deref())?);
+        if read.iter().any(|token| publish.contains(token)) {
+            return Err(
+                "a read token is a publish token too, so that every reader could publish: give them different ones"
+                    .into(),
+            );
+        }
+        if self.public_read && !read.is_empty() {
+            return Err(
+                "public_read lets everybody read, and there is a read token: leave one of them out".into(),
+            );
+        }
+        if self.listen.is_open() {
+            self.refuse_to_be_open(publish.is_empty(), read.is_empty())?;
+            if publish.iter().chain(&read).any(|token| token.len() < SHORT) {
+                tracing::warn!(
+                    "a token has fewer than {SHORT} characters and can be guessed: make one with `openssl rand -hex 32`"
+                );
+            }
+        }
+        let hosts = self.hosts.iter().map(|host| host.as_str().to_owned());
+        let hosts = hosts.chain(self.own_address().map(|ip| ip.to_string()));
+        Ok(Guard::new(hosts)
+            .cors(self.cors.rules())
+            .tokens(Tokens::default().publish(publish).read(read)))
+    }
+
+    /// The address that a Host header may name: no name leads there, so no page of another name either.
+    fn own_address(&self) -> Option<IpAddr> {
+        let ip = self.listen.get().ip();
+        (!ip.is_unspecified()).then_some(ip)
+    }
+
+    fn refuse_to_be_open(&self, no_publish: bool, no_read: bool) -> Result<(), String> {
+        let mut missing = Vec::new();
+        if no_publish {
+            missing.push("a publish token: --publish-token-file FILE, or TIDEWIRE_PUBLISH_TOKEN");
+        }
+        if no_read && !self.public_read {
+            missing.push(
+                "a read token: --read-token-file FILE, or TIDEWIRE_READ_TOKEN; or --public-read, to let \
+                 everybody read",
+            );
+        }
+        // On all addresses at once, only the operator knows which name or address clients will use.
+        if self.hosts.is_empty() && self.own_address().is_none() {
+            missing.push("the name or address that clients use: --host NAME");
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let listen = self.listen;
+        Err(format!(
+            "{listen} can be reached from other machines, and the server does not start there without\n  - {}\n\
+             Make tokens with `openssl rand -hex 32`, or listen on 127.0.0.1:{} only",
+            missing.join("\n  - "),
+            listen.get().port()
+        ))
+    }
+}
+
+fn inline(name: &str, secrets: &[Secret]) -> Result<Vec<Token>, String> {
+    let parse = |secret: &Secret| secret.reveal().parse();
+    let tokens: Result<_, _> = secrets.iter().map(parse).collect();
+    tokens.map_err(|error: tidewire_doors::guard::InvalidToken| format!("{name}: {error}"))
+}
+
+fn in_file(name: &str, file: Option<&Path>) -> Result<Vec<Token>, String> {
+    let Some(file) = file else {
+        return Ok(Vec::new());
+    };
+    let shown = file.display();
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("{name}: cannot read {shown}: {error}"))?;
+    let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
+    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let tokens: Result<Vec<_>, _> = lines
+        .map(|(number, line)| {
+            let parsed = line.parse::<Token>();
+            parsed.map_err(|error| format!("{name}: {shown}, line {number}: {error}"))
+        })
+        .collect();
+    match tokens {
+        Ok(tokens) if tokens.is_empty() => Err(format!("{name}: {shown} has no token: write one a line")),
+        tokens => tokens,
+    }
+}

@@ -1,0 +1,73 @@
+//! `GET /stats`: how the server is, for people. Numbers only: no topic is named, as a topic's name can be
+//! all that keeps it secret.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderName, header},
+    routing,
+};
+use serde_json::{Map, Value, json};
+use tidewire_hub::Hub;
+use tokio::time::Instant;
+
+use crate::listen::Guests;
+
+#[derive(Clone)]
+struct Source {
+    hub: Hub,
+    guests: Arc<Guests>,
+    started: Instant,
+}
+
+/// The route.
+pub(crate) fn router(hub: Hub, guests: Arc<Guests>) -> Router {
+    Router::new()
+        .route("/stats", routing::get(tell))
+        .with_state(Source {
+            hub,
+            guests,
+            started: Instant::now(),
+        })
+}
+
+async fn tell(State(source): State<Source>) -> ([(HeaderName, &'static str); 1], Json<Value>) {
+    let stats = source.hub.stats();
+    let position = source.hub.position();
+    let body = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_s": source.started.elapsed().as_secs(),
+        "epoch": position.epoch.to_string(),
+        "position": position.to_string(),
+        "readers": stats.readers,
+        "channels": stats.channels,
+        "topics": stats.topics,
+        "published": {
+            "events": stats.events,
+            "bytes": stats.bytes,
+            "refused": stats.refused,
+            "replayed": stats.replayed,
+        },
+        "window": {
+            "events": stats.window_events,
+            "bytes": stats.window_bytes,
+            "misses": stats.lag.counts.iter().sum::<u64>(),
+        },
+        "archive": {
+            "kind": "memory",
+            "records": stats.archive.records,
+            "bytes": stats.archive.bytes,
+        },
+        "gaps": by_reason(stats.gaps.iter().map(|(reason, count)| (reason.as_str(), *count))),
+        "disconnects": by_reason(stats.departures.iter().map(|(why, count)| (why.as_str(), *count))),
+        "connections": source.guests.counts(),
+    });
+    ([(header::CACHE_CONTROL, "no-store")], Json(body))
+}
+
+fn by_reason(counts: impl Iterator<Item = (&'static str, u64)>) -> Value {
+    let counts = counts.map(|(reason, count)| (reason.to_owned(), count.into()));
+    Value::Object(counts.collect::<Map<_, _>>())
+}

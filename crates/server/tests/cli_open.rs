@@ -1,0 +1,196 @@
+//! Tokens as settings, and an address that other machines can reach.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+#![allow(unreachable_pub, reason = "nobody can reach into a test anyway")]
+
+mod support;
+
+use support::process::{Run, tidewire};
+
+const LONG: &str = "0f6ad0b7a8c5d2e1";
+/// No machine has this address (RFC 5737), so the server gets past its checks and then cannot listen.
+const OPEN: &str = "192.0.2.1:8420";
+
+#[track_caller]
+fn assert_refused(run: &Run, texts: &[&str]) {
+    assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{}", run.stderr);
+    for text in texts {
+        assert!(run.stderr.contains(text), "{text:?} is missing:\n{}", run.stderr);
+    }
+}
+
+/// Past all checks.
+#[track_caller]
+fn assert_accepted(run: &Run) {
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("cannot listen on"), "{}", run.stderr);
+}
+
+#[test]
+fn an_open_server_does_not_start_without_what_guards_it() {
+    let publish = ["--publish-token", LONG];
+    let read = ["--read-token", "a-read-token-of-length"];
+    let host = ["--host", "tide.example"];
+    for (args, missing) in [
+        (vec![], &["a publish token", "a read token"][..]),
+        (publish.to_vec(), &["a read token"]),
+        (read.to_vec(), &["a publish token"]),
+        (vec!["--public-read"], &["a publish token"]),
+        (host.to_vec(), &["a publish token", "a read token"]),
+    ] {
+        for listen in [OPEN, "0.0.0.0:8420", "[::]:8420", "[2001:db8::1]:8420"] {
+            let run = tidewire([&["--listen", listen], &*args].concat()).run();
+            assert_refused(
+                &run,
+                &[
+                    listen,
+                    "can be reached from other machines",
+                    "openssl",
+                    "127.0.0.1:8420",
+                ],
+            );
+            assert_refused(&run, missing);
+            for present in ["a publish token", "a read token"] {
+                let named = run.stderr.contains(present);
+                assert_eq!(named, missing.contains(&present), "{args:?}\n{}", run.stderr);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_open_server_on_all_addresses_needs_a_name() {
+    for listen in ["0.0.0.0:8420", "[::]:8420"] {
+        let run = tidewire(["--listen", listen, "--publish-token", LONG, "--public-read"]).run();
+        assert_refused(&run, &["the name or address that clients use: --host NAME"]);
+    }
+}
+
+#[test]
+fn an_open_server_with_what_guards_it_starts() {
+    let args = ["--listen", OPEN, "--publish-token", LONG];
+    let public = tidewire([&args[..], &["--public-read"]].concat()).run();
+    assert_accepted(&public);
+    assert!(!public.stderr.contains("16 characters"), "{}", public.stderr);
+    assert_accepted(&tidewire([&args[..], &["--read-token", "another-long-token"]].concat()).run());
+    let environment = tidewire(["serve"])
+        .env("TIDEWIRE_LISTEN", OPEN)
+        .env(
+            "TIDEWIRE_PUBLISH_TOKEN",
+            "0f6ad0b7a8c5d2e1, the-next-one-0f6ad0b7",
+        )
+        .env("TIDEWIRE_PUBLIC_READ", "true");
+    assert_accepted(&environment.run());
+    let files = tidewire([
+        "--listen",
+        OPEN,
+        "--publish-token-file",
+        "publish",
+        "--read-token-file",
+        "read",
+    ])
+    .file(
+        "publish",
+        &format!("# ours\n\n  {LONG}\r\n# the next\nthe-next-one-0f6ad0b7\n"),
+    )
+    .file("read", "a-read-token-of-length");
+    assert_accepted(&files.run());
+}
+
+#[test]
+fn a_short_token_is_warned_of_where_others_can_try_it() {
+    let short = ["--publish-token", "fifteen-letters", "--public-read"];
+    let run = tidewire([&["--listen", OPEN][..], &short].concat()).run();
+    assert_accepted(&run);
+    assert!(run.stderr.contains("fewer than 16 characters"), "{}", run.stderr);
+    assert!(!run.stderr.contains("fifteen-letters"), "{}", run.stderr);
+}
+
+#[test]
+fn a_wrong_token_file_is_told_by_line_and_not_quoted() {
+    for (text, texts) in [
+        (
+            "# none\n\n",
+            &["publish_token_file: tokens has no token", "one a line"][..],
+        ),
+        ("", &["has no token"]),
+        ("fine\n# so\nhush hush\n", &["tokens, line 3", "letters, digits"]),
+    ] {
+        let run = tidewire(["--publish-token-file", "tokens"])
+            .file("tokens", text)
+            .run();
+        assert_refused(&run, texts);
+        assert!(!run.stderr.contains("hush"), "{}", run.stderr);
+    }
+    let run = tidewire(["--read-token-file", "none"]).run();
+    assert_refused(&run, &["read_token_file: cannot read none"]);
+}
+
+#[test]
+fn tokens_that_contradict_each_other_are_refused() {
+    let both = tidewire(["--publish-token", "same", "--read-token", "same"]).run();
+    assert_refused(&both, &["a read token is a publish token too"]);
+    let public = tidewire(["--public-read", "--read-token", "a"]).run();
+    assert_refused(&public, &["public_read lets everybody read", "leave one"]);
+}
+
+#[test]
+fn tokens_are_never_printed() {
+    let effective = tidewire([
+        "config",
+        "--effective",
+        "--publish-token",
+        "hush-1",
+        "--publish-token",
+        "hush-2",
+    ])
+    .env("TIDEWIRE_READ_TOKEN", "hush-3");
+    let run = effective.run();
+    assert_eq!(run.code, Some(0));
+    assert!(
+        run.stdout.contains("publish_token = [\"***\", \"***\"]"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("read_token = [\"***\"]"), "{}", run.stdout);
+    assert!(!run.stdout.contains("hush"), "{}", run.stdout);
+    // What was printed is no token when it comes back.
+    let again = tidewire(["config", "--check", "a.toml"])
+        .file("a.toml", &run.stdout)
+        .run();
+    assert_refused(&again, &["publish_token: a token has other characters"]);
+
+    for file in [
+        "publish_token = [\"hush hush\"]",
+        "publish_token = [\"hush\"",
+        "publish_token = [\"hush]",
+        "publish_token = \"hush",
+        "publish_token = [\"hush\", 5]",
+        "publish_token = [\n  \"hush\n]",
+        "publish_token = \"hush\"\nhart = 1",
+        "read_token = { a = \"hush\" }",
+    ] {
+        for args in [&["config", "--check", "tidewire.toml"][..], &["serve"]] {
+            let run = tidewire(args).file("tidewire.toml", file).run();
+            assert_refused(&run, &["error"]);
+            assert!(!run.stderr.contains("hush"), "{file}\n{}", run.stderr);
+        }
+    }
+    for run in [
+        tidewire(["--publish-token", "hush hush"]).run(),
+        tidewire(["serve"]).env("TIDEWIRE_READ_TOKEN", "hush hush").run(),
+    ] {
+        assert_refused(&run, &["a token has other characters"]);
+        assert!(!run.stderr.contains("hush"), "{}", run.stderr);
+    }
+    for command in ["serve", "config", "pub", "tail"] {
+        let help = tidewire([command, "--help"])
+            .env("TIDEWIRE_TOKEN", "hush")
+            .env("TIDEWIRE_READ_TOKEN", "hush");
+        assert!(!help.run().stdout.contains("hush"), "{command}");
+    }
+}
