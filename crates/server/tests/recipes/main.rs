@@ -36,7 +36,7 @@ use document::{Block, Document};
 use libtest_mimic::{Arguments, Trial};
 use proxy::Proxy;
 use snippet::{Snippet, interpreter, is_missing};
-use support::serve::Serve;
+use support::{process::tidewire, serve::Serve};
 
 /// The languages of snippets. Blocks of any other are not run.
 const LANGUAGES: [&str; 4] = ["sh", "js", "python", "go"];
@@ -136,18 +136,20 @@ fn carry_out(document: &Document, block: &Block) -> (Serve, String) {
     (server, printed.replace(network.address(), document::ADDRESS))
 }
 
-/// The server that a recipe wants, on a free port.
+/// The server that a recipe wants, on a free port. Blocks that start one set variables before the command.
 fn start(document: &Document, block: &Block) -> Serve {
-    let mut args = vec!["serve", "--listen", "127.0.0.1:0", "--log", "off"];
+    let mut command = tidewire(["serve", "--listen", "127.0.0.1:0", "--log", "off"]);
     if let Some(name) = block.word("server") {
-        let (_, more) = document
-            .server(name)
-            .text
-            .split_once(" -- ")
-            .expect("flags of the server");
-        args.extend(more.split_whitespace());
+        let script = document.server(name).text.replace("\\\n", " ");
+        let (variables, _) = script
+            .split_once("cargo run --release\n")
+            .expect("how a server is started");
+        for variable in variables.split_whitespace() {
+            let (name, value) = variable.split_once('=').expect("a variable");
+            command = command.env(name, value);
+        }
     }
-    Serve::start_with(&args)
+    Serve::start_as(command)
 }
 
 /// All events that the recipes' topics hold, as a stream.
