@@ -328,3 +328,47 @@ fn the_log_tails_lines_are_bounded() {
     assert_eq!(lengths, [65_536, 100_000 - 65_536]);
     assert_eq!(reader.data(), "short");
 }
+
+#[test]
+fn s11_the_room_shows_what_is_said_and_how_many_are_there() {
+    let room = Example::start(env!("CARGO_BIN_EXE_room"));
+    let page = room.ask("GET", "/", &[], "");
+    assert_eq!(page.head.get("content-type"), Some("text/html; charset=utf-8"));
+    for path in ["/events/room?", "'/presence/room'", "fetch('/events/room', "] {
+        assert!(page.body.contains(path), "{path}");
+    }
+
+    let mut presence = room.get("/presence/room", &[("Accept", "text/event-stream")]);
+    let mut next = || {
+        let block = presence.block();
+        let readers = serde_json::from_str::<serde_json::Value>(&field(&block, "data").unwrap()).unwrap();
+        (
+            field(&block, "event").unwrap(),
+            readers["readers"].as_u64().unwrap(),
+        )
+    };
+    assert_eq!(next(), ("presence".into(), 0));
+    let mut alice = room.get("/events/room?last=20&as=alice", &[]);
+    assert_eq!(next(), ("join".into(), 1));
+    let bob = room.get("/events/room?last=20&as=bob", &[]);
+    assert_eq!(next(), ("join".into(), 2));
+    let who = room.ask("GET", "/presence/room", &[], "").json();
+    let names: Vec<_> = who["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|member| &member["name"])
+        .collect();
+    assert_eq!(names, ["alice", "bob"]);
+
+    let said = r#"{"from":"bob","text":"hello"}"#;
+    assert_eq!(room.ask("POST", "/events/room", &[], said).status(), 200);
+    assert_eq!(alice.data(), said);
+    drop(bob);
+    assert_eq!(next(), ("leave".into(), 1));
+    let mut late = room.get("/events/room?last=20&as=carol", &[]);
+    assert_eq!(late.data(), said, "who comes later sees what was said");
+
+    let origin = [("Origin", "http://elsewhere.example")];
+    assert_eq!(room.ask("POST", "/events/room", &origin, said).status(), 403);
+}
