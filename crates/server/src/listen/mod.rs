@@ -78,7 +78,15 @@ pub(crate) async fn serve(
             Ok((stream, peer)) => match guests.admit(peer.ip()) {
                 Ok(place) => {
                     let guests = Arc::clone(guests);
-                    connections.spawn(attend(stream, peer, place, guests, app.clone(), bounds, stop.clone()));
+                    connections.spawn(attend(
+                        stream,
+                        peer,
+                        place,
+                        guests,
+                        app.clone(),
+                        bounds,
+                        stop.clone(),
+                    ));
                 }
                 Err(why) => {
                     tracing::debug!(%peer, ?why, "connection refused");
