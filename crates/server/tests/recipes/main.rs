@@ -72,14 +72,18 @@ fn main() {
 
 fn every_block_has_a_purpose(document: &Document) {
     for block in document.blocks() {
-        let words = ["recipe", "serve", "expected"].map(|key| block.word(key));
-        let is_snippet = LANGUAGES.contains(&block.language.as_str());
         let line = block.line;
+        let is_recipe = block.has("recipe");
+        let is_snippet = LANGUAGES.contains(&block.language.as_str());
         assert!(
-            !is_snippet || words[0].or(words[1]).is_some(),
+            !is_snippet || is_recipe || block.has("serve"),
             "line {line}: nothing runs this"
         );
-        if let Some(name) = words[2] {
+        assert!(
+            !is_recipe || document.expected(block).is_some(),
+            "line {line}: nothing says what this prints"
+        );
+        if let Some(name) = block.word("expected") {
             let mut recipes = document.blocks().iter().filter_map(|block| block.word("recipe"));
             assert!(
                 recipes.any(|recipe| recipe == name),
@@ -92,14 +96,9 @@ fn every_block_has_a_purpose(document: &Document) {
 /// Runs a recipe, and looks at what it printed and left behind.
 fn run(document: &Document, block: &Block) {
     let (server, printed) = carry_out(document, block);
-    if let Some(expected) = document.expected(block) {
-        assert_eq!(
-            without_ids(&printed),
-            without_ids(&expected.text),
-            "line {}",
-            block.line
-        );
-    }
+    let expected = document.expected(block).expect("what it prints");
+    let (printed, expected) = (without_ids(&printed), without_ids(&expected.text));
+    assert_eq!(printed, expected, "line {}", block.line);
     if block.language != "sh"
         && let Some(shell) = document.in_shell(block.word("recipe").unwrap())
     {

@@ -2,14 +2,14 @@
 //!
 //! ```sh
 //! cargo run -p tidewire-examples --bin room
-//! open http://127.0.0.1:8427/?name=alice
 //! curl -N 'http://127.0.0.1:8427/events/room?last=20&as=bob'
 //! curl -d '{"from":"bob","text":"hello"}' http://127.0.0.1:8427/events/room
 //! curl http://127.0.0.1:8427/presence/room
 //! ```
 //!
-//! There is nothing to write but the page ([`room.html`](room.html)): messages are published to the plain
-//! door, and who is there is who reads the topic. A page that was away gets what it missed.
+//! The page is at <http://127.0.0.1:8427/?name=alice>. There is nothing to write but the page itself
+//! (`room.html`): messages are published to the plain door, and who is there is who reads the topic. A page
+//! that was away gets what it missed.
 
 #![allow(clippy::print_stdout, reason = "says where it listens")]
 
