@@ -14,7 +14,7 @@ mod client;
 use std::{
     ffi::OsStr,
     fs::{self, File},
-    io::{BufRead as _, BufReader, Seek as _, Write as _},
+    io::{BufRead as _, BufReader, Write as _},
     process::{Child, ChildStdout, Command, Stdio},
 };
 
@@ -247,75 +247,41 @@ impl Log {
     }
 }
 
+/// Everything that the log tail has published, from its first line on.
+fn all_lines(tail: &Example) -> Reader {
+    tail.get("/events/lines?last_event_id=earliest", &[])
+}
+
 #[test]
-fn the_log_tail_begins_with_the_last_lines_and_goes_on_as_the_file_grows() {
-    let mut log = Log::new("one\ntwo\r\n\nfour\nunfin");
+fn the_log_tail_sends_each_line_when_it_is_whole() {
+    let mut log = Log::new("one\ntwo\r\n\nunfin");
     let tail = log.followed();
-    for (last, lines) in [
-        ("1", vec!["four"]),
-        ("3", vec!["two", "", "four"]),
-        ("9", vec!["one", "two"]),
-    ] {
-        let mut reader = tail.get(&format!("/lines?last={last}"), &[]);
-        for line in lines {
-            assert_eq!(reader.data(), line);
-        }
-    }
-    let mut reader = tail.get("/lines", &[]);
+    let mut reader = all_lines(&tail);
+    let lines = [reader.data(), reader.data(), reader.data()];
+    assert_eq!(lines, ["one", "two", ""]);
     log.write("ished\nnext\n");
-    assert_eq!(
-        (reader.data(), reader.data()),
-        ("unfinished".into(), "next".into())
+    assert_eq!(reader.data(), "unfinished");
+    let next = reader.block();
+    assert_eq!(field(&next, "data").as_deref(), Some("next"));
+
+    assert_eq!(tail.get("/events/lines?last=2", &[]).data(), "unfinished");
+    let mut again = tail.get(
+        "/events/lines",
+        &[("Last-Event-ID", &field(&next, "id").unwrap())],
     );
-    assert_eq!(tail.ask("GET", "/lines?last=x", &[], "").status(), 400);
+    log.write("later\n");
+    assert_eq!(again.data(), "later");
 }
 
 #[test]
-fn the_log_tail_resumes_exactly_where_an_id_says() {
-    let log = Log::new("one\ntwo\nthree\n");
-    let tail = log.followed();
-    let mut reader = tail.get("/lines?last=3", &[]);
-    let ids: Vec<_> = (0..3).map(|_| field(&reader.block(), "id").unwrap()).collect();
-    let offsets: Vec<_> = ids.iter().map(|id| id.split_once('-').unwrap().1).collect();
-    assert_eq!(offsets, ["4", "8", "14"]);
-    let mut reader = tail.get("/lines", &[("Last-Event-ID", &ids[0])]);
-    assert_eq!((reader.data(), reader.data()), ("two".into(), "three".into()));
-    for unknown in ["0-4", "nonsense", &format!("{}0", ids[2])] {
-        let mut reader = tail.get("/lines", &[("Last-Event-ID", unknown)]);
-        reader.expect("event: rotated\ndata: \n\n");
-        assert_eq!(reader.data(), "one");
-    }
-}
-
-#[test]
-fn the_log_tail_reads_a_rotated_file_to_its_end_and_then_the_new_one() {
-    let mut log = Log::new("");
-    let tail = log.followed();
-    let mut reader = tail.get("/lines", &[]);
-    log.write("before\nlast words");
-    let before = reader.block();
-    log.rotate();
-    log.write("after\n");
-    assert_eq!(reader.data(), "last words");
-    reader.expect("event: rotated\ndata: \n\n");
-    assert_eq!(reader.data(), "after");
-
-    let id = field(&before, "id").unwrap();
-    let mut reader = tail.get("/lines", &[("Last-Event-ID", &id)]);
-    reader.expect("event: rotated\ndata: \n\n");
-    assert_eq!(reader.data(), "after");
-}
-
-#[test]
-fn the_log_tail_begins_again_when_the_file_is_cut() {
+fn the_log_tail_goes_on_with_the_file_that_takes_the_name() {
     let mut log = Log::new("a line of some length\n");
     let tail = log.followed();
-    let mut reader = tail.get("/lines?last=1", &[]);
-    reader.block();
-    log.file.set_len(0).unwrap();
-    log.file.rewind().unwrap();
+    let mut reader = all_lines(&tail);
+    assert_eq!(reader.data(), "a line of some length");
+    log.rotate();
     log.write("new\n");
-    reader.expect("event: rotated\ndata: \n\n");
+    assert_eq!(field(&reader.block(), "event").as_deref(), Some("rotated"));
     assert_eq!(reader.data(), "new");
 }
 
@@ -323,7 +289,7 @@ fn the_log_tail_begins_again_when_the_file_is_cut() {
 fn the_log_tails_lines_are_bounded() {
     let log = Log::new(&format!("{}\nshort\n", "x".repeat(100_000)));
     let tail = log.followed();
-    let mut reader = tail.get("/lines?last=2", &[]);
+    let mut reader = all_lines(&tail);
     let lengths = [reader.data().len(), reader.data().len()];
     assert_eq!(lengths, [65_536, 100_000 - 65_536]);
     assert_eq!(reader.data(), "short");
