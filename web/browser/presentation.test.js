@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { answerText, newPage, untilPhase, untilTyped } from './support/browser.js';
+import { answerText, newPage, untilConsole, untilPhase, untilTyped } from './support/browser.js';
 import { browser, server } from './support/setup.js';
 
 const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
@@ -55,7 +55,7 @@ test('a phone shows and does everything', async () => {
   await page.tap('#ask');
   await untilTyped(page, 20);
   await page.tap('#connect');
-  await page.locator('#ready-state[data-phase="open"]').waitFor();
+  await untilConsole(page, 'open');
   await page.fill('#data', 'a-long-word-without-any-break-'.repeat(10));
   await page.tap('#send');
   await page.locator('#events li').waitFor();
@@ -79,7 +79,7 @@ test('the keyboard alone is enough', async () => {
   await pressTabUntil(page, 'topic');
   await page.keyboard.type('-there');
   await page.keyboard.press('Enter');
-  await page.locator('#ready-state[data-phase="open"]').waitFor();
+  await untilConsole(page, 'open');
   await pressTabUntil(page, 'end');
   await page.keyboard.press('Space');
   await pressTabUntil(page, 'send');

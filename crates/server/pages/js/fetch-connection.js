@@ -52,6 +52,8 @@ export class FetchConnection {
   /** As the stream said it. @type {number | null} */
   #retryMs = null;
   #failures = 0;
+  /** As the last refusal said it (Retry-After). */
+  #retryAfterMs = 0;
   /** When the connection was lost. @type {number | null} */
   #lostAt = null;
   #attempt = new AbortController();
@@ -121,7 +123,7 @@ export class FetchConnection {
     const { status, detail } = problem;
     if (!PASSING_STATUS.has(status)) return /** @type {const} */ ({ kind: 'refused', status, detail });
     this.trouble = problem;
-    this.retryAt = performance.now() + 1_000 * (Number(headers.get('Retry-After')) || 0);
+    this.#retryAfterMs = 1_000 * (Number(headers.get('Retry-After')) || 0);
     return null;
   }
 
@@ -176,10 +178,9 @@ export class FetchConnection {
   async #wait() {
     this.#failures += 1;
     const retryMs = this.#retryMs ?? this.#options.retryMs();
-    const now = performance.now();
-    const askedFor = Math.max(this.retryAt - now, 0);
-    const waitMs = waitBefore(this.#failures, retryMs, Math.random(), askedFor);
-    this.retryAt = now + waitMs;
+    const waitMs = waitBefore(this.#failures, retryMs, Math.random(), this.#retryAfterMs);
+    this.#retryAfterMs = 0;
+    this.retryAt = performance.now() + waitMs;
     this.#enter('waiting');
     await this.#nap.sleep(waitMs);
   }
