@@ -84,6 +84,7 @@ fn assets() -> Vec<Asset> {
         asset!(SCRIPT, "js/publisher.js"),
         asset!(SCRIPT, "js/rate-plot.js"),
         asset!(SCRIPT, "js/rate.js"),
+        asset!(SCRIPT, "js/refused.js"),
         asset!(SCRIPT, "js/request.js"),
         asset!(SCRIPT, "js/room.js"),
         asset!(SCRIPT, "js/state-view.js"),

@@ -11,6 +11,7 @@ import { eventsPath } from './addresses.js';
 import { explainGap, GAP_EVENT, gapPosition, losesPosition, parseGap } from './gap.js';
 import { language, onLanguage, t } from './i18n.js';
 import { openStream } from './open-stream.js';
+import { refusedNotice, wantsToken } from './refused.js';
 import { request, RequestError } from './request.js';
 import { onToken, showTokenField } from './token.js';
 
@@ -21,8 +22,6 @@ import { onToken, showTokenField } from './token.js';
 const ANSWER_TOPIC = /^demo\/answer-[\w-]+$/;
 /** An answer that is being typed and says nothing for so long has probably lost its typist. */
 const QUIET_MS = 5_000;
-/** What a server answers that wants a token, or another one. */
-const TOKEN_STATUS = new Set([401, 403]);
 
 export class Answer {
   #view;
@@ -189,10 +188,8 @@ export class Answer {
     else if (isShort(state)) notices.push(shortNotice(state));
     const connection = this.#connection;
     if (connection?.closure?.kind === 'refused') {
-      const { status, detail } = connection.closure;
-      const line = t('refused.text', { status: String(status), detail });
-      const action = TOKEN_STATUS.has(status) ? enterToken : askAgain;
-      notices.push({ kind: 'refused', title: t('refused.title'), lines: [line], action });
+      const action = wantsToken(connection.closure.status) ? enterToken : askAgain;
+      notices.push(refusedNotice(connection.closure, action));
     }
     if (connection?.phase === 'open' && performance.now() - connection.heardAt > QUIET_MS) {
       notices.push({ kind: 'quiet', title: t('quiet.title'), lines: [t('quiet.text')], action: askAgain });

@@ -24,6 +24,8 @@ import { refusal, RequestError } from './request.js';
  */
 
 const PASSING_STATUS = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** Streams are answered at once; what says nothing for so long is dead. */
+const ANSWER_MS = 15_000;
 /** Heartbeats that may be missed before the connection is taken for dead. */
 const MISSED_HEARTBEATS = 3;
 
@@ -98,9 +100,11 @@ export class FetchConnection {
     this.#attempt = new AbortController();
     const { path, ...rest } = this.#options.request(this.cursor);
     const headers = { Accept: 'text/event-stream', ...rest.headers };
+    const patience = this.#abortAfter(ANSWER_MS);
     try {
       const { signal } = this.#attempt;
-      const response = await fetch(path, { ...rest, headers, signal, cache: 'no-store' });
+      const answer = fetch(path, { ...rest, headers, signal, cache: 'no-store' });
+      const response = await answer.finally(() => clearTimeout(patience));
       if (response.status === 204) return { kind: 'ended' };
       if (!response.ok) return this.#refused(await refusal(response), response.headers);
       const type = response.headers.get('Content-Type') ?? '';

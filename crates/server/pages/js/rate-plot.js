@@ -42,7 +42,8 @@ export class RatePlot {
     const series = this.#rate.series(performance.now()).slice(0, -1);
     const most = Math.max(...series);
     const sum = series.reduce((total, count) => total + count, 0);
-    this.#text.textContent = t('rate.text', { now: series.at(-1) ?? 0, most, sum });
+    const now = series.at(-1) ?? 0;
+    this.#text.textContent = sum > 0 ? t('rate.text', { now, most, sum }) : t('rate.none');
     const outline = bars(series, Math.max(most, 1));
     if (outline === this.#drawn) return;
     this.#drawn = outline;

@@ -6,6 +6,7 @@ import { FetchConnection } from './fetch-connection.js';
 import { gapNotice } from './gap.js';
 import { t } from './i18n.js';
 import { byId, drawNotices } from './notice.js';
+import { refusedNotice } from './refused.js';
 import { phaseWord, StateView } from './state-view.js';
 
 /** @typedef {import('./connection.js').Connection} Connection */
@@ -33,15 +34,15 @@ export class SubscriberView {
   /**
    * @param {Connection | FetchConnection | null} connection
    * @param {import('./gap.js').Gap | null} gap
+   * @param {import('./subscription-form.js').Transport} chosen for the next connection
    */
-  draw(connection, gap) {
-    const byFetch = connection instanceof FetchConnection;
+  draw(connection, gap, chosen) {
+    const byFetch = connection ? connection instanceof FetchConnection : chosen === 'fetch';
     this.#state.draw(phaseWord(connection, byFetch ? 'aborted' : 'closed'), connection);
     byId('ready-state-fact').hidden = byFetch;
     byId('resume-fact').hidden = !byFetch;
-    this.#readyState.textContent =
-      connection && !byFetch ? `${connection.readyState} ${READY_STATES[connection.readyState]}` : t('fact.none');
-    this.#resume.textContent = byFetch && connection.resume ? resumeText(connection.resume) : t('fact.none');
+    this.#readyState.textContent = readyStateText(connection);
+    this.#resume.textContent = resumeText(connection);
     this.#disconnect.textContent = t(byFetch ? 'subscribe.abort' : 'subscribe.disconnect');
     this.#disconnect.disabled = !connection || connection.phase === 'closed';
     this.#lastId.textContent = connection?.cursor || t('fact.none');
@@ -59,8 +60,16 @@ export class SubscriberView {
   }
 }
 
-/** @param {string} resume */
-function resumeText(resume) {
+/** @param {Connection | FetchConnection | null} connection */
+function readyStateText(connection) {
+  if (!connection || connection instanceof FetchConnection) return t('fact.none');
+  return `${connection.readyState} ${READY_STATES[connection.readyState]}`;
+}
+
+/** @param {Connection | FetchConnection | null} connection */
+function resumeText(connection) {
+  const resume = connection instanceof FetchConnection ? connection.resume : '';
+  if (resume === '') return t('fact.none');
   return ['live', 'resumed', 'gap'].includes(resume) ? t(`resume.${resume}`) : resume;
 }
 
@@ -78,8 +87,7 @@ function notices(connection, gap) {
     const text = t(connection instanceof FetchConnection ? 'ended.whole' : 'ended.text');
     notices.push({ kind: 'ended', title: t('ended.title'), lines: [text] });
   } else if (closure?.kind === 'refused') {
-    const line = t('refused.text', { status: String(closure.status), detail: closure.detail });
-    notices.push({ kind: 'refused', title: t('refused.title'), lines: [line] });
+    notices.push(refusedNotice(closure));
   } else if (closure?.kind === 'passing') {
     notices.push({ kind: 'refused', title: t('refused.title'), lines: [t('refused.blocked')] });
   } else if (connection instanceof FetchConnection && connection.trouble && !closure) {

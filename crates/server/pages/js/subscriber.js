@@ -111,6 +111,6 @@ export class Subscriber {
   }
 
   #draw() {
-    this.#view.draw(this.#connection, this.#gap);
+    this.#view.draw(this.#connection, this.#gap, this.#form.transport);
   }
 }

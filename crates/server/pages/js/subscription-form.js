@@ -85,7 +85,7 @@ export class SubscriptionForm {
 
   /** What is asked for now. */
   ask() {
-    return new Ask(this.#transport(), currentTopics(), this.#start.value.trim(), this.#as.value.trim());
+    return new Ask(this.transport, currentTopics(), this.#start.value.trim(), this.#as.value.trim());
   }
 
   /** Names that EventSource is to listen for. */
@@ -109,7 +109,7 @@ export class SubscriptionForm {
   }
 
   /** @returns {Transport} */
-  #transport() {
+  get transport() {
     return this.#byFetch.checked ? 'fetch' : 'eventsource';
   }
 

@@ -41,7 +41,7 @@ export const en = {
   'phase.closed': 'closed',
   'phase.done': 'done, and closed',
   'phase.lost': 'closed, incomplete',
-  'phase.refused': 'closed by the server',
+  'phase.refused': 'refused by the server',
 
   'gap.title': 'Part of this stream is gone',
   'gap.reset':
@@ -80,6 +80,7 @@ export const en = {
   'console.topic': 'Topics',
   'console.topicHint': 'One, or several: separated by commas, or one a line (Shift+Enter).',
 
+  'token.wanted': 'This server wants a token',
   'token.label': 'Token',
   'token.both': 'This server wants a token to read and to publish.',
   'token.publish': 'This server wants a token to publish, and to tell who is in the room. Everybody may read.',
@@ -93,7 +94,7 @@ export const en = {
   'subscribe.title': 'Subscribe',
   'subscribe.by': 'Read by',
   'subscribe.byEventSource': 'EventSource',
-  'subscribe.byFetch': 'fetch (POST, JSON body)',
+  'subscribe.byFetch': 'fetch (POST)',
   'subscribe.as': 'Your name in the room',
   'subscribe.asPlaceholder': 'none',
   'subscribe.asHint': 'Others see it in the count of readers. It is no proof of who you are.',
@@ -152,6 +153,7 @@ export const en = {
   'room.refused': 'Not told: {detail}',
 
   'rate.title': 'Events per second',
+  'rate.none': 'None in the last minute.',
   'rate.text': '{now} in the last second; at most {most} in one second, {sum} in all, during the last minute.',
 
   about: 'Tidewire {version} · log kept in {archive} · heartbeat every {heartbeat} s',

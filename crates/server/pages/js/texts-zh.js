@@ -42,7 +42,7 @@ export const zh = {
   'phase.closed': '已关闭',
   'phase.done': '已完成并关闭',
   'phase.lost': '已关闭，内容不完整',
-  'phase.refused': '已被服务器关闭',
+  'phase.refused': '已被服务器拒绝',
 
   'gap.title': '这条流缺了一部分',
   'gap.reset': '自你上次读取之后，服务器开始了一份新的日志。日志只存在内存里的服务器重启后就会这样：还没发出的内容都没有了。',
@@ -76,6 +76,7 @@ export const zh = {
   'console.topic': '主题',
   'console.topicHint': '一个或多个：用逗号分隔，或每行一个（Shift+Enter 换行）。',
 
+  'token.wanted': '这台服务器需要令牌',
   'token.label': '令牌',
   'token.both': '这台服务器的读取和发布都需要令牌。',
   'token.publish': '在这台服务器上，发布以及查看谁在房间里需要令牌；读取对所有人开放。',
@@ -89,7 +90,7 @@ export const zh = {
   'subscribe.title': '订阅',
   'subscribe.by': '读取方式',
   'subscribe.byEventSource': 'EventSource',
-  'subscribe.byFetch': 'fetch（POST，JSON 请求体）',
+  'subscribe.byFetch': 'fetch（POST）',
   'subscribe.as': '你在房间里的名字',
   'subscribe.asPlaceholder': '不填',
   'subscribe.asHint': '别人会在读者列表里看到它。它不能证明你是谁。',
@@ -148,6 +149,7 @@ export const zh = {
   'room.refused': '无法得知：{detail}',
 
   'rate.title': '每秒事件数',
+  'rate.none': '最近一分钟没有事件。',
   'rate.text': '最近一秒 {now} 条；过去一分钟内，一秒最多 {most} 条，共 {sum} 条。',
 
   about: 'Tidewire {version} · 日志存于{archive} · 每 {heartbeat} 秒一次心跳',
