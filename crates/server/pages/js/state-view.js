@@ -34,11 +34,22 @@ export class StateView {
    * @param {Watched | null} watched whose seconds are shown
    */
   draw(phase, watched) {
+    if (this.#isBriefAttempt(phase, watched)) return;
     this.#place.dataset.phase = phase;
     const word = t(`phase.${phase}`);
     if (this.#word.textContent !== word) this.#word.textContent = word;
     const seconds = watched ? this.#secondsText(phase, watched) : '';
     if (this.#seconds.textContent !== seconds) this.#seconds.textContent = seconds;
+  }
+
+  /**
+   * An attempt between two waits that is over soon is no news: it would be announced each time.
+   * @param {string} phase
+   * @param {Watched | null} watched
+   */
+  #isBriefAttempt(phase, watched) {
+    if (phase !== 'reconnecting' || this.#place.dataset.phase !== 'waiting' || !watched) return false;
+    return performance.now() - watched.since < SHOWN_FROM_MS;
   }
 
   /**

@@ -85,7 +85,7 @@ export const en = {
   'token.both': 'This server wants a token to read and to publish.',
   'token.publish': 'This server wants a token to publish, and to tell who is in the room. Everybody may read.',
   'token.read': 'This server wants a token to read.',
-  'token.kept': 'It stays in this page’s memory and is sent as a header. A reload forgets it.',
+  'token.kept': 'It stays in this page’s memory: a reload forgets it.',
   'token.eventSource':
     'EventSource cannot send headers, so it puts the token into the address (access_token), where proxies and logs may keep it. Choose fetch to send it as a header.',
   'token.unusual': 'A token has only letters, digits and -._~+/=, so this one is not sent.',

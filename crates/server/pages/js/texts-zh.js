@@ -81,7 +81,7 @@ export const zh = {
   'token.both': '这台服务器的读取和发布都需要令牌。',
   'token.publish': '在这台服务器上，发布以及查看谁在房间里需要令牌；读取对所有人开放。',
   'token.read': '在这台服务器上，读取需要令牌。',
-  'token.kept': '令牌只保存在本页的内存里，通过请求头发送；刷新页面后即被忘记。',
+  'token.kept': '令牌只保存在本页的内存里，刷新页面后即被忘记。',
   'token.eventSource':
     'EventSource 不能发送请求头，令牌只能放进地址（access_token），可能被代理或日志记录下来。选择 fetch 就会用请求头发送。',
   'token.unusual': '令牌只能由字母、数字和 -._~+/= 组成，因此不会发送它。',
