@@ -12,23 +12,31 @@
 mod client;
 
 use std::{
-    io::{BufRead as _, BufReader},
-    process::{Child, Command, Stdio},
+    ffi::OsStr,
+    fs::{self, File},
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
-use client::{Client, End, Reader, field, request};
+use client::{Client, End, Reader, Response, field, request};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A running example, which ends with its test.
 struct Example {
     child: Child,
+    stdout: BufReader<ChildStdout>,
     address: std::net::SocketAddr,
 }
 
 impl Example {
     fn start(binary: &str) -> Self {
+        Self::start_with(binary, &[])
+    }
+
+    fn start_with(binary: &str, more: &[&OsStr]) -> Self {
         let mut child = Command::new(binary)
             .arg("127.0.0.1:0")
+            .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -37,18 +45,36 @@ impl Example {
         stdout.read_line(&mut line).unwrap();
         let (_, url) = line.split_once("http://").expect("an address");
         let address = url.split('/').next().unwrap().parse().unwrap();
-        Self { child, address }
+        Self {
+            child,
+            stdout,
+            address,
+        }
     }
 
-    fn get(&self, target: &str, headers: &[(&str, &str)]) -> Reader {
+    /// The next line that it prints.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        Client::connect(self.address).ask(request(method, target, headers, body))
+    }
+
+    fn read(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Reader {
         let mut client = Client::connect(self.address);
-        client.send(request("GET", target, headers, ""));
+        client.send(request(method, target, headers, body));
         client.reader()
     }
 
+    fn get(&self, target: &str, headers: &[(&str, &str)]) -> Reader {
+        self.read("GET", target, headers, "")
+    }
+
     fn post(&self, target: &str) -> String {
-        let mut client = Client::connect(self.address);
-        let response = client.ask(request("POST", target, &[], ""));
+        let response = self.ask("POST", target, &[], "");
         assert_eq!(response.status(), 200);
         response.body.trim_end().to_owned()
     }
@@ -97,4 +123,218 @@ fn the_embedded_hub_resumes_and_drains() {
     assert!(text.starts_with("retry: "), "{text}");
     assert_eq!(end, End::Cut);
     assert_eq!(app.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn s6_the_echo_reads_json_whatever_the_body_is_called_and_refuses_what_is_none() {
+    let echo = Example::start(env!("CARGO_BIN_EXE_echo"));
+    for kind in [
+        "application/json",
+        "text/plain;charset=UTF-8",
+        "application/x-www-form-urlencoded",
+    ] {
+        let mut reader = echo.read(
+            "POST",
+            "/echo?every=10",
+            &[("Content-Type", kind)],
+            r#"{ "say": "hello" }"#,
+        );
+        for _ in 0..3 {
+            reader.expect("data: {\"say\":\"hello\"}\n\n");
+        }
+    }
+    let refused = echo.ask("POST", "/echo", &[], "{\"say\":");
+    assert_eq!(refused.status(), 400);
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(
+        detail.starts_with("the body is no JSON (EOF while parsing a value at line 1 column 7)"),
+        "{detail}"
+    );
+    assert_eq!(echo.ask("POST", "/echo?every=0", &[], "1").status(), 400);
+}
+
+#[test]
+fn s5_the_echo_goes_on_after_the_requests_body_and_stops_when_its_client_goes() {
+    let mut echo = Example::start(env!("CARGO_BIN_EXE_echo"));
+    let mut reader = echo.read("POST", "/echo?every=10", &[], "[1]");
+    for _ in 0..20 {
+        reader.expect("data: [1]\n\n");
+    }
+    drop(reader);
+    assert_eq!(echo.line(), "A client has gone, and its echo with it\n");
+}
+
+#[test]
+fn the_typewriters_text_grows_until_it_is_whole() {
+    let typewriter = Example::start(env!("CARGO_BIN_EXE_typewriter"));
+    let mut reader = typewriter.get("/text", &[]);
+    let mut text = String::new();
+    loop {
+        let block = reader.block();
+        if block.starts_with("event: end\n") {
+            break;
+        }
+        assert!(block.starts_with("event: text\n"), "{block}");
+        let longer = field(&block, "data").unwrap();
+        let new = longer.strip_prefix(&text).unwrap();
+        assert_eq!(new.chars().count(), 1, "{longer}");
+        text = longer;
+    }
+    assert_eq!(text, "A stream is a log;\na subscriber is a cursor on it. 🌊");
+    reader.finished();
+}
+
+#[test]
+fn the_chat_answers_word_by_word_and_says_when_it_is_done() {
+    let chat = Example::start(env!("CARGO_BIN_EXE_chat"));
+    let mut reader = chat.get("/chat?prompt=Hello+there,+%26+you", &[]);
+    let (mut answer, mut words) = (String::new(), 0);
+    loop {
+        let block = reader.block();
+        if block.starts_with("event: end\n") {
+            break;
+        }
+        answer += &field(&block, "data").unwrap();
+        words += 1;
+    }
+    reader.finished();
+    assert_eq!(
+        answer,
+        "You said “Hello there, & you”. That is 4 words; from the end it reads “you & there, Hello”."
+    );
+    assert_eq!(words, answer.split(' ').count());
+    for target in ["/chat", "/chat?prompt=", "/chat?prompt=%20"] {
+        let refused = chat.ask("GET", target, &[], "");
+        assert_eq!(refused.status(), 400);
+        assert_eq!(
+            refused.json()["detail"],
+            "there is no prompt: ask with /chat?prompt=Hello"
+        );
+    }
+}
+
+/// A file that somebody writes to.
+struct Log {
+    folder: tempfile::TempDir,
+    file: File,
+}
+
+impl Log {
+    fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Self {
+            file: File::create(folder.path().join("log")).unwrap(),
+            folder,
+        };
+        log.write(text);
+        log
+    }
+
+    fn write(&mut self, text: &str) {
+        self.file.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// As logrotate does it: the old file gets another name, a new one takes its place.
+    fn rotate(&mut self) {
+        let path = self.folder.path().join("log");
+        fs::rename(&path, path.with_extension("1")).unwrap();
+        self.file = File::create(path).unwrap();
+    }
+
+    fn followed(&self) -> Example {
+        let path = self.folder.path().join("log");
+        Example::start_with(env!("CARGO_BIN_EXE_logtail"), &[path.as_ref()])
+    }
+}
+
+/// Everything that the log tail has published, from its first line on.
+fn all_lines(tail: &Example) -> Reader {
+    tail.get("/events/lines?last_event_id=earliest", &[])
+}
+
+#[test]
+fn the_log_tail_sends_each_line_when_it_is_whole() {
+    let mut log = Log::new("one\ntwo\r\n\nunfin");
+    let tail = log.followed();
+    let mut reader = all_lines(&tail);
+    let lines = [reader.data(), reader.data(), reader.data()];
+    assert_eq!(lines, ["one", "two", ""]);
+    log.write("ished\nnext\n");
+    assert_eq!(reader.data(), "unfinished");
+    let next = reader.block();
+    assert_eq!(field(&next, "data").as_deref(), Some("next"));
+
+    assert_eq!(tail.get("/events/lines?last=2", &[]).data(), "unfinished");
+    let mut again = tail.get(
+        "/events/lines",
+        &[("Last-Event-ID", &field(&next, "id").unwrap())],
+    );
+    log.write("later\n");
+    assert_eq!(again.data(), "later");
+}
+
+#[test]
+fn the_log_tail_goes_on_with_the_file_that_takes_the_name() {
+    let mut log = Log::new("a line of some length\n");
+    let tail = log.followed();
+    let mut reader = all_lines(&tail);
+    assert_eq!(reader.data(), "a line of some length");
+    log.rotate();
+    log.write("new\n");
+    assert_eq!(field(&reader.block(), "event").as_deref(), Some("rotated"));
+    assert_eq!(reader.data(), "new");
+}
+
+#[test]
+fn the_log_tails_lines_are_bounded() {
+    let log = Log::new(&format!("{}\nshort\n", "x".repeat(100_000)));
+    let tail = log.followed();
+    let mut reader = all_lines(&tail);
+    let lengths = [reader.data().len(), reader.data().len()];
+    assert_eq!(lengths, [65_536, 100_000 - 65_536]);
+    assert_eq!(reader.data(), "short");
+}
+
+#[test]
+fn s11_the_room_shows_what_is_said_and_how_many_are_there() {
+    let room = Example::start(env!("CARGO_BIN_EXE_room"));
+    let page = room.ask("GET", "/", &[], "");
+    assert_eq!(page.head.get("content-type"), Some("text/html; charset=utf-8"));
+    for path in ["/events/room?", "'/presence/room'", "fetch('/events/room', "] {
+        assert!(page.body.contains(path), "{path}");
+    }
+
+    let mut presence = room.get("/presence/room", &[("Accept", "text/event-stream")]);
+    let mut next = || {
+        let block = presence.block();
+        let readers = serde_json::from_str::<serde_json::Value>(&field(&block, "data").unwrap()).unwrap();
+        (
+            field(&block, "event").unwrap(),
+            readers["readers"].as_u64().unwrap(),
+        )
+    };
+    assert_eq!(next(), ("presence".into(), 0));
+    let mut alice = room.get("/events/room?last=20&as=alice", &[]);
+    assert_eq!(next(), ("join".into(), 1));
+    let bob = room.get("/events/room?last=20&as=bob", &[]);
+    assert_eq!(next(), ("join".into(), 2));
+    let who = room.ask("GET", "/presence/room", &[], "").json();
+    let names: Vec<_> = who["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|member| &member["name"])
+        .collect();
+    assert_eq!(names, ["alice", "bob"]);
+
+    let said = r#"{"from":"bob","text":"hello"}"#;
+    assert_eq!(room.ask("POST", "/events/room", &[], said).status(), 200);
+    assert_eq!(alice.data(), said);
+    drop(bob);
+    assert_eq!(next(), ("leave".into(), 1));
+    let mut late = room.get("/events/room?last=20&as=carol", &[]);
+    assert_eq!(late.data(), said, "who comes later sees what was said");
+
+    let origin = [("Origin", "http://elsewhere.example")];
+    assert_eq!(room.ask("POST", "/events/room", &origin, said).status(), 403);
 }

@@ -5,6 +5,8 @@ use serde::{
     de::{Error as _, IgnoredAny},
 };
 
+use crate::problem::shorten;
+
 /// Why a text is not the object that was asked for.
 #[derive(Debug)]
 pub(crate) struct NotJson(serde_json::Error);
@@ -45,6 +47,6 @@ impl NotJson {
     pub(crate) fn message(&self) -> String {
         let text = self.0.to_string();
         let place = format!(" at line {} column {}", self.0.line(), self.0.column());
-        text.strip_suffix(&place).map(str::to_owned).unwrap_or(text)
+        shorten(text.strip_suffix(&place).unwrap_or(&text)).into_owned()
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! `detail` says what was wrong and what to do; `code` is for programs and never changes.
 
+use std::borrow::Cow;
+
 use axum::{body::Body, response::IntoResponse};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
@@ -66,6 +68,15 @@ impl Problem {
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
         self
+    }
+}
+
+/// What a client sent, as much of it as a problem repeats.
+pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
+    const ENOUGH: usize = 100;
+    match text.char_indices().nth(ENOUGH) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
     }
 }
 

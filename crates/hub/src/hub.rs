@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use tidewire_codec::EventId;
 
 use crate::{
-    Clock, Encoding, Epoch, Error, Gap, GapReason, Position, Presence, PresenceWatch, ReaderName, Receipt,
-    Resume, Row, Seq, Start, Stats, Subscribed, Subscription, Topic, TopicSet,
+    Clock, Encoding, Epoch, Error, Floors, Gap, GapReason, Position, Presence, PresenceWatch, ReaderName,
+    Receipt, Resume, Row, Seq, Start, Stats, Subscribed, Subscription, Topic, TopicSet,
     archive::{Archive, Scan},
     clock::millis,
     dedup,
@@ -275,7 +275,7 @@ impl Inner {
             let scan = self.archive.scan(topics, after, watermark, budget);
             // Only what is visible is let go. A floor beyond the watermark therefore means that the
             // watermark has moved meanwhile: look again, or the reader would be told of a gap too early.
-            if scan.floor <= watermark {
+            if scan.floors.highest() <= watermark {
                 return scan;
             }
         }
@@ -318,13 +318,13 @@ impl Inner {
             subscription.depart(Departure::Ended);
             return Subscribed::Ended;
         }
-        subscription.start_at(place.cursor, place.known_floor.min(watermark), place.resume);
+        subscription.start_at(place.cursor, place.known.at_most(watermark), place.resume);
         Subscribed::Open(subscription)
     }
 
     /// All that is kept.
     fn oldest(&self, topics: &TopicSet) -> Place {
-        Place::what_is_left(&self.scan(topics, Seq::ZERO, 1))
+        Place::what_is_left(self.scan(topics, Seq::ZERO, 1))
     }
 
     fn resume(&self, topics: &TopicSet, id: &str) -> Place {
@@ -339,8 +339,8 @@ impl Inner {
             Err(reason) => gap(reason, self.oldest(topics)),
             Ok(cursor) => {
                 let scan = self.scan(topics, cursor, 1);
-                match scan.floor > cursor {
-                    true => gap(GapReason::Expired, Place::what_is_left(&scan)),
+                match scan.floors.highest() > cursor {
+                    true => gap(GapReason::Expired, Place::what_is_left(scan)),
                     false => Place::new(cursor, Resume::Resumed),
                 }
             }
@@ -362,7 +362,7 @@ impl Inner {
 struct Place {
     cursor: Seq,
     /// What is gone up to here is no news to the reader.
-    known_floor: Seq,
+    known: Floors,
     resume: Resume,
 }
 
@@ -370,15 +370,15 @@ impl Place {
     fn new(cursor: Seq, resume: Resume) -> Self {
         Self {
             cursor,
-            known_floor: Seq::ZERO,
+            known: Floors::default(),
             resume,
         }
     }
 
-    fn what_is_left(scan: &Scan) -> Self {
+    fn what_is_left(scan: Scan) -> Self {
         Self {
-            cursor: goes_on_after(scan),
-            known_floor: scan.floor,
+            cursor: goes_on_after(&scan),
+            known: scan.floors,
             resume: Resume::Resumed,
         }
     }

@@ -17,6 +17,7 @@
 //! | [`archive`] | what is kept for replay, behind one trait |
 //! | `tail`, `channel` | recent events, who waits for them, the splice |
 //! | [`subscription`], [`resume`] | a reader: where it starts, what it is told, what it gets |
+//! | `floors` | what is gone of each topic, and to whom that is news |
 //! | [`presence`] | who reads a topic |
 //! | [`stats`] | what a hub holds and has done |
 //! | `ring` | the structure that archive and window share: entries in order, found by topic |
@@ -29,6 +30,7 @@ pub mod clock;
 mod dedup;
 mod encoding;
 mod error;
+mod floors;
 pub mod hub;
 pub mod ids;
 mod machine;
@@ -47,6 +49,7 @@ pub use clock::{Clock, Millis};
 pub use dedup::IdempotencyKey;
 pub use encoding::Encoding;
 pub use error::Error;
+pub use floors::Floors;
 pub use hub::{Config, Hub, Kept};
 pub use ids::{Epoch, Position, Seq};
 pub use presence::{Presence, PresenceChange, PresenceWatch, ReaderName};

@@ -3,7 +3,7 @@
 //! A reader is a connection. The name is what it gave itself; nothing proves it. Readers are counted where they are,
 //! in the channels, so that presence costs nothing until somebody asks.
 //!
-//! Bounds: [`MEMBERS`] names are listed; a watcher that is [`CHANGES`] behind gets the whole state instead.
+//! Bounds: [`MEMBERS`] names are listed; a watcher that is 256 changes behind gets the whole state instead.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -195,14 +195,18 @@ impl<E: Entry> TopicRing<E> {
         forgotten
     }
 
-    /// The highest floor of these topics.
-    pub(crate) fn floor(&self, topics: &TopicSet) -> Seq {
-        let floor = |topic| {
+    /// The floor of each of these topics.
+    pub(crate) fn floors(&self, topics: &TopicSet) -> impl Iterator<Item = Seq> {
+        topics.iter().map(|topic| {
             self.topics
                 .get(topic)
                 .map_or(self.absent_floor, |shelf| shelf.floor)
-        };
-        topics.iter().map(floor).max().unwrap_or_default()
+        })
+    }
+
+    /// The highest floor of these topics.
+    pub(crate) fn floor(&self, topics: &TopicSet) -> Seq {
+        self.floors(topics).max().unwrap_or_default()
     }
 
     /// The entries of these topics after `cursor`, in order, each once.

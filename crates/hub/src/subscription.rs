@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    Gap, GapReason, Position, Resume, Seq,
+    Floors, Gap, GapReason, Position, Resume, Seq,
     archive::Scan,
     channel::{Channel, Look},
     hub::Inner,
@@ -45,7 +45,7 @@ pub struct Subscription {
     reader: usize,
     cursor: Seq,
     /// What the reader knows to be gone: no gap is reported twice.
-    known_floor: Seq,
+    known: Floors,
     resume: Resume,
     notice: Option<Bytes>,
     departure: Departure,
@@ -58,17 +58,17 @@ impl Subscription {
             channel,
             reader,
             cursor,
-            known_floor: Seq::ZERO,
+            known: Floors::default(),
             resume: Resume::Live,
             notice: None,
             departure: Departure::Gone,
         }
     }
 
-    /// Starts elsewhere. What is gone up to `known_floor` is no gap to this reader.
-    pub(crate) fn start_at(&mut self, cursor: Seq, known_floor: Seq, resume: Resume) {
+    /// Starts elsewhere. What is `known` to be gone is no gap to this reader.
+    pub(crate) fn start_at(&mut self, cursor: Seq, known: Floors, resume: Resume) {
         self.cursor = cursor;
-        self.known_floor = known_floor;
+        self.known = known;
         if let Resume::Gap(gap) = &resume {
             self.hub.counters.gap(gap.reason);
             self.notice = Some(self.channel.encoding().gap(gap).into());
@@ -138,7 +138,7 @@ impl Subscription {
         let scan = self.hub.scan(self.channel.topics(), self.cursor, CHUNK);
         let (topics, encoding) = &self.channel.key;
         let mut out = Vec::new();
-        if scan.floor > self.cursor.max(self.known_floor) {
+        if scan.floors.are_news(self.cursor, &self.known) {
             let requested = self.position().to_string();
             let gap = Gap::new(
                 &requested,
@@ -148,11 +148,11 @@ impl Subscription {
             self.hub.counters.gap(gap.reason);
             out = encoding.gap(&gap);
         }
-        self.known_floor = scan.floor;
         self.cursor = scan.through;
         for record in &scan.records {
             record.encode(*encoding, self.hub.epoch, topics, &mut out);
         }
+        self.known = scan.floors;
         (!out.is_empty()).then(|| out.into())
     }
 }

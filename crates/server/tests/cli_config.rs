@@ -41,6 +41,8 @@ fn the_defaults_are_those_of_the_design() {
         window = "64MiB"
         max_header = "16KiB"
         max_connections = 100_000
+        max_keys = 100_000
+        keep_keys = "1day"
         backlog = 4096
         [timeouts]
         header_read = "10s"

@@ -7,7 +7,8 @@
 //! | send any stream of events as a response | [`Sse`] |
 //! | keep events for readers that come back, over any number of topics | [`Hub`] |
 //! | serve a hub with plain HTTP: `GET /events/{topic}`, `POST /events/{topic}` | [`plain::router`] |
-//! | refuse foreign hosts and pages of foreign origins | [`guard::Guard`] |
+//! | know who reads, and hear of who comes and goes | [`Hub::presence`], [`Hub::watch_presence`] |
+//! | refuse foreign hosts and origins, allow some (CORS), ask for tokens | [`guard::Guard`] |
 //! | write or read event streams as bytes | [`codec`] |
 //!
 //! # A stream of your own
@@ -70,10 +71,32 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(()) })?;
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
+//! # Retries that publish once
+//!
+//! A publish that was cut may have happened. With the same [`IdempotencyKey`] it can be tried again.
+//!
+//! ```
+//! use tidewire::{Draft, Event, Hub, IdempotencyKey, Namespace, Outcome, Topic, archive::Memory, hub};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let hub = Hub::start(hub::Config::default(), Memory::new(Default::default()))?;
+//! let orders = Topic::new(Namespace::Events, "orders")?;
+//! let shipped = || {
+//!     let draft = Draft::event(orders.clone(), Event::new("shipped"))?;
+//!     Ok::<_, hub::Error>(draft.with_key(IdempotencyKey::new("order-7")?, 0))
+//! };
+//! let first = hub.append(shipped()?).await?;
+//! let again = hub.append(shipped()?).await?;
+//! assert_eq!((again.outcome, again.id), (Outcome::Replayed, first.id));
+//! assert_eq!(hub.kept(&orders.into()).count, 1);
+//! # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
 
 pub use tidewire_codec::{self as codec, Event, EventId, EventName};
 pub use tidewire_doors::{Problem, Sse, guard, plain, respond};
 pub use tidewire_hub::{
-    self as hub, Cut, Draft, Encoding, Hub, IdempotencyKey, Namespace, Position, Presence, PresenceChange,
-    PresenceWatch, ReaderName, Receipt, Start, Subscribed, Subscription, Topic, TopicSet, archive,
+    self as hub, Cut, Draft, Encoding, Gap, GapReason, Hub, IdempotencyKey, Kept, Namespace, Outcome,
+    Position, Presence, PresenceChange, PresenceWatch, ReaderName, Receipt, Resume, Start, Subscribed,
+    Subscription, Topic, TopicSet, archive,
 };

@@ -6,8 +6,8 @@ use http::StatusCode;
 use serde::Deserialize;
 use tidewire_hub::{Error, Namespace, Topic};
 
-use super::parameters::{Parameters, shorten};
-use crate::{Problem, json};
+use super::parameters::Parameters;
+use crate::{Problem, json, problem::shorten};
 
 /// What a body may say, for people.
 const EXAMPLE: &str = r#"{"topics":["a","b"],"last_event_id":"…"}"#;

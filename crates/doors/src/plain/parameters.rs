@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::Uri;
 use percent_encoding::percent_decode_str;
 
-use crate::Problem;
+use crate::{Problem, problem::shorten};
 
 /// Names and values, in order.
 #[derive(Debug, Default)]
@@ -90,15 +90,6 @@ fn doubled(name: &str) -> Problem {
         "bad_parameter",
         format!("`{name}` stands more than once: give it once"),
     )
-}
-
-/// What a client sent, as much of it as an answer needs.
-pub(super) fn shorten(text: &str) -> Cow<'_, str> {
-    const ENOUGH: usize = 100;
-    match text.char_indices().nth(ENOUGH) {
-        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
-        None => Cow::Borrowed(text),
-    }
 }
 
 /// Percent-decodes strictly: a stray `%` or bytes that are no UTF-8 would be another topic than meant.

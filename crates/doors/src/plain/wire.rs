@@ -32,7 +32,7 @@ fn path_topic(path: &str) -> Option<Result<Cow<'_, str>, Problem>> {
             false => Ok(topic),
             true => Err(Problem::bad_request(
                 "bad_topic",
-                "the topic has an empty or dotted path segment, which clients rewrite: give it as /events?topic=…",
+                "the topic has an empty or dotted path segment, which clients rewrite: give it in the query, such as /events?topic=…",
             )),
         }
     }))

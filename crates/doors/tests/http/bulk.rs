@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use futures_util::{StreamExt as _, stream};
 use http::Request;
 use serde_json::json;
@@ -233,18 +233,24 @@ fn s10_what_one_server_sends_can_be_published_to_another() {
 /// The hub is not asked for more than it can take, and neither is the body.
 #[tokio::test(start_paused = true)]
 async fn s10_a_bulk_is_read_no_faster_than_it_is_published() {
-    let hub = Hub::start(Config::default(), Memory::new(Retention::default())).unwrap();
-    let router = plain::router(hub.clone(), plain::Config::default());
-    let seen = hub.clone();
-    let pieces = stream::iter(1..=5000_u64).map(move |number| {
-        let ahead = number - seen.position().seq.0;
-        assert!(ahead <= 256 + 2, "{ahead} are read ahead");
-        Ok::<_, Infallible>(Bytes::from("data: x\n\n"))
-    });
-    let request = Request::post("/events/a").header("content-type", "text/event-stream");
-    let request = request.body(Body::from_stream(pieces)).unwrap();
-    assert_eq!(router.oneshot(request).await.unwrap().status(), 200);
-    assert_eq!(hub.position().seq.0, 5000);
+    for (count, event, most_ahead) in [
+        (5000, "data: x\n\n".to_owned(), 256),
+        (20, format!("data: {}\n\n", "x".repeat(500 << 10)), 2),
+    ] {
+        let hub = Hub::start(Config::default(), Memory::new(Retention::default())).unwrap();
+        let router = plain::router(hub.clone(), plain::Config::default());
+        let seen = hub.clone();
+        let pieces = stream::iter(1..=count).map(move |number: u64| {
+            let ahead = number - seen.position().seq.0;
+            // One that waits for its turn, and one that is being read.
+            assert!(ahead <= most_ahead + 2, "{ahead} are read ahead");
+            Ok::<_, Infallible>(event.clone())
+        });
+        let request = Request::post("/events/a").header("content-type", "text/event-stream");
+        let request = request.body(Body::from_stream(pieces)).unwrap();
+        assert_eq!(router.oneshot(request).await.unwrap().status(), 200);
+        assert_eq!(hub.position().seq.0, count);
+    }
 }
 
 /// The clock is paused, so nobody waits.

@@ -7,7 +7,7 @@
 //! | [`ends`] | S2, S4: end of stream, drain |
 //! | [`heartbeat`] | S3 |
 //! | [`responder`] | S2, S5: `Sse`, for app authors |
-//! | [`publish`], [`refused`] | S10, S8: what is taken, and what is not |
+//! | [`publish`], [`refused`], [`bad_input`] | S10, S8: what is taken, and what is not |
 //! | [`bulk`], [`bulk_refused`] | S10: many events in one request |
 //! | [`subscribe_body`] | S6: parameters in bodies, `QUERY` and `POST` |
 //! | [`formats`] | S9: NDJSON, by negotiation |
@@ -24,6 +24,7 @@
 )]
 #![allow(unreachable_pub, reason = "nobody can reach into a test anyway")]
 
+mod bad_input;
 mod bulk;
 mod bulk_refused;
 mod client;

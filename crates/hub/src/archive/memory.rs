@@ -143,7 +143,7 @@ impl Archive for Memory {
         let mut scan = Scan {
             records: Vec::new(),
             through: through.max(after),
-            floor: kept.records.floor(topics),
+            floors: kept.records.floors(topics).collect(),
         };
         let mut cost = 0;
         for record in kept

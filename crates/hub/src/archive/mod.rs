@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tidewire_codec::EventId;
 
-use crate::{Millis, Record, Seq, Topic, TopicSet, stats::Held};
+use crate::{Floors, Millis, Record, Seq, Topic, TopicSet, stats::Held};
 
 pub use memory::{Memory, Retention};
 
@@ -20,9 +20,8 @@ pub struct Scan {
     pub records: Vec<Arc<Record>>,
     /// Everything of these topics up to here has been read.
     pub through: Seq,
-    /// Events of these topics up to here may be gone: a reader whose cursor is before it has missed
-    /// one.
-    pub floor: Seq,
+    /// What is gone of each topic: a reader whose cursor is before one of them has missed an event.
+    pub floors: Floors,
 }
 
 /// Where records are kept. Calls come from many readers and one writer at once.

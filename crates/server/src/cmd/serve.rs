@@ -3,7 +3,7 @@
 //! A drain: readiness turns red, no more connections, publishes that wait are committed, readers are
 //! told when to come again and cut, and what is still there after the deadline is left behind.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use tidewire_hub::{
@@ -43,7 +43,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let listener = listen::bind(address, u32::try_from(config.limits.backlog.get())?).with_context(|| {
         format!("cannot listen on {address}: is another server there? --listen takes another address")
     })?;
-    announce(listener.local_addr()?, config.demo.unwrap_or_default())?;
+    announce(&config, listener.local_addr()?)?;
 
     let bounds = Bounds {
         header_read: config.timeouts.header_read.get(),
@@ -85,33 +85,45 @@ fn start_hub(config: &Config) -> anyhow::Result<Hub> {
         max_topics_per_subscription: to_usize(limits.max_topics_per_subscription.get()),
         max_topics: to_usize(limits.max_topics.get()),
         window: to_usize(limits.window.get()),
+        max_keys: to_usize(limits.max_keys.get()),
+        keep_keys: limits.keep_keys.get(),
         ..tidewire_hub::Config::default()
     };
     Hub::start(bounds, archive).context("the system gives no randomness")
 }
 
-/// Makes room for connections, which are open files.
+/// Makes room for connections, which are open files, as far as the system lets us.
 fn guests(config: &Config) -> Arc<Guests> {
     let limits = &config.limits;
-    let max = limits.max_connections.get();
-    let files = descriptors::raise();
-    if files.is_some_and(|files| files < max.saturating_add(descriptors::OTHERS)) {
-        tracing::warn!(
-            "the system allows {} open files, too few for limits.max_connections ({max}): allow more (`ulimit -Hn`, \
-             systemd's LimitNOFILE=), or lower the limit",
-            files.unwrap_or_default()
+    let wanted = limits.max_connections.get();
+    let files = descriptors::raise().unwrap_or(u64::MAX);
+    let max = wanted.min(files.saturating_sub(descriptors::OTHERS));
+    if max < wanted {
+        tracing::info!(
+            "taking at most {max} connections, not limits.max_connections ({wanted}): the system allows {files} open \
+             files (`ulimit -Hn`, systemd's LimitNOFILE=)"
         );
     }
     let per_address = limits.max_connections_per_address;
     Guests::new(to_usize(max), per_address.map(|max| to_usize(max.get())))
 }
 
-fn announce(address: std::net::SocketAddr, demo: bool) -> anyhow::Result<()> {
-    let page = match demo {
-        true => format!("Open it in a browser for the demo, or try: curl -N http://{address}/events/hello"),
-        false => format!("Try: curl -N http://{address}/events/hello"),
+fn announce(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
+    // Nobody goes to 0.0.0.0, but to a name that the server answers for.
+    let name = config.hosts.first().filter(|_| address.ip().is_unspecified());
+    let place = name.map_or(address.to_string(), |name| {
+        format!("{}:{}", name.as_str(), address.port())
+    });
+    let token = match config.wants_read_token() {
+        true => r#"-H "Authorization: Bearer $TIDEWIRE_TOKEN" "#,
+        false => "",
     };
-    stdout::print(&format!("Tidewire is listening on http://{address}\n{page}\n"))
+    let hint = format!("curl -N {token}http://{place}/events/hello");
+    let hint = match config.demo.unwrap_or_default() {
+        true => format!("Open it in a browser for the demo, or try: {hint}"),
+        false => format!("Try: {hint}"),
+    };
+    stdout::print(&format!("Tidewire is listening on http://{address}\n{hint}\n"))
 }
 
 /// A setting as the platform counts; what does not fit is as much as there is.

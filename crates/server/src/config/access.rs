@@ -63,6 +63,11 @@ impl Config {
             .tokens(Tokens::default().publish(publish).read(read)))
     }
 
+    /// Whether readers must show a token.
+    pub(crate) fn wants_read_token(&self) -> bool {
+        !self.read_token.is_empty() || self.read_token_file.is_some()
+    }
+
     /// The address that a Host header may name: no name leads there, so no page of another name either.
     fn own_address(&self) -> Option<IpAddr> {
         let ip = self.listen.get().ip();

@@ -200,6 +200,17 @@ pub(crate) struct Limits {
     #[config(layer_attr(arg(long, value_name = "N")))]
     pub(crate) max_connections_per_address: Option<Count<1, 10_000_000>>,
 
+    /// The most idempotency keys that are remembered. The oldest is forgotten first; a retry after that is
+    /// published again.
+    #[config(default = 100_000, env = "TIDEWIRE_LIMITS_MAX_KEYS")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_keys: Count<1, 100_000_000>,
+
+    /// How long an idempotency key is remembered.
+    #[config(default = "1day", env = "TIDEWIRE_LIMITS_KEEP_KEYS")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) keep_keys: Span<1, YEAR>,
+
     /// Connections that the system holds until they are accepted.
     #[config(default = 4096, env = "TIDEWIRE_LIMITS_BACKLOG")]
     #[config(layer_attr(arg(skip)))]

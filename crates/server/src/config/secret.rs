@@ -74,3 +74,16 @@ impl<'de> de::Visitor<'de> for OneOrMore {
         Ok(secrets)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+
+    #[test]
+    fn a_secret_is_shown_to_nobody() {
+        let secret: Secret = "hush".parse().unwrap();
+        assert_eq!(format!("{secret:?} {:?}", [&secret]), "*** [***]");
+        assert_eq!(serde_json::to_string(&secret).unwrap(), "\"***\"");
+        assert_eq!(secret.reveal(), "hush");
+    }
+}

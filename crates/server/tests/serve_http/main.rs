@@ -4,6 +4,10 @@
 //! |---|---|
 //! | [`round_trip`] | publish, subscribe, health, the demo's answers |
 //! | [`signals`] | SIGTERM, a second one, kill -9 and a new start |
+//! | [`access`] | tokens and CORS as the settings say |
+//! | [`crowds`] | more connections than there may be |
+//! | [`heads`], [`broken`] | odd requests that are right, and those that are not |
+//! | [`observed`] | metrics, stats, and logs without secrets |
 //! | [`bounds`] | heads that are too large or too slow, readers that stall, a port that is taken |
 //! | [`binary`] | starts and ends it |
 
@@ -15,10 +19,15 @@
 )]
 #![allow(unreachable_pub, reason = "nobody can reach into a test anyway")]
 
+mod access;
 mod binary;
 mod bounds;
+mod broken;
 #[path = "../../../doors/tests/http/client.rs"]
 mod client;
+mod crowds;
+mod heads;
+mod observed;
 mod round_trip;
 mod signals;
 #[path = "../support/mod.rs"]

@@ -24,7 +24,12 @@ impl Serve {
 
     /// Starts it with these arguments, and waits until it listens.
     pub fn start_with(args: &[&str]) -> Self {
-        let mut child = tidewire(args).spawn(Stdio::piped());
+        Self::start_as(tidewire(args))
+    }
+
+    /// Starts it as this command says, and waits until it listens.
+    pub fn start_as(mut command: Tidewire) -> Self {
+        let mut child = command.spawn(Stdio::piped());
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();

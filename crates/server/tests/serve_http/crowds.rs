@@ -1,0 +1,112 @@
+//! More connections than there may be.
+
+use std::process::Command;
+
+use crate::{
+    binary::Server,
+    client::{Client, Response, eventually, request},
+};
+
+const ALL: &str = "TIDEWIRE_LIMITS_MAX_CONNECTIONS";
+const PER_ADDRESS: &str = "TIDEWIRE_LIMITS_MAX_CONNECTIONS_PER_ADDRESS";
+
+#[track_caller]
+fn assert_full(response: &Response, status: u16, code: &str, setting: &str) {
+    assert_eq!(response.status(), status, "{response:?}");
+    assert_eq!(response.head.get("retry-after"), Some("5"));
+    assert_eq!(response.head.get("connection"), Some("close"));
+    assert_eq!(
+        response.head.get("content-type"),
+        Some("application/problem+json")
+    );
+    let said = response.json();
+    assert_eq!(said["code"], code);
+    assert!(said["detail"].as_str().unwrap().contains(setting), "{said}");
+}
+
+#[test]
+fn one_connection_too_many_is_told_so_and_closed() {
+    for (settings, status, code, setting) in [
+        (
+            [(ALL, "2")],
+            503,
+            "too_many_connections",
+            "limits.max_connections",
+        ),
+        (
+            [(PER_ADDRESS, "2")],
+            429,
+            "too_many_connections_from_address",
+            "limits.max_connections_per_address",
+        ),
+    ] {
+        let server = Server::with(&settings);
+        let mut first = server.get("/events/a", &[]);
+        let second = server.get("/events/a", &[]);
+        for _ in 0..3 {
+            let mut client = server.connect();
+            assert_full(
+                &client.ask(request("GET", "/healthz", &[], "")),
+                status,
+                code,
+                setting,
+            );
+            assert_eq!(client.rest(), "", "it is closed");
+            let large = "x".repeat(1 << 20);
+            let response = server.ask("POST", "/events/a", &[], &large);
+            assert_full(&response, status, code, setting);
+        }
+        // Who goes makes room, and who is there notices nothing.
+        drop(second);
+        eventually(|| server.ask("GET", "/healthz", &[], "").status() == 200);
+        eventually(|| server.ask("POST", "/events/a", &[], "on").status() == 200);
+        assert_eq!(first.data(), "on");
+    }
+}
+
+#[test]
+fn who_is_refused_and_says_nothing_is_closed_and_holds_no_drain() {
+    let server = Server::with(&[(ALL, "1")]);
+    let reader = server.get("/events/a", &[]);
+    let silent: Vec<Client> = (0..300).map(|_| server.connect()).collect();
+    server.signal(rustix::process::Signal::TERM);
+    drop(reader.rest());
+    for client in silent {
+        assert_eq!(client.rest(), "");
+    }
+    assert_eq!(server.ended().0, Some(0));
+}
+
+#[test]
+fn the_limit_on_open_files_is_raised_as_far_as_it_goes() {
+    // The shell sets the limits, which the server then has; no machine has the address (RFC 5737).
+    let run = |limits: &str, connections: &str| {
+        let script = format!("ulimit {limits} && exec \"$0\" \"$@\"");
+        let args = [
+            "--listen",
+            "192.0.2.1:1",
+            "--publish-token",
+            "0f6ad0b7a8c5d2e1",
+            "--public-read",
+        ];
+        let output = Command::new("sh")
+            .args(["-c", &script, env!("CARGO_BIN_EXE_tidewire")])
+            .args(args)
+            .args(["--max-connections", connections])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let raised = run("-Sn 80", "500");
+    assert!(
+        raised.contains("cannot listen on") && !raised.contains("open files"),
+        "{raised}"
+    );
+    let low = run("-n 300", "500");
+    assert!(
+        low.contains("allows 300 open files") && low.contains("LimitNOFILE"),
+        "{low}"
+    );
+    let fits = run("-n 300", "200");
+    assert!(!fits.contains("open files"), "{fits}");
+}
