@@ -155,7 +155,7 @@ export class FetchConnection {
       onEvent: (event) => {
         if (this.#isClosed()) return;
         this.cursor = event.id;
-        this.#options.onEvent(event);
+        this.#handOut(event);
       },
       onRetry: (milliseconds) => {
         this.#retryMs = milliseconds;
@@ -169,6 +169,15 @@ export class FetchConnection {
       this.heardAt = performance.now();
       parser.push(value);
       this.cursor = parser.lastEventId;
+    }
+  }
+
+  /** What fails in the page is no failure of the connection. @param {StreamEvent} event */
+  #handOut(event) {
+    try {
+      this.#options.onEvent(event);
+    } catch (error) {
+      reportError(error);
     }
   }
 
