@@ -153,3 +153,29 @@ async fn an_id_that_very_many_events_have_is_let_go_one_by_one() {
     let next = after_the_earliest.next().await.unwrap().unwrap();
     assert_eq!(next.data, (ALL - KEPT + 1).to_string());
 }
+
+/// The names of an event's topics are kept with it, and so is its place in each of them.
+#[tokio::test]
+async fn topics_count_for_the_bound_in_bytes() {
+    const MAX: usize = 1 << 20;
+    let hub = || {
+        let retention = Retention {
+            max_bytes: MAX,
+            ..Retention::default()
+        };
+        Hub::start(Config::default(), Memory::new(retention)).unwrap()
+    };
+    let long = hub();
+    let name = "x".repeat(1024);
+    for _ in 0..2000 {
+        publish(&long, &name, "1").await;
+    }
+    assert!(long.kept(&topics(&name)).count < MAX / 1024);
+    let many = hub();
+    let names: Vec<_> = (0..256).map(|n| n.to_string()).collect();
+    let names = names.join(" ");
+    for _ in 0..200 {
+        publish(&many, &names, "1").await;
+    }
+    assert!(many.kept(&topics("1")).count < MAX / (256 * 32));
+}
