@@ -14,7 +14,7 @@ use std::{
 use tidewire_codec::{Event, EventId, EventName};
 use twox_hash::XxHash3_128;
 
-use crate::{Error, Millis, Seq, TopicSet};
+use crate::{Change, Error, Millis, Seq, TopicSet};
 
 /// The text by which a publisher marks a request and its retries: 1 to [`IdempotencyKey::MAX_LEN`] bytes of
 /// visible ASCII.
@@ -57,6 +57,9 @@ pub(crate) struct Bounds {
 
 type Place = (TopicSet, IdempotencyKey);
 
+/// What is published: an event, the end of its streams, or both.
+pub(crate) type What<'a> = (Option<&'a Event>, Option<Change>);
+
 /// What is remembered of the keys.
 pub(crate) struct Dedup {
     bounds: Bounds,
@@ -96,12 +99,12 @@ impl Dedup {
         &self,
         topics: &TopicSet,
         keyed: &Keyed,
-        event: Option<&Event>,
+        what: What<'_>,
     ) -> Result<Option<(Seq, EventId)>, Error> {
         let Some(seen) = self.seen.get(&(topics.clone(), keyed.key.clone())) else {
             return Ok(None);
         };
-        if keyed.number == 0 && seen.fingerprint != fingerprint(event) {
+        if keyed.number == 0 && seen.fingerprint != fingerprint(what) {
             return Err(Error::KeyReused);
         }
         Ok(match keyed.number {
@@ -116,7 +119,7 @@ impl Dedup {
         &mut self,
         topics: &TopicSet,
         keyed: Keyed,
-        event: Option<&Event>,
+        what: What<'_>,
         place: (Seq, EventId),
         now: Millis,
     ) {
@@ -126,13 +129,15 @@ impl Dedup {
             Some(seen) => {
                 seen.next = next;
                 // The end that a request asks for after its events is none of them.
-                if event.is_some() {
+                if what.0.is_some() {
                     seen.last = place;
                 }
             }
+            // Its first event has been forgotten meanwhile: a retry begins with that, and would not be known by this one.
+            None if keyed.number > 0 => {}
             None => {
                 let seen = Seen {
-                    fingerprint: fingerprint(event),
+                    fingerprint: fingerprint(what),
                     first: place.clone(),
                     last: place,
                     next,
@@ -157,7 +162,7 @@ impl Dedup {
 
 /// The same on every machine and in every run. Who finds two events with the same fingerprint deceives only
 /// himself: it counts within his own key.
-fn fingerprint(event: Option<&Event>) -> u128 {
+fn fingerprint((event, change): What<'_>) -> u128 {
     let mut hash = XxHash3_128::new();
     let mut part = |text: Option<&str>| {
         // A length that no text has stands for none.
@@ -173,6 +178,7 @@ fn fingerprint(event: Option<&Event>) -> u128 {
             .unwrap_or(u64::MAX)
             .to_le_bytes(),
     );
+    hash.write(&[u8::from(change == Some(Change::Ends))]);
     hash.finish_128()
 }
 
@@ -180,6 +186,8 @@ fn fingerprint(event: Option<&Event>) -> u128 {
 mod tests {
     use super::*;
     use crate::{Namespace, Topic};
+
+    const NOTHING: What<'static> = (None, None);
 
     fn topics(name: &str) -> TopicSet {
         Topic::new(Namespace::Events, name).unwrap().into()
@@ -210,8 +218,15 @@ mod tests {
     #[test]
     fn a_key_counts_for_its_topics_and_refuses_another_event() {
         let mut dedup = dedup();
-        dedup.remember(&topics("a"), keyed("k", 0), Some(&event("x")), place(1), 0);
-        let ask = |topic, key, data| dedup.replayed(&topics(topic), &keyed(key, 0), Some(&event(data)));
+        dedup.remember(
+            &topics("a"),
+            keyed("k", 0),
+            (Some(&event("x")), None),
+            place(1),
+            0,
+        );
+        let ask =
+            |topic, key, data| dedup.replayed(&topics(topic), &keyed(key, 0), (Some(&event(data)), None));
         assert_eq!(ask("a", "k", "x"), Ok(Some(place(1))));
         assert_eq!(ask("b", "k", "x"), Ok(None));
         assert_eq!(ask("a", "l", "x"), Ok(None));
@@ -225,14 +240,14 @@ mod tests {
             dedup.remember(
                 &topics("a"),
                 keyed("k", number),
-                Some(&event("x")),
+                (Some(&event("x")), None),
                 place(number + 1),
                 0,
             );
         }
         let ask = |number| {
             dedup
-                .replayed(&topics("a"), &keyed("k", number), Some(&event("x")))
+                .replayed(&topics("a"), &keyed("k", number), (Some(&event("x")), None))
                 .unwrap()
         };
         assert_eq!(ask(0), Some(place(1)));
@@ -244,16 +259,16 @@ mod tests {
     fn keys_are_forgotten_by_count_and_by_age() {
         let mut dedup = dedup();
         for (at, key) in [(0, "a"), (10, "b"), (20, "c")] {
-            dedup.remember(&topics("t"), keyed(key, 0), None, place(1), at);
+            dedup.remember(&topics("t"), keyed(key, 0), NOTHING, place(1), at);
         }
         let knows = |dedup: &Dedup, key| {
             dedup
-                .replayed(&topics("t"), &keyed(key, 0), None)
+                .replayed(&topics("t"), &keyed(key, 0), NOTHING)
                 .unwrap()
                 .is_some()
         };
         assert!(!knows(&dedup, "a") && knows(&dedup, "b") && knows(&dedup, "c"));
-        dedup.remember(&topics("t"), keyed("d", 0), None, place(1), 1021);
+        dedup.remember(&topics("t"), keyed("d", 0), NOTHING, place(1), 1021);
         assert!(!knows(&dedup, "c") && knows(&dedup, "d"), "too old");
         assert_eq!(dedup.seen.len(), dedup.order.len());
     }
@@ -267,11 +282,15 @@ mod tests {
             event("a").with_retry(0),
             event(""),
         ];
-        let mut prints: Vec<_> = variants.iter().map(|event| fingerprint(Some(event))).collect();
-        prints.push(fingerprint(None));
+        let mut prints: Vec<_> = variants
+            .iter()
+            .map(|event| fingerprint((Some(event), None)))
+            .collect();
+        prints.push(fingerprint((Some(&variants[0]), Some(Change::Ends))));
+        prints.push(fingerprint(NOTHING));
         prints.sort_unstable();
         prints.dedup();
-        assert_eq!(prints.len(), 5);
+        assert_eq!(prints.len(), 6);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tidewire_codec::EventId;
+use tokio::sync::watch;
 
 use crate::{
     Clock, Encoding, Epoch, Error, Floors, Gap, GapReason, Position, Presence, PresenceWatch, ReaderName,
@@ -95,6 +96,8 @@ pub(crate) struct Inner {
     pub(crate) tail: Arc<Tail>,
     pub(crate) counters: Arc<Counters>,
     sequencer: Sequencer,
+    /// Whether publishes are taken no more.
+    closing: watch::Sender<bool>,
     draining: AtomicBool,
 }
 
@@ -126,6 +129,7 @@ impl Hub {
                 tail,
                 counters,
                 sequencer,
+                closing: watch::Sender::new(false),
                 draining: AtomicBool::new(false),
             }),
         })
@@ -241,6 +245,13 @@ impl Hub {
         }
     }
 
+    /// Resolves when the hub begins to drain: from then on it takes no publish.
+    pub async fn closing(&self) {
+        let mut closing = self.inner.closing.subscribe();
+        // Fails only if the sender has gone, which lives as long as this handle.
+        drop(closing.wait_for(|closing| *closing).await);
+    }
+
     /// The most bytes of an event.
     #[must_use]
     pub fn max_event(&self) -> usize {
@@ -250,6 +261,7 @@ impl Hub {
     /// Shuts down: takes no more publishes, commits those that wait, and then cuts every reader that
     /// has got everything.
     pub async fn drain(&self) {
+        self.inner.closing.send_replace(true);
         self.inner.sequencer.close().await;
         self.inner.draining.store(true, Ordering::SeqCst);
         self.inner.tail.wake_all();

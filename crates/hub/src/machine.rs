@@ -63,7 +63,7 @@ impl Machine {
         } = draft;
         // First of all: a retry is answered as the first try was, whatever has happened since.
         if let Some(keyed) = &keyed
-            && let Some((seq, id)) = self.dedup.replayed(&topics, keyed, event.as_ref())?
+            && let Some((seq, id)) = self.dedup.replayed(&topics, keyed, (event.as_ref(), change))?
         {
             let outcome = Outcome::Replayed;
             return Ok(Applied::Replayed(Receipt { seq, id, outcome }));
@@ -78,7 +78,7 @@ impl Machine {
         if let Some(keyed) = keyed {
             let place = (receipt.seq, receipt.id.clone());
             self.dedup
-                .remember(&topics, keyed, event.as_ref(), place, self.time);
+                .remember(&topics, keyed, (event.as_ref(), change), place, self.time);
         }
         let record = Record {
             seq: self.last,
