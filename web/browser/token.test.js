@@ -20,7 +20,7 @@ let browser;
 let server;
 
 before(async () => {
-  server = await Server.start({ TIDEWIRE_PUBLISH_TOKEN: PUBLISH, TIDEWIRE_READ_TOKEN: READ });
+  server = await Server.start({ TIDEWIRE_PUBLISH_TOKEN: PUBLISH, TIDEWIRE_READ_TOKEN: READ, TIDEWIRE_DEMO: 'true' });
   browser = await launch();
 });
 after(async () => {

@@ -95,6 +95,14 @@ pub enum Error {
         /// The limit.
         max: usize,
     },
+    /// As many topics are read as may be.
+    #[error(
+        "readers have as many topics open as the server may hold, {max} (limits.max_topics): try again when some have gone"
+    )]
+    WatchedFull {
+        /// The limit.
+        max: usize,
+    },
     /// The hub is shutting down.
     #[error("the server is shutting down: try again in a moment")]
     Closed,

@@ -33,7 +33,7 @@ pub struct Config {
     /// The most topics in one publish or subscription.
     pub max_topics_per_subscription: usize,
     /// The most topics that are remembered; publishing to one more is refused until older events have
-    /// expired.
+    /// expired. As many may be read at a time; reading one more is refused until readers have gone.
     pub max_topics: usize,
     /// Bytes of recent events that readers share. A reader that is further behind reads the archive.
     pub window: usize,
@@ -110,7 +110,7 @@ impl Hub {
         let epoch = Epoch::random()?;
         let machine = Arc::new(Mutex::new(Machine::new(epoch, config.machine())));
         let archive: Arc<dyn Archive> = Arc::new(archive);
-        let tail = Arc::new(Tail::new(epoch, config.window));
+        let tail = Arc::new(Tail::new(epoch, config.window, config.max_topics));
         let counters = Arc::new(Counters::default());
         let sequencer = Sequencer::start(Committer {
             clock: config.clock.clone(),
@@ -167,7 +167,7 @@ impl Hub {
     /// Starts reading.
     ///
     /// # Errors
-    /// [`Error::TooManyTopics`], or [`Error::Closed`] while draining.
+    /// [`Error::TooManyTopics`], [`Error::WatchedFull`], or [`Error::Closed`] while draining.
     pub fn subscribe(
         &self,
         topics: impl Into<TopicSet>,
@@ -193,7 +193,7 @@ impl Hub {
         if self.inner.is_draining() {
             return Err(Error::Closed);
         }
-        Ok(self.inner.subscribe(&topics, start, encoding, name))
+        self.inner.subscribe(&topics, start, encoding, name)
     }
 
     /// The last position that is visible.
@@ -307,9 +307,9 @@ impl Inner {
         start: &Start,
         encoding: Encoding,
         name: Option<ReaderName>,
-    ) -> Subscribed {
+    ) -> Result<Subscribed, Error> {
         let key = (topics.clone(), encoding);
-        let (channel, reader, watermark) = self.tail.register(key, name, &self.machine);
+        let (channel, reader, watermark) = self.tail.register(key, name, &self.machine)?;
         let ended = channel.has_ended();
         let mut subscription = Subscription::new(Arc::clone(self), channel, reader, watermark);
         let place = match start {
@@ -328,10 +328,10 @@ impl Inner {
         let nothing_left = last.is_none_or(|last| last <= place.cursor);
         if ended && nothing_left && !matches!(place.resume, Resume::Gap(_)) {
             subscription.depart(Departure::Ended);
-            return Subscribed::Ended;
+            return Ok(Subscribed::Ended);
         }
         subscription.start_at(place.cursor, place.known.at_most(watermark), place.resume);
-        Subscribed::Open(subscription)
+        Ok(Subscribed::Open(subscription))
     }
 
     /// All that is kept.

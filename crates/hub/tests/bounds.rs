@@ -101,6 +101,24 @@ async fn topics_in_one_request_are_bounded() {
     assert_eq!(hub.append(draft("a b c", "x")).await.unwrap_err(), refused);
 }
 
+#[tokio::test]
+async fn topics_that_are_read_are_bounded_in_all() {
+    let config = Config {
+        max_topics: 3,
+        ..Config::default()
+    };
+    let hub = Hub::start(config, Memory::new(Retention::default())).unwrap();
+    let first = Reader::live(&hub, "a b");
+    let second = Reader::live(&hub, "b c");
+    let subscribe = |names| hub.subscribe(topics(names), &Start::Live, Encoding::EventStream);
+    assert_eq!(subscribe("c d").unwrap_err(), Error::WatchedFull { max: 3 });
+    let third = Reader::live(&hub, "a c");
+    drop(first);
+    drop(third);
+    subscribe("d").unwrap();
+    drop(second);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_full_hub_refuses_new_topics_until_it_may_forget_old_ones() {
     let config = Config {

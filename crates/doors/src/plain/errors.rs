@@ -21,6 +21,7 @@ impl From<Error> for Problem {
             Error::EventTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Error::Ended { .. } => (StatusCode::CONFLICT, "ended"),
             Error::TopicsFull { .. } => (StatusCode::INSUFFICIENT_STORAGE, "topics_full"),
+            Error::WatchedFull { .. } => (StatusCode::SERVICE_UNAVAILABLE, "watched_full"),
             Error::Closed => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };

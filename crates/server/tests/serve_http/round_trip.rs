@@ -134,7 +134,10 @@ fn the_demo_refuses_what_it_does_not_understand_and_can_be_left_out() {
     );
     assert_eq!(info["tokens"], json!({"publish": false, "read": false}));
 
-    let server = Server::with(&[("TIDEWIRE_PUBLISH_TOKEN", "only-who-may")]);
+    let server = Server::with(&[
+        ("TIDEWIRE_PUBLISH_TOKEN", "only-who-may"),
+        ("TIDEWIRE_DEMO", "true"),
+    ]);
     let info = server.ask("GET", "/demo/info", &[], "").json();
     assert_eq!(info["tokens"], json!({"publish": true, "read": false}));
 
