@@ -4,6 +4,7 @@
 //! so. It gives no order (the sequencer does) and knows no readers.
 
 mod memory;
+pub mod segments;
 
 use std::sync::Arc;
 
