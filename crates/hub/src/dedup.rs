@@ -38,14 +38,16 @@ impl IdempotencyKey {
         };
         Err(Error::InvalidKey { why })
     }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A key, and the number of the event in its request.
-#[derive(Debug, Clone)]
-pub(crate) struct Keyed {
-    pub(crate) key: IdempotencyKey,
-    pub(crate) number: u64,
-}
+pub(crate) type Keyed = (IdempotencyKey, u64);
 
 /// How much is remembered.
 #[derive(Debug, Clone, Copy)]
@@ -95,16 +97,16 @@ impl Dedup {
     pub(crate) fn replayed(
         &self,
         topics: &TopicSet,
-        keyed: &Keyed,
+        (key, number): &Keyed,
         event: Option<&Event>,
     ) -> Result<Option<(Seq, EventId)>, Error> {
-        let Some(seen) = self.seen.get(&(topics.clone(), keyed.key.clone())) else {
+        let Some(seen) = self.seen.get(&(topics.clone(), key.clone())) else {
             return Ok(None);
         };
-        if keyed.number == 0 && seen.fingerprint != fingerprint(event) {
+        if *number == 0 && seen.fingerprint != fingerprint(event) {
             return Err(Error::KeyReused);
         }
-        Ok(match keyed.number {
+        Ok(match *number {
             0 => Some(seen.first.clone()),
             number if number < seen.next => Some(seen.last.clone()),
             _ => None,
@@ -115,13 +117,13 @@ impl Dedup {
     pub(crate) fn remember(
         &mut self,
         topics: &TopicSet,
-        keyed: Keyed,
+        (key, number): Keyed,
         event: Option<&Event>,
         place: (Seq, EventId),
         now: Millis,
     ) {
-        let at = (topics.clone(), keyed.key);
-        let next = keyed.number + 1;
+        let at = (topics.clone(), key);
+        let next = number.saturating_add(1);
         match self.seen.get_mut(&at) {
             Some(seen) => {
                 seen.next = next;
@@ -186,10 +188,7 @@ mod tests {
     }
 
     fn keyed(key: &str, number: u64) -> Keyed {
-        Keyed {
-            key: IdempotencyKey::new(key).unwrap(),
-            number,
-        }
+        (IdempotencyKey::new(key).unwrap(), number)
     }
 
     fn place(seq: u64) -> (Seq, EventId) {

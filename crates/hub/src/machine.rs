@@ -75,7 +75,7 @@ impl Machine {
         self.time = self.time.max(now);
         self.note(&topics, change);
         let receipt = self.receipt(event.as_ref());
-        if let Some(keyed) = keyed {
+        if let Some(keyed) = keyed.clone() {
             let place = (receipt.seq, receipt.id.clone());
             self.dedup
                 .remember(&topics, keyed, event.as_ref(), place, self.time);
@@ -86,6 +86,7 @@ impl Machine {
             topics,
             event,
             change,
+            key: keyed,
         };
         Ok(Applied::Record(record, receipt))
     }

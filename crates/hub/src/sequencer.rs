@@ -160,7 +160,10 @@ impl Committer {
             }
         }
         self.counters.committed(batch.iter().map(|record| &**record));
-        self.archive.append(&batch);
+        if let Err(error) = self.archive.append(&batch) {
+            tracing::error!(%error, "the archive keeps nothing");
+            return; // The answers are dropped: next step.
+        }
         self.tail.publish(&batch, &self.machine);
         self.purge(&batch, &mut answers);
         self.archive.trim(now);

@@ -1,12 +1,12 @@
 //! The archive in memory: nothing survives the process.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
 use parking_lot::RwLock;
 use smallvec::SmallVec;
 use tidewire_codec::EventId;
 
-use super::{Archive, Scan};
+use super::{AppendError, Archive, History, Scan};
 use crate::{
     Change, Millis, Record, Seq, Topic, TopicSet,
     clock::millis,
@@ -131,11 +131,20 @@ impl Kept {
 }
 
 impl Archive for Memory {
-    fn append(&self, batch: &[Arc<Record>]) {
+    fn history(&self) -> History {
+        History::default()
+    }
+
+    fn replay(&self, _after: Seq, _each: &mut dyn FnMut(&Record)) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         let mut kept = self.kept.write();
         for record in batch {
             kept.push(record);
         }
+        Ok(())
     }
 
     fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> Scan {

@@ -2,15 +2,18 @@
 //!
 //! An archive keeps records in order, answers reads, and lets the oldest go when its retention says
 //! so. It gives no order (the sequencer does) and knows no readers.
+//!
+//! An archive that outlives the process also tells the hub what there was, and keeps what the machine remembers: a
+//! snapshot now and then, and the records after it.
 
 mod memory;
 pub mod segments;
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use tidewire_codec::EventId;
 
-use crate::{Floors, Millis, Record, Seq, Topic, TopicSet, stats::Held};
+use crate::{Epoch, Floors, Millis, Record, Seq, Topic, TopicSet, stats::Held};
 
 pub use memory::{Memory, Retention};
 
@@ -25,13 +28,57 @@ pub struct Scan {
     pub floors: Floors,
 }
 
+/// What there was when an archive was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct History {
+    /// The histories that the log has had, oldest first, each with its first number; the last goes on. None: the log
+    /// is new.
+    pub epochs: Vec<(Epoch, Seq)>,
+    /// The last record that was appended, whether it is still kept or not.
+    pub last: Seq,
+    /// Its time.
+    pub time: Millis,
+    /// What the machine remembered after a record, as [`Archive::snapshot`] was given it.
+    pub snapshot: Option<(Seq, Vec<u8>)>,
+}
+
+/// Why a batch could not be kept. Nothing of it is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// There is no room. The next batch is tried again.
+    #[error("there is no room: {0}")]
+    Full(#[source] io::Error),
+    /// What is kept can no longer be trusted to last: nothing is appended until the archive is opened anew.
+    #[error("{0}")]
+    Poisoned(String),
+}
+
 /// Where records are kept. Calls come from many readers and one writer at once.
 ///
 /// Reads are called on the readers' tasks: they must be short, which is what the budget is for.
 pub trait Archive: Send + Sync + 'static {
+    /// What there was when the archive was opened. Asked once, before anything is appended.
+    fn history(&self) -> History;
+
+    /// Calls `each` with the records after `after` that are kept, in order: what the machine is told after its
+    /// snapshot.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn replay(&self, after: Seq, each: &mut dyn FnMut(&Record)) -> io::Result<()>;
+
+    /// Whether calls may wait for a disk: then they are made where a thread may block.
+    fn waits(&self) -> bool {
+        false
+    }
+
     /// Keeps a batch, in order. When this returns, the batch is as durable as this archive promises.
     /// Nothing is let go here: what no reader could see yet must not be missing.
-    fn append(&self, batch: &[Arc<Record>]);
+    ///
+    /// # Errors
+    /// [`AppendError`]: nothing of the batch is kept, and its numbers are not used again.
+    fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError>;
 
     /// Reads the records of these topics in `(after, through]`, oldest first: at least one if there
     /// is one, and not many more than `budget` bytes.
@@ -60,4 +107,18 @@ pub trait Archive: Send + Sync + 'static {
     /// Forgets topics of which nothing is kept, and names them. From then on a cursor in such a topic
     /// may be answered with a gap although nothing was missed, never the other way round.
     fn forget_idle(&self) -> Vec<Topic>;
+
+    /// Whether it is time to write down what the machine remembers. Asked after every batch.
+    fn wants_snapshot(&self) -> bool {
+        false
+    }
+
+    /// Writes down what the machine remembers after the record `seq`.
+    fn snapshot(&self, seq: Seq, state: &[u8]) {
+        let _ = (seq, state);
+    }
+
+    /// Nothing more will be appended: makes all of it safe, and notes that the end was clean. Not called when an
+    /// append has failed for good.
+    fn close(&self) {}
 }
