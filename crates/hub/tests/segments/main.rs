@@ -7,4 +7,8 @@
 )]
 #![allow(unreachable_pub, reason = "there is no outside")]
 
+mod contract;
+mod model;
+mod records;
 mod sim;
+mod simple;
