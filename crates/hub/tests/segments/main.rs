@@ -8,6 +8,7 @@
 #![allow(unreachable_pub, reason = "there is no outside")]
 
 mod contract;
+mod crash;
 mod model;
 mod records;
 mod sim;

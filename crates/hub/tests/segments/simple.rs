@@ -44,6 +44,27 @@ pub enum Flaw {
     StopsAtAFullDisk,
 }
 
+impl Flaw {
+    pub const ALL: [Self; 16] = [
+        Self::ForgetsToSyncTheFile,
+        Self::ForgetsToSyncTheFolder,
+        Self::AcknowledgesBeforeItWrites,
+        Self::WritesInPlace,
+        Self::GoesOnAfterAFailedSync,
+        Self::IgnoresAFailedSync,
+        Self::KeepsWhatItRefused,
+        Self::ForgetsFloors,
+        Self::ForgetsPurges,
+        Self::ForgetsTheLastNumber,
+        Self::ForgetsTheKey,
+        Self::TrimsTheYoung,
+        Self::NumbersASnapshotWrong,
+        Self::TrustsWhatIsNotSafe,
+        Self::BeginsANewEpochEachTime,
+        Self::StopsAtAFullDisk,
+    ];
+}
+
 pub struct Simple {
     disk: Arc<dyn Disk>,
     retention: Retention,
@@ -196,7 +217,7 @@ impl Inner {
             "epochs": epochs.map(|(epoch, first)| json!([epoch.to_string(), first.0])).collect::<Vec<_>>(),
             "last": if flaw == Flaw::ForgetsTheLastNumber { self.log.keys().last().map_or(0, |seq| seq.0) } else { self.history.last.0 },
             "time": self.history.time,
-            "snapshot": self.history.snapshot.as_ref().map(|(seq, state)| json!([seq.0, state])),
+            "snapshot": self.history.snapshot.as_ref().map(|(seq, state)| json!([seq.0, hex(state)])),
             "gone": gone,
             "loose": self.model.loose.map(|seq| seq.0),
             "records": records.map(|record| encode(record, flaw)).collect::<Vec<_>>(),
@@ -222,9 +243,14 @@ impl Inner {
         let epochs = pairs(&value["epochs"])?.into_iter();
         let epochs = epochs.map(|(epoch, first)| Some((epoch.parse().ok()?, first)));
         let snapshot = value["snapshot"].as_array().map(|snapshot| {
-            let state = snapshot[1].as_array().unwrap().iter();
-            let state = state.map(|byte| u8::try_from(byte.as_u64().unwrap()).unwrap());
-            (Seq(snapshot[0].as_u64().unwrap()), state.collect())
+            let state = snapshot[1].as_str().unwrap();
+            let bytes = (0..state.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&state[at..at + 2], 16));
+            (
+                Seq(snapshot[0].as_u64().unwrap()),
+                bytes.collect::<Result<_, _>>().unwrap(),
+            )
         });
         inner.history = History {
             epochs: epochs.collect::<Option<_>>()?,
@@ -234,6 +260,10 @@ impl Inner {
         };
         Some(inner)
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn encode(record: &Record, flaw: Flaw) -> Value {

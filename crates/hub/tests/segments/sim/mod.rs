@@ -112,6 +112,23 @@ impl SimDisk {
         world.fail_sync = Some(world.syncs + n);
     }
 
+    /// Whether a sync has failed.
+    pub fn has_failed(&self) -> bool {
+        let world = self.world();
+        world.fail_sync.is_some_and(|n| n <= world.syncs)
+    }
+
+    /// Nothing that was to happen will happen.
+    pub fn calm(&self) {
+        let mut world = self.world();
+        (world.stop_at, world.fail_sync) = (None, None);
+    }
+
+    /// Whether there is a bound on how many bytes there is room for.
+    pub fn is_full(&self) -> bool {
+        self.world().room.is_some()
+    }
+
     /// How many bytes there is room for in all; `None` is no bound.
     pub fn set_room(&self, bytes: Option<u64>) {
         self.world().room = bytes;
