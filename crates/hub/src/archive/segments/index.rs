@@ -168,7 +168,7 @@ impl Active {
         ] {
             out.extend(number.to_le_bytes());
         }
-        let (mut start, mut name_at) = (0, 0);
+        let (mut start, mut name_at) = (0_u32, 0_u32);
         for (hash, topic, shelf) in &topics {
             out.extend(hash.to_le_bytes());
             let (count, name_len) = (len32(shelf.postings.len()), topic.name().len());

@@ -13,10 +13,7 @@ use super::{
     segment::{Body, SealedSegment},
     state::{State, View},
 };
-use crate::{
-    Record, Seq, TopicSet,
-    archive::{Scan, memory},
-};
+use crate::{Record, Seq, TopicSet, archive::Scan};
 
 /// How many postings are taken at once.
 const CHUNK: u32 = 256;
@@ -99,7 +96,7 @@ impl Taken {
         let mut left = postings.len();
         body.read(postings, Some(topics), |record| {
             left -= 1;
-            self.cost += memory::cost(&record);
+            self.cost += record.cost();
             self.records.push(Arc::new(record));
             self.has_room()
         })?;
