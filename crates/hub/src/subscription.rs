@@ -150,7 +150,7 @@ impl Subscription {
         }
         self.cursor = scan.through;
         for record in &scan.records {
-            record.encode(*encoding, self.hub.epoch, topics, &mut out);
+            record.encode(*encoding, self.hub.epochs.of(record.seq), topics, &mut out);
         }
         self.known = scan.floors;
         (!out.is_empty()).then(|| out.into())

@@ -27,7 +27,9 @@ impl Namespace {
     }
 
     pub(crate) fn of_code(code: u8) -> Option<Self> {
-        [Self::Events, Self::Relay].into_iter().find(|namespace| namespace.code() == code)
+        [Self::Events, Self::Relay]
+            .into_iter()
+            .find(|namespace| namespace.code() == code)
     }
 }
 

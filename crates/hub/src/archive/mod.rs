@@ -12,6 +12,7 @@ pub mod segments;
 use std::{io, sync::Arc};
 
 use tidewire_codec::EventId;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::{Epoch, Floors, Millis, Record, Seq, Topic, TopicSet, stats::Held};
 
@@ -122,4 +123,15 @@ pub trait Archive: Send + Sync + 'static {
     /// Nothing more will be appended: makes all of it safe, and notes that the end was clean. Not called when an
     /// append has failed for good.
     fn close(&self) {}
+}
+
+impl dyn Archive {
+    /// Reads where the thread may block, if the archive waits for a disk and the runtime has other threads.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Self) -> T) -> T {
+        let has_threads = || Handle::try_current().map(|runtime| runtime.runtime_flavor());
+        match self.waits() && matches!(has_threads(), Ok(RuntimeFlavor::MultiThread)) {
+            true => tokio::task::block_in_place(|| read(self)),
+            false => read(self),
+        }
+    }
 }
