@@ -94,7 +94,8 @@ pub struct Segments {
     log: Arc<Log>,
     history: History,
     meta: Mutex<Meta>,
-    syncer: Option<Syncer>,
+    /// Held for its end.
+    _syncer: Option<Syncer>,
 }
 
 impl Segments {
@@ -110,7 +111,10 @@ impl Segments {
             torn,
         } = recover::open(&*disk, &settings)?;
         if torn > 0 {
-            tracing::info!(bytes = torn, "cut off what was being written when the power went; nobody had been told of it");
+            tracing::info!(
+                bytes = torn,
+                "cut off what was being written when the power went; nobody had been told of it"
+            );
         }
         let last = state.last();
         let last_time = |state: &state::State| {
@@ -132,7 +136,7 @@ impl Segments {
         };
         let log = Arc::new(log);
         Ok(Self {
-            syncer: Syncer::start(&log)?,
+            _syncer: Syncer::start(&log)?,
             log,
             history,
             meta: Mutex::new(meta),
@@ -262,7 +266,9 @@ impl Syncer {
                 drop(log.sync());
             }
         };
-        let thread = std::thread::Builder::new().name("tidewire-sync".into()).spawn(run)?;
+        let thread = std::thread::Builder::new()
+            .name("tidewire-sync".into())
+            .spawn(run)?;
         Ok(Some(Self {
             stop: Some(stop),
             thread: Some(thread),

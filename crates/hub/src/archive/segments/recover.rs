@@ -134,9 +134,14 @@ fn segments(
         }
         sealed.push(Arc::new(open_sealed(disk, log, body)?));
     }
-    let next = sealed.last().map_or(Seq(1), |segment: &Arc<SealedSegment>| segment.index.totals.last.next());
+    let next = sealed.last().map_or(Seq(1), |segment: &Arc<SealedSegment>| {
+        segment.index.totals.last.next()
+    });
     let active = make_segment(disk, log, next, settings.segment_bytes)?;
-    Ok((0, assemble(disk, log, sealed, active, Active::default(), written)?))
+    Ok((
+        0,
+        assemble(disk, log, sealed, active, Active::default(), written)?,
+    ))
 }
 
 /// Whether a segment's header never became safe, so that nothing in it was.
@@ -210,7 +215,9 @@ fn bytes_at(body: &Body, from: u64) -> io::Result<u64> {
 
 fn open_sealed(disk: &dyn Disk, log: &LogId, body: Body) -> Result<SealedSegment, OpenError> {
     let base = body.header.base;
-    let opened = disk.open(&index_name(base)).and_then(|file| Sealed::open(file, log, base, body.len));
+    let opened = disk
+        .open(&index_name(base))
+        .and_then(|file| Sealed::open(file, log, base, body.len));
     let index = match opened {
         Ok(index) => index,
         Err(error) => {
@@ -225,7 +232,8 @@ fn open_sealed(disk: &dyn Disk, log: &LogId, body: Body) -> Result<SealedSegment
 pub(crate) fn build_index(disk: &dyn Disk, log: &LogId, body: &Body) -> Result<Sealed, OpenError> {
     let base = body.header.base;
     let mut index = Active::default();
-    let walked = body.walk(|record, at, len| index.add(record, base, u32::try_from(at).unwrap_or(u32::MAX), len))?;
+    let walked =
+        body.walk(|record, at, len| index.add(record, base, u32::try_from(at).unwrap_or(u32::MAX), len))?;
     if let Some(why) = walked.stopped_by {
         return Err(refuse(why));
     }
@@ -250,16 +258,23 @@ fn assemble(
         index,
         topics: Topics::default(),
     };
-    let oldest = state.sealed.first().map_or(state.active.header.base, |segment| segment.body.header.base);
+    let oldest = state
+        .sealed
+        .first()
+        .map_or(state.active.header.base, |segment| segment.body.header.base);
     // What is newer than the log tells of a log that is not this one any more.
-    let (seq, mut topics) = written.filter(|(seq, _)| *seq <= state.last()).unwrap_or_default();
+    let (seq, mut topics) = written
+        .filter(|(seq, _)| *seq <= state.last())
+        .unwrap_or_default();
     if seq == Seq::ZERO {
         topics.raise_absent(oldest.before());
     }
     replay(&state, seq, &mut |record| topics.note(record))?;
     let state = State { topics, ..state };
     if seq == Seq::ZERO && !state.sealed.is_empty() {
-        tracing::warn!("the list of topics was made anew: some readers may be told of a gap though they missed nothing");
+        tracing::warn!(
+            "the list of topics was made anew: some readers may be told of a gap though they missed nothing"
+        );
         state.topics.save(disk, log, state.last())?;
     }
     Ok(state)
@@ -267,7 +282,10 @@ fn assemble(
 
 /// All records after a number that are in the log, in order.
 pub(crate) fn replay(state: &State, after: Seq, each: &mut dyn FnMut(&Record)) -> io::Result<()> {
-    let sealed = state.sealed.iter().filter(|segment| segment.index.totals.last > after);
+    let sealed = state
+        .sealed
+        .iter()
+        .filter(|segment| segment.index.totals.last > after);
     for body in sealed.map(|segment| &segment.body).chain([&state.active]) {
         let walked = body.walk(|record, _, _| {
             if record.seq > after {

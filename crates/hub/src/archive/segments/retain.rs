@@ -37,13 +37,20 @@ impl Log {
         }
         let drop = {
             let state = self.state.read();
-            let mut bytes: u64 = state.sealed.iter().map(|segment| segment.body.len).sum::<u64>() + state.active.len;
-            let mut events: u64 =
-                state.sealed.iter().map(|segment| segment.index.totals.events).sum::<u64>() + state.index.totals.events;
+            let mut bytes: u64 =
+                state.sealed.iter().map(|segment| segment.body.len).sum::<u64>() + state.active.len;
+            let mut events: u64 = state
+                .sealed
+                .iter()
+                .map(|segment| segment.index.totals.events)
+                .sum::<u64>()
+                + state.index.totals.events;
             let is_too_much = |segment: &&Arc<SealedSegment>| {
                 let totals = segment.index.totals;
                 let over = bytes > retention.max_bytes as u64
-                    || retention.max_events.is_some_and(|max| events - totals.events >= max as u64)
+                    || retention
+                        .max_events
+                        .is_some_and(|max| events - totals.events >= max as u64)
                     || totals.last_time < oldest;
                 bytes -= segment.body.len;
                 events -= totals.events;
@@ -51,7 +58,11 @@ impl Log {
             };
             state.sealed.iter().take_while(is_too_much).count()
         };
-        if drop > 0 { self.remove_oldest(drop) } else { Ok(()) }
+        if drop > 0 {
+            self.remove_oldest(drop)
+        } else {
+            Ok(())
+        }
     }
 
     fn remove_oldest(&self, count: usize) -> io::Result<()> {
@@ -112,7 +123,11 @@ impl Log {
     /// See [`Archive::held`](crate::archive::Archive::held).
     pub(crate) fn held(&self) -> Held {
         let state = self.state.read();
-        let records: u64 = state.sealed.iter().map(|segment| segment.index.totals.records).sum();
+        let records: u64 = state
+            .sealed
+            .iter()
+            .map(|segment| segment.index.totals.records)
+            .sum();
         let bytes: u64 = state.sealed.iter().map(|segment| segment.body.len).sum();
         let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         Held {

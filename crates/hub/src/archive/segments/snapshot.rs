@@ -23,7 +23,13 @@ fn name(seq: Seq) -> String {
 
 /// Those that there are, newest first.
 fn all(disk: &dyn Disk) -> io::Result<Vec<Seq>> {
-    let seq = |name: &String| name.strip_suffix(".snap").filter(|seq| seq.len() == 20)?.parse().ok().map(Seq);
+    let seq = |name: &String| {
+        name.strip_suffix(".snap")
+            .filter(|seq| seq.len() == 20)?
+            .parse()
+            .ok()
+            .map(Seq)
+    };
     let mut all: Vec<Seq> = disk.list(FOLDER)?.iter().filter_map(seq).collect();
     all.sort_unstable_by(|a, b| b.cmp(a));
     Ok(all)
@@ -35,7 +41,11 @@ pub(crate) fn save(disk: &dyn Disk, log: &LogId, seq: Seq, state: &[u8]) -> io::
     out.extend(MAGIC);
     out.extend(VERSION.to_le_bytes());
     out.extend(seq.0.to_le_bytes());
-    out.extend(u32::try_from(state.len()).map_err(io::Error::other)?.to_le_bytes());
+    out.extend(
+        u32::try_from(state.len())
+            .map_err(io::Error::other)?
+            .to_le_bytes(),
+    );
     out.extend(state);
     replace(disk, &name(seq), &out, crc32c::crc32c(log))?;
     for old in all(disk)?.into_iter().skip(KEPT) {

@@ -56,7 +56,9 @@ impl Writer {
     }
 
     fn poison(&mut self, what: &str, error: &io::Error) -> AppendError {
-        let text = format!("{what} failed ({error}): what is on the disk is not known, so nothing more is acknowledged");
+        let text = format!(
+            "{what} failed ({error}): what is on the disk is not known, so nothing more is acknowledged"
+        );
         tracing::error!("{text}; restart the server when the disk is sound");
         self.poisoned = Some(text.clone());
         AppendError::Poisoned(text)
@@ -75,11 +77,14 @@ impl Log {
         }
         let encoded = self.encode(batch, first.seq, writer.synced);
         let (mut body, encoded) = match encoded {
-            Some(encoded) if self.fits(encoded.bytes.len(), last.seq) => (self.state.read().active.clone(), encoded),
+            Some(encoded) if self.fits(encoded.bytes.len(), last.seq) => {
+                (self.state.read().active.clone(), encoded)
+            }
             _ => {
                 self.roll(&mut writer, first.seq)?;
                 let encoded = self.encode(batch, first.seq, writer.synced);
-                let too_long = || AppendError::Full(io::Error::other("the batch is longer than a segment may be"));
+                let too_long =
+                    || AppendError::Full(io::Error::other("the batch is longer than a segment may be"));
                 (self.state.read().active.clone(), encoded.ok_or_else(too_long)?)
             }
         };
@@ -132,7 +137,9 @@ impl Log {
         let state = self.state.read();
         let end = state.active.len + len as u64;
         let is_near = last.0 - state.active.header.base.0 <= MAX_DELTA;
-        is_near && (state.active.len == SEGMENT_HEADER && end <= MAX_SEGMENT || end <= self.settings.segment_bytes)
+        is_near
+            && (state.active.len == SEGMENT_HEADER && end <= MAX_SEGMENT
+                || end <= self.settings.segment_bytes)
     }
 
     /// None if a record is too far from the segment's first number.
