@@ -21,14 +21,15 @@ impl From<Error> for Problem {
             Error::EventTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Error::Ended { .. } => (StatusCode::CONFLICT, "ended"),
             Error::TopicsFull { .. } => (StatusCode::INSUFFICIENT_STORAGE, "topics_full"),
+            Error::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+            Error::Poisoned { .. } => (StatusCode::SERVICE_UNAVAILABLE, "poisoned"),
             Error::Closed => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+            Error::Damaged { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "damaged"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         let problem = Problem::new(status, code, error.to_string());
-        match status {
-            StatusCode::SERVICE_UNAVAILABLE => {
-                problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
-            }
+        match error {
+            Error::Closed => problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
             _ => problem,
         }
     }

@@ -12,6 +12,7 @@ pub mod segments;
 use std::{io, sync::Arc};
 
 use tidewire_codec::EventId;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::{Epoch, Floors, Millis, Record, Seq, Topic, TopicSet, stats::Held};
 
@@ -56,7 +57,8 @@ pub enum AppendError {
 
 /// Where records are kept. Calls come from many readers and one writer at once.
 ///
-/// Reads are called on the readers' tasks: they must be short, which is what the budget is for.
+/// Reads are called on the readers' tasks: they must be short, which is what the budget is for. A read that fails says which file
+/// is damaged and where; nothing is passed over.
 pub trait Archive: Send + Sync + 'static {
     /// What there was when the archive was opened. Asked once, before anything is appended.
     fn history(&self) -> History;
@@ -82,16 +84,16 @@ pub trait Archive: Send + Sync + 'static {
 
     /// Reads the records of these topics in `(after, through]`, oldest first: at least one if there
     /// is one, and not many more than `budget` bytes.
-    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> Scan;
+    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan>;
 
     /// The first of the last `count` events up to `through`, or of all there are.
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> Option<Seq>;
+    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>>;
 
     /// How many events of these topics are kept, up to `through`.
-    fn count(&self, topics: &TopicSet, through: Seq) -> usize;
+    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize>;
 
     /// The earliest event of these topics that its publisher gave this id.
-    fn find(&self, topics: &TopicSet, id: &EventId) -> Option<Seq>;
+    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>>;
 
     /// Lets go what retention no longer keeps at this time: called when a batch has become visible,
     /// and once a second.
@@ -99,7 +101,7 @@ pub trait Archive: Send + Sync + 'static {
 
     /// Lets go all of these topics up to `through`: called when the purge has become visible. An event that
     /// was published to other topics as well stays for them. Returns how many events there were.
-    fn purge(&self, topics: &TopicSet, through: Seq) -> usize;
+    fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize>;
 
     /// What is kept in all.
     fn held(&self) -> Held;
@@ -121,4 +123,15 @@ pub trait Archive: Send + Sync + 'static {
     /// Nothing more will be appended: makes all of it safe, and notes that the end was clean. Not called when an
     /// append has failed for good.
     fn close(&self) {}
+}
+
+impl dyn Archive {
+    /// Reads where the thread may block, if the archive waits for a disk and the runtime has other threads.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Self) -> T) -> T {
+        let has_threads = || Handle::try_current().map(|runtime| runtime.runtime_flavor());
+        match self.waits() && matches!(has_threads(), Ok(RuntimeFlavor::MultiThread)) {
+            true => tokio::task::block_in_place(|| read(self)),
+            false => read(self),
+        }
+    }
 }

@@ -89,7 +89,7 @@ fn start_hub(config: &Config) -> anyhow::Result<Hub> {
         keep_keys: limits.keep_keys.get(),
         ..tidewire_hub::Config::default()
     };
-    Hub::start(bounds, archive).context("the system gives no randomness")
+    Ok(Hub::start(bounds, archive)?)
 }
 
 /// Makes room for connections, which are open files, as far as the system lets us.

@@ -111,7 +111,9 @@ impl BatchHeader {
     }
 
     pub(crate) fn decode(bytes: &[u8], segment: &SegmentHeader) -> Result<Self, Damaged> {
-        let head = bytes.get(..BATCH_HEADER).ok_or(Damaged("a batch's header is cut off"))?;
+        let head = bytes
+            .get(..BATCH_HEADER)
+            .ok_or(Damaged("a batch's header is cut off"))?;
         let mut fields = Fields(head);
         if fields.take(4)? != BATCH_MAGIC {
             return Err(Damaged("there is no batch"));
@@ -226,7 +228,9 @@ pub(crate) fn decode_record(bytes: &[u8], base: Seq, known: Option<&TopicSet>) -
     let id = has(kind::ID).then(|| fields.text32()).transpose()?;
     let name = has(kind::NAME).then(|| fields.text32()).transpose()?;
     let retry = has(kind::RETRY).then(|| fields.u64()).transpose()?;
-    let key = has(kind::KEY).then(|| Ok((fields.text16()?, fields.u64()?))).transpose()?;
+    let key = has(kind::KEY)
+        .then(|| Ok((fields.text16()?, fields.u64()?)))
+        .transpose()?;
     let data = has(kind::EVENT).then(|| fields.text32()).transpose()?;
     if !fields.0.is_empty() {
         return Err(Damaged("a record has more than it should"));
@@ -296,13 +300,19 @@ pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Fields<'a> {
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], Damaged> {
-        let (taken, rest) = self.0.split_at_checked(len).ok_or(Damaged("something is cut off"))?;
+        let (taken, rest) = self
+            .0
+            .split_at_checked(len)
+            .ok_or(Damaged("something is cut off"))?;
         self.0 = rest;
         Ok(taken)
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Damaged> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or(Damaged("something is cut off"))?;
+        let (taken, rest) = self
+            .0
+            .split_first_chunk()
+            .ok_or(Damaged("something is cut off"))?;
         self.0 = rest;
         Ok(*taken)
     }

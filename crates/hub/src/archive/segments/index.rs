@@ -138,16 +138,19 @@ impl Active {
         self.ids.get(&id_hash(topic, id)).cloned().unwrap_or_default()
     }
 
-    /// The topics, and the last event of each.
-    pub(crate) fn topics(&self) -> impl Iterator<Item = (&Topic, Option<u32>)> {
-        self.topics.iter().map(|(topic, shelf)| (topic, shelf.last_event))
-    }
-
     /// The file's content.
     fn encode(&self, log: &LogId, base: Seq, segment_len: u64) -> Vec<u8> {
-        let mut topics: Vec<_> = self.topics.iter().map(|(topic, shelf)| (topic_hash(topic), topic, shelf)).collect();
+        let mut topics: Vec<_> = self
+            .topics
+            .iter()
+            .map(|(topic, shelf)| (topic_hash(topic), topic, shelf))
+            .collect();
         topics.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
-        let mut ids: Vec<(u64, u32)> = self.ids.iter().flat_map(|(hash, at)| at.iter().map(|at| (*hash, *at))).collect();
+        let mut ids: Vec<(u64, u32)> = self
+            .ids
+            .iter()
+            .flat_map(|(hash, at)| at.iter().map(|at| (*hash, *at)))
+            .collect();
         ids.sort_unstable();
         let postings: usize = topics.iter().map(|(_, _, shelf)| shelf.postings.len()).sum();
 
@@ -168,7 +171,7 @@ impl Active {
         ] {
             out.extend(number.to_le_bytes());
         }
-        let (mut start, mut name_at) = (0, 0);
+        let (mut start, mut name_at) = (0_u32, 0_u32);
         for (hash, topic, shelf) in &topics {
             out.extend(hash.to_le_bytes());
             let (count, name_len) = (len32(shelf.postings.len()), topic.name().len());
@@ -191,12 +194,21 @@ impl Active {
             out.extend(hash.to_le_bytes());
             out.extend(at.to_le_bytes());
         }
-        topics.iter().for_each(|(_, topic, _)| out.extend(topic.name().as_bytes()));
+        topics
+            .iter()
+            .for_each(|(_, topic, _)| out.extend(topic.name().as_bytes()));
         out
     }
 
     /// Writes it down as the file `name`; its name is safe when the folder has been synced.
-    pub(crate) fn seal(&self, disk: &dyn Disk, name: &str, log: &LogId, base: Seq, segment_len: u64) -> io::Result<()> {
+    pub(crate) fn seal(
+        &self,
+        disk: &dyn Disk,
+        name: &str,
+        log: &LogId,
+        base: Seq,
+        segment_len: u64,
+    ) -> io::Result<()> {
         let temporary = format!("{name}.tmp");
         let file = disk.create(&temporary)?;
         file.write_at(&pages(&self.encode(log, base, segment_len), seed(log, base)), 0)?;
@@ -224,7 +236,12 @@ impl Sealed {
     ///
     /// # Errors
     /// `InvalidData` if it is damaged, or another's: build it anew.
-    pub(crate) fn open(file: Arc<dyn DiskFile>, log: &LogId, base: Seq, segment_len: u64) -> io::Result<Self> {
+    pub(crate) fn open(
+        file: Arc<dyn DiskFile>,
+        log: &LogId,
+        base: Seq,
+        segment_len: u64,
+    ) -> io::Result<Self> {
         let pages = Paged {
             file,
             seed: seed(log, base),
@@ -232,12 +249,11 @@ impl Sealed {
         let head: [u8; HEADER as usize] = pages.array(0)?;
         let damaged = |_| io::Error::new(io::ErrorKind::InvalidData, "the header is damaged");
         let mut fields = Fields(&head);
-        let is_ours = (|| {
-            Ok(fields.array()? == MAGIC && fields.u32()? == VERSION)
-        })().map_err(damaged)?;
+        let is_ours = (|| Ok(fields.array()? == MAGIC && fields.u32()? == VERSION))().map_err(damaged)?;
         let mut rest = || -> Result<_, Damaged> {
             let topics = fields.u32()?;
-            let is_ours = fields.array::<16>()? == *log && fields.u64()? == base.0 && fields.u64()? == segment_len;
+            let is_ours =
+                fields.array::<16>()? == *log && fields.u64()? == base.0 && fields.u64()? == segment_len;
             let totals = Totals {
                 last: Seq(fields.u64()?),
                 last_time: fields.u64()?,
@@ -248,7 +264,10 @@ impl Sealed {
         };
         let (is_of_segment, topics, totals, postings, ids) = rest().map_err(damaged)?;
         if !is_ours || !is_of_segment {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it belongs to something else"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it belongs to something else",
+            ));
         }
         Ok(Self {
             pages,
@@ -292,7 +311,8 @@ impl Sealed {
 
     fn name(&self, line: &Line) -> io::Result<Topic> {
         let mut name = vec![0; usize::from(line.name_len)];
-        self.pages.read(self.names_at() + u64::from(line.name_at), &mut name)?;
+        self.pages
+            .read(self.names_at() + u64::from(line.name_at), &mut name)?;
         let topic = Namespace::of_code(line.namespace)
             .zip(str::from_utf8(&name).ok())
             .and_then(|(namespace, name)| Topic::new(namespace, name).ok());
@@ -338,7 +358,8 @@ impl Sealed {
         let count = count.min(line.count.saturating_sub(from));
         let mut bytes = vec![0; (u64::from(count) * POSTING) as usize];
         let first = u64::from(line.start) + u64::from(from);
-        self.pages.read(self.postings_at() + first * POSTING, &mut bytes)?;
+        self.pages
+            .read(self.postings_at() + first * POSTING, &mut bytes)?;
         let postings = bytes.chunks_exact(POSTING as usize).map(Posting::read);
         postings.collect::<Result<_, _>>().map_err(damaged)
     }

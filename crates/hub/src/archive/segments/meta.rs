@@ -67,7 +67,10 @@ impl Meta {
         for _ in 0..count {
             let name: [u8; 8] = fields.array()?;
             let epoch = str::from_utf8(&name).ok().and_then(|name| name.parse().ok());
-            epochs.push((epoch.ok_or(Damaged("an epoch's name cannot be"))?, Seq(fields.u64()?)));
+            epochs.push((
+                epoch.ok_or(Damaged("an epoch's name cannot be"))?,
+                Seq(fields.u64()?),
+            ));
         }
         Ok(Self {
             log,

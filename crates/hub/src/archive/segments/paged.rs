@@ -47,7 +47,10 @@ impl Paged {
             let read = self.file.read_at(&mut page, number * PAGE as u64)?;
             let (content, sum) = page.split_at(ROOM);
             if read < PAGE || crc(self.seed, number, content).to_le_bytes() != *sum {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, format!("page {number} is damaged")));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("page {number} is damaged"),
+                ));
             }
             let len = rest.len().min(ROOM - offset);
             let (now, later) = rest.split_at_mut(len);
@@ -68,6 +71,8 @@ impl Paged {
 impl Paged {
     /// How much content a file of this length has.
     pub(crate) fn content_len(file_len: u64) -> usize {
-        usize::try_from(file_len / PAGE as u64).unwrap_or(usize::MAX).saturating_mul(ROOM)
+        usize::try_from(file_len / PAGE as u64)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(ROOM)
     }
 }

@@ -13,10 +13,7 @@ use super::{
     segment::{Body, SealedSegment},
     state::{State, View},
 };
-use crate::{
-    Record, Seq, TopicSet,
-    archive::{Scan, memory},
-};
+use crate::{Record, Seq, TopicSet, archive::Scan};
 
 /// How many postings are taken at once.
 const CHUNK: u32 = 256;
@@ -37,7 +34,9 @@ pub(crate) fn scan(
     let mut from = after;
     loop {
         let view = View::of(state, topics);
-        let first = view.sealed.partition_point(|segment| segment.index.totals.last <= from);
+        let first = view
+            .sealed
+            .partition_point(|segment| segment.index.totals.last <= from);
         for segment in &view.sealed[first..] {
             if segment.body.header.base > through {
                 break;
@@ -99,7 +98,7 @@ impl Taken {
         let mut left = postings.len();
         body.read(postings, Some(topics), |record| {
             left -= 1;
-            self.cost += memory::cost(&record);
+            self.cost += record.cost();
             self.records.push(Arc::new(record));
             self.has_room()
         })?;
@@ -172,7 +171,9 @@ impl<'a> Merge<'a> {
             last: None,
         };
         for (number, topic) in topics.iter().enumerate() {
-            let Some(line) = segment.index.topic(topic)? else { continue };
+            let Some(line) = segment.index.topic(topic)? else {
+                continue;
+            };
             let next = match segment.body.delta(after(number)) {
                 Some(delta) => segment.index.rank(&line, delta)?,
                 None => 0,
@@ -271,9 +272,16 @@ fn last_of(runs: impl Iterator<Item = Vec<Posting>>) -> Vec<Posting> {
     all
 }
 
-fn back_in_sealed(segment: &SealedSegment, topics: &TopicSet, floors: &[Seq], upper: Seq) -> io::Result<Vec<Posting>> {
+fn back_in_sealed(
+    segment: &SealedSegment,
+    topics: &TopicSet,
+    floors: &[Seq],
+    upper: Seq,
+) -> io::Result<Vec<Posting>> {
     let index = &segment.index;
-    let Some(upper) = segment.body.delta(upper) else { return Ok(Vec::new()) };
+    let Some(upper) = segment.body.delta(upper) else {
+        return Ok(Vec::new());
+    };
     let mut runs = Vec::new();
     for (topic, floor) in topics.iter().zip(floors) {
         let Some(line) = index.topic(topic)? else { continue };
@@ -333,7 +341,10 @@ fn is_there(
     let mut found: Option<Seq> = None;
     for place in places {
         let record = body.record_at(*place, Some(topics))?;
-        let has_id = record.event.as_ref().is_some_and(|event| event.id.as_ref() == Some(id));
+        let has_id = record
+            .event
+            .as_ref()
+            .is_some_and(|event| event.id.as_ref() == Some(id));
         if has_id && record.seq > floor && record.topics.contains(topic) {
             found = Some(found.map_or(record.seq, |found| found.min(record.seq)));
         }

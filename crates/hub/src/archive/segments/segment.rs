@@ -4,7 +4,10 @@ use std::{io, sync::Arc};
 
 use super::{
     disk::{Disk, DiskFile},
-    format::{BATCH_HEADER, BatchHeader, Damaged, RECORD_HEADER, SEGMENT_HEADER, SegmentHeader, decode_record, record_len},
+    format::{
+        BATCH_HEADER, BatchHeader, Damaged, RECORD_HEADER, SEGMENT_HEADER, SegmentHeader, decode_record,
+        record_len,
+    },
     index::{Posting, Sealed},
 };
 use crate::{Record, Seq, TopicSet};
@@ -22,7 +25,13 @@ pub(crate) fn index_name(base: Seq) -> String {
 
 /// The first numbers of the segments that there are, in order.
 pub(crate) fn bases(disk: &dyn Disk) -> io::Result<Vec<Seq>> {
-    let base = |name: &String| name.strip_suffix(".seg").filter(|base| base.len() == 20)?.parse().ok().map(Seq);
+    let base = |name: &String| {
+        name.strip_suffix(".seg")
+            .filter(|base| base.len() == 20)?
+            .parse()
+            .ok()
+            .map(Seq)
+    };
     let mut bases: Vec<Seq> = disk.list(FOLDER)?.iter().filter_map(base).collect();
     bases.sort_unstable();
     Ok(bases)
@@ -81,11 +90,17 @@ impl Body {
         for (number, posting) in postings.iter().enumerate() {
             let offset = u64::from(posting.offset);
             // Where records stand close together, many are read at once; where they do not, a page each.
-            let further = postings[number..].iter().take(256).map(|posting| u64::from(posting.offset));
-            let ahead = further.take_while(|further| *further < offset + WINDOW as u64).last();
+            let further = postings[number..]
+                .iter()
+                .take(256)
+                .map(|posting| u64::from(posting.offset));
+            let ahead = further
+                .take_while(|further| *further < offset + WINDOW as u64)
+                .last();
             let ahead = ahead.map_or(0, |last| (last - offset) as usize);
             let bytes = window.record(self, offset, (ahead + SPARSE).min(WINDOW))?;
-            let record = decode_record(bytes, self.header.base, known).map_err(|why| self.damaged(offset, why))?;
+            let record =
+                decode_record(bytes, self.header.base, known).map_err(|why| self.damaged(offset, why))?;
             if record.seq != self.seq(*posting) {
                 return Err(self.damaged(offset, Damaged("another record stands where the index has one")));
             }
@@ -151,7 +166,8 @@ impl Body {
         while place < end {
             let bytes = window.record(self, place, WINDOW)?;
             let len = bytes.len() as u64;
-            let record = decode_record(bytes, self.header.base, None).map_err(|why| self.damaged(place, why))?;
+            let record =
+                decode_record(bytes, self.header.base, None).map_err(|why| self.damaged(place, why))?;
             records.push((record, place, len));
             place += len;
         }

@@ -43,7 +43,13 @@ impl Topics {
             }
             if !self.known.contains_key(topic) {
                 let floor = self.absent_floor;
-                self.known.insert(topic.clone(), Place { last: Seq::ZERO, floor });
+                self.known.insert(
+                    topic.clone(),
+                    Place {
+                        last: Seq::ZERO,
+                        floor,
+                    },
+                );
             }
             if let Some(place) = self.known.get_mut(topic)
                 && record.event.is_some()
@@ -54,16 +60,13 @@ impl Topics {
     }
 
     pub(crate) fn floor(&self, topic: &Topic) -> Seq {
-        self.known.get(topic).map_or(self.absent_floor, |place| place.floor)
+        self.known
+            .get(topic)
+            .map_or(self.absent_floor, |place| place.floor)
     }
 
     pub(crate) fn floors(&self, topics: &TopicSet) -> Floors {
         topics.iter().map(|topic| self.floor(topic)).collect()
-    }
-
-    /// The last event of a topic.
-    pub(crate) fn last(&self, topic: &Topic) -> Seq {
-        self.known.get(topic).map_or(Seq::ZERO, |place| place.last)
     }
 
     /// Events of the topic are gone up to here.
@@ -134,7 +137,9 @@ impl Topics {
                 last: Seq(fields.u64()?),
                 floor: Seq(fields.u64()?),
             };
-            topics.known.insert(topic.ok_or(Damaged("a topic's name cannot be"))?, place);
+            topics
+                .known
+                .insert(topic.ok_or(Damaged("a topic's name cannot be"))?, place);
         }
         Ok((seq, topics))
     }
