@@ -6,7 +6,10 @@ use std::{sync::Arc, time::Duration};
 use fastrand::Rng;
 use tidewire_hub::{
     Change, Floors, Record, Seq, Topic,
-    archive::{Archive, Memory, Retention, segments::Disk},
+    archive::{
+        Archive, Memory, Retention,
+        segments::{Disk, Durability, Segments, Settings},
+    },
 };
 
 use crate::{
@@ -30,6 +33,16 @@ fn simple(retention: Retention) -> Box<dyn Archive> {
     Box::new(Simple::open(disk, retention, Flaw::None).unwrap())
 }
 
+fn segments(retention: Retention) -> Box<dyn Archive> {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
+    let settings = Settings {
+        durability: Durability::Always,
+        segment_bytes: 2_000, // Room for a few events, so that there are many segments.
+        retention,
+    };
+    Box::new(Segments::open(disk, settings).unwrap())
+}
+
 macro_rules! contract {
     ($($archive:ident)* : $tests:tt) => { $(contract!(@ $archive $tests);)* };
     (@ $archive:ident { $($test:ident)* }) => {
@@ -39,7 +52,7 @@ macro_rules! contract {
     };
 }
 
-contract!(memory simple: {
+contract!(memory segments simple: {
     an_empty_archive_has_nothing_and_nothing_is_gone
     records_are_read_in_order_by_topic
     an_empty_batch_changes_nothing
@@ -68,11 +81,16 @@ fn append(archive: &dyn Archive, records: impl IntoIterator<Item = Record>) {
 }
 
 fn scanned(archive: &dyn Archive, names: &str) -> Vec<u64> {
-    seqs(&archive.scan(&topics(names), Seq::ZERO, ALL, usize::MAX).records)
+    seqs(
+        &archive
+            .scan(&topics(names), Seq::ZERO, ALL, usize::MAX)
+            .unwrap()
+            .records,
+    )
 }
 
 fn floors(archive: &dyn Archive, names: &str) -> Floors {
-    archive.scan(&topics(names), Seq::ZERO, ALL, 0).floors
+    archive.scan(&topics(names), Seq::ZERO, ALL, 0).unwrap().floors
 }
 
 fn of<const N: usize>(floors: [u64; N]) -> Floors {
@@ -82,18 +100,18 @@ fn of<const N: usize>(floors: [u64; N]) -> Floors {
 /// Appends a purge and does it, as the sequencer does.
 fn purge_now(archive: &dyn Archive, seq: u64, names: &str) -> usize {
     append(archive, [purge(seq, names)]);
-    archive.purge(&topics(names), Seq(seq))
+    archive.purge(&topics(names), Seq(seq)).unwrap()
 }
 
 fn an_empty_archive_has_nothing_and_nothing_is_gone(archive: Open<'_>) {
     let archive = open(archive);
-    let scan = archive.scan(&topics("a b"), Seq(3), Seq(7), 100);
+    let scan = archive.scan(&topics("a b"), Seq(3), Seq(7), 100).unwrap();
     assert_eq!((scan.records.len(), scan.through), (0, Seq(7)));
     assert_eq!(scan.floors, of([0, 0]));
-    assert_eq!(archive.nth_last(&topics("a"), 5, ALL), None);
-    assert_eq!(archive.count(&topics("a"), ALL), 0);
-    assert_eq!(archive.find(&topics("a"), &id("x")), None);
-    assert_eq!(archive.purge(&topics("a"), ALL), 0);
+    assert_eq!(archive.nth_last(&topics("a"), 5, ALL).unwrap(), None);
+    assert_eq!(archive.count(&topics("a"), ALL).unwrap(), 0);
+    assert_eq!(archive.find(&topics("a"), &id("x")).unwrap(), None);
+    assert_eq!(archive.purge(&topics("a"), ALL).unwrap(), 0);
     assert_eq!((archive.held().records, archive.forget_idle().len()), (0, 0));
     archive.trim(1 << 40);
     let history = archive.history();
@@ -115,11 +133,11 @@ fn records_are_read_in_order_by_topic(archive: Open<'_>) {
     assert_eq!(scanned(&*archive, "b"), [2, 3, 9]);
     assert_eq!(scanned(&*archive, "a b"), [1, 2, 3, 6, 9], "each once");
     assert_eq!(scanned(&*archive, "a b c d"), [1, 2, 3, 5, 6, 9]);
-    let part = archive.scan(&topics("a b"), Seq(1), Seq(6), usize::MAX);
+    let part = archive.scan(&topics("a b"), Seq(1), Seq(6), usize::MAX).unwrap();
     assert_eq!((seqs(&part.records), part.through), (vec![2, 3, 6], Seq(6)));
-    let between = archive.scan(&topics("a b"), Seq(6), Seq(8), usize::MAX);
+    let between = archive.scan(&topics("a b"), Seq(6), Seq(8), usize::MAX).unwrap();
     assert_eq!((between.records.len(), between.through), (0, Seq(8)));
-    let ahead = archive.scan(&topics("a b"), Seq(20), Seq(9), usize::MAX);
+    let ahead = archive.scan(&topics("a b"), Seq(20), Seq(9), usize::MAX).unwrap();
     assert_eq!((ahead.records.len(), ahead.through), (0, Seq(20)), "never back");
 }
 
@@ -142,7 +160,7 @@ fn a_budget_stops_a_scan_after_at_least_one_record(archive: Open<'_>) {
     for budget in [0, 1, 5000] {
         let (mut read, mut cursor, mut calls) = (Vec::new(), Seq::ZERO, 0);
         while cursor < Seq(40) {
-            let scan = archive.scan(&topics("a b"), cursor, Seq(40), budget);
+            let scan = archive.scan(&topics("a b"), cursor, Seq(40), budget).unwrap();
             assert!(scan.through > cursor, "progress");
             assert!(
                 scan.records.len() <= budget / 1000 + 1,
@@ -175,7 +193,10 @@ fn what_is_read_is_what_was_appended(archive: Open<'_>) {
     large.event.as_mut().unwrap().data = "0123456789".repeat(200_000);
     let batch = batch([whole, empty, large]);
     archive.append(&batch).unwrap();
-    let read = archive.scan(&topics("a b c"), Seq::ZERO, ALL, usize::MAX).records;
+    let read = archive
+        .scan(&topics("a b c"), Seq::ZERO, ALL, usize::MAX)
+        .unwrap()
+        .records;
     assert_eq!(seqs(&read), [7, 8, 900_000]);
     for (read, appended) in read.iter().zip(&batch) {
         assert!(same(read, appended), "{:?}", read.seq);
@@ -199,7 +220,7 @@ fn the_last_events_are_counted_without_ends(archive: Open<'_>) {
             ended,
         ],
     );
-    let nth = |names, count, through| archive.nth_last(&topics(names), count, Seq(through));
+    let nth = |names, count, through| archive.nth_last(&topics(names), count, Seq(through)).unwrap();
     assert_eq!(nth("a", 1, 9), Some(Seq(6)), "an event that ends counts");
     assert_eq!(nth("a", 2, 9), Some(Seq(5)));
     assert_eq!(nth("a b", 4, 9), Some(Seq(2)), "each once");
@@ -208,7 +229,7 @@ fn the_last_events_are_counted_without_ends(archive: Open<'_>) {
     assert_eq!(nth("a", 1, 5), Some(Seq(5)));
     assert_eq!(nth("a", 0, 9), None);
     assert_eq!(nth("nobody", 1, 9), None);
-    let count = |names, through| archive.count(&topics(names), Seq(through));
+    let count = |names, through| archive.count(&topics(names), Seq(through)).unwrap();
     assert_eq!((count("a", 9), count("b", 9), count("a b", 9)), (4, 2, 5));
     assert_eq!((count("a", 3), count("a", 0), count("nobody", 9)), (2, 0, 0));
 }
@@ -227,7 +248,7 @@ fn the_earliest_event_of_an_id_is_found_as_long_as_it_is_there(archive: Open<'_>
         &*archive,
         [event_with_id(4, "c", "x"), event_with_id(5, "a", "y")],
     );
-    let find = |names, given| archive.find(&topics(names), &id(given)).map(|seq| seq.0);
+    let find = |names, given| archive.find(&topics(names), &id(given)).unwrap().map(|seq| seq.0);
     assert_eq!(
         (find("a", "x"), find("b", "x"), find("c", "x")),
         (Some(1), Some(2), Some(4))
@@ -273,8 +294,8 @@ fn a_purge_takes_a_topic_and_leaves_the_others(archive: Open<'_>) {
     );
     assert_eq!(
         (
-            archive.count(&topics("a"), ALL),
-            archive.count(&topics("a b"), ALL)
+            archive.count(&topics("a"), ALL).unwrap(),
+            archive.count(&topics("a b"), ALL).unwrap()
         ),
         (0, 2)
     );
@@ -302,7 +323,7 @@ fn a_purge_leaves_what_came_after_it_in_its_batch(archive: Open<'_>) {
         [event(1, "a"), purge(2, "a"), event(3, "a"), event(4, "b")],
     );
     append(&*archive, [event(5, "a")]);
-    assert_eq!(archive.purge(&topics("a"), Seq(2)), 1);
+    assert_eq!(archive.purge(&topics("a"), Seq(2)).unwrap(), 1);
     assert_eq!(scanned(&*archive, "a b"), [3, 4, 5]);
     assert_eq!(floors(&*archive, "a b"), of([1, 0]));
 }
@@ -313,9 +334,9 @@ fn nothing_goes_before_the_purge_is_done(archive: Open<'_>) {
     append(&*archive, [purge(3, "a")]);
     assert_eq!(scanned(&*archive, "a"), [1, 2], "no reader could know yet");
     assert_eq!(floors(&*archive, "a"), of([0]));
-    assert_eq!(archive.count(&topics("a"), ALL), 2);
-    assert_eq!(archive.find(&topics("a"), &id("x")), Some(Seq(2)));
-    assert_eq!(archive.purge(&topics("a"), Seq(3)), 2);
+    assert_eq!(archive.count(&topics("a"), ALL).unwrap(), 2);
+    assert_eq!(archive.find(&topics("a"), &id("x")).unwrap(), Some(Seq(2)));
+    assert_eq!(archive.purge(&topics("a"), Seq(3)).unwrap(), 2);
 }
 
 fn ends_are_read_but_nobody_misses_them(archive: Open<'_>) {
@@ -366,8 +387,11 @@ fn trimming_lets_the_oldest_go_and_floors_say_so(archive: Open<'_>) {
     archive.trim(400);
     let kept = agrees_with_its_floors(&*archive, 400);
     assert!((1..200).contains(&kept.len()), "{} are kept", kept.len());
-    assert_eq!(archive.count(&topics("a b"), ALL), kept.len());
-    assert_eq!(archive.nth_last(&topics("a b"), 1000, ALL), Some(Seq(kept[0])));
+    assert_eq!(archive.count(&topics("a b"), ALL).unwrap(), kept.len());
+    assert_eq!(
+        archive.nth_last(&topics("a b"), 1000, ALL).unwrap(),
+        Some(Seq(kept[0]))
+    );
 }
 
 fn nothing_young_is_let_go_and_the_old_goes_in_the_end(archive: Open<'_>) {
@@ -466,7 +490,7 @@ fn everything_agrees_with_a_model(archive: Open<'_>) {
             model.append(&records);
             for record in &records {
                 if record.change == Some(Change::Purges) {
-                    let purged = archive.purge(&record.topics, record.seq);
+                    let purged = archive.purge(&record.topics, record.seq).unwrap();
                     let expected = model.purge(&record.topics, record.seq);
                     assert_eq!(purged, expected, "seed {seed}: purge {record:?}");
                 }

@@ -365,7 +365,7 @@ impl Archive for Simple {
         Ok(())
     }
 
-    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> Scan {
+    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
         let inner = self.inner.lock().unwrap();
         let mut size = 0;
         let mut records = Vec::new();
@@ -385,23 +385,23 @@ impl Archive for Simple {
             let absent = if is_idle { loose } else { Seq::ZERO };
             inner.model.floor(topic).max(absent)
         };
-        Scan {
+        Ok(Scan {
             records,
             through: end,
             floors: topics.iter().map(floor).collect(),
-        }
+        })
     }
 
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> Option<Seq> {
-        self.inner.lock().unwrap().model.nth_last(topics, count, through)
+    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
+        Ok(self.inner.lock().unwrap().model.nth_last(topics, count, through))
     }
 
-    fn count(&self, topics: &TopicSet, through: Seq) -> usize {
-        self.inner.lock().unwrap().model.count(topics, through)
+    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
+        Ok(self.inner.lock().unwrap().model.count(topics, through))
     }
 
-    fn find(&self, topics: &TopicSet, id: &EventId) -> Option<Seq> {
-        self.inner.lock().unwrap().model.find(topics, id)
+    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
+        Ok(self.inner.lock().unwrap().model.find(topics, id))
     }
 
     fn trim(&self, now: Millis) {
@@ -417,8 +417,8 @@ impl Archive for Simple {
         }
     }
 
-    fn purge(&self, topics: &TopicSet, through: Seq) -> usize {
-        self.inner.lock().unwrap().model.purge(topics, through)
+    fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
+        Ok(self.inner.lock().unwrap().model.purge(topics, through))
     }
 
     fn held(&self) -> Held {

@@ -19,12 +19,17 @@ mod judge;
 mod plan;
 mod work;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+use tidewire_hub::archive::segments::{Disk, Durability, Segments, Settings};
 
 use crate::simple::{Flaw, Simple};
 
 use judge::Run;
-use plan::{Open, Plan};
+use plan::{Open, Plan, Promise};
 
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
@@ -49,10 +54,28 @@ fn run(seed: u64, open: Open<'_>) -> std::thread::Result<()> {
     catch_unwind(AssertUnwindSafe(|| Run::new(seed, open).go()))
 }
 
-fn simple(
-    flaw: Flaw,
-) -> impl Fn(std::sync::Arc<dyn tidewire_hub::archive::segments::Disk>, &Plan) -> plan::Opened {
+fn simple(flaw: Flaw) -> impl Fn(Arc<dyn Disk>, &Plan) -> plan::Opened {
     move |disk, plan| Ok(Box::new(Simple::open(disk, plan.retention.clone(), flaw)?))
+}
+
+fn segments(disk: Arc<dyn Disk>, plan: &Plan) -> plan::Opened {
+    let settings = Settings {
+        durability: match plan.promise {
+            Promise::Always => Durability::Always,
+            // So late that no thread of its own comes between: a seed is to replay.
+            Promise::Soon => Durability::Interval(Duration::from_secs(3600)),
+            Promise::Never => Durability::Never,
+        },
+        segment_bytes: plan.segment_bytes,
+        retention: plan.retention.clone(),
+    };
+    let opened = Segments::open(disk, settings).map_err(|why| why.to_string())?;
+    Ok(Box::new(opened))
+}
+
+#[test]
+fn segments_keep_their_word() {
+    judge(&segments, u64::MAX);
 }
 
 #[test]
