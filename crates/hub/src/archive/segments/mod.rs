@@ -19,12 +19,13 @@
 //! - Memory does not grow with the log: the newest segment's index and the topics' names are in it, the rest is read where
 //!   it is needed.
 
-pub mod disk;
+mod disk;
 mod format;
 mod index;
 mod meta;
 mod paged;
 mod reads;
+mod real_disk;
 mod recover;
 mod retain;
 mod segment;
@@ -46,8 +47,9 @@ use tidewire_codec::EventId;
 
 use super::{AppendError, Archive, History, Retention, Scan};
 use crate::{Millis, Record, Seq, Topic, TopicSet, stats::Held};
-use disk::Disk;
+pub use disk::{Disk, DiskFile};
 use meta::Meta;
+pub use real_disk::RealDisk;
 pub use recover::OpenError;
 use recover::Opened;
 use writer::{Log, Writer};
@@ -248,7 +250,7 @@ impl Log {
 
 /// Syncs the log from time to time, on a thread that ends with this.
 struct Syncer {
-    stop: Option<std::sync::mpsc::Sender<()>>,
+    stop: Option<std::sync::mpsc::SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -258,7 +260,7 @@ impl Syncer {
         let Durability::Interval(interval) = log.settings.durability else {
             return Ok(None);
         };
-        let (stop, stopped) = std::sync::mpsc::channel();
+        let (stop, stopped) = std::sync::mpsc::sync_channel(1);
         let log = Arc::clone(log);
         let run = move || {
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
