@@ -250,7 +250,7 @@ impl Log {
 
 /// Syncs the log from time to time, on a thread that ends with this.
 struct Syncer {
-    stop: Option<std::sync::mpsc::Sender<()>>,
+    stop: Option<std::sync::mpsc::SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -260,7 +260,7 @@ impl Syncer {
         let Durability::Interval(interval) = log.settings.durability else {
             return Ok(None);
         };
-        let (stop, stopped) = std::sync::mpsc::channel();
+        let (stop, stopped) = std::sync::mpsc::sync_channel(1);
         let log = Arc::clone(log);
         let run = move || {
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
