@@ -114,7 +114,8 @@ impl Model {
             );
         }
         if !forgotten.is_empty() {
-            self.loose = self.gone.values().copied().max().max(self.loose);
+            let standing = self.standing.keys().next_back();
+            self.loose = self.gone.values().chain(standing).copied().max().max(self.loose);
         }
     }
 

@@ -19,7 +19,7 @@ use super::{
     format::{Damaged, Fields, LogId, VERSION},
     paged::{Paged, pages},
 };
-use crate::{Millis, Namespace, Record, Seq, Topic};
+use crate::{Change, Millis, Namespace, Record, Seq, Topic};
 
 const MAGIC: [u8; 8] = *b"TIDEWIDX";
 const HEADER: u64 = 96;
@@ -35,7 +35,7 @@ pub(crate) struct Posting {
     pub(crate) offset: u32,
 }
 
-/// Set in records that hold no event: ends and purges.
+/// Set in records that hold no event: ends.
 const NO_EVENT: u32 = 1 << 31;
 
 /// The furthest that a record may be from its segment's first number.
@@ -110,7 +110,9 @@ impl Active {
         let delta = (record.seq.0 - base.0) as u32;
         let is_event = record.event.is_some();
         let mark = if is_event { delta } else { delta | NO_EVENT };
-        for topic in &record.topics {
+        // Nobody reads a purge.
+        let readable = (record.change != Some(Change::Purges)).then_some(&record.topics);
+        for topic in readable.into_iter().flatten() {
             if !self.topics.contains_key(topic) {
                 self.topics.insert(topic.clone(), Shelf::default());
             }

@@ -119,14 +119,10 @@ impl Segments {
             );
         }
         let last = state.last();
-        let last_time = |state: &state::State| {
-            let sealed = state.sealed.last().map(|segment| segment.index.totals.last_time);
-            state.index.totals.last_time.max(sealed.unwrap_or_default())
-        };
         let history = History {
             epochs: meta.epochs.clone(),
             last,
-            time: last_time(&state),
+            time: state.topics.time,
             snapshot,
         };
         let log = Log {
@@ -239,11 +235,8 @@ impl Log {
     fn write_down(&self, seq: Seq, state: &[u8]) -> io::Result<()> {
         let mut writer = self.writer.lock();
         writer.wants_snapshot = false;
-        let (topics, last) = {
-            let state = self.state.read();
-            (state.topics.clone(), state.last())
-        };
-        topics.save(&*self.disk, &self.id, last)?;
+        let topics = self.state.read().topics.clone();
+        topics.save(&*self.disk, &self.id)?;
         snapshot::save(&*self.disk, &self.id, seq, state)
     }
 }

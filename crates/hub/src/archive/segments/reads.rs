@@ -41,7 +41,7 @@ pub(crate) fn scan(
             if segment.body.header.base > through {
                 break;
             }
-            if scan_sealed(segment, topics, &view.floors, (from, through), &mut taken)?.is_break() {
+            if scan_sealed(segment, topics, &view.starts, (from, through), &mut taken)?.is_break() {
                 return Ok(taken.stopped(state, topics, after));
             }
             from = from.max(segment.index.totals.last);
@@ -51,8 +51,8 @@ pub(crate) fn scan(
             if state.active.header != view.active.header {
                 continue; // It has been sealed meanwhile.
             }
-            let postings = topics.iter().zip(&view.floors);
-            let postings = postings.map(|(topic, floor)| state.postings(topic, from.max(*floor), through));
+            let postings = topics.iter().zip(&view.starts);
+            let postings = postings.map(|(topic, start)| state.postings(topic, from.max(*start), through));
             first_of(postings, CHUNK as usize)
         };
         // What is in the index now may lie beyond where the file was when it was looked at.
@@ -124,11 +124,11 @@ impl Taken {
 fn scan_sealed(
     segment: &SealedSegment,
     topics: &TopicSet,
-    floors: &[Seq],
+    starts: &[Seq],
     (after, through): (Seq, Seq),
     taken: &mut Taken,
 ) -> io::Result<ControlFlow<()>> {
-    let mut merge = Merge::new(segment, topics, |topic| after.max(floors[topic]))?;
+    let mut merge = Merge::new(segment, topics, |topic| after.max(starts[topic]))?;
     let last = segment.body.delta(through);
     loop {
         let mut postings = Vec::new();
@@ -231,8 +231,8 @@ pub(crate) fn walk_back(
             if state.active.header != view.active.header {
                 continue;
             }
-            let runs = topics.iter().zip(&view.floors);
-            let runs = runs.map(|(topic, floor)| state.postings(topic, *floor, upper));
+            let runs = topics.iter().zip(&view.starts);
+            let runs = runs.map(|(topic, start)| state.postings(topic, *start, upper));
             last_of(runs.map(|run| run[run.len().saturating_sub(CHUNK as usize)..].to_vec()))
         };
         if !in_active.is_empty() {
@@ -246,7 +246,7 @@ pub(crate) fn walk_back(
         }
         for segment in view.sealed.iter().rev() {
             while upper >= segment.body.header.base {
-                let found = back_in_sealed(segment, topics, &view.floors, upper)?;
+                let found = back_in_sealed(segment, topics, &view.starts, upper)?;
                 if found.is_empty() {
                     break;
                 }
@@ -275,7 +275,7 @@ fn last_of(runs: impl Iterator<Item = Vec<Posting>>) -> Vec<Posting> {
 fn back_in_sealed(
     segment: &SealedSegment,
     topics: &TopicSet,
-    floors: &[Seq],
+    starts: &[Seq],
     upper: Seq,
 ) -> io::Result<Vec<Posting>> {
     let index = &segment.index;
@@ -283,11 +283,11 @@ fn back_in_sealed(
         return Ok(Vec::new());
     };
     let mut runs = Vec::new();
-    for (topic, floor) in topics.iter().zip(floors) {
+    for (topic, start) in topics.iter().zip(starts) {
         let Some(line) = index.topic(topic)? else { continue };
         let to = index.rank(&line, upper)?;
-        let from = match segment.body.delta(*floor) {
-            Some(floor) => index.rank(&line, floor)?,
+        let from = match segment.body.delta(*start) {
+            Some(start) => index.rank(&line, start)?,
             None => 0,
         };
         let from = from.max(to.saturating_sub(CHUNK));
@@ -302,9 +302,9 @@ pub(crate) fn find(state: &RwLock<State>, topics: &TopicSet, id: &EventId) -> io
         let view = View::of(state, topics);
         for segment in view.sealed.iter() {
             let mut found = None;
-            for (topic, floor) in topics.iter().zip(&view.floors) {
+            for (topic, start) in topics.iter().zip(&view.starts) {
                 let places = segment.index.ids(topic, id)?;
-                let seq = is_there(&segment.body, &places, topics, id, *floor, topic)?;
+                let seq = is_there(&segment.body, &places, topics, id, *start, topic)?;
                 found = [found, seq].into_iter().flatten().min();
             }
             if found.is_some() {
@@ -321,21 +321,21 @@ pub(crate) fn find(state: &RwLock<State>, topics: &TopicSet, id: &EventId) -> io
         let mut body = view.active;
         body.len = u64::MAX;
         let mut found = None;
-        for ((topic, floor), places) in topics.iter().zip(&view.floors).zip(places) {
-            let seq = is_there(&body, &places, topics, id, *floor, topic)?;
+        for ((topic, start), places) in topics.iter().zip(&view.starts).zip(places) {
+            let seq = is_there(&body, &places, topics, id, *start, topic)?;
             found = [found, seq].into_iter().flatten().min();
         }
         return Ok(found);
     }
 }
 
-/// The first event after the floor at these places that really has the id, in the topic.
+/// The first event after `start` at these places that really has the id, in the topic.
 fn is_there(
     body: &Body,
     places: &[u32],
     topics: &TopicSet,
     id: &EventId,
-    floor: Seq,
+    start: Seq,
     topic: &crate::Topic,
 ) -> io::Result<Option<Seq>> {
     let mut found: Option<Seq> = None;
@@ -345,7 +345,7 @@ fn is_there(
             .event
             .as_ref()
             .is_some_and(|event| event.id.as_ref() == Some(id));
-        if has_id && record.seq > floor && record.topics.contains(topic) {
+        if has_id && record.seq > start && record.topics.contains(topic) {
             found = Some(found.map_or(record.seq, |found| found.min(record.seq)));
         }
     }

@@ -130,6 +130,7 @@ fn segments(
         }
         if is_last {
             let (torn, body, index) = tail(body, settings.segment_bytes)?;
+            disk.sync_dir(FOLDER)?;
             return Ok((torn, assemble(disk, log, sealed, body, index, written)?));
         }
         sealed.push(Arc::new(open_sealed(disk, log, body)?));
@@ -193,8 +194,9 @@ fn tail(mut body: Body, room: u64) -> Result<(u64, Body, Active), OpenError> {
         // Zeros from here on, on disk too, before anything new is written there.
         body.file.set_len(walked.end)?;
         body.file.allocate(room)?;
-        body.file.sync()?;
     }
+    // Also what is good may have been written by a process that died before it was safe.
+    body.file.sync()?;
     body.len = walked.end;
     Ok((torn, body, index))
 }
@@ -250,7 +252,7 @@ fn assemble(
     sealed: Vec<Arc<SealedSegment>>,
     active: Body,
     index: Active,
-    written: Option<(Seq, Topics)>,
+    written: Option<Topics>,
 ) -> Result<State, OpenError> {
     let state = State {
         sealed: Arc::new(sealed),
@@ -258,24 +260,31 @@ fn assemble(
         index,
         topics: Topics::default(),
     };
+    let sealed_last = state.sealed.last().map(|segment| segment.index.totals.last);
+    let last = state.index.totals.last.max(sealed_last.unwrap_or_default());
     let oldest = state
         .sealed
         .first()
         .map_or(state.active.header.base, |segment| segment.body.header.base);
-    // What is newer than the log tells of a log that is not this one any more.
-    let (seq, mut topics) = written
-        .filter(|(seq, _)| *seq <= state.last())
-        .unwrap_or_default();
-    if seq == Seq::ZERO {
+    // What is newer than the log tells of a log that is not this one any more; but an empty segment may follow what is gone.
+    let end = last.max(state.active.header.base.before());
+    let is_made_anew = written.as_ref().is_none_or(|topics| topics.last > end);
+    let mut topics = written.filter(|_| !is_made_anew).unwrap_or_default();
+    if is_made_anew {
         topics.raise_absent(oldest.before());
+        topics.last = if last == Seq::ZERO { end } else { Seq::ZERO };
     }
-    replay(&state, seq, &mut |record| topics.note(record))?;
+    let after = if is_made_anew { Seq::ZERO } else { topics.last };
+    replay(&state, after, &mut |record| {
+        topics.note(record);
+        topics.settle();
+    })?;
     let state = State { topics, ..state };
-    if seq == Seq::ZERO && !state.sealed.is_empty() {
+    if is_made_anew && !state.sealed.is_empty() {
         tracing::warn!(
             "the list of topics was made anew: some readers may be told of a gap though they missed nothing"
         );
-        state.topics.save(disk, log, state.last())?;
+        state.topics.save(disk, log)?;
     }
     Ok(state)
 }

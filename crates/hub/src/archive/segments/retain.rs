@@ -72,15 +72,12 @@ impl Log {
         for segment in old {
             for line in segment.index.topics() {
                 let (topic, line) = line?;
-                if let Some(delta) = line.last_event {
-                    topics.raise(&topic, Seq(segment.body.header.base.0 + u64::from(delta)));
-                }
+                let event = line.last_event.map(u64::from);
+                let floor = event.map_or(Seq::ZERO, |delta| Seq(segment.body.header.base.0 + delta));
+                topics.raise(&topic, floor, segment.index.totals.last);
             }
-            // Of topics that have been forgotten, nobody knows more.
-            topics.raise_absent(segment.index.totals.last);
         }
-        let last = self.state.read().last();
-        topics.save(&*self.disk, &self.id, last)?;
+        topics.save(&*self.disk, &self.id)?;
         {
             let mut state = self.state.write();
             state.topics = topics;
@@ -102,20 +99,22 @@ impl Log {
             count += usize::from(is_event);
             ControlFlow::Continue(())
         })?;
-        let mut floors = Vec::new();
+        let mut last_events = Vec::new();
         for topic in topics {
+            let mut last = Seq::ZERO;
             let set = TopicSet::from(topic.clone());
             reads::walk_back(&self.state, &set, through, |seq, is_event| match is_event {
                 true => {
-                    floors.push((topic, seq));
+                    last = seq;
                     ControlFlow::Break(())
                 }
                 false => ControlFlow::Continue(()),
             })?;
+            last_events.push(last);
         }
         let mut state = self.state.write();
-        for (topic, floor) in floors {
-            state.topics.raise(topic, floor);
+        for (topic, event) in topics.iter().zip(last_events) {
+            state.topics.purge(topic, event, through);
         }
         Ok(count)
     }

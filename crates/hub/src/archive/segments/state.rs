@@ -27,7 +27,8 @@ pub(crate) struct State {
 pub(crate) struct View {
     pub(crate) sealed: Arc<Vec<Arc<SealedSegment>>>,
     pub(crate) active: Body,
-    pub(crate) floors: Vec<Seq>,
+    /// After which record reading of each topic begins.
+    pub(crate) starts: Vec<Seq>,
 }
 
 impl View {
@@ -36,7 +37,7 @@ impl View {
         Self {
             sealed: Arc::clone(&state.sealed),
             active: state.active.clone(),
-            floors: topics.iter().map(|topic| state.topics.floor(topic)).collect(),
+            starts: topics.iter().map(|topic| state.topics.start(topic)).collect(),
         }
     }
 }
@@ -57,9 +58,8 @@ impl State {
         postings.get(from..to).unwrap_or_default()
     }
 
-    /// The number of the last record.
+    /// The last record that was appended, whether it is still there or not.
     pub(crate) fn last(&self) -> Seq {
-        let sealed = self.sealed.last().map(|segment| segment.index.totals.last);
-        self.index.totals.last.max(sealed.unwrap_or_default())
+        self.topics.last
     }
 }

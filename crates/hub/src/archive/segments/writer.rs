@@ -196,12 +196,18 @@ impl Log {
         let active = match make_segment(&*self.disk, &self.id, next, self.settings.segment_bytes) {
             Ok(active) => active,
             // An unfinished segment behind the one that goes on being written would make that one look sealed.
-            Err(error) => match self.disk.remove(&segment_name(next)).or_else(not_there) {
+            Err(error) => match self.take_back(next) {
                 Ok(()) => return Err(AppendError::Full(error)),
                 Err(error) => return Err(writer.poison("taking a half-made segment back", &error)),
             },
         };
         Ok((SealedSegment { body, index }, active))
+    }
+
+    /// Removes a half-made segment, so that it does not turn up again either.
+    fn take_back(&self, base: Seq) -> io::Result<()> {
+        self.disk.remove(&segment_name(base)).or_else(not_there)?;
+        self.disk.sync_dir(FOLDER)
     }
 }
 
