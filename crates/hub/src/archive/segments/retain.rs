@@ -47,7 +47,8 @@ impl Log {
                 + state.index.totals.events;
             let is_too_much = |segment: &&Arc<SealedSegment>| {
                 let totals = segment.index.totals;
-                let over = bytes > retention.max_bytes as u64
+                // The newest event stays, however large it is.
+                let over = bytes > retention.max_bytes as u64 && events > totals.events
                     || retention
                         .max_events
                         .is_some_and(|max| events - totals.events >= max as u64)
