@@ -235,6 +235,11 @@ impl Log {
     fn write_down(&self, seq: Seq, state: &[u8]) -> io::Result<()> {
         let mut writer = self.writer.lock();
         writer.wants_snapshot = false;
+        if let Some(why) = writer.poisoned() {
+            return Err(io::Error::other(why.to_owned()));
+        }
+        // What is written down must not know of records that a crash may take.
+        self.sync_written(&mut writer).map_err(io::Error::other)?;
         let topics = self.state.read().topics.clone();
         topics.save(&*self.disk, &self.id)?;
         snapshot::save(&*self.disk, &self.id, seq, state)

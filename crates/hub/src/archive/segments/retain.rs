@@ -1,7 +1,8 @@
 //! Letting go: whole segments, the oldest first.
 //!
 //! What is gone is written down before it is removed: a floor that is on disk for an event that is still there does no harm, the
-//! other way round a reader would not be told.
+//! other way round a reader would not be told. And the log is made safe before that: what is written down must not know of records
+//! that a crash may take.
 
 use std::{io, ops::ControlFlow, sync::Arc};
 
@@ -60,6 +61,7 @@ impl Log {
             state.sealed.iter().take_while(is_too_much).count()
         };
         if drop > 0 {
+            self.sync_written(writer).map_err(io::Error::other)?;
             self.remove_oldest(drop)
         } else {
             Ok(())

@@ -119,9 +119,12 @@ impl Log {
 
     /// Makes safe what has been written since.
     pub(crate) fn sync(&self) -> Result<(), AppendError> {
-        let mut writer = self.writer.lock();
+        self.sync_written(&mut self.writer.lock())
+    }
+
+    pub(crate) fn sync_written(&self, writer: &mut Writer) -> Result<(), AppendError> {
         match writer.poisoned() {
-            None if writer.synced < writer.written => self.sync_active(&mut writer),
+            None if writer.synced < writer.written => self.sync_active(writer),
             _ => Ok(()),
         }
     }

@@ -317,6 +317,30 @@ impl<'a> Run<'a> {
         self.next = history.last.next();
 
         self.model = self.truth.model();
+        if std::env::var("DBG").is_ok() {
+            println!(
+                "--- compare after {end:?} lost {lost} last {:?} epochs {:?} trimmed {:?} files {:?}",
+                history.last,
+                history.epochs,
+                self.truth.trimmed,
+                self.disk.files()
+            );
+            for record in self
+                .truth
+                .records
+                .values()
+                .filter(|r| r.change == Some(Change::Purges))
+            {
+                println!("purge {:?} {:?}", record.seq, record.topics);
+            }
+            let mut told = Vec::new();
+            archive
+                .replay(Seq::ZERO, &mut |record| {
+                    told.push((record.seq.0, record.topics.clone()))
+                })
+                .unwrap();
+            println!("replay {told:?}");
+        }
         let may = may_go(&self.plan, self.truth.trimmed);
         // What a purge has taken does not come back if the purge itself is lost.
         self.model.adopt(archive, |record| lost || may(record));
