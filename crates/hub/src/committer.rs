@@ -193,9 +193,17 @@ impl Committer {
         let purges = batch
             .iter()
             .filter(|record| record.change == Some(Change::Purges));
-        purges
-            .map(|record| (record.seq, self.archive.purge(&record.topics, record.seq)))
-            .collect()
+        let purge = |record: &Arc<Record>| {
+            let count = self
+                .archive
+                .purge(&record.topics, record.seq)
+                .unwrap_or_else(|error| {
+                    tracing::error!(%error, "cannot tell how much a purge let go");
+                    0
+                });
+            (record.seq, count)
+        };
+        purges.map(purge).collect()
     }
 
     fn keep_house(&self) {

@@ -132,6 +132,12 @@ pub enum Error {
         /// What happened.
         why: String,
     },
+    /// What is kept cannot be read. Nothing is passed over.
+    #[error("the log cannot be read: {why}")]
+    Damaged {
+        /// Which file, where, and what is wrong.
+        why: String,
+    },
     /// The hub is shutting down.
     #[error("the server is shutting down: try again in a moment")]
     Closed,
@@ -144,5 +150,13 @@ impl Error {
             self,
             Self::Ended { .. } | Self::TopicsFull { .. } | Self::KeyReused
         )
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        let why = error.to_string();
+        tracing::error!("the log cannot be read: {why}");
+        Self::Damaged { why }
     }
 }

@@ -1,5 +1,6 @@
 //! The handle of a hub: start it, append to it, subscribe to it, drain it.
 
+use std::io;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -173,7 +174,7 @@ impl Hub {
     /// Starts reading.
     ///
     /// # Errors
-    /// [`Error::TooManyTopics`], or [`Error::Closed`] while draining.
+    /// [`Error::TooManyTopics`]; [`Error::Closed`] while draining; [`Error::Damaged`].
     pub fn subscribe(
         &self,
         topics: impl Into<TopicSet>,
@@ -199,7 +200,7 @@ impl Hub {
         if self.inner.is_draining() {
             return Err(Error::Closed);
         }
-        Ok(self.inner.subscribe(&topics, start, encoding, name))
+        Ok(self.inner.subscribe(&topics, start, encoding, name)?)
     }
 
     /// The last position that is visible.
@@ -209,16 +210,20 @@ impl Hub {
     }
 
     /// What is kept of these topics.
-    #[must_use]
-    pub fn kept(&self, topics: &TopicSet) -> Kept {
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn kept(&self, topics: &TopicSet) -> Result<Kept, Error> {
         let inner = &self.inner;
         let watermark = inner.tail.watermark();
-        inner.archive.read(|archive| Kept {
-            count: archive.count(topics, watermark),
-            last: archive
-                .nth_last(topics, 1, watermark)
-                .map(|seq| inner.position(seq)),
-        })
+        let kept = inner.archive.read(|archive| -> io::Result<Kept> {
+            let last = archive.nth_last(topics, 1, watermark)?;
+            Ok(Kept {
+                count: archive.count(topics, watermark)?,
+                last: last.map(|seq| inner.position(seq)),
+            })
+        });
+        Ok(kept?)
     }
 
     /// Whether it can keep what is published.
@@ -283,16 +288,16 @@ impl Inner {
     }
 
     /// Reads the archive as far as events are visible.
-    pub(crate) fn scan(&self, topics: &TopicSet, after: Seq, budget: usize) -> Scan {
+    pub(crate) fn scan(&self, topics: &TopicSet, after: Seq, budget: usize) -> io::Result<Scan> {
         loop {
             let watermark = self.tail.watermark();
             let scan = self
                 .archive
-                .read(|archive| archive.scan(topics, after, watermark, budget));
+                .read(|archive| archive.scan(topics, after, watermark, budget))?;
             // Only what is visible is let go. A floor beyond the watermark therefore means that the
             // watermark has moved meanwhile: look again, or the reader would be told of a gap too early.
             if scan.floors.highest() <= watermark {
-                return scan;
+                return Ok(scan);
             }
         }
     }
@@ -311,44 +316,44 @@ impl Inner {
         start: &Start,
         encoding: Encoding,
         name: Option<ReaderName>,
-    ) -> Subscribed {
+    ) -> io::Result<Subscribed> {
         let key = (topics.clone(), encoding);
         let (channel, reader, watermark) = self.tail.register(key, name, &self.machine);
         let ended = channel.has_ended();
         let mut subscription = Subscription::new(Arc::clone(self), channel, reader, watermark);
         let place = match start {
             Start::Live if !ended => Place::new(watermark, Resume::Live),
-            Start::Live => self.oldest(topics),
+            Start::Live => self.oldest(topics)?,
             Start::Last(count) => {
-                let first = self.nth_last(topics, *count, watermark);
+                let first = self.nth_last(topics, *count, watermark)?;
                 Place {
                     cursor: first.map_or(watermark, Seq::before),
-                    ..self.oldest(topics)
+                    ..self.oldest(topics)?
                 }
             }
-            Start::After(id) => self.resume(topics, id),
+            Start::After(id) => self.resume(topics, id)?,
         };
-        let last = self.nth_last(topics, 1, watermark);
+        let last = self.nth_last(topics, 1, watermark)?;
         let nothing_left = last.is_none_or(|last| last <= place.cursor);
         if ended && nothing_left && !matches!(place.resume, Resume::Gap(_)) {
             subscription.depart(Departure::Ended);
-            return Subscribed::Ended;
+            return Ok(Subscribed::Ended);
         }
         subscription.start_at(place.cursor, place.known.at_most(watermark), place.resume);
-        Subscribed::Open(subscription)
+        Ok(Subscribed::Open(subscription))
     }
 
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> Option<Seq> {
+    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
         self.archive
             .read(|archive| archive.nth_last(topics, count, through))
     }
 
     /// All that is kept.
-    fn oldest(&self, topics: &TopicSet) -> Place {
-        Place::what_is_left(self.scan(topics, Seq::ZERO, 1))
+    fn oldest(&self, topics: &TopicSet) -> io::Result<Place> {
+        Ok(Place::what_is_left(self.scan(topics, Seq::ZERO, 1)?))
     }
 
-    fn resume(&self, topics: &TopicSet, id: &str) -> Place {
+    fn resume(&self, topics: &TopicSet, id: &str) -> io::Result<Place> {
         if id == Start::EARLIEST {
             return self.oldest(topics);
         }
@@ -356,27 +361,29 @@ impl Inner {
             resume: Resume::Gap(Gap::new(id, self.position(place.cursor), reason)),
             ..place
         };
-        match self.find(topics, id) {
-            Err(reason) => gap(reason, self.oldest(topics)),
+        Ok(match self.find(topics, id)? {
+            Err(reason) => gap(reason, self.oldest(topics)?),
             Ok(cursor) => {
-                let scan = self.scan(topics, cursor, 1);
+                let scan = self.scan(topics, cursor, 1)?;
                 match scan.floors.highest() > cursor {
                     true => gap(GapReason::Expired, Place::what_is_left(scan)),
                     false => Place::new(cursor, Resume::Resumed),
                 }
             }
-        }
+        })
     }
 
     /// The cursor that a last event id stands for.
-    fn find(&self, topics: &TopicSet, id: &str) -> Result<Seq, GapReason> {
+    fn find(&self, topics: &TopicSet, id: &str) -> io::Result<Result<Seq, GapReason>> {
         if id.starts_with('~') {
-            let position = id.parse().map_err(|_| GapReason::Unknown)?;
-            return self.epochs.place(position).ok_or(GapReason::Reset);
+            let placed = id.parse().map_err(|_| GapReason::Unknown);
+            return Ok(placed.and_then(|position| self.epochs.place(position).ok_or(GapReason::Reset)));
         }
-        let id = EventId::new(id).map_err(|_| GapReason::Unknown)?;
-        let found = self.archive.read(|archive| archive.find(topics, &id));
-        found.ok_or(GapReason::Unknown)
+        let Ok(id) = EventId::new(id) else {
+            return Ok(Err(GapReason::Unknown));
+        };
+        let found = self.archive.read(|archive| archive.find(topics, &id))?;
+        Ok(found.ok_or(GapReason::Unknown))
     }
 }
 

@@ -24,6 +24,7 @@ impl From<Error> for Problem {
             Error::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
             Error::Poisoned { .. } => (StatusCode::SERVICE_UNAVAILABLE, "poisoned"),
             Error::Closed => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+            Error::Damaged { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "damaged"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         let problem = Problem::new(status, code, error.to_string());

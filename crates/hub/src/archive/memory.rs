@@ -147,7 +147,7 @@ impl Archive for Memory {
         Ok(())
     }
 
-    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> Scan {
+    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
         let kept = self.kept.read();
         let mut scan = Scan {
             records: Vec::new(),
@@ -167,26 +167,24 @@ impl Archive for Memory {
             cost += Entry::cost(record);
             scan.records.push(Arc::clone(record));
         }
-        scan
+        Ok(scan)
     }
 
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> Option<Seq> {
+    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
         let kept = self.kept.read();
         let events = kept.events_back_from(topics, through);
-        events.take(count).last().map(|first| first.seq)
+        Ok(events.take(count).last().map(|first| first.seq))
     }
 
-    fn count(&self, topics: &TopicSet, through: Seq) -> usize {
-        self.kept.read().events_back_from(topics, through).count()
+    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
+        Ok(self.kept.read().events_back_from(topics, through).count())
     }
 
-    fn find(&self, topics: &TopicSet, id: &EventId) -> Option<Seq> {
+    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
         let kept = self.kept.read();
-        let places = kept.ids.get(id)?;
-        places
-            .iter()
-            .find(|(topic, _)| topics.contains(topic))
-            .map(|(_, seq)| *seq)
+        let mut places = kept.ids.get(id).into_iter().flatten();
+        let found = places.find(|(topic, _)| topics.contains(topic));
+        Ok(found.map(|(_, seq)| *seq))
     }
 
     fn trim(&self, now: Millis) {
@@ -208,8 +206,8 @@ impl Archive for Memory {
         }
     }
 
-    fn purge(&self, topics: &TopicSet, through: Seq) -> usize {
-        self.kept.write().purge(topics, through)
+    fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
+        Ok(self.kept.write().purge(topics, through))
     }
 
     fn held(&self) -> Held {

@@ -7,6 +7,7 @@
 //! snapshot now and then, and the records after it.
 
 mod memory;
+pub mod segments;
 
 use std::{io, sync::Arc};
 
@@ -56,7 +57,8 @@ pub enum AppendError {
 
 /// Where records are kept. Calls come from many readers and one writer at once.
 ///
-/// Reads are called on the readers' tasks: they must be short, which is what the budget is for.
+/// Reads are called on the readers' tasks: they must be short, which is what the budget is for. A read that fails says which file
+/// is damaged and where; nothing is passed over.
 pub trait Archive: Send + Sync + 'static {
     /// What there was when the archive was opened. Asked once, before anything is appended.
     fn history(&self) -> History;
@@ -82,16 +84,16 @@ pub trait Archive: Send + Sync + 'static {
 
     /// Reads the records of these topics in `(after, through]`, oldest first: at least one if there
     /// is one, and not many more than `budget` bytes.
-    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> Scan;
+    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan>;
 
     /// The first of the last `count` events up to `through`, or of all there are.
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> Option<Seq>;
+    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>>;
 
     /// How many events of these topics are kept, up to `through`.
-    fn count(&self, topics: &TopicSet, through: Seq) -> usize;
+    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize>;
 
     /// The earliest event of these topics that its publisher gave this id.
-    fn find(&self, topics: &TopicSet, id: &EventId) -> Option<Seq>;
+    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>>;
 
     /// Lets go what retention no longer keeps at this time: called when a batch has become visible,
     /// and once a second.
@@ -99,7 +101,7 @@ pub trait Archive: Send + Sync + 'static {
 
     /// Lets go all of these topics up to `through`: called when the purge has become visible. An event that
     /// was published to other topics as well stays for them. Returns how many events there were.
-    fn purge(&self, topics: &TopicSet, through: Seq) -> usize;
+    fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize>;
 
     /// What is kept in all.
     fn held(&self) -> Held;

@@ -34,6 +34,10 @@ pub trait Disk: Send + Sync + 'static {
 }
 
 /// An open file. It can be read after its name is gone.
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "nobody asks a file whether it is empty"
+)]
 pub trait DiskFile: Send + Sync + 'static {
     /// Its length in bytes.
     fn len(&self) -> io::Result<u64>;
