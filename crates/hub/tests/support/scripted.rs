@@ -185,22 +185,22 @@ impl Archive for Scripted {
             }
         }
     }
-    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> Scan {
+    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
         self.memory().scan(topics, after, through, budget)
     }
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> Option<Seq> {
+    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
         self.memory().nth_last(topics, count, through)
     }
-    fn count(&self, topics: &TopicSet, through: Seq) -> usize {
+    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
         self.memory().count(topics, through)
     }
-    fn find(&self, topics: &TopicSet, id: &EventId) -> Option<Seq> {
+    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
         self.memory().find(topics, id)
     }
     fn trim(&self, now: Millis) {
         self.memory().trim(now);
     }
-    fn purge(&self, topics: &TopicSet, through: Seq) -> usize {
+    fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
         self.memory().purge(topics, through)
     }
     fn held(&self) -> Held {
