@@ -43,13 +43,20 @@ struct State {
 pub enum Fail {
     Full,
     Poisoned,
+    /// Full, one time of so many, at random.
+    Sometimes(usize),
 }
 
 impl Scripted {
     /// `waits`: appends are made where a thread may block.
     pub fn new(waits: bool) -> Self {
+        Self::over(Memory::new(Retention::default()), waits)
+    }
+
+    /// With this retention.
+    pub fn over(memory: Memory, waits: bool) -> Self {
         let state = State {
-            memory: Arc::new(Memory::new(Retention::default())),
+            memory: Arc::new(memory),
             epochs: vec![(Epoch::random().unwrap(), Seq(1))],
             log: Vec::new(),
             snapshot: None,
@@ -176,10 +183,12 @@ impl Archive for Scripted {
             .wait_while(state, |state| state.passes == Some(0))
             .unwrap();
         state.passes = state.passes.map(|passes| passes - 1);
+        let full = || Err(AppendError::Full(io::ErrorKind::StorageFull.into()));
         match state.fail {
-            Some(Fail::Full) => Err(AppendError::Full(io::ErrorKind::StorageFull.into())),
+            Some(Fail::Full) => full(),
+            Some(Fail::Sometimes(times)) if fastrand::usize(..times) == 0 => full(),
             Some(Fail::Poisoned) => Err(AppendError::Poisoned("fsync failed".into())),
-            None => {
+            _ => {
                 state.log.extend(batch.iter().cloned());
                 state.memory.append(batch)
             }
