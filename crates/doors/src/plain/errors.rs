@@ -34,3 +34,24 @@ impl From<Error> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse as _;
+
+    use super::*;
+
+    #[test]
+    fn a_log_that_cannot_be_written_says_whether_to_try_again() {
+        let why = || "ENOSPC".to_owned();
+        let answer = |error| Problem::from(error).into_response();
+        let full = answer(Error::Full { why: why() });
+        let poisoned = answer(Error::Poisoned { why: why() });
+        let draining = answer(Error::Closed);
+        assert_eq!(full.status(), StatusCode::INSUFFICIENT_STORAGE);
+        assert_eq!(poisoned.status(), StatusCode::SERVICE_UNAVAILABLE);
+        // Only after a drain is somebody else there in a moment.
+        let retries = |response: &http::Response<_>| response.headers().contains_key(header::RETRY_AFTER);
+        assert!(retries(&draining) && !retries(&full) && !retries(&poisoned));
+    }
+}
