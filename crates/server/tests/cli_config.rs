@@ -188,6 +188,8 @@ fn what_is_unset_depends_on_who_can_reach_the_server() {
     ] {
         let found = settings(&["--listen", own]);
         assert_eq!((demo(&found), per_address(&found)), (true, None), "{own}");
+        let found = settings(&["--listen", own, "--publish-token", "only-who-may"]);
+        assert!(!demo(&found), "the demo publishes for whoever asks");
     }
     for open in ["0.0.0.0:80", "[::]:80", "192.0.2.1:80"] {
         let found = settings(&["--listen", open]);

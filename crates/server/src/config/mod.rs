@@ -82,7 +82,8 @@ pub(crate) struct Config {
     #[config(layer_attr(arg(long, num_args = 0, default_missing_value = "true")))]
     pub(crate) public_read: bool,
 
-    /// Serve the demo page and its typing answers. Unset: only where no other machine can reach them.
+    /// Serve the demo page and its typing answers. Unset: only on loopback, and only if nobody needs a token to
+    /// publish, for the demo publishes for whoever asks.
     #[config(env = "TIDEWIRE_DEMO")]
     #[config(layer_attr(arg(long, num_args = 0, default_missing_value = "true")))]
     pub(crate) demo: Option<bool>,
@@ -172,7 +173,8 @@ pub(crate) struct Limits {
     #[config(layer_attr(arg(skip)))]
     pub(crate) max_topics_per_subscription: Count<1, 10_000>,
 
-    /// The most topics that the server knows at a time. A publish to one more is refused (507).
+    /// The most topics that the server knows at a time. A publish to one more is refused (507); so is reading,
+    /// when so many topics are being read (503).
     #[config(default = 1_000_000, env = "TIDEWIRE_LIMITS_MAX_TOPICS")]
     #[config(layer_attr(arg(skip)))]
     pub(crate) max_topics: Count<1, 100_000_000>,
@@ -259,10 +261,11 @@ pub(crate) struct Log {
 }
 
 impl Config {
-    /// Gives what is unset the value that depends on who can reach the server.
+    /// Gives what is unset the value that depends on who can reach the server, and on whom it trusts.
     fn settle(mut self) -> Self {
         let open = self.listen.is_open();
-        self.demo.get_or_insert(!open);
+        let has_tokens = !self.publish_token.is_empty() || self.publish_token_file.is_some();
+        self.demo.get_or_insert(!open && !has_tokens);
         if open {
             let per_address = &mut self.limits.max_connections_per_address;
             per_address.get_or_insert(PER_ADDRESS);
