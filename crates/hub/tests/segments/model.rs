@@ -16,6 +16,8 @@ pub struct Model {
     pub standing: BTreeMap<Seq, Standing>,
     /// The last event that is gone of each topic.
     pub gone: BTreeMap<Topic, Seq>,
+    /// The last record, whatever has become of it.
+    pub last: Seq,
     /// Topics have been forgotten: floors may be too high, up to here.
     pub loose: Option<Seq>,
 }
@@ -36,6 +38,7 @@ impl Standing {
 impl Model {
     pub fn append(&mut self, batch: &[Arc<Record>]) {
         for record in batch {
+            self.last = record.seq;
             if record.change == Some(Change::Purges) {
                 continue; // Nothing to read.
             }
@@ -114,8 +117,7 @@ impl Model {
             );
         }
         if !forgotten.is_empty() {
-            let standing = self.standing.keys().next_back();
-            self.loose = self.gone.values().chain(standing).copied().max().max(self.loose);
+            self.loose = Some(self.last);
         }
     }
 

@@ -65,6 +65,7 @@ pub(crate) fn open(disk: &dyn Disk, settings: &Settings) -> Result<Opened, OpenE
     };
     let (torn, state) = segments(disk, &meta.log, &bases, settings)?;
     let last = state.last();
+    snapshot::forget_after(disk, last)?;
     let snapshot = snapshot::load(disk, &meta.log, last);
     let meta = go_on(disk, meta, last, settings)?;
     Ok(Opened {
@@ -93,7 +94,12 @@ fn create(disk: &dyn Disk) -> Result<Meta, OpenError> {
 fn go_on(disk: &dyn Disk, mut meta: Meta, last: Seq, settings: &Settings) -> Result<Meta, OpenError> {
     let was = meta.clone();
     if !meta.is_whole {
-        meta.epochs.push((Epoch::random()?, last.next()));
+        let first = last.next();
+        // A history may have been thought longer than it turned out to be, when a disk had lost what it showed.
+        meta.epochs
+            .iter_mut()
+            .for_each(|(_, began)| *began = first.min(*began));
+        meta.epochs.push((Epoch::random()?, first));
     }
     meta.is_whole = settings.durability.is_always();
     if meta != was {
@@ -130,19 +136,29 @@ fn segments(
         }
         if is_last {
             let (torn, body, index) = tail(body, settings.segment_bytes)?;
+            if index.totals.records == 0 && *base > next_after(&sealed, written.as_ref()).unwrap_or(*base) {
+                // It was begun for a batch with a higher number, which did not come: what comes now would not fit.
+                disk.remove(&segment_name(*base))?;
+                disk.sync_dir(FOLDER)?;
+                continue;
+            }
             disk.sync_dir(FOLDER)?;
             return Ok((torn, assemble(disk, log, sealed, body, index, written)?));
         }
         sealed.push(Arc::new(open_sealed(disk, log, body)?));
     }
-    let next = sealed.last().map_or(Seq(1), |segment: &Arc<SealedSegment>| {
-        segment.index.totals.last.next()
-    });
+    let next = next_after(&sealed, written.as_ref()).unwrap_or(Seq(1));
     let active = make_segment(disk, log, next, settings.segment_bytes)?;
     Ok((
         0,
         assemble(disk, log, sealed, active, Active::default(), written)?,
     ))
+}
+
+/// The number after the last of these segments, or after all that is gone.
+fn next_after(sealed: &[Arc<SealedSegment>], written: Option<&Topics>) -> Option<Seq> {
+    let sealed = sealed.last().map(|segment| segment.index.totals.last);
+    sealed.or(written.map(|topics| topics.last)).map(Seq::next)
 }
 
 /// Whether a segment's header never became safe, so that nothing in it was.
@@ -268,11 +284,15 @@ fn assemble(
         .map_or(state.active.header.base, |segment| segment.body.header.base);
     // What is newer than the log tells of a log that is not this one any more; but an empty segment may follow what is gone.
     let end = last.max(state.active.header.base.before());
-    let is_made_anew = written.as_ref().is_none_or(|topics| topics.last > end);
+    let is_wrong = written.as_ref().is_some_and(|topics| topics.last > end);
+    let is_made_anew = is_wrong || written.is_none();
+    // Time does not go back, not even to what it was before the log lost its end.
+    let time = written.as_ref().map_or(0, |topics| topics.time);
     let mut topics = written.filter(|_| !is_made_anew).unwrap_or_default();
     if is_made_anew {
         topics.raise_absent(oldest.before());
         topics.last = if last == Seq::ZERO { end } else { Seq::ZERO };
+        topics.time = time;
     }
     let after = if is_made_anew { Seq::ZERO } else { topics.last };
     replay(&state, after, &mut |record| {
@@ -280,7 +300,8 @@ fn assemble(
         topics.settle();
     })?;
     let state = State { topics, ..state };
-    if is_made_anew && !state.sealed.is_empty() {
+    // A wrong one would pass for right when the log has grown.
+    if is_wrong || (is_made_anew && !state.sealed.is_empty()) {
         tracing::warn!(
             "the list of topics was made anew: some readers may be told of a gap though they missed nothing"
         );

@@ -54,6 +54,18 @@ pub(crate) fn save(disk: &dyn Disk, log: &LogId, seq: Seq, state: &[u8]) -> io::
     Ok(())
 }
 
+/// Removes those after `last`: they tell of a history that was lost, and would be taken for true when the numbers come again.
+pub(crate) fn forget_after(disk: &dyn Disk, last: Seq) -> io::Result<()> {
+    let lost: Vec<Seq> = all(disk)?.into_iter().filter(|seq| *seq > last).collect();
+    for seq in &lost {
+        disk.remove(&name(*seq))?;
+    }
+    match lost.is_empty() {
+        true => Ok(()),
+        false => disk.sync_dir(FOLDER),
+    }
+}
+
 /// The newest that is good and not after `last`.
 pub(crate) fn load(disk: &dyn Disk, log: &LogId, last: Seq) -> Option<(Seq, Vec<u8>)> {
     let all = all(disk).unwrap_or_default();

@@ -96,8 +96,13 @@ impl Log {
             });
         }
         writer.written = last.seq;
-        if self.settings.durability.is_always() {
-            self.sync_active(&mut writer)?;
+        if self.settings.durability.is_always()
+            && let Err(error) = self.sync_active(&mut writer)
+        {
+            // The system may go on to show what it could not write: the next process would take it for safe. Nobody has been told
+            // of the batch, so it goes.
+            drop(body.file.set_len(body.len));
+            return Err(error);
         }
         let at = body.len;
         body.len += encoded.bytes.len() as u64;
