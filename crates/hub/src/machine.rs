@@ -132,8 +132,13 @@ impl Machine {
         self.note(&record.topics, record.change);
         if let Some(keyed) = record.key.clone() {
             let Receipt { seq, id, .. } = self.receipt(record.event.as_ref());
-            self.dedup
-                .remember(&record.topics, keyed, (record.event.as_ref(), record.change), (seq, id), self.time);
+            self.dedup.remember(
+                &record.topics,
+                keyed,
+                (record.event.as_ref(), record.change),
+                (seq, id),
+                self.time,
+            );
         }
     }
 

@@ -12,8 +12,8 @@
 
 mod access;
 pub(crate) mod address;
-mod durability;
 pub(crate) mod cors;
+mod durability;
 pub(crate) mod load;
 pub(crate) mod log;
 pub(crate) mod secret;
@@ -301,7 +301,10 @@ impl Config {
         let event = self.limits.max_event;
         for (name, room) in [
             ("limits.window", self.limits.window.get()),
-            ("archive.max_bytes", self.archive.max_bytes.map_or(u64::MAX, Size::get)),
+            (
+                "archive.max_bytes",
+                self.archive.max_bytes.map_or(u64::MAX, Size::get),
+            ),
         ] {
             if event.get() > room {
                 return Err(format!(
