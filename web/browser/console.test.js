@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { connectConsole, newPage, troublesOf } from './support/browser.js';
 import { browser, server } from './support/setup.js';
-import { publish, readToEnd } from './support/stream.js';
+import { publish, publishMany, readToEnd } from './support/stream.js';
 
 const run = promisify(execFile);
 const AWKWARD = '@it\'s "quoted" $HOME `id` \\n\n  <b>second line</b>';
@@ -23,7 +23,7 @@ async function openConsole() {
 test('what is published arrives, with event, id and data', async () => {
   const page = await openConsole();
   const troubles = troublesOf(page);
-  assert.equal(await page.textContent('#ready-state'), 'not connected');
+  assert.equal(await page.textContent('#console-state'), 'not connected');
   await connectConsole(page, 'prices/gold');
   assert.equal(await page.textContent('#ready-state'), '1 OPEN');
   assert.equal(await page.textContent('#retry'), '1,000 ms announced');
@@ -132,12 +132,13 @@ test('disconnect stops the stream', async () => {
 test('the list keeps the newest events and says how many it dropped', async () => {
   const page = await openConsole();
   await connectConsole(page, 'many');
-  for (let number = 1; number <= 230; number += 1) await publish(server.url, 'many', `event ${number}`);
-  await page.locator('#events .data', { hasText: 'event 230' }).waitFor();
-  assert.equal(await page.locator('#events li').count(), 200);
-  assert.equal(await page.locator('#events .data').first().textContent(), 'event 230');
+  const lines = Array.from({ length: 530 }, (_, index) => JSON.stringify({ data: `event ${index + 1}` }));
+  await publishMany(server.url, 'many', lines);
+  await page.locator('#events .data', { hasText: 'event 530' }).waitFor();
+  assert.equal(await page.locator('#events li').count(), 500);
+  assert.equal(await page.locator('#events .data').first().textContent(), 'event 530');
   assert.equal(await page.locator('#events .data').last().textContent(), 'event 31');
-  assert.equal(await page.textContent('#events-count'), '230 arrived');
+  assert.equal(await page.textContent('#events-count'), '530 arrived');
   assert.match(await page.textContent('#events-dropped'), /^30 older events were dropped/);
 });
 

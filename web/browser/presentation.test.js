@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { answerText, newPage, untilPhase, untilTyped } from './support/browser.js';
+import { answerText, newPage, untilConsole, untilPhase, untilTyped } from './support/browser.js';
 import { browser, server } from './support/setup.js';
 
 const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
@@ -55,7 +55,7 @@ test('a phone shows and does everything', async () => {
   await page.tap('#ask');
   await untilTyped(page, 20);
   await page.tap('#connect');
-  await page.locator('#ready-state[data-phase="open"]').waitFor();
+  await untilConsole(page, 'open');
   await page.fill('#data', 'a-long-word-without-any-break-'.repeat(10));
   await page.tap('#send');
   await page.locator('#events li').waitFor();
@@ -79,12 +79,90 @@ test('the keyboard alone is enough', async () => {
   await pressTabUntil(page, 'topic');
   await page.keyboard.type('-there');
   await page.keyboard.press('Enter');
-  await page.locator('#ready-state[data-phase="open"]').waitFor();
+  await untilConsole(page, 'open');
   await pressTabUntil(page, 'end');
   await page.keyboard.press('Space');
   await pressTabUntil(page, 'send');
   await page.keyboard.press('Enter');
   await page.locator('#events li').waitFor();
+});
+
+test('a phone reads several topics by fetch, and nothing is wider than it', async () => {
+  const page = await newPage(browser, PHONE);
+  await page.goto(server.url);
+  await page.tap('#by-fetch');
+  const long = 'a-long-topic-without-any-break-'.repeat(4);
+  await page.fill('#topic', `phone\n${long}`);
+  await page.fill('#as', 'a-long-name-without-any-break-'.repeat(4));
+  await page.tap('#connect');
+  await untilConsole(page, 'open');
+  await page.tap('#publish-many');
+  await page.tap('#send');
+  await page.locator('#events li').nth(2).waitFor();
+  await page.selectOption('#room-topic', long);
+  await page.locator('#room-names', { hasText: /a-long-name/ }).waitFor();
+
+  const { content, screen } = await page.evaluate(() => ({
+    content: document.documentElement.scrollWidth,
+    screen: document.documentElement.clientWidth,
+  }));
+  assert.ok(content <= screen, `the page is ${content} wide on a screen of ${screen}`);
+});
+
+test('the keyboard alone reads by fetch, aborts, pauses and publishes many', async () => {
+  const page = await newPage(browser);
+  await page.goto(server.url);
+  await pressTabUntil(page, 'topic');
+  await page.keyboard.press('End');
+  await page.keyboard.press('Shift+Enter');
+  await page.keyboard.type('and-there');
+  await pressTabUntil(page, 'by-eventsource');
+  await page.keyboard.press('ArrowRight');
+  assert.ok(await page.isChecked('#by-fetch'));
+  await pressTabUntil(page, 'as');
+  await page.keyboard.type('alice');
+  await page.keyboard.press('Enter');
+  await untilConsole(page, 'open');
+  await pressTabUntil(page, 'publish-one');
+  await page.keyboard.press('ArrowRight');
+  await pressTabUntil(page, 'send');
+  await page.keyboard.press('Enter');
+  await page.locator('#events li').nth(2).waitFor();
+  assert.equal(await page.locator('#events .topic').first().textContent(), 'and-there, hello');
+  await pressTabUntil(page, 'pause');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.textContent('#pause'), 'Resume');
+  await page.focus('#connect');
+  await pressTabUntil(page, 'disconnect');
+  await page.keyboard.press('Enter');
+  await untilConsole(page, 'aborted');
+});
+
+test('what changes by itself all the time is in no live region', async () => {
+  const page = await newPage(browser);
+  await page.goto(server.url);
+  for (const id of ['events', 'events-count', 'events-waiting', 'room-count', 'room-names', 'rate-text']) {
+    const live = page.locator(`#${id}`).locator('xpath=ancestor-or-self::*[@role="status" or @role="log" or @aria-live]');
+    assert.equal(await live.count(), 0, id);
+  }
+  assert.equal(await page.locator('#console-state [role="status"]').count(), 1);
+  assert.equal(await page.locator('#console-state .elapsed').getAttribute('aria-hidden'), 'true');
+});
+
+test('Chinese has every state of the console in words', async () => {
+  const page = await newPage(browser, { locale: 'zh-CN' });
+  await page.goto(server.url);
+  await page.check('#by-fetch');
+  await page.fill('#topic', 'zh-1, zh-2');
+  await page.click('#connect');
+  await untilConsole(page, 'open');
+  for (const id of ['console-state', 'resume', 'room-unit', 'rate-text', 'events-empty', 'disconnect']) {
+    assert.match(await page.textContent(`#${id}`), /\p{Script=Han}/u, id);
+  }
+  await page.click('#disconnect');
+  assert.equal(await page.textContent('#console-state'), '已中止');
+  await page.click('[data-language="en"]');
+  assert.doesNotMatch(await page.innerText('main'), /\p{Script=Han}/u);
 });
 
 /**

@@ -137,7 +137,9 @@ impl Committer {
         self.tail.publish(&records, &self.machine);
         let purged = self.blocking(move |this| {
             let purged = this.purge(&records);
-            this.archive.trim(now);
+            if !this.archive.wants_snapshot() {
+                this.archive.trim(now);
+            }
             purged
         });
         for (seq, count) in purged.await.unwrap_or_default() {
@@ -154,7 +156,12 @@ impl Committer {
             self.answer(answer, outcome);
         }
         if self.archive.wants_snapshot() {
-            drop(self.blocking(Self::snapshot).await);
+            // What the machine knows from a record is written down before the record is let go.
+            let write_down = move |this: &Self| {
+                this.snapshot();
+                this.archive.trim(now);
+            };
+            drop(self.blocking(write_down).await);
         }
     }
 

@@ -14,7 +14,7 @@ use std::{
 use tidewire_codec::{Event, EventId, EventName};
 use twox_hash::XxHash3_128;
 
-use crate::{Error, Millis, Seq, TopicSet};
+use crate::{Change, Error, Millis, Seq, TopicSet};
 
 /// The text by which a publisher marks a request and its retries: 1 to [`IdempotencyKey::MAX_LEN`] bytes of
 /// visible ASCII.
@@ -58,6 +58,9 @@ pub(crate) struct Bounds {
 }
 
 pub(crate) type Place = (TopicSet, IdempotencyKey);
+
+/// What is published: an event, the end of its streams, or both.
+pub(crate) type What<'a> = (Option<&'a Event>, Option<Change>);
 
 /// What is remembered of the keys.
 pub(crate) struct Dedup {
@@ -114,12 +117,12 @@ impl Dedup {
         &self,
         topics: &TopicSet,
         (key, number): &Keyed,
-        event: Option<&Event>,
+        what: What<'_>,
     ) -> Result<Option<(Seq, EventId)>, Error> {
         let Some(seen) = self.seen.get(&(topics.clone(), key.clone())) else {
             return Ok(None);
         };
-        if *number == 0 && seen.fingerprint != fingerprint(event) {
+        if *number == 0 && seen.fingerprint != fingerprint(what) {
             return Err(Error::KeyReused);
         }
         Ok(match *number {
@@ -134,7 +137,7 @@ impl Dedup {
         &mut self,
         topics: &TopicSet,
         (key, number): Keyed,
-        event: Option<&Event>,
+        what: What<'_>,
         place: (Seq, EventId),
         now: Millis,
     ) {
@@ -144,13 +147,15 @@ impl Dedup {
             Some(seen) => {
                 let next = std::mem::replace(&mut seen.next, next);
                 // The end that a request asks for after its events is none of them.
-                let is_event = event.is_some();
+                let is_event = what.0.is_some();
                 let last = is_event.then(|| std::mem::replace(&mut seen.last, place));
                 self.undo.push(Step::Advanced { at, next, last });
             }
+            // Its first event has been forgotten meanwhile: a retry begins with that, and would not be known by this one.
+            None if number > 0 => {}
             None => {
                 let seen = Seen {
-                    fingerprint: fingerprint(event),
+                    fingerprint: fingerprint(what),
                     first: place.clone(),
                     last: place,
                     next,
@@ -225,7 +230,7 @@ impl Dedup {
 
 /// The same on every machine and in every run. Who finds two events with the same fingerprint deceives only
 /// himself: it counts within his own key.
-fn fingerprint(event: Option<&Event>) -> u128 {
+fn fingerprint((event, change): What<'_>) -> u128 {
     let mut hash = XxHash3_128::new();
     let mut part = |text: Option<&str>| {
         // A length that no text has stands for none.
@@ -241,6 +246,7 @@ fn fingerprint(event: Option<&Event>) -> u128 {
             .unwrap_or(u64::MAX)
             .to_le_bytes(),
     );
+    hash.write(&[u8::from(change == Some(Change::Ends))]);
     hash.finish_128()
 }
 
@@ -248,6 +254,8 @@ fn fingerprint(event: Option<&Event>) -> u128 {
 mod tests {
     use super::*;
     use crate::{Namespace, Topic};
+
+    const NOTHING: What<'static> = (None, None);
 
     fn topics(name: &str) -> TopicSet {
         Topic::new(Namespace::Events, name).unwrap().into()
@@ -275,8 +283,15 @@ mod tests {
     #[test]
     fn a_key_counts_for_its_topics_and_refuses_another_event() {
         let mut dedup = dedup();
-        dedup.remember(&topics("a"), keyed("k", 0), Some(&event("x")), place(1), 0);
-        let ask = |topic, key, data| dedup.replayed(&topics(topic), &keyed(key, 0), Some(&event(data)));
+        dedup.remember(
+            &topics("a"),
+            keyed("k", 0),
+            (Some(&event("x")), None),
+            place(1),
+            0,
+        );
+        let ask =
+            |topic, key, data| dedup.replayed(&topics(topic), &keyed(key, 0), (Some(&event(data)), None));
         assert_eq!(ask("a", "k", "x"), Ok(Some(place(1))));
         assert_eq!(ask("b", "k", "x"), Ok(None));
         assert_eq!(ask("a", "l", "x"), Ok(None));
@@ -290,14 +305,14 @@ mod tests {
             dedup.remember(
                 &topics("a"),
                 keyed("k", number),
-                Some(&event("x")),
+                (Some(&event("x")), None),
                 place(number + 1),
                 0,
             );
         }
         let ask = |number| {
             dedup
-                .replayed(&topics("a"), &keyed("k", number), Some(&event("x")))
+                .replayed(&topics("a"), &keyed("k", number), (Some(&event("x")), None))
                 .unwrap()
         };
         assert_eq!(ask(0), Some(place(1)));
@@ -309,16 +324,16 @@ mod tests {
     fn keys_are_forgotten_by_count_and_by_age() {
         let mut dedup = dedup();
         for (at, key) in [(0, "a"), (10, "b"), (20, "c")] {
-            dedup.remember(&topics("t"), keyed(key, 0), None, place(1), at);
+            dedup.remember(&topics("t"), keyed(key, 0), NOTHING, place(1), at);
         }
         let knows = |dedup: &Dedup, key| {
             dedup
-                .replayed(&topics("t"), &keyed(key, 0), None)
+                .replayed(&topics("t"), &keyed(key, 0), NOTHING)
                 .unwrap()
                 .is_some()
         };
         assert!(!knows(&dedup, "a") && knows(&dedup, "b") && knows(&dedup, "c"));
-        dedup.remember(&topics("t"), keyed("d", 0), None, place(1), 1021);
+        dedup.remember(&topics("t"), keyed("d", 0), NOTHING, place(1), 1021);
         assert!(!knows(&dedup, "c") && knows(&dedup, "d"), "too old");
         assert_eq!(dedup.seen.len(), dedup.order.len());
     }
@@ -332,11 +347,15 @@ mod tests {
             event("a").with_retry(0),
             event(""),
         ];
-        let mut prints: Vec<_> = variants.iter().map(|event| fingerprint(Some(event))).collect();
-        prints.push(fingerprint(None));
+        let mut prints: Vec<_> = variants
+            .iter()
+            .map(|event| fingerprint((Some(event), None)))
+            .collect();
+        prints.push(fingerprint((Some(&variants[0]), Some(Change::Ends))));
+        prints.push(fingerprint(NOTHING));
         prints.sort_unstable();
         prints.dedup();
-        assert_eq!(prints.len(), 5);
+        assert_eq!(prints.len(), 6);
     }
 
     #[test]

@@ -138,6 +138,14 @@ pub enum Error {
         /// Which file, where, and what is wrong.
         why: String,
     },
+    /// As many topics are read as may be.
+    #[error(
+        "readers have as many topics open as the server may hold, {max} (limits.max_topics): try again when some have gone"
+    )]
+    WatchedFull {
+        /// The limit.
+        max: usize,
+    },
     /// The hub is shutting down.
     #[error("the server is shutting down: try again in a moment")]
     Closed,

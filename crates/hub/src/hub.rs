@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use tidewire_codec::EventId;
+use tokio::sync::watch;
 
 use crate::{
     Clock, Encoding, Epoch, Error, Floors, Gap, GapReason, Health, Position, Presence, PresenceWatch,
@@ -36,7 +37,7 @@ pub struct Config {
     /// The most topics in one publish or subscription.
     pub max_topics_per_subscription: usize,
     /// The most topics that are remembered; publishing to one more is refused until older events have
-    /// expired.
+    /// expired. As many may be read at a time; reading one more is refused until readers have gone.
     pub max_topics: usize,
     /// Bytes of recent events that readers share. A reader that is further behind reads the archive.
     pub window: usize,
@@ -99,6 +100,8 @@ pub(crate) struct Inner {
     pub(crate) counters: Arc<Counters>,
     pulse: Arc<Pulse>,
     sequencer: Sequencer,
+    /// Whether publishes are taken no more.
+    closing: watch::Sender<bool>,
     draining: AtomicBool,
 }
 
@@ -114,7 +117,12 @@ impl Hub {
             Some(epochs) => epochs,
             None => Epochs::new(Epoch::random()?),
         };
-        let tail = Arc::new(Tail::new(epochs.current(), config.window, history.last));
+        let tail = Arc::new(Tail::new(
+            epochs.current(),
+            config.window,
+            config.max_topics,
+            history.last,
+        ));
         let machine = recall(&*archive, history, epochs.clone(), config.machine())?;
         let machine = Arc::new(RwLock::new(machine));
         let counters = Arc::new(Counters::default());
@@ -137,6 +145,7 @@ impl Hub {
                 counters,
                 pulse,
                 sequencer,
+                closing: watch::Sender::new(false),
                 draining: AtomicBool::new(false),
             }),
         })
@@ -174,7 +183,7 @@ impl Hub {
     /// Starts reading.
     ///
     /// # Errors
-    /// [`Error::TooManyTopics`]; [`Error::Closed`] while draining; [`Error::Damaged`].
+    /// [`Error::TooManyTopics`], [`Error::WatchedFull`]; [`Error::Closed`] while draining; [`Error::Damaged`].
     pub fn subscribe(
         &self,
         topics: impl Into<TopicSet>,
@@ -200,7 +209,7 @@ impl Hub {
         if self.inner.is_draining() {
             return Err(Error::Closed);
         }
-        Ok(self.inner.subscribe(&topics, start, encoding, name)?)
+        self.inner.subscribe(&topics, start, encoding, name)
     }
 
     /// The last position that is visible.
@@ -263,6 +272,13 @@ impl Hub {
         }
     }
 
+    /// Resolves when the hub begins to drain: from then on it takes no publish.
+    pub async fn closing(&self) {
+        let mut closing = self.inner.closing.subscribe();
+        // Fails only if the sender has gone, which lives as long as this handle.
+        drop(closing.wait_for(|closing| *closing).await);
+    }
+
     /// The most bytes of an event.
     #[must_use]
     pub fn max_event(&self) -> usize {
@@ -272,6 +288,7 @@ impl Hub {
     /// Shuts down: takes no more publishes, commits those that wait, and then cuts every reader that
     /// has got everything.
     pub async fn drain(&self) {
+        self.inner.closing.send_replace(true);
         self.inner.sequencer.close().await;
         self.inner.draining.store(true, Ordering::SeqCst);
         self.inner.tail.wake_all();
@@ -316,9 +333,9 @@ impl Inner {
         start: &Start,
         encoding: Encoding,
         name: Option<ReaderName>,
-    ) -> io::Result<Subscribed> {
+    ) -> Result<Subscribed, Error> {
         let key = (topics.clone(), encoding);
-        let (channel, reader, watermark) = self.tail.register(key, name, &self.machine);
+        let (channel, reader, watermark) = self.tail.register(key, name, &self.machine)?;
         let ended = channel.has_ended();
         let mut subscription = Subscription::new(Arc::clone(self), channel, reader, watermark);
         let place = match start {

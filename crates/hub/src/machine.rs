@@ -96,7 +96,7 @@ impl Machine {
         } = draft;
         // First of all: a retry is answered as the first try was, whatever has happened since.
         if let Some(keyed) = &keyed
-            && let Some((seq, id)) = self.dedup.replayed(&topics, keyed, event.as_ref())?
+            && let Some((seq, id)) = self.dedup.replayed(&topics, keyed, (event.as_ref(), change))?
         {
             let outcome = Outcome::Replayed;
             return Ok(Applied::Replayed(Receipt { seq, id, outcome }));
@@ -111,7 +111,7 @@ impl Machine {
         if let Some(keyed) = keyed.clone() {
             let place = (receipt.seq, receipt.id.clone());
             self.dedup
-                .remember(&topics, keyed, event.as_ref(), place, self.time);
+                .remember(&topics, keyed, (event.as_ref(), change), place, self.time);
         }
         let record = Record {
             seq: self.last,
@@ -132,8 +132,13 @@ impl Machine {
         self.note(&record.topics, record.change);
         if let Some(keyed) = record.key.clone() {
             let Receipt { seq, id, .. } = self.receipt(record.event.as_ref());
-            self.dedup
-                .remember(&record.topics, keyed, record.event.as_ref(), (seq, id), self.time);
+            self.dedup.remember(
+                &record.topics,
+                keyed,
+                (record.event.as_ref(), record.change),
+                (seq, id),
+                self.time,
+            );
         }
     }
 

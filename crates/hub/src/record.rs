@@ -14,9 +14,12 @@ use crate::{
 /// The longest id that a publisher may give an event, in bytes.
 pub const MAX_ID_LEN: usize = 256;
 
-/// What a record costs in memory beside its text: the struct, its postings, its allocations. A
+/// What a record costs in memory beside its texts: the struct, its postings, its allocations. A
 /// round figure on the safe side, so that bounds in bytes also bound many tiny events.
 const OVERHEAD: usize = 256;
+
+/// What each topic after the first costs on top of that, beside its name, and with it the place of the event's id.
+const TOPIC_OVERHEAD: usize = 128;
 
 /// A publish that has been checked but has no place in the order yet.
 #[derive(Debug, Clone)]
@@ -141,7 +144,9 @@ impl Record {
     /// About how much memory it takes, in bytes.
     pub(crate) fn cost(&self) -> usize {
         let key = self.key.as_ref().map_or(0, |(key, _)| key.as_str().len());
-        OVERHEAD + self.event.as_ref().map_or(0, text_len) + key
+        let names = self.topics.iter().map(|topic| topic.name().len());
+        let more_topics = (self.topics.len() - 1) * TOPIC_OVERHEAD;
+        OVERHEAD + more_topics + names.sum::<usize>() + self.event.as_ref().map_or(0, text_len) + key
     }
 
     /// Appends the bytes that a reader of these topics gets: none for a record without an event.

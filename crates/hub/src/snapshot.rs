@@ -138,3 +138,6 @@ fn place((seq, id): (u64, &str)) -> Result<(Seq, EventId), Unreadable> {
     let id = EventId::new(id).map_err(|_| Unreadable::Damaged("an id"))?;
     Ok((Seq(seq), id))
 }
+
+#[cfg(test)]
+mod tests;

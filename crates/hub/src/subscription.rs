@@ -106,9 +106,8 @@ impl Subscription {
         if let Some(notice) = self.notice.take() {
             return Poll::Ready(Some(Ok(notice)));
         }
+        let mut draining = false;
         loop {
-            // Asked before looking, so that whoever starts to drain after this wakes the reader.
-            let draining = self.hub.is_draining();
             let layout = match self.channel.look(self.cursor, self.reader, cx.waker()) {
                 Look::Ready(layout) => layout,
                 Look::Behind => match self.hub.tail.gather(&self.channel, self.cursor) {
@@ -129,6 +128,12 @@ impl Subscription {
                 Look::Wait if draining => {
                     self.depart(Departure::Drained);
                     return Poll::Ready(Some(Err(Cut::Draining)));
+                }
+                // Asked when the waker is kept, so that whoever starts to drain after this wakes the reader. What was
+                // published before the drain may have come since the look: one more look gets it.
+                Look::Wait if self.hub.is_draining() => {
+                    draining = true;
+                    continue;
                 }
                 Look::Wait => return Poll::Pending,
             };

@@ -21,7 +21,8 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::broadcast;
 
 use crate::{
-    Change, Encoding, Epoch, Presence, PresenceChange, ReaderName, Record, Seq, Stats, Topic, TopicSet,
+    Change, Encoding, Epoch, Error, Presence, PresenceChange, ReaderName, Record, Seq, Stats, Topic,
+    TopicSet,
     channel::{Channel, ChannelKey, Layout},
     machine::Machine,
     presence::Watches,
@@ -34,6 +35,7 @@ pub(crate) const CHUNK: usize = 64 << 10;
 pub(crate) struct Tail {
     epoch: Epoch,
     max_window: usize,
+    max_watched: usize,
     watermark: AtomicU64,
     state: Mutex<State>,
 }
@@ -92,12 +94,13 @@ pub(crate) enum Gathered {
 
 impl Tail {
     /// Everything up to `last` is in the archive only; what comes after it belongs to this epoch.
-    pub(crate) fn new(epoch: Epoch, max_window: usize, last: Seq) -> Self {
+    pub(crate) fn new(epoch: Epoch, max_window: usize, max_watched: usize, last: Seq) -> Self {
         let mut window = TopicRing::new();
         window.set_absent_floor(last);
         Self {
             epoch,
             max_window,
+            max_watched,
             watermark: AtomicU64::new(last.0),
             state: Mutex::new(State {
                 encoded: 0,
@@ -206,19 +209,25 @@ impl Tail {
     }
 
     /// Adds a reader. Everything up to the watermark that is returned is in the archive; everything
-    /// after it will come through the channel.
+    /// after it will come through the channel. Refused if it would make too many topics that are read.
     pub(crate) fn register(
         &self,
         key: ChannelKey,
         name: Option<ReaderName>,
         machine: &RwLock<Machine>,
-    ) -> (Arc<Channel>, usize, Seq) {
+    ) -> Result<(Arc<Channel>, usize, Seq), Error> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         let watermark = self.watermark();
         let channel = match state.channels.get(&key) {
             Some(channel) => Arc::clone(channel),
             None => {
+                let is_new = |topic: &&Topic| !state.watchers.contains_key(*topic);
+                if state.watchers.len() + key.0.iter().filter(is_new).count() > self.max_watched {
+                    return Err(Error::WatchedFull {
+                        max: self.max_watched,
+                    });
+                }
                 let open = machine.read().open(&key.0, watermark);
                 state.open_channel(Channel::new(key, watermark, open))
             }
@@ -226,7 +235,7 @@ impl Tail {
         state.presence.joined(channel.topics(), name.as_ref());
         let reader = channel.join(name);
         state.readers += 1;
-        (channel, reader, watermark)
+        Ok((channel, reader, watermark))
     }
 
     /// Removes a reader, and its channel with the last.

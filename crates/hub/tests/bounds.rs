@@ -9,8 +9,9 @@
 mod support;
 
 use support::{Reader, draft, publish, topics};
+use tidewire_codec::{Event, EventId};
 use tidewire_hub::{
-    Config, Encoding, Error, Hub, Resume, Start,
+    Config, Draft, Encoding, Error, Hub, Resume, Start,
     archive::{Memory, Retention},
 };
 
@@ -100,6 +101,24 @@ async fn topics_in_one_request_are_bounded() {
     assert_eq!(hub.append(draft("a b c", "x")).await.unwrap_err(), refused);
 }
 
+#[tokio::test]
+async fn topics_that_are_read_are_bounded_in_all() {
+    let config = Config {
+        max_topics: 3,
+        ..Config::default()
+    };
+    let hub = Hub::start(config, Memory::new(Retention::default())).unwrap();
+    let first = Reader::live(&hub, "a b");
+    let second = Reader::live(&hub, "b c");
+    let subscribe = |names| hub.subscribe(topics(names), &Start::Live, Encoding::EventStream);
+    assert_eq!(subscribe("c d").unwrap_err(), Error::WatchedFull { max: 3 });
+    let third = Reader::live(&hub, "a c");
+    drop(first);
+    drop(third);
+    subscribe("d").unwrap();
+    drop(second);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_full_hub_refuses_new_topics_until_it_may_forget_old_ones() {
     let config = Config {
@@ -129,4 +148,52 @@ async fn a_full_hub_refuses_new_topics_until_it_may_forget_old_ones() {
         Reader::after(&hub, "a", &cursor).resume(),
         Resume::Gap(_)
     ));
+}
+
+/// Letting go of an event must not take a look at all others that have its id.
+#[tokio::test]
+async fn an_id_that_very_many_events_have_is_let_go_one_by_one() {
+    const KEPT: usize = 20_000;
+    const ALL: usize = 50_000;
+    let retention = Retention {
+        max_events: Some(KEPT),
+        ..Retention::default()
+    };
+    let hub = Hub::start(Config::default(), Memory::new(retention)).unwrap();
+    for n in 0..ALL {
+        let event = Event::new(n.to_string()).with_id(EventId::from_static("1"));
+        hub.append(Draft::event(topics("a"), event).unwrap())
+            .await
+            .unwrap();
+    }
+    assert_eq!(hub.kept(&topics("a")).unwrap().count, KEPT);
+    let mut after_the_earliest = Reader::after(&hub, "a", "1");
+    let next = after_the_earliest.next().await.unwrap().unwrap();
+    assert_eq!(next.data, (ALL - KEPT + 1).to_string());
+}
+
+/// The names of an event's topics are kept with it, and so is its place in each of them.
+#[tokio::test]
+async fn topics_count_for_the_bound_in_bytes() {
+    const MAX: usize = 1 << 20;
+    let hub = || {
+        let retention = Retention {
+            max_bytes: MAX,
+            ..Retention::default()
+        };
+        Hub::start(Config::default(), Memory::new(retention)).unwrap()
+    };
+    let long = hub();
+    let name = "x".repeat(1024);
+    for _ in 0..2000 {
+        publish(&long, &name, "1").await;
+    }
+    assert!(long.kept(&topics(&name)).unwrap().count < MAX / 1024);
+    let many = hub();
+    let names: Vec<_> = (0..256).map(|n| n.to_string()).collect();
+    let names = names.join(" ");
+    for _ in 0..200 {
+        publish(&many, &names, "1").await;
+    }
+    assert!(many.kept(&topics("1")).unwrap().count < MAX / (256 * 32));
 }

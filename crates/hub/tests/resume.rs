@@ -8,6 +8,13 @@
 
 mod support;
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Wake, Waker},
+};
 use support::{Reader, draft, publish, topics};
 use tidewire_codec::{Event, EventId};
 use tidewire_hub::{
@@ -305,4 +312,46 @@ async fn a_drained_hub_commits_what_waits_and_cuts_readers_after_their_last_even
         hub.subscribe(topics("a"), &Start::Live, Encoding::EventStream)
             .is_err()
     );
+}
+
+/// Many look for the first time while the hub drains: none may be left waiting.
+#[tokio::test]
+async fn a_reader_that_looks_just_as_the_drain_begins_is_cut_too() {
+    const ROUNDS: usize = 2000;
+    const READERS: usize = 64;
+    for round in 0..ROUNDS {
+        let hub = hub();
+        let readers = (0..READERS).map(|_| Reader::live(&hub, "a").subscription);
+        let mut readers: Vec<_> = readers.collect();
+        let (begin, begun) = std::sync::mpsc::sync_channel(1);
+        let looking = std::thread::spawn(move || {
+            begin.send(()).unwrap();
+            let mut wakers = Vec::new();
+            for reader in &mut readers {
+                let woken = Arc::new(Woken::default());
+                let waker = Waker::from(Arc::clone(&woken));
+                let looked = reader.poll_chunk(&mut Context::from_waker(&waker));
+                wakers.push((looked.is_pending(), woken));
+            }
+            (readers, wakers)
+        });
+        begun.recv().unwrap();
+        hub.drain().await;
+        let (_readers, wakers) = looking.join().unwrap();
+        for (waits, woken) in wakers {
+            assert!(
+                !waits || woken.0.load(Ordering::SeqCst),
+                "round {round}: a reader waits for ever"
+            );
+        }
+    }
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }

@@ -58,7 +58,12 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
         .merge(metrics::router(hub.clone(), Arc::clone(parts.guests)))
         .merge(stats::router(hub.clone(), Arc::clone(parts.guests)));
     if config.demo.unwrap_or_default() {
-        let info = demo::Info { retry, heartbeat };
+        let info = demo::Info {
+            retry,
+            heartbeat,
+            publish_token: parts.guard.wants_publish_token(),
+            read_token: parts.guard.wants_read_token(),
+        };
         router = router
             .merge(demo::router(hub.clone(), info, parts.typists))
             .merge(pages::router());

@@ -1,4 +1,4 @@
-//! The first page: a typing answer and a console, embedded in the binary.
+//! The first page: a typing answer, and a console that reads and publishes, embedded in the binary.
 //!
 //! Owns the files under `pages/`, their addresses, and the headers that keep them safe: a strict
 //! Content-Security-Policy, no sniffing, no referrer. Does not own what the page talks to
@@ -63,19 +63,39 @@ fn assets() -> Vec<Asset> {
         asset!(SCRIPT, "js/answer-state.js"),
         asset!(SCRIPT, "js/answer-view.js"),
         asset!(SCRIPT, "js/answer.js"),
+        asset!(SCRIPT, "js/backoff.js"),
         asset!(SCRIPT, "js/connection.js"),
         asset!(SCRIPT, "js/copy.js"),
         asset!(SCRIPT, "js/curl.js"),
         asset!(SCRIPT, "js/event-list.js"),
+        asset!(SCRIPT, "js/event-log.js"),
+        asset!(SCRIPT, "js/event-rows.js"),
+        asset!(SCRIPT, "js/event-stream.js"),
+        asset!(SCRIPT, "js/fetch-connection.js"),
+        asset!(SCRIPT, "js/frame.js"),
         asset!(SCRIPT, "js/gap.js"),
         asset!(SCRIPT, "js/i18n.js"),
         asset!(SCRIPT, "js/info.js"),
         asset!(SCRIPT, "js/main.js"),
+        asset!(SCRIPT, "js/members.js"),
+        asset!(SCRIPT, "js/nap.js"),
         asset!(SCRIPT, "js/notice.js"),
+        asset!(SCRIPT, "js/open-stream.js"),
         asset!(SCRIPT, "js/publisher.js"),
+        asset!(SCRIPT, "js/rate-plot.js"),
+        asset!(SCRIPT, "js/rate.js"),
+        asset!(SCRIPT, "js/refused.js"),
         asset!(SCRIPT, "js/request.js"),
+        asset!(SCRIPT, "js/room.js"),
         asset!(SCRIPT, "js/state-view.js"),
+        asset!(SCRIPT, "js/subscriber-view.js"),
         asset!(SCRIPT, "js/subscriber.js"),
+        asset!(SCRIPT, "js/subscription-form.js"),
+        asset!(SCRIPT, "js/texts-en.js"),
+        asset!(SCRIPT, "js/texts-zh.js"),
+        asset!(SCRIPT, "js/token.js"),
+        asset!(SCRIPT, "js/topic-choice.js"),
+        asset!(SCRIPT, "js/topics.js"),
     ]
 }
 

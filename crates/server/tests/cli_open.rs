@@ -173,6 +173,12 @@ fn tokens_are_never_printed() {
         "publish_token = [\n  \"hush\n]",
         "publish_token = \"hush\"\nhart = 1",
         "read_token = { a = \"hush\" }",
+        "publish-token = \"hush\"",
+        "publish_tokn = \"hush\"",
+        "publishToken = \"hush\"",
+        "PUBLISH_TOKEN = \"hush\"",
+        "PUBLISH_TOKEN = \"hush",
+        "publish = \"hush\"",
     ] {
         for args in [&["config", "--check", "tidewire.toml"][..], &["serve"]] {
             let run = tidewire(args).file("tidewire.toml", file).run();

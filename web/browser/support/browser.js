@@ -92,5 +92,14 @@ export function topicOf(page) {
 export async function connectConsole(page, topic) {
   await page.fill('#topic', topic);
   await page.click('#connect');
-  await page.locator('#ready-state[data-phase="open"]').waitFor();
+  await untilConsole(page, 'open');
+}
+
+/**
+ * Waits until the console's connection is in this phase.
+ * @param {import('playwright-core').Page} page
+ * @param {string} phase
+ */
+export async function untilConsole(page, phase) {
+  await page.locator(`#console-state[data-phase="${phase}"]`).waitFor();
 }

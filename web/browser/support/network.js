@@ -6,6 +6,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
+const STREAM = /^content-type: text\/event-stream/im;
 const STATUS_LINE = /^HTTP\/1\.1 (\d{3}) /;
 
 export class Network {
@@ -14,6 +15,8 @@ export class Network {
   #listener;
   /** @type {Set<import('node:net').Socket>} */
   #sockets = new Set();
+  /** The server's side of those that carry a stream. @type {Set<import('node:net').Socket>} */
+  #streams = new Set();
 
   /** @param {string} url of the server behind */
   static async before(url) {
@@ -23,9 +26,12 @@ export class Network {
       const far = connect(Number(port), hostname);
       for (const socket of [near, far]) network.#hold(socket);
       near.pipe(far).pipe(near);
-      far.on('data', (bytes) => network.#note(bytes.toString('latin1')));
+      far.on('data', (bytes) => network.#note(far, bytes.toString('latin1')));
       near.on('close', () => far.destroy());
-      far.on('close', () => near.destroy());
+      far.on('close', () => {
+        network.#streams.delete(far);
+        near.destroy();
+      });
     });
     network.#listener.listen(0, '127.0.0.1');
     await once(network.#listener, 'listening');
@@ -41,15 +47,21 @@ export class Network {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Nothing comes any more on the streams there are, and nobody is told. */
+  stall() {
+    for (const far of this.#streams) far.unpipe().pause();
+  }
+
   close() {
     this.cut();
     this.#listener.close();
   }
 
   /** An answer begins a segment of its own: nobody here asks twice before the first answer. */
-  #note(text) {
+  #note(far, text) {
     const status = STATUS_LINE.exec(text)?.[1];
     if (status) this.statuses.push(Number(status));
+    if (STREAM.test(text)) this.#streams.add(far);
   }
 
   #hold(socket) {

@@ -30,11 +30,17 @@ export class Server {
   url = '';
   #process;
   #folder;
+  #settings;
 
-  /** Starts one; `listen` is an address to take again after a stop. */
-  static async start(listen = '127.0.0.1:0') {
-    const server = new Server();
-    await server.#start(listen);
+  /** @param {Record<string, string>} settings as environment variables */
+  constructor(settings) {
+    this.#settings = settings;
+  }
+
+  /** Starts one. @param {Record<string, string>} [settings] as environment variables: `TIDEWIRE_…` */
+  static async start(settings = {}) {
+    const server = new Server(settings);
+    await server.#start('127.0.0.1:0');
     return server;
   }
 
@@ -59,7 +65,7 @@ export class Server {
     this.#folder = await mkdtemp(join(tmpdir(), 'tidewire-browser-'));
     this.#process = spawn(binary(), ['--listen', listen], {
       cwd: this.#folder,
-      env: withoutOwnSettings(process.env),
+      env: { ...withoutOwnSettings(process.env), ...this.#settings },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.url = await listeningAt(this.#process);

@@ -28,6 +28,27 @@ export async function publish(url, topic, data, query = '') {
 }
 
 /**
+ * @param {string} url
+ * @param {string} topic
+ * @param {string[]} lines of NDJSON
+ */
+export async function publishMany(url, topic, lines) {
+  const headers = { 'Content-Type': 'application/x-ndjson' };
+  const response = await fetch(`${url}/events/${topic}`, { method: 'POST', headers, body: lines.join('\n') });
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+}
+
+/**
+ * Who reads a topic, as the server says it.
+ * @param {string} url
+ * @param {string} topic
+ * @returns {Promise<{ readers: number, members: { name: string, readers: number }[] }>}
+ */
+export async function presence(url, topic) {
+  return (await fetch(`${url}/presence/${topic}`)).json();
+}
+
+/**
  * Reads a stream from its first kept event to its end.
  * @param {string} url
  * @param {string} topic

@@ -78,6 +78,18 @@ impl Guard {
         self
     }
 
+    /// Whether publishing needs a token.
+    #[must_use]
+    pub fn wants_publish_token(&self) -> bool {
+        self.tokens.guards(access::Access::Publish)
+    }
+
+    /// Whether reading needs a token.
+    #[must_use]
+    pub fn wants_read_token(&self) -> bool {
+        self.tokens.guards(access::Access::Read)
+    }
+
     /// Puts the guard in front of everything in `router`, also what it does not find.
     pub fn protect<S: Clone + Send + Sync + 'static>(self, router: Router<S>) -> Router<S> {
         let guard = Arc::new(self);

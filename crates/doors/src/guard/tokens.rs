@@ -152,7 +152,8 @@ impl Tokens {
         }
     }
 
-    fn guards(&self, access: Access) -> bool {
+    /// Whether what needs this access needs a token.
+    pub(super) fn guards(&self, access: Access) -> bool {
         match access {
             Access::Open => false,
             Access::Publish => !self.publish.is_empty(),

@@ -40,7 +40,9 @@ fn fields(query: &Parameters<'_>) -> Result<Event, Problem> {
         Problem::bad_request("bad_parameter", format!("`{parameter}`: {error}"))
     };
     let id = query.one("id")?.map(EventId::new).transpose();
-    let name = query.one("event")?.map(EventName::new).transpose();
+    // An empty name is how formats write that there is none.
+    let name = query.one("event")?.filter(|name| !name.is_empty());
+    let name = name.map(EventName::new).transpose();
     Ok(Event {
         id: id.map_err(|error| broken("id", error))?,
         name: name.map_err(|error| broken("event", error))?,

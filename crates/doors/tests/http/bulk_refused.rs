@@ -295,3 +295,22 @@ async fn s10_a_bulk_that_stalls_says_what_was_accepted() {
         assert_eq!(hub.position().seq.0, 1);
     }
 }
+
+#[test]
+fn s10_a_bulk_that_is_open_when_the_server_leaves_is_told_what_was_accepted() {
+    for (kind, event, line) in [
+        ("text/event-stream", "data: 1\n\n", 3),
+        ("application/x-ndjson", "{\"data\":1}\n", 2),
+    ] {
+        let door = Door::open();
+        let mut reader = door.get("/events/a");
+        let mut client = begin(&door, "/events/a", kind);
+        client.send(chunk(event));
+        assert_eq!(reader.data(), "1");
+        // Nothing more of the body comes, and nothing more would be taken: waiting for it helps nobody.
+        door.drain();
+        let response = client.response();
+        assert_fault(&response, 503, "draining", line, 1, "shutting down");
+        assert_eq!(response.head.get("retry-after"), Some("1"));
+    }
+}

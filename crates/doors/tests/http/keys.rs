@@ -1,6 +1,7 @@
 //! S10: a publish with an `Idempotency-Key` counts once, however often it is sent.
 
 use serde_json::json;
+use tidewire_hub::{Config, archive::Retention};
 
 use crate::{
     bulk::{EVENT_STREAM, NDJSON, begin, chunk},
@@ -79,6 +80,37 @@ fn s10_a_retried_end_is_no_error() {
         assert_replayed(&again, true);
         assert_eq!(again.body, first.body);
     }
+}
+
+#[test]
+fn s10_a_key_that_comes_again_to_end_the_stream_is_422() {
+    let door = Door::open();
+    publish(&door, "/events/a", "key", "1");
+    let response = publish(&door, "/events/a?end", "key", "1");
+    assert_problem(&response, 422, "key_reused", "a key of its own");
+    publish(&door, "/events/b?end", "key", "1");
+    let response = publish(&door, "/events/b", "key", "1");
+    assert_problem(&response, 422, "key_reused", "a key of its own");
+}
+
+#[test]
+fn s10_a_bulk_whose_key_was_forgotten_half_way_is_published_anew() {
+    let config = Config {
+        max_keys: 1,
+        ..Config::default()
+    };
+    let door = Door::with(config, Retention::default());
+    let mut reader = door.get("/events/a");
+    let mut client = begin(&door, "/events/a", "text/event-stream\r\nIdempotency-Key: bulk");
+    client.send(chunk("data: 1\n\n"));
+    assert_eq!(reader.data(), "1");
+    assert_replayed(&publish(&door, "/events/b", "other", "x"), false);
+    client.send(chunk("data: 2\n\n") + &chunk(""));
+    assert_replayed(&client.response(), false);
+    let again = bulk(&door, "/events/a", "bulk", "data: 1\n\ndata: 2\n\n");
+    assert_replayed(&again, false);
+    assert_eq!(again.json()["count"], 2);
+    assert_eq!([reader.data(), reader.data(), reader.data()], ["2", "1", "2"]);
 }
 
 #[test]

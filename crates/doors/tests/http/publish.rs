@@ -137,3 +137,16 @@ async fn s10_a_body_that_stalls_is_given_up() {
     assert_eq!(response.status(), 408);
     assert_eq!(hub.position().seq.0, 1, "nothing of it was published");
 }
+
+#[test]
+fn s10_an_empty_event_name_is_none_in_every_format() {
+    let door = Door::open();
+    door.post("/events/a?event=", "1");
+    let mut lines = door.connect();
+    let ndjson = [("Accept", "application/x-ndjson")];
+    lines.send(request("GET", "/events/a?last=1", &ndjson, ""));
+    let line = lines.reader().until("\n");
+    assert!(line.contains("\"event\":\"message\""), "{line}");
+    let block = door.get("/events/a?last=1").block();
+    assert!(!block.contains("event"), "{block}");
+}

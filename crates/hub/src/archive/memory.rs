@@ -1,9 +1,8 @@
 //! The archive in memory: nothing survives the process.
 
-use std::{collections::HashMap, io, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
 
 use parking_lot::RwLock;
-use smallvec::SmallVec;
 use tidewire_codec::EventId;
 
 use super::{AppendError, Archive, History, Scan};
@@ -43,8 +42,9 @@ pub struct Memory {
 
 struct Kept {
     records: TopicRing<Arc<Record>>,
-    /// Publishers' ids. A publisher may repeat one: the earliest that is kept counts.
-    ids: HashMap<EventId, SmallVec<[(Topic, Seq); 1]>>,
+    /// Publishers' ids. A publisher may repeat one, in a topic or in many: the earliest that is kept counts. Each
+    /// stands here by itself, so that one that stands here a million times is let go as fast as any other.
+    ids: BTreeSet<(EventId, Topic, Seq)>,
 }
 
 impl Entry for Arc<Record> {
@@ -67,7 +67,7 @@ impl Memory {
             retention,
             kept: RwLock::new(Kept {
                 records: TopicRing::new(),
-                ids: HashMap::new(),
+                ids: BTreeSet::new(),
             }),
         }
     }
@@ -79,8 +79,9 @@ impl Kept {
             return; // Nothing to replay: `purge` does it.
         }
         if let Some(id) = record.event.as_ref().and_then(|event| event.id.as_ref()) {
-            let places = self.ids.entry(id.clone()).or_default();
-            places.extend(record.topics.iter().map(|topic| (topic.clone(), record.seq)));
+            let places = record.topics.iter();
+            self.ids
+                .extend(places.map(|topic| (id.clone(), topic.clone(), record.seq)));
         }
         self.records.push(Arc::clone(record));
     }
@@ -115,11 +116,8 @@ impl Kept {
         let Some(id) = record.event.as_ref().and_then(|event| event.id.as_ref()) else {
             return;
         };
-        if let Some(places) = self.ids.get_mut(id) {
-            places.retain(|(topic, seq)| *seq != record.seq || !from(topic));
-            if places.is_empty() {
-                self.ids.remove(id);
-            }
+        for topic in record.topics.iter().filter(|topic| from(topic)) {
+            self.ids.remove(&(id.clone(), topic.clone(), record.seq));
         }
     }
 
@@ -182,9 +180,12 @@ impl Archive for Memory {
 
     fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
         let kept = self.kept.read();
-        let mut places = kept.ids.get(id).into_iter().flatten();
-        let found = places.find(|(topic, _)| topics.contains(topic));
-        Ok(found.map(|(_, seq)| *seq))
+        let earliest = |topic: &Topic| {
+            let from = (id.clone(), topic.clone(), Seq::ZERO);
+            let (found, stands_in, seq) = kept.ids.range(from..).next()?;
+            (found == id && stands_in == topic).then_some(*seq)
+        };
+        Ok(topics.iter().filter_map(earliest).min())
     }
 
     fn trim(&self, now: Millis) {

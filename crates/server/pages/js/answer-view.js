@@ -8,7 +8,7 @@ import { byId, drawNotices, element } from './notice.js';
 import { StateView } from './state-view.js';
 
 /** @typedef {import('./answer-state.js').AnswerState} AnswerState */
-/** @typedef {import('./connection.js').Connection} Connection */
+/** @typedef {ReturnType<typeof import('./open-stream.js').openStream>} Connection */
 
 export class AnswerView {
   #text = byId('answer-text');
@@ -74,7 +74,7 @@ export class AnswerView {
     this.#secondTab.href = location.href;
     this.#ask.textContent = t(state ? 'answer.askAgain' : 'answer.ask');
 
-    this.#connectionState.draw(phaseOf(state, connection), connection?.since ?? null);
+    this.#connectionState.draw(phaseOf(state, connection), connection);
     this.#text.dataset.live = String(connection?.phase === 'open');
     this.#lastId.textContent = state?.lastEventId || t('fact.none');
     this.#characters.textContent = state ? countCharacters(state).toLocaleString() : t('fact.none');

@@ -8,13 +8,15 @@
 import { countCharacters, freshState, loadState, mark, saveState } from './answer-state.js';
 import { AnswerView } from './answer-view.js';
 import { eventsPath } from './addresses.js';
-import { Connection } from './connection.js';
 import { explainGap, GAP_EVENT, gapPosition, losesPosition, parseGap } from './gap.js';
 import { language, onLanguage, t } from './i18n.js';
+import { openStream } from './open-stream.js';
+import { refusedNotice, wantsToken } from './refused.js';
 import { request, RequestError } from './request.js';
+import { onToken, showTokenField } from './token.js';
 
 /** @typedef {import('./notice.js').Notice} Notice */
-/** @typedef {import('./connection.js').StreamEvent} StreamEvent */
+/** @typedef {import('./event-stream.js').StreamEvent} StreamEvent */
 
 /** The topics of answers, as `POST /demo/answers` names them. */
 const ANSWER_TOPIC = /^demo\/answer-[\w-]+$/;
@@ -26,7 +28,7 @@ export class Answer {
   #retryMs;
   /** @type {import('./answer-state.js').AnswerState | null} */
   #state = null;
-  /** @type {Connection | null} */
+  /** @type {ReturnType<typeof openStream> | null} */
   #connection = null;
   /** A question that did not get through. @type {RequestError | null} */
   #failure = null;
@@ -43,6 +45,7 @@ export class Answer {
       onShowEvents: () => this.#state && onShowEvents(this.#state.topic),
     });
     onLanguage(() => this.#paint());
+    onToken(() => this.#tryAgain());
     addEventListener('hashchange', () => this.#follow());
     this.#follow();
   }
@@ -83,15 +86,21 @@ export class Answer {
     this.#paint();
   }
 
+  /** There is another token, and the server may have refused us for the lack of it. */
+  #tryAgain() {
+    if (this.#state?.fate !== 'typing' || this.#connection?.closure?.kind !== 'refused') return;
+    this.#connect(this.#state);
+    this.#draw();
+  }
+
   /** @param {import('./answer-state.js').AnswerState} state */
   #connect(state) {
     let reconnects = 0;
-    const connection = new Connection({
-      address: (cursor) => eventsPath(state.topic, { last_event_id: cursor }),
+    const connection = openStream({
+      address: (cursor) => eventsPath([state.topic], { last_event_id: cursor }),
       cursor: state.lastEventId || 'earliest',
       names: ['delta', 'end', GAP_EVENT],
-      retryMs: this.#retryMs(),
-      persistent: true,
+      retryMs: this.#retryMs,
       onEvent: (event) => this.#receive(state, event),
       onChange: () => {
         if (connection.reconnects > reconnects) {
@@ -173,14 +182,14 @@ export class Answer {
     if (this.#failure) notices.push(failureNotice(this.#failure));
     const state = this.#state;
     if (!state) return notices;
+    const enterToken = { label: t('token.enter'), run: () => showTokenField({ focus: true }) };
     const askAgain = { label: t('answer.askAgain'), run: () => void this.#ask() };
     if (state.gap) notices.push(gapNotice(state, askAgain));
     else if (isShort(state)) notices.push(shortNotice(state));
     const connection = this.#connection;
     if (connection?.closure?.kind === 'refused') {
-      const { status, detail } = connection.closure;
-      const line = t('refused.text', { status: String(status), detail });
-      notices.push({ kind: 'refused', title: t('refused.title'), lines: [line], action: askAgain });
+      const action = wantsToken(connection.closure.status) ? enterToken : askAgain;
+      notices.push(refusedNotice(connection.closure, action));
     }
     if (connection?.phase === 'open' && performance.now() - connection.heardAt > QUIET_MS) {
       notices.push({ kind: 'quiet', title: t('quiet.title'), lines: [t('quiet.text')], action: askAgain });

@@ -12,7 +12,7 @@
 import { refusal } from './request.js';
 
 /** @typedef {'connecting' | 'open' | 'reconnecting' | 'closed'} Phase */
-/** @typedef {{ type: string, id: string, data: string }} StreamEvent */
+/** @typedef {import('./event-stream.js').StreamEvent} StreamEvent */
 /**
  * Why the connection is closed: by us, because the stream has ended (204), by a refusal, or because
  * the browser gave up on a trouble that has passed meanwhile.
@@ -120,7 +120,8 @@ export class Connection {
     if (!(event instanceof MessageEvent) || this.phase === 'closed') return;
     this.#cursor = event.lastEventId;
     this.heardAt = performance.now();
-    this.#options.onEvent({ type: event.type, id: event.lastEventId, data: event.data });
+    // EventSource drops the field `topic`, as all that it does not know.
+    this.#options.onEvent({ type: event.type, id: event.lastEventId, data: event.data, topics: [] });
   };
 
   async #givenUp() {

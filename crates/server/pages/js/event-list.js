@@ -1,97 +1,112 @@
 /**
- * The list of arrived events, newest first. It keeps the last `LIMIT` and says how many it has
- * dropped. Events that arrive together are drawn together, once a frame.
+ * The list of arrived events, newest first: the last ones, with how many went. It can be filtered by
+ * topic, and paused, to read it while more arrives. Drawn at most once a frame.
  */
 
-import { GAP_EVENT } from './gap.js';
-import { language, onLanguage, t } from './i18n.js';
-import { byId, element } from './notice.js';
+import { EventLog, LIMIT } from './event-log.js';
+import { EventRows } from './event-rows.js';
+import { oncePerFrame } from './frame.js';
+import { onLanguage, t } from './i18n.js';
+import { byId } from './notice.js';
+import { drawTopicChoice } from './topic-choice.js';
 
-/** @typedef {import('./connection.js').StreamEvent} StreamEvent */
-
-const LIMIT = 200;
-/** An event may be a megabyte long; a row shows its beginning. */
-const SHOWN_CHARACTERS = 2_000;
-/** @type {Intl.DateTimeFormatOptions} */
-const CLOCK = {
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-  fractionalSecondDigits: 3,
-  hourCycle: 'h23',
-};
+/** @typedef {import('./event-stream.js').StreamEvent} StreamEvent */
 
 export class EventList {
-  #rows = byId('events');
+  #log = new EventLog();
+  #rows = new EventRows(byId('events'));
   #count = byId('events-count');
   #empty = byId('events-empty');
   #dropped = byId('events-dropped');
-  #total = 0;
-  /** Arrived, not yet drawn, oldest first. @type {Element[]} */
-  #waiting = [];
-  #frameAsked = false;
+  #waiting = byId('events-waiting');
+  #pause = /** @type {HTMLButtonElement} */ (byId('pause'));
+  #filter = /** @type {HTMLSelectElement} */ (byId('filter'));
+  /** @type {string[]} */
+  #topics = [];
+  #tellsTopics = false;
+  /** While paused: how many had arrived. @type {number | null} */
+  #pausedAt = null;
+  #drawSoon = oncePerFrame(() => this.#draw());
 
   constructor() {
     byId('clear').addEventListener('click', () => this.#clear());
-    onLanguage(() => this.#drawCounts());
-    this.#drawCounts();
+    this.#pause.addEventListener('click', () => this.#togglePause());
+    this.#filter.addEventListener('change', () => this.#redraw());
+    onLanguage(() => this.#drawControls());
+    this.#drawControls();
   }
 
   /** @param {StreamEvent} event */
   add(event) {
-    this.#total += 1;
-    this.#waiting.push(row(event, new Date()));
-    if (this.#waiting.length > LIMIT) this.#waiting.shift(); // no frames come in a hidden tab
-    if (this.#frameAsked) return;
-    this.#frameAsked = true;
-    requestAnimationFrame(() => this.#draw());
+    this.#log.add(event, new Date());
+    this.#drawSoon();
+  }
+
+  /**
+   * Other topics are read from now on; what has arrived stays.
+   * @param {string[]} topics
+   * @param {boolean} tellsTopics does the connection tell which topic an event is from?
+   */
+  follow(topics, tellsTopics) {
+    this.#topics = topics;
+    this.#tellsTopics = tellsTopics;
+    this.#drawControls();
+    this.#redraw();
   }
 
   #draw() {
-    this.#frameAsked = false;
-    this.#rows.prepend(...this.#waiting.reverse());
-    this.#waiting = [];
-    while (this.#rows.childElementCount > LIMIT) this.#rows.lastElementChild?.remove();
+    if (this.#pausedAt === null) {
+      const wanted = this.#filter.value;
+      const news = this.#log.after(this.#rows.newest);
+      this.#rows.prepend(news.filter(({ topics }) => wanted === '' || topics.includes(wanted)));
+      this.#rows.newest = this.#log.total;
+      this.#rows.dropUpTo(this.#log.dropped);
+    }
     this.#drawCounts();
   }
 
   #drawCounts() {
-    const dropped = this.#total - this.#rows.childElementCount - this.#waiting.length;
-    this.#count.textContent = this.#total > 0 ? t('events.count', { count: this.#total }) : '';
-    this.#empty.hidden = this.#total > 0;
+    const { total, dropped } = this.#log;
+    this.#count.textContent = total > 0 ? t('events.count', { count: total }) : '';
+    this.#empty.hidden = this.#rows.count > 0;
+    this.#empty.textContent = t(total > 0 && this.#filter.value !== '' ? 'events.noneOfTopic' : 'events.empty');
     this.#dropped.hidden = dropped === 0;
     this.#dropped.textContent = t('events.dropped', { count: dropped, limit: LIMIT });
+    const waiting = this.#pausedAt === null ? 0 : total - this.#pausedAt;
+    this.#waiting.textContent = waiting > 0 ? t('events.waiting', { count: waiting }) : '';
+  }
+
+  #drawControls() {
+    const many = this.#topics.length > 1;
+    drawTopicChoice(this.#filter, many && this.#tellsTopics ? this.#topics : [], t('events.all'));
+    byId('events-filter').hidden = !many || !this.#tellsTopics;
+    byId('events-no-topics').hidden = !many || this.#tellsTopics;
+    this.#rows.showTopics(many && this.#tellsTopics);
+    const paused = this.#pausedAt !== null;
+    this.#pause.textContent = t(paused ? 'events.resume' : 'events.pause');
+    this.#drawCounts();
+  }
+
+  #togglePause() {
+    this.#pausedAt = this.#pausedAt === null ? this.#log.total : null;
+    this.#drawControls();
+    this.#draw();
+  }
+
+  /** From scratch, as the filter says. */
+  #redraw() {
+    if (this.#pausedAt !== null) this.#pausedAt = this.#log.total;
+    const paused = this.#pausedAt;
+    this.#pausedAt = null;
+    this.#rows.clear();
+    this.#draw();
+    this.#pausedAt = paused;
   }
 
   #clear() {
-    this.#total = 0;
-    this.#waiting = [];
-    this.#rows.replaceChildren();
+    this.#log.clear();
+    this.#rows.clear();
+    if (this.#pausedAt !== null) this.#pausedAt = 0;
     this.#drawCounts();
   }
-}
-
-/**
- * @param {StreamEvent} event
- * @param {Date} time
- */
-function row(event, time) {
-  const item = element('li', '', '');
-  if (event.type === GAP_EVENT) item.className = 'gap';
-  const stamp = element('time', '', clock(time));
-  stamp.setAttribute('datetime', time.toISOString());
-  const data = element('span', 'data', shown(event.data));
-  item.append(stamp, element('span', 'type', event.type), element('span', 'id', event.id), data);
-  return item;
-}
-
-/** @param {string} data */
-function shown(data) {
-  if (data.length <= SHOWN_CHARACTERS) return data;
-  return data.slice(0, SHOWN_CHARACTERS) + t('events.cut', { count: data.length });
-}
-
-/** Hours to milliseconds. @param {Date} time */
-function clock(time) {
-  return time.toLocaleTimeString(language(), CLOCK);
 }

@@ -49,3 +49,8 @@ export function explainGap(gap) {
 export function gapPosition(gap) {
   return t('gap.position', { requested: gap.requested, resumed: gap.resumedAfter });
 }
+
+/** The gap as a notice. @param {Gap} gap @returns {import('./notice.js').Notice} */
+export function gapNotice(gap) {
+  return { kind: 'gap', title: t('gap.title'), lines: [explainGap(gap)], wire: gapPosition(gap) };
+}

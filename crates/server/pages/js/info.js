@@ -4,7 +4,10 @@
 
 import { request } from './request.js';
 
-/** @typedef {{ version: string, retry_ms: number, heartbeat_s: number, archive: string }} Info */
+/** @typedef {{ publish: boolean, read: boolean }} Tokens for what the server wants one */
+/**
+ * @typedef {{ version: string, retry_ms: number, heartbeat_s: number, archive: string, tokens: Tokens }} Info
+ */
 
 /** @returns {Promise<Info | null>} null if it cannot be read */
 export async function readInfo() {

@@ -9,6 +9,8 @@ import { readInfo } from './info.js';
 import { byId } from './notice.js';
 import { Publisher } from './publisher.js';
 import { Subscriber } from './subscriber.js';
+import { showTokenField, startTokenField } from './token.js';
+import { startTopicsField } from './topics.js';
 
 /** How often waits and silences are looked at. */
 const TICK_MS = 250;
@@ -21,6 +23,8 @@ const retryMs = () => info?.retry_ms ?? DEFAULT_RETRY_MS;
 
 startLanguage();
 startCopyButtons();
+startTokenField();
+startTopicsField();
 new Publisher();
 const subscriber = new Subscriber({ retryMs });
 const answer = new Answer({
@@ -44,12 +48,15 @@ onLanguage(draw);
 draw();
 info = await readInfo();
 draw();
+if (info?.tokens.publish || info?.tokens.read) showTokenField();
+if (info?.tokens.read) subscriber.preferFetch();
 
 function draw() {
   for (const choice of choices) {
     const pressed = choice.getAttribute('data-language') === language();
     choice.setAttribute('aria-pressed', String(pressed));
   }
+  byId('token-why').textContent = info ? whyToken(info.tokens) : '';
   byId('about').textContent = info ? aboutServer(info) : 'Tidewire';
 }
 
@@ -57,4 +64,10 @@ function draw() {
 function aboutServer({ version, archive, heartbeat_s: heartbeat }) {
   const key = `archive.${archive}`;
   return t('about', { version, heartbeat, archive: key in texts.en ? t(key) : archive });
+}
+
+/** @param {import('./info.js').Tokens} tokens */
+function whyToken({ publish, read }) {
+  if (publish) return t(read ? 'token.both' : 'token.publish');
+  return read ? t('token.read') : '';
 }

@@ -1,18 +1,23 @@
 /**
- * The publishing half of the console: one event by POST, and what the server says to it.
+ * The publishing half of the console: one event or many by POST, and what the server says to it.
  */
 
 import { eventsPath } from './addresses.js';
 import { publishCommand } from './curl.js';
 import { byId } from './notice.js';
 import { request, RequestError } from './request.js';
+import { currentToken, onToken } from './token.js';
+import { currentTopics } from './topics.js';
+
+const NDJSON = 'application/x-ndjson';
 
 export class Publisher {
   #form = /** @type {HTMLFormElement} */ (byId('publish'));
-  #topic = /** @type {HTMLInputElement} */ (byId('topic'));
+  #many = /** @type {HTMLInputElement} */ (byId('publish-many'));
   #event = /** @type {HTMLInputElement} */ (byId('event'));
   #id = /** @type {HTMLInputElement} */ (byId('id'));
   #data = /** @type {HTMLTextAreaElement} */ (byId('data'));
+  #bulk = /** @type {HTMLTextAreaElement} */ (byId('bulk'));
   #end = /** @type {HTMLInputElement} */ (byId('end'));
   #send = /** @type {HTMLButtonElement} */ (byId('send'));
   #result = byId('publish-result');
@@ -23,24 +28,26 @@ export class Publisher {
       event.preventDefault();
       void this.#publish();
     });
-    for (const source of [this.#form, this.#topic]) {
-      source.addEventListener('input', () => this.#drawCurl());
-    }
-    this.#drawCurl();
+    for (const source of [this.#form, byId('topic')]) source.addEventListener('input', () => this.#draw());
+    onToken(() => this.#draw());
+    this.#draw();
   }
 
-  #path() {
-    return eventsPath(this.#topic.value, {
-      event: this.#event.value,
-      id: this.#id.value,
-      end: this.#end.checked ? 'true' : '',
-    });
+  /** What is to be sent, and where. */
+  #order() {
+    const topics = currentTopics();
+    const end = this.#end.checked ? 'true' : '';
+    if (this.#many.checked) return { path: eventsPath(topics, { end }), body: this.#bulk.value, type: NDJSON };
+    const parameters = { event: this.#event.value, id: this.#id.value, end };
+    return { path: eventsPath(topics, parameters), body: this.#data.value, type: undefined };
   }
 
   async #publish() {
+    const { path, body, type } = this.#order();
     this.#send.disabled = true;
     try {
-      const response = await request(this.#path(), { method: 'POST', body: this.#data.value });
+      const headers = type === undefined ? undefined : { 'Content-Type': type };
+      const response = await request(path, { method: 'POST', headers, body });
       this.#show('accepted', `${response.status} ${await response.text()}`);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
@@ -59,7 +66,11 @@ export class Publisher {
     this.#result.textContent = text;
   }
 
-  #drawCurl() {
-    this.#curl.textContent = publishCommand(location.origin + this.#path(), this.#data.value);
+  #draw() {
+    byId('one-event').hidden = this.#many.checked;
+    byId('many-events').hidden = !this.#many.checked;
+    const { path, body, type } = this.#order();
+    const token = currentToken() !== '';
+    this.#curl.textContent = publishCommand(location.origin + path, body, { type, token });
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { t } from './i18n.js';
+import { authorization } from './token.js';
 
 /** A request that the server refused, or that never reached it (`status` 0). */
 export class RequestError extends Error {
@@ -27,14 +28,15 @@ export class RequestError extends Error {
 }
 
 /**
+ * Shows our token, if there is one.
  * @param {string} path
- * @param {RequestInit} [init]
+ * @param {RequestInit & { headers?: Record<string, string> }} [init]
  * @returns {Promise<Response>} a response with a 2xx status
  */
 export async function request(path, init) {
   let response;
   try {
-    response = await fetch(path, init);
+    response = await fetch(path, { ...init, headers: { ...authorization(), ...init?.headers } });
   } catch {
     throw new RequestError(0, '', '');
   }

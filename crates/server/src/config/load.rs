@@ -54,12 +54,19 @@ fn read(file: &Path) -> Result<Flags, ConfigError> {
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
     toml::from_str(&text).map_err(|error| {
         let place = match error.span() {
-            // The text shows the line that is wrong, which may be a secret that lacks its quote.
-            Some(span) if text.contains("_token") => unquoted(&text, span.start, error.message()),
+            Some(span) if may_show_a_secret(&text, error.message()) => {
+                unquoted(&text, span.start, error.message())
+            }
             _ => error.to_string(),
         };
         ConfigError(format!("{}: {place}", file.display()))
     })
+}
+
+/// The error's own text shows the line that is wrong, which may be a secret that lacks its quote, or one whose name has
+/// a slip in it.
+fn may_show_a_secret(file: &str, why: &str) -> bool {
+    why.starts_with("unknown field") || file.to_ascii_lowercase().contains("token")
 }
 
 fn unquoted(text: &str, at: usize, why: &str) -> String {

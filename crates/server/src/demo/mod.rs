@@ -32,6 +32,10 @@ const MAX_RUNNING: usize = 256;
 pub(crate) struct Info {
     pub(crate) retry: Duration,
     pub(crate) heartbeat: Duration,
+    /// Whether publishing needs a token.
+    pub(crate) publish_token: bool,
+    /// Whether reading needs a token.
+    pub(crate) read_token: bool,
 }
 
 #[derive(Clone)]
@@ -61,6 +65,7 @@ async fn about(State(demo): State<Demo>) -> Json<Value> {
         "retry_ms": u64::try_from(demo.info.retry.as_millis()).unwrap_or(u64::MAX),
         "heartbeat_s": demo.info.heartbeat.as_secs(),
         "archive": "memory",
+        "tokens": { "publish": demo.info.publish_token, "read": demo.info.read_token },
     }))
 }
 

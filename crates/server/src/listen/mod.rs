@@ -34,6 +34,11 @@ use refusal::Refusals;
 /// How long to wait when the system has no room for another connection.
 const OUT_OF_ROOM: Duration = Duration::from_millis(100);
 
+/// How much may wait in the system's buffer that has not been sent. The system says that a reader has taken something only
+/// when there is much room again: in its own buffer, of megabytes, a slow reader looked like one that takes nothing.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 64 << 10;
+
 /// The bounds of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
@@ -133,7 +138,11 @@ async fn connection(
     // A character that is typed must not wait for the next.
     stream.set_nodelay(true)?;
     #[cfg(target_os = "linux")]
-    SockRef::from(&stream).set_tcp_user_timeout(Some(bounds.tcp_user))?;
+    {
+        let socket = SockRef::from(&stream);
+        socket.set_tcp_user_timeout(Some(bounds.tcp_user))?;
+        socket.set_tcp_notsent_lowat(UNSENT)?;
+    }
 
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(bounds.write_stall));

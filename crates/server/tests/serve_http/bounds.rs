@@ -1,6 +1,7 @@
 //! What a client cannot do to the server.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
 use crate::{
     binary::Server,
@@ -49,6 +50,29 @@ fn a_reader_that_takes_nothing_is_cut_and_the_others_go_on() {
     assert!(text.len() < 30 << 20);
     server.post("/events/a", "after");
     assert_eq!(reads.data(), "after");
+}
+
+#[test]
+fn a_reader_that_is_slow_but_takes_something_is_not_cut() {
+    use std::io::{Read as _, Write as _};
+
+    let server = Server::with(&[("TIDEWIRE_TIMEOUTS_WRITE_STALL", "1s")]);
+    let mut slow = TcpStream::connect(server.address).unwrap();
+    slow.write_all(b"GET /events/a?last=9 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    let event = "x".repeat(1 << 20);
+    for _ in 0..20 {
+        server.post("/events/a", &event);
+    }
+    // Much less than what the system's buffers hold, and for longer than a stall may last.
+    let mut some = vec![0; 16 << 10];
+    for _ in 0..40 {
+        slow.read_exact(&mut some).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let metrics = server.ask("GET", "/metrics", &[], "").body;
+    assert!(metrics.contains("tidewire_write_stalls_total 0"), "{metrics}");
+    assert!(metrics.contains("tidewire_readers 1"), "{metrics}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The main job: publish, subscribe, and the demo's answer over reconnects.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     binary::Server,
@@ -132,6 +132,14 @@ fn the_demo_refuses_what_it_does_not_understand_and_can_be_left_out() {
         (&info["retry_ms"], &info["heartbeat_s"]),
         (&1000.into(), &15.into())
     );
+    assert_eq!(info["tokens"], json!({"publish": false, "read": false}));
+
+    let server = Server::with(&[
+        ("TIDEWIRE_PUBLISH_TOKEN", "only-who-may"),
+        ("TIDEWIRE_DEMO", "true"),
+    ]);
+    let info = server.ask("GET", "/demo/info", &[], "").json();
+    assert_eq!(info["tokens"], json!({"publish": true, "read": false}));
 
     let server = Server::with(&[("TIDEWIRE_DEMO", "false")]);
     assert!(!server.hint.contains("browser"));

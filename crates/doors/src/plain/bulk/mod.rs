@@ -26,7 +26,7 @@ use futures_util::future::{Either, select};
 use http::Response;
 use serde_json::json;
 use tidewire_codec::EventId;
-use tidewire_hub::{Draft, Hub, IdempotencyKey, TopicSet};
+use tidewire_hub::{Draft, Error, Hub, IdempotencyKey, TopicSet};
 
 use self::{
     event_stream::Blocks,
@@ -104,6 +104,7 @@ fn told(accepted: &Accepted) -> Response<Body> {
 
 /// A body on its way to the hub.
 struct Bulk {
+    hub: Hub,
     lines: Lines,
     events: Events,
     order: Order,
@@ -135,7 +136,8 @@ impl Bulk {
         Self {
             lines,
             events,
-            flight: Flight::new(hub, order.key.clone()),
+            flight: Flight::new(hub.clone(), order.key.clone()),
+            hub,
             order,
         }
     }
@@ -166,13 +168,18 @@ impl Bulk {
     }
 
     /// The body's next piece. While it does not come, the hub's answers are taken, so that a refusal is told at
-    /// once, and not when the body has ended.
+    /// once, and not when the body has ended. Nor does a hub that takes no more wait for it.
     async fn next_piece(&mut self, intake: &mut Intake) -> Result<Option<Bytes>, Fault> {
-        let mut next = pin!(intake.next());
+        let hub = self.hub.clone();
+        let (piece, closing) = (pin!(intake.next()), pin!(hub.closing()));
+        let mut next = select(piece, closing);
         loop {
-            match select(next.as_mut(), pin!(self.flight.land())).await {
-                Either::Left((piece, _)) => {
+            match select(&mut next, pin!(self.flight.land())).await {
+                Either::Left((Either::Left((piece, _)), _)) => {
                     return piece.map_err(|broken| Fault::broken(self.lines.current(), &broken));
+                }
+                Either::Left((Either::Right(_), _)) => {
+                    return Err(Fault::at(self.lines.current(), Error::Closed));
                 }
                 Either::Right((landed, _)) => landed?,
             }

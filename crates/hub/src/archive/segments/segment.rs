@@ -181,9 +181,11 @@ impl Body {
     pub(crate) fn is_covered(&self, from: u64, seq: Seq) -> io::Result<bool> {
         let mut at = from;
         let mut chunk = vec![0; 1 << 20];
+        let zeros = vec![0; chunk.len()];
         while at < self.len {
             let read = self.file.read_at(&mut chunk, at)?;
-            let bytes = &chunk[..read];
+            let is_empty = chunk[..read] == zeros[..read];
+            let bytes = if is_empty { &[][..] } else { &chunk[..read] };
             let mut looked = 0;
             while let Some(found) = BatchHeader::search(&bytes[looked..]) {
                 let place = looked + found;

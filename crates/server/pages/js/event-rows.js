@@ -1,0 +1,82 @@
+/**
+ * The rows of the event list: one an event, newest first. Texts of events are set as text.
+ */
+
+import { GAP_EVENT } from './gap.js';
+import { language, t } from './i18n.js';
+import { element } from './notice.js';
+
+/** @typedef {import('./event-log.js').Entry} Entry */
+
+/** @type {Intl.DateTimeFormatOptions} */
+const CLOCK = {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+  hourCycle: 'h23',
+};
+
+export class EventRows {
+  /** The number of the newest event that was looked at. */
+  newest = 0;
+  #place;
+  /** Numbers of the events that have a row, oldest first. @type {number[]} */
+  #numbers = [];
+
+  /** @param {HTMLElement} place */
+  constructor(place) {
+    this.#place = place;
+  }
+
+  get count() {
+    return this.#numbers.length;
+  }
+
+  /** @param {Entry[]} entries oldest first */
+  prepend(entries) {
+    this.#place.prepend(...entries.map(row).reverse());
+    this.#numbers.push(...entries.map(({ number }) => number));
+  }
+
+  /** Removes the rows of events up to `number`. @param {number} number */
+  dropUpTo(number) {
+    const kept = this.#numbers.filter((candidate) => candidate > number);
+    for (let gone = this.#numbers.length - kept.length; gone > 0; gone -= 1) {
+      this.#place.lastElementChild?.remove();
+    }
+    this.#numbers = kept;
+  }
+
+  /** @param {boolean} shown */
+  showTopics(shown) {
+    this.#place.classList.toggle('with-topics', shown);
+  }
+
+  clear() {
+    this.newest = 0;
+    this.#numbers = [];
+    this.#place.replaceChildren();
+  }
+}
+
+/** @param {Entry} entry */
+function row(entry) {
+  const item = element('li', '', '');
+  if (entry.type === GAP_EVENT) item.className = 'gap';
+  const stamp = element('time', '', entry.time.toLocaleTimeString(language(), CLOCK));
+  stamp.setAttribute('datetime', entry.time.toISOString());
+  item.append(
+    stamp,
+    element('span', 'topic', entry.topics.join(', ')),
+    element('span', 'type', entry.type),
+    element('span', 'id', entry.id),
+    element('span', 'data', dataText(entry)),
+  );
+  return item;
+}
+
+/** @param {Entry} entry */
+function dataText({ data, length }) {
+  return data.length < length ? data + t('events.cut', { count: length }) : data;
+}

@@ -1,0 +1,131 @@
+/**
+ * The form of a subscription: what is to be read, how, and the same as a curl command.
+ */
+
+import { eventsPath } from './addresses.js';
+import { subscribeCommand } from './curl.js';
+import { onLanguage } from './i18n.js';
+import { byId } from './notice.js';
+import { authorization, currentToken, onToken } from './token.js';
+import { currentTopics } from './topics.js';
+
+/** @typedef {'eventsource' | 'fetch'} Transport */
+
+/** What the form asked for when it was submitted. */
+export class Ask {
+  /**
+   * @param {Transport} transport
+   * @param {string[]} topics
+   * @param {string} start an event id, `earliest`, or empty for live
+   * @param {string} name for the room, or empty
+   */
+  constructor(transport, topics, start, name) {
+    this.transport = transport;
+    this.topics = topics;
+    this.start = start;
+    this.name = name;
+  }
+
+  /** The address for EventSource. @param {string} cursor */
+  address(cursor) {
+    return eventsPath(this.topics, { last_event_id: cursor, as: this.name, access_token: currentToken() });
+  }
+
+  /**
+   * The request for fetch. The body stays what it is; a reconnection says in its header where we are.
+   * @param {string} lastEventId
+   * @returns {import('./fetch-connection.js').Request}
+   */
+  request(lastEventId) {
+    const headers = { 'Content-Type': 'application/json', ...authorization(), ...resumeHeader(lastEventId) };
+    // Primed: a connection that is lost before its first event can go on, too.
+    const body = JSON.stringify({ ...this.body(), prime: true });
+    return { path: '/subscribe', method: 'POST', headers, body };
+  }
+
+  body() {
+    return {
+      topics: this.topics,
+      show: 'topic',
+      last_event_id: this.start || undefined,
+      as: this.name || undefined,
+    };
+  }
+}
+
+/** @param {string} lastEventId @returns {Record<string, string>} */
+function resumeHeader(lastEventId) {
+  if (lastEventId === '') return {};
+  // A header takes bytes, which fetch wants as characters up to U+00FF: UTF-8, as EventSource sends it.
+  const bytes = new TextEncoder().encode(lastEventId);
+  return { 'Last-Event-ID': Array.from(bytes, (byte) => String.fromCharCode(byte)).join('') };
+}
+
+export class SubscriptionForm {
+  #form = /** @type {HTMLFormElement} */ (byId('subscribe'));
+  #byFetch = /** @type {HTMLInputElement} */ (byId('by-fetch'));
+  #start = /** @type {HTMLInputElement} */ (byId('start'));
+  #as = /** @type {HTMLInputElement} */ (byId('as'));
+  #names = /** @type {HTMLInputElement} */ (byId('names'));
+  #curl = byId('subscribe-curl');
+
+  /** @param {{ onConnect: () => void, onNames: () => void }} handlers */
+  constructor({ onConnect, onNames }) {
+    this.#form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      onConnect();
+    });
+    this.#names.addEventListener('change', onNames);
+    // The topics stand outside of the form, and their events do not pass through it.
+    for (const source of [this.#form, byId('topic')]) source.addEventListener('input', () => this.#draw());
+    onToken(() => this.#draw());
+    onLanguage(() => this.#draw());
+    this.#draw();
+  }
+
+  /** What is asked for now. */
+  ask() {
+    return new Ask(this.transport, currentTopics(), this.#start.value.trim(), this.#as.value.trim());
+  }
+
+  /** Names that EventSource is to listen for. */
+  names() {
+    const names = this.#names.value.split(',').map((name) => name.trim());
+    return names.filter((name) => name !== '');
+  }
+
+  /** Fills the form for a topic from its first kept event on. @param {string} topic */
+  fill(topic) {
+    const topics = /** @type {HTMLTextAreaElement} */ (byId('topic'));
+    topics.value = topic;
+    this.#start.value = 'earliest';
+    topics.dispatchEvent(new Event('input'));
+  }
+
+  /** For a server that wants a token to read, which EventSource cannot send. */
+  preferFetch() {
+    this.#byFetch.checked = true;
+    this.#draw();
+  }
+
+  /** @returns {Transport} */
+  get transport() {
+    return this.#byFetch.checked ? 'fetch' : 'eventsource';
+  }
+
+  #draw() {
+    const ask = this.ask();
+    const byFetch = ask.transport === 'fetch';
+    byId('names-field').hidden = byFetch;
+    byId('token-in-address').hidden = byFetch;
+    const token = currentToken() !== '';
+    this.#curl.textContent = byFetch
+      ? subscribeCommand(`${location.origin}/subscribe`, { json: JSON.stringify(ask.body()), token })
+      : subscribeCommand(location.origin + this.#plainAddress(ask), { token });
+  }
+
+  /** Without the token, which curl sends as a header. @param {Ask} ask */
+  #plainAddress(ask) {
+    return eventsPath(ask.topics, { last_event_id: ask.start, as: ask.name });
+  }
+}
