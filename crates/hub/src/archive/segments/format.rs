@@ -6,8 +6,8 @@
 //! record    len u32 | crc32c u32 | delta u32 | kind u8 | … (see `encode_record`)
 //! ```
 //!
-//! Everything is little-endian. A batch's checksum is seeded with the log's id and the segment's first number, so that no
-//! bytes of another log or another segment pass for a batch of this one. Every record verifies alone. `docs/format.md`
+//! Everything is little-endian. A batch's checksum is seeded with the log's id, the segment's first number and its offset, so that no
+//! bytes of another log, another segment or another place pass for a batch here. Every record verifies alone. `docs/format.md`
 //! has it all in words.
 //!
 //! Bytes from a disk never panic: what does not fit is [`Damaged`].
@@ -79,9 +79,10 @@ impl SegmentHeader {
         Ok(Self { log, base })
     }
 
-    /// What a batch's checksum starts from.
-    fn seed(&self) -> u32 {
-        crc32c::crc32c_append(crc32c::crc32c(&self.log), &self.base.0.to_le_bytes())
+    /// What the checksum of a batch at this offset starts from.
+    fn seed(&self, at: u64) -> u32 {
+        let segment = crc32c::crc32c_append(crc32c::crc32c(&self.log), &self.base.0.to_le_bytes());
+        crc32c::crc32c_append(segment, &at.to_le_bytes())
     }
 }
 
@@ -98,19 +99,19 @@ pub(crate) struct BatchHeader {
 }
 
 impl BatchHeader {
-    pub(crate) fn encode(&self, segment: &SegmentHeader) -> [u8; BATCH_HEADER] {
+    pub(crate) fn encode(&self, segment: &SegmentHeader, at: u64) -> [u8; BATCH_HEADER] {
         let mut out = [0; BATCH_HEADER];
         out[..4].copy_from_slice(&BATCH_MAGIC);
         out[4..8].copy_from_slice(&self.len.to_le_bytes());
         out[8..12].copy_from_slice(&self.count.to_le_bytes());
         out[16..24].copy_from_slice(&self.first.0.to_le_bytes());
         out[24..32].copy_from_slice(&self.synced_through.0.to_le_bytes());
-        let crc = crc32c::crc32c_append(segment.seed(), &out[..32]);
+        let crc = crc32c::crc32c_append(segment.seed(at), &out[..32]);
         out[32..36].copy_from_slice(&crc.to_le_bytes());
         out
     }
 
-    pub(crate) fn decode(bytes: &[u8], segment: &SegmentHeader) -> Result<Self, Damaged> {
+    pub(crate) fn decode(bytes: &[u8], segment: &SegmentHeader, at: u64) -> Result<Self, Damaged> {
         let head = bytes
             .get(..BATCH_HEADER)
             .ok_or(Damaged("a batch's header is cut off"))?;
@@ -118,7 +119,7 @@ impl BatchHeader {
         if fields.take(4)? != BATCH_MAGIC {
             return Err(Damaged("there is no batch"));
         }
-        let crc = crc32c::crc32c_append(segment.seed(), &head[..32]);
+        let crc = crc32c::crc32c_append(segment.seed(at), &head[..32]);
         if crc.to_le_bytes() != head[32..36] {
             return Err(Damaged("a batch's header is damaged"));
         }

@@ -156,7 +156,7 @@ impl Body {
         records: &mut Vec<(Record, u64, u64)>,
     ) -> io::Result<(u64, BatchHeader)> {
         let head = window.bytes(self, at, BATCH_HEADER, WINDOW)?;
-        let header = BatchHeader::decode(head, &self.header).map_err(|why| self.damaged(at, why))?;
+        let header = BatchHeader::decode(head, &self.header, at).map_err(|why| self.damaged(at, why))?;
         let mut place = at + BATCH_HEADER as u64;
         let end = place + u64::from(header.len);
         if end > self.len {
@@ -191,7 +191,7 @@ impl Body {
                 let place = looked + found;
                 let mut head = [0; BATCH_HEADER];
                 let len = self.file.read_at(&mut head, at + place as u64)?;
-                if let Ok(header) = BatchHeader::decode(&head[..len], &self.header)
+                if let Ok(header) = BatchHeader::decode(&head[..len], &self.header, at + place as u64)
                     && header.synced_through >= seq
                     && header.first > seq
                 {

@@ -152,13 +152,16 @@ impl Log {
 
     /// None if a record is too far from the segment's first number.
     fn encode(&self, batch: &[Arc<Record>], first: Seq, synced_through: Seq) -> Option<Encoded> {
-        let header = self.state.read().active.header;
+        let (header, at) = {
+            let state = self.state.read();
+            (state.active.header, state.active.len)
+        };
         let mut bytes = vec![0; BATCH_HEADER];
         let mut places = Vec::with_capacity(batch.len());
         for record in batch {
-            let at = bytes.len() as u64;
+            let place = bytes.len() as u64;
             encode_record(record, header.base, &mut bytes).ok()?;
-            places.push((at, bytes.len() as u64 - at));
+            places.push((place, bytes.len() as u64 - place));
         }
         let head = BatchHeader {
             len: u32::try_from(bytes.len() - BATCH_HEADER).ok()?,
@@ -166,7 +169,7 @@ impl Log {
             first,
             synced_through,
         };
-        bytes[..BATCH_HEADER].copy_from_slice(&head.encode(&header));
+        bytes[..BATCH_HEADER].copy_from_slice(&head.encode(&header, at));
         Some(Encoded { bytes, places })
     }
 
