@@ -203,6 +203,22 @@ async fn cursors_of_an_old_epoch_hold_up_to_its_true_end() {
 }
 
 #[tokio::test]
+async fn numbers_go_on_although_no_record_is_left() {
+    let archive = Scripted::new(true);
+    let hub = start(&archive);
+    publish(&hub, "a", "1").await;
+    publish(&hub, "a", "2").await;
+    let position = hub.position();
+    drop(hub);
+    archive.let_all_go();
+    let hub = start(&archive);
+    assert_eq!(hub.position(), position);
+    let mut level = Reader::after(&hub, "a", &position.to_string());
+    assert_eq!(publish(&hub, "a", "3").await, Seq(3));
+    assert_eq!(level.available().await, ["3"]);
+}
+
+#[tokio::test]
 async fn a_snapshot_that_cannot_be_read_is_an_error() {
     let archive = Scripted::new(false);
     let hub = start(&archive);

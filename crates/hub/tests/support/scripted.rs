@@ -27,6 +27,8 @@ struct State {
     memory: Arc<Memory>,
     epochs: Vec<(Epoch, Seq)>,
     log: Vec<Arc<Record>>,
+    /// The last record that was appended, and its time.
+    last: (Seq, Millis),
     snapshot: Option<(Seq, Vec<u8>)>,
     wants_snapshot: bool,
     closed: usize,
@@ -59,6 +61,7 @@ impl Scripted {
             memory: Arc::new(memory),
             epochs: vec![(Epoch::random().unwrap(), Seq(1))],
             log: Vec::new(),
+            last: (Seq::ZERO, 0),
             snapshot: None,
             wants_snapshot: false,
             closed: 0,
@@ -137,6 +140,13 @@ impl Scripted {
         self.state().replayed
     }
 
+    /// Retention lets all go.
+    pub fn let_all_go(&self) {
+        let mut state = self.state();
+        state.log.clear();
+        state.memory = Arc::new(Memory::new(Retention::default()));
+    }
+
     /// The process crashes, and what was appended after `last` is lost: another history begins.
     pub fn lose_after(&self, last: Seq) {
         let mut state = self.state();
@@ -144,6 +154,7 @@ impl Scripted {
         if state.snapshot.as_ref().is_some_and(|(seq, _)| *seq > last) {
             state.snapshot = None;
         }
+        state.last.0 = last;
         state.epochs.push((Epoch::random().unwrap(), last.next()));
         state.memory = Arc::new(Memory::new(Retention::default()));
         state.memory.append(&state.log).unwrap();
@@ -154,11 +165,11 @@ impl Archive for Scripted {
     fn history(&self) -> History {
         let mut state = self.state();
         state.replayed = 0;
-        let last = state.log.last();
+        let (last, time) = state.last;
         History {
             epochs: state.epochs.clone(),
-            last: last.map_or(Seq::ZERO, |record| record.seq),
-            time: last.map_or(0, |record| record.time),
+            last,
+            time,
             snapshot: state.snapshot.clone(),
         }
     }
@@ -190,6 +201,7 @@ impl Archive for Scripted {
             Some(Fail::Poisoned) => Err(AppendError::Poisoned("fsync failed".into())),
             _ => {
                 state.log.extend(batch.iter().cloned());
+                state.last = batch.last().map_or(state.last, |last| (last.seq, last.time));
                 state.memory.append(batch)
             }
         }
