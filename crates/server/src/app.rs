@@ -56,11 +56,16 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
         .merge(plain::router(hub.clone(), plain))
         .merge(health(parts.readiness, hub.clone()))
         .merge(metrics::router(hub.clone(), Arc::clone(parts.guests)))
-        .merge(stats::router(hub.clone(), Arc::clone(parts.guests)));
+        .merge(stats::router(
+            hub.clone(),
+            Arc::clone(parts.guests),
+            config.archive_kind(),
+        ));
     if config.demo.unwrap_or_default() {
         let info = demo::Info {
             retry,
             heartbeat,
+            archive: config.archive_kind(),
             publish_token: parts.guard.wants_publish_token(),
             read_token: parts.guard.wants_read_token(),
         };

@@ -294,6 +294,14 @@ impl Config {
         self
     }
 
+    /// Where the log is, in a word for programs.
+    pub(crate) fn archive_kind(&self) -> &'static str {
+        match self.data {
+            Some(_) => "segments",
+            None => "memory",
+        }
+    }
+
     /// Checks what no value can say alone.
     fn check(&self) -> Result<(), String> {
         access::check_inline(self)?;
