@@ -139,6 +139,18 @@ impl<'a> Run<'a> {
             if fails {
                 self.disk.fail_sync(self.rng.u64(1..6));
             }
+            if std::env::var("DBG").is_ok() {
+                println!("--- open attempt {attempt} after {end:?} cut {cut} fails {fails}");
+                for name in self.disk.files().iter().filter(|name| name.ends_with(".seg")) {
+                    let bytes = self.disk.bytes(name);
+                    println!(
+                        "  {name} len {} head {:?} used {}",
+                        bytes.len(),
+                        &bytes[..bytes.len().min(8)],
+                        bytes.iter().rposition(|b| *b != 0).map_or(0, |at| at + 1)
+                    );
+                }
+            }
             match (self.open)(Arc::new(self.disk.clone()), &self.plan) {
                 Ok(archive) if !self.disk.is_off() => {
                     self.disk.calm();
