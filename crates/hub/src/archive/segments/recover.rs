@@ -63,7 +63,7 @@ pub(crate) fn open(disk: &dyn Disk, settings: &Settings) -> Result<Opened, OpenE
         }
         Err(error) => return Err(refuse(error)),
     };
-    let (torn, state) = segments(disk, &meta, &bases, settings)?;
+    let (torn, state) = segments(disk, &meta.log, &bases, settings)?;
     let last = state.last();
     snapshot::forget_after(disk, last)?;
     let snapshot = snapshot::load(disk, &meta.log, last);
@@ -110,11 +110,10 @@ fn go_on(disk: &dyn Disk, mut meta: Meta, last: Seq, settings: &Settings) -> Res
 
 fn segments(
     disk: &dyn Disk,
-    meta: &Meta,
+    log: &LogId,
     bases: &[Seq],
     settings: &Settings,
 ) -> Result<(u64, State), OpenError> {
-    let log = &meta.log;
     // Missing or damaged, it is made anew.
     let written = Topics::load(disk, log).ok();
     let mut sealed = Vec::new();
@@ -136,7 +135,7 @@ fn segments(
             return Err(OpenError::Damaged(text));
         }
         if is_last {
-            let (torn, body, index) = tail(body, settings.segment_bytes, meta.is_whole)?;
+            let (torn, body, index) = tail(disk, body, settings.segment_bytes)?;
             if index.totals.records == 0 && *base > next_after(&sealed, written.as_ref()).unwrap_or(*base) {
                 // It was begun for a batch with a higher number, which did not come: what comes now would not fit.
                 disk.remove(&segment_name(*base))?;
@@ -193,7 +192,7 @@ pub(crate) fn make_segment(disk: &dyn Disk, log: &LogId, base: Seq, room: u64) -
 }
 
 /// Reads the last segment, cuts off what is torn, and makes safe what is left.
-fn tail(mut body: Body, room: u64, is_whole: bool) -> Result<(u64, Body, Active), OpenError> {
+fn tail(disk: &dyn Disk, mut body: Body, room: u64) -> Result<(u64, Body, Active), OpenError> {
     let mut index = Active::default();
     let base = body.header.base;
     let walked = body.walk(|record, at, len| {
@@ -214,12 +213,18 @@ fn tail(mut body: Body, room: u64, is_whole: bool) -> Result<(u64, Body, Active)
     }
     body.len = walked.end;
     // Also what is good may have been written by a process that died before it was safe.
-    if !is_whole {
-        write_again(&body, walked.synced_through)?;
-    }
     body.file.sync()?;
+    if disk.list("")?.iter().any(|name| name == UNSYNCED) {
+        write_again(&body, walked.synced_through)?;
+        body.file.sync()?;
+        disk.remove(UNSYNCED)?;
+    }
     Ok((torn, body, index))
 }
+
+/// A file that says that a sync has failed where records had been acknowledged before it. It need not be safe: when the machine has
+/// been started anew, what is read is what there is.
+pub(crate) const UNSYNCED: &str = "unsynced";
 
 /// Writes what may not be safe once more. A system that has failed to write something may go on to show it and never try again.
 fn write_again(body: &Body, synced_through: Seq) -> io::Result<()> {
