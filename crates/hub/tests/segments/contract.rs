@@ -403,7 +403,7 @@ fn nothing_young_is_let_go_and_the_old_goes_in_the_end(archive: Open<'_>) {
         append(
             &*archive,
             [at(event(seq, if seq % 2 == 1 { "a" } else { "b" }), time)],
-        )
+        );
     };
     (1..=50).for_each(|seq| put(seq, 10_000));
     (51..=100).for_each(|seq| put(seq, 20_000));

@@ -9,6 +9,7 @@
 
 mod contract;
 mod crash;
+mod damage;
 mod model;
 mod records;
 mod sim;

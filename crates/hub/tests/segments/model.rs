@@ -147,7 +147,8 @@ impl Model {
     }
 
     pub fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> Option<Seq> {
-        self.events(topics, through).into_iter().take(count).last()
+        let events = self.events(topics, through);
+        events[..count.min(events.len())].last().copied()
     }
 
     pub fn count(&self, topics: &TopicSet, through: Seq) -> usize {

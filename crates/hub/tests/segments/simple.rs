@@ -443,7 +443,7 @@ impl Archive for Simple {
 
     fn wants_snapshot(&self) -> bool {
         let inner = self.inner.lock().unwrap();
-        inner.history.last.0 % 16 == 0
+        inner.history.last.0.is_multiple_of(16)
     }
 
     fn snapshot(&self, seq: Seq, state: &[u8]) {

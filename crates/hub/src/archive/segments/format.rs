@@ -120,7 +120,7 @@ impl BatchHeader {
             return Err(Damaged("there is no batch"));
         }
         let crc = crc32c::crc32c_append(segment.seed(at), &head[..32]);
-        if crc.to_le_bytes() != head[32..36] {
+        if crc.to_le_bytes() != head[32..36] || head[36..] != [0; 4] {
             return Err(Damaged("a batch's header is damaged"));
         }
         let (len, count) = (fields.u32()?, fields.u32()?);

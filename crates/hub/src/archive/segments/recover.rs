@@ -11,7 +11,7 @@ use std::{io, sync::Arc};
 use super::{
     Settings,
     disk::Disk,
-    format::{LogId, SEGMENT_HEADER, SegmentHeader},
+    format::{BATCH_HEADER, LogId, SEGMENT_HEADER, SegmentHeader},
     index::{Active, Sealed},
     meta::Meta,
     segment::{Body, FOLDER, SealedSegment, bases, index_name, segment_name},
@@ -135,7 +135,7 @@ fn segments(
             return Err(OpenError::Damaged(text));
         }
         if is_last {
-            let (torn, body, index) = tail(body, settings.segment_bytes)?;
+            let (torn, body, index) = tail(disk, body, settings.segment_bytes)?;
             if index.totals.records == 0 && *base > next_after(&sealed, written.as_ref()).unwrap_or(*base) {
                 // It was begun for a batch with a higher number, which did not come: what comes now would not fit.
                 disk.remove(&segment_name(*base))?;
@@ -191,8 +191,8 @@ pub(crate) fn make_segment(disk: &dyn Disk, log: &LogId, base: Seq, room: u64) -
     })
 }
 
-/// Reads the last segment, and cuts off what is torn.
-fn tail(mut body: Body, room: u64) -> Result<(u64, Body, Active), OpenError> {
+/// Reads the last segment, cuts off what is torn, and makes safe what is left.
+fn tail(disk: &dyn Disk, mut body: Body, room: u64) -> Result<(u64, Body, Active), OpenError> {
     let mut index = Active::default();
     let base = body.header.base;
     let walked = body.walk(|record, at, len| {
@@ -211,10 +211,42 @@ fn tail(mut body: Body, room: u64) -> Result<(u64, Body, Active), OpenError> {
         body.file.set_len(walked.end)?;
         body.file.allocate(room)?;
     }
+    body.len = walked.end;
     // Also what is good may have been written by a process that died before it was safe.
     body.file.sync()?;
-    body.len = walked.end;
+    if disk.list("")?.iter().any(|name| name == UNSYNCED) {
+        write_again(&body, walked.synced_through)?;
+        body.file.sync()?;
+        disk.remove(UNSYNCED)?;
+    }
     Ok((torn, body, index))
+}
+
+/// A file that says that a sync has failed where records had been acknowledged before it. It need not be safe: when the machine has
+/// been started anew, what is read is what there is.
+pub(crate) const UNSYNCED: &str = "unsynced";
+
+/// Writes what may not be safe once more. A system that has failed to write something may go on to show it and never try again.
+fn write_again(body: &Body, synced_through: Seq) -> io::Result<()> {
+    let mut from = body.len;
+    body.walk(|record, at, _| {
+        if record.seq > synced_through {
+            from = from.min(at - BATCH_HEADER as u64); // A sync never ends within a batch.
+        }
+    })?;
+    let mut chunk = vec![0; 64 << 10];
+    while from < body.len {
+        let len = usize::try_from(body.len - from)
+            .unwrap_or(usize::MAX)
+            .min(chunk.len());
+        let read = body.file.read_at(&mut chunk[..len], from)?;
+        if read == 0 {
+            break;
+        }
+        body.file.write_at(&chunk[..read], from)?;
+        from += read as u64;
+    }
+    Ok(())
 }
 
 /// How many bytes that are not zero stand behind a place.

@@ -9,10 +9,10 @@ use parking_lot::{Mutex, RwLock};
 
 use super::{
     Durability, Settings,
-    disk::Disk,
+    disk::{Disk, DiskFile},
     format::{BATCH_HEADER, BatchHeader, LogId, SEGMENT_HEADER, encode_record},
     index::{Active, MAX_DELTA, Sealed},
-    recover::make_segment,
+    recover::{UNSYNCED, make_segment},
     segment::{Body, FOLDER, SealedSegment, index_name, segment_name},
     state::State,
 };
@@ -131,12 +131,22 @@ impl Log {
 
     fn sync_active(&self, writer: &mut Writer) -> Result<(), AppendError> {
         let file = Arc::clone(&self.state.read().active.file);
+        self.sync_file(writer, &*file)
+    }
+
+    fn sync_file(&self, writer: &mut Writer, file: &dyn DiskFile) -> Result<(), AppendError> {
         match file.sync() {
             Ok(()) => {
                 writer.synced = writer.written;
                 Ok(())
             }
-            Err(error) => Err(writer.poison("syncing the log", &error)),
+            Err(error) => {
+                if !self.settings.durability.is_always() {
+                    // What was acknowledged may be shown on, and never become safe: the next process writes it once more.
+                    drop(self.disk.create(UNSYNCED));
+                }
+                Err(writer.poison("syncing the log", &error))
+            }
         }
     }
 
@@ -192,10 +202,7 @@ impl Log {
         let body = state.active.clone();
         // Room that was taken in advance is given back, so that the file ends where its records do.
         body.file.set_len(body.len).map_err(AppendError::Full)?;
-        if let Err(error) = body.file.sync() {
-            return Err(writer.poison("syncing a full segment", &error));
-        }
-        writer.synced = writer.written;
+        self.sync_file(writer, &*body.file)?;
         let base = body.header.base;
         let name = index_name(base);
         let index = || {

@@ -192,6 +192,9 @@ impl<'a> Run<'a> {
             _ => {}
         }
         for _ in 0..self.rng.usize(..60) {
+            if self.disk.has_failed() && self.plan.promise != Promise::Always {
+                return self.append(archive); // What was acknowledged was not safe, so it may not be there to be read.
+            }
             self.truth.closed = false;
             self.now += self.rng.u64(..2_000);
             match self.rng.u8(..20) {
@@ -245,7 +248,9 @@ impl<'a> Run<'a> {
                     "there is room, but: {why}"
                 );
                 self.truth.refused.extend(batch.iter().map(|record| record.seq));
-                self.model.check(archive, &mut self.rng, &self.ids);
+                if !self.disk.has_failed() {
+                    self.model.check(archive, &mut self.rng, &self.ids);
+                }
             }
             Err(why) => {
                 assert!(self.disk.has_failed(), "the disk is well, but: {why}");
@@ -265,7 +270,8 @@ impl<'a> Run<'a> {
         let newest = events.map(|record| record.seq).next().unwrap_or_default();
         self.truth.trimmed = (self.now, newest);
         archive.trim(self.now);
-        if !self.disk.is_off() {
+        let may_be_unreadable = self.disk.has_failed() && self.plan.promise != Promise::Always;
+        if !self.disk.is_off() && !may_be_unreadable {
             let may = may_go(&self.plan, self.truth.trimmed);
             self.model.adopt(archive, may);
         }
@@ -317,30 +323,6 @@ impl<'a> Run<'a> {
         self.next = history.last.next();
 
         self.model = self.truth.model();
-        if std::env::var("DBG").is_ok() {
-            println!(
-                "--- compare after {end:?} lost {lost} last {:?} epochs {:?} trimmed {:?} files {:?}",
-                history.last,
-                history.epochs,
-                self.truth.trimmed,
-                self.disk.files()
-            );
-            for record in self
-                .truth
-                .records
-                .values()
-                .filter(|r| r.change == Some(Change::Purges))
-            {
-                println!("purge {:?} {:?}", record.seq, record.topics);
-            }
-            let mut told = Vec::new();
-            archive
-                .replay(Seq::ZERO, &mut |record| {
-                    told.push((record.seq.0, record.topics.clone()))
-                })
-                .unwrap();
-            println!("replay {told:?}");
-        }
         let may = may_go(&self.plan, self.truth.trimmed);
         // What a purge has taken does not come back if the purge itself is lost.
         self.model.adopt(archive, |record| lost || may(record));

@@ -15,6 +15,8 @@
 //! - `TIDEWIRE_CRASH_SEEDS`: how many (300);
 //! - `TIDEWIRE_CRASH_SEED`: the first (1). A failure names its seed.
 
+#![allow(clippy::print_stdout, reason = "a failure names its seed")]
+
 mod judge;
 mod plan;
 mod work;

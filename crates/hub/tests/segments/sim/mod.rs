@@ -91,11 +91,6 @@ impl SimDisk {
         self.0.lock().unwrap()
     }
 
-    /// How many operations there were that change something or make it safe.
-    pub fn operations(&self) -> u64 {
-        self.world().operations
-    }
-
     /// Stops dead at the `n`-th operation from now on; 1 is the next.
     pub fn stop_at(&self, n: u64) {
         let mut world = self.world();
