@@ -192,8 +192,8 @@ impl<'a> Run<'a> {
             _ => {}
         }
         for _ in 0..self.rng.usize(..60) {
-            if self.disk.has_failed() && self.plan.promise != Promise::Always {
-                return self.append(archive); // What was acknowledged was not safe, so it may not be there to be read.
+            if self.may_be_unreadable() {
+                return self.append(archive);
             }
             self.truth.closed = false;
             self.now += self.rng.u64(..2_000);
@@ -218,6 +218,11 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// A sync has failed, and what was acknowledged was not safe: it may not be there to be read.
+    fn may_be_unreadable(&self) -> bool {
+        self.disk.has_failed() && self.plan.promise != Promise::Always
+    }
+
     fn append(&mut self, archive: &dyn Archive) {
         let batch = work::batch(&mut self.rng, self.next, self.now, self.plan.largest);
         let last = batch.last().unwrap().seq;
@@ -236,7 +241,9 @@ impl<'a> Run<'a> {
                         let purged = archive.purge(&record.topics, record.seq);
                         let expected = self.model.purge(&record.topics, record.seq);
                         assert!(
-                            matches!(purged, Ok(count) if count == expected) || self.disk.is_off(),
+                            matches!(purged, Ok(count) if count == expected)
+                                || self.disk.is_off()
+                                || self.may_be_unreadable(),
                             "{record:?} let {purged:?} events go, not {expected}"
                         );
                     }
@@ -270,8 +277,7 @@ impl<'a> Run<'a> {
         let newest = events.map(|record| record.seq).next().unwrap_or_default();
         self.truth.trimmed = (self.now, newest);
         archive.trim(self.now);
-        let may_be_unreadable = self.disk.has_failed() && self.plan.promise != Promise::Always;
-        if !self.disk.is_off() && !may_be_unreadable {
+        if !self.disk.is_off() && !self.may_be_unreadable() {
             let may = may_go(&self.plan, self.truth.trimmed);
             self.model.adopt(archive, may);
         }
