@@ -38,14 +38,16 @@ impl IdempotencyKey {
         };
         Err(Error::InvalidKey { why })
     }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A key, and the number of the event in its request.
-#[derive(Debug, Clone)]
-pub(crate) struct Keyed {
-    pub(crate) key: IdempotencyKey,
-    pub(crate) number: u64,
-}
+pub(crate) type Keyed = (IdempotencyKey, u64);
 
 /// How much is remembered.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +57,7 @@ pub(crate) struct Bounds {
     pub(crate) keep: Millis,
 }
 
-type Place = (TopicSet, IdempotencyKey);
+pub(crate) type Place = (TopicSet, IdempotencyKey);
 
 /// What is published: an event, the end of its streams, or both.
 pub(crate) type What<'a> = (Option<&'a Event>, Option<Change>);
@@ -66,15 +68,30 @@ pub(crate) struct Dedup {
     seen: HashMap<Place, Seen>,
     /// In the order of their first events.
     order: VecDeque<(Millis, Place)>,
+    /// How to take back what has changed since [`Dedup::begin`], oldest first.
+    undo: Vec<Step>,
 }
 
-struct Seen {
+/// What is remembered of a key.
+#[cfg_attr(test, derive(Debug, Clone, PartialEq))]
+pub(crate) struct Seen {
     /// Of the first event.
-    fingerprint: u128,
-    first: (Seq, EventId),
-    last: (Seq, EventId),
+    pub(crate) fingerprint: u128,
+    pub(crate) first: (Seq, EventId),
+    pub(crate) last: (Seq, EventId),
     /// The number of the first event that has not been accepted.
-    next: u64,
+    pub(crate) next: u64,
+}
+
+/// A change, with what it changed.
+enum Step {
+    Added,
+    Advanced {
+        at: Place,
+        next: u64,
+        last: Option<(Seq, EventId)>,
+    },
+    Forgotten(Millis, Place, Seen),
 }
 
 impl Dedup {
@@ -83,6 +100,7 @@ impl Dedup {
             bounds,
             seen: HashMap::new(),
             order: VecDeque::new(),
+            undo: Vec::new(),
         }
     }
 
@@ -98,16 +116,16 @@ impl Dedup {
     pub(crate) fn replayed(
         &self,
         topics: &TopicSet,
-        keyed: &Keyed,
+        (key, number): &Keyed,
         what: What<'_>,
     ) -> Result<Option<(Seq, EventId)>, Error> {
-        let Some(seen) = self.seen.get(&(topics.clone(), keyed.key.clone())) else {
+        let Some(seen) = self.seen.get(&(topics.clone(), key.clone())) else {
             return Ok(None);
         };
-        if keyed.number == 0 && seen.fingerprint != fingerprint(what) {
+        if *number == 0 && seen.fingerprint != fingerprint(what) {
             return Err(Error::KeyReused);
         }
-        Ok(match keyed.number {
+        Ok(match *number {
             0 => Some(seen.first.clone()),
             number if number < seen.next => Some(seen.last.clone()),
             _ => None,
@@ -118,23 +136,23 @@ impl Dedup {
     pub(crate) fn remember(
         &mut self,
         topics: &TopicSet,
-        keyed: Keyed,
+        (key, number): Keyed,
         what: What<'_>,
         place: (Seq, EventId),
         now: Millis,
     ) {
-        let at = (topics.clone(), keyed.key);
-        let next = keyed.number + 1;
+        let at = (topics.clone(), key);
+        let next = number.saturating_add(1);
         match self.seen.get_mut(&at) {
             Some(seen) => {
-                seen.next = next;
+                let next = std::mem::replace(&mut seen.next, next);
                 // The end that a request asks for after its events is none of them.
-                if what.0.is_some() {
-                    seen.last = place;
-                }
+                let is_event = what.0.is_some();
+                let last = is_event.then(|| std::mem::replace(&mut seen.last, place));
+                self.undo.push(Step::Advanced { at, next, last });
             }
             // Its first event has been forgotten meanwhile: a retry begins with that, and would not be known by this one.
-            None if keyed.number > 0 => {}
+            None if number > 0 => {}
             None => {
                 let seen = Seen {
                     fingerprint: fingerprint(what),
@@ -144,6 +162,7 @@ impl Dedup {
                 };
                 self.seen.insert(at.clone(), seen);
                 self.order.push_back((now, at));
+                self.undo.push(Step::Added);
             }
         }
         self.forget(now);
@@ -153,8 +172,57 @@ impl Dedup {
         while let Some((since, _)) = self.order.front()
             && (self.order.len() > self.bounds.max_keys || now.saturating_sub(*since) > self.bounds.keep)
         {
-            if let Some((_, place)) = self.order.pop_front() {
-                self.seen.remove(&place);
+            let Some((since, place)) = self.order.pop_front() else {
+                return;
+            };
+            if let Some(seen) = self.seen.remove(&place) {
+                self.undo.push(Step::Forgotten(since, place, seen));
+            }
+        }
+    }
+
+    /// What is remembered, in order, with the times since when.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Millis, &Place, &Seen)> {
+        let seen = |(since, place): &'_ (Millis, Place)| Some((*since, self.seen.get_key_value(place)?));
+        self.order
+            .iter()
+            .filter_map(seen)
+            .map(|(since, (place, seen))| (since, place, seen))
+    }
+
+    /// Remembers what was remembered before a restart; called in order.
+    pub(crate) fn restore(&mut self, since: Millis, place: Place, seen: Seen) {
+        if self.seen.insert(place.clone(), seen).is_none() {
+            self.order.push_back((since, place));
+        }
+    }
+
+    /// What has changed until now is not taken back any more.
+    pub(crate) fn begin(&mut self) {
+        self.undo.clear();
+    }
+
+    /// Takes back what has changed since [`Dedup::begin`].
+    pub(crate) fn undo(&mut self) {
+        while let Some(step) = self.undo.pop() {
+            match step {
+                Step::Added => {
+                    if let Some((_, place)) = self.order.pop_back() {
+                        self.seen.remove(&place);
+                    }
+                }
+                Step::Advanced { at, next, last } => {
+                    if let Some(seen) = self.seen.get_mut(&at) {
+                        seen.next = next;
+                        if let Some(last) = last {
+                            seen.last = last;
+                        }
+                    }
+                }
+                Step::Forgotten(since, place, seen) => {
+                    self.seen.insert(place.clone(), seen);
+                    self.order.push_front((since, place));
+                }
             }
         }
     }
@@ -194,10 +262,7 @@ mod tests {
     }
 
     fn keyed(key: &str, number: u64) -> Keyed {
-        Keyed {
-            key: IdempotencyKey::new(key).unwrap(),
-            number,
-        }
+        (IdempotencyKey::new(key).unwrap(), number)
     }
 
     fn place(seq: u64) -> (Seq, EventId) {

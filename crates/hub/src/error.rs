@@ -1,6 +1,25 @@
 //! What can be wrong with a publish or a subscription, and what to do about it.
 
-use crate::{IdempotencyKey, ReaderName, Topic, record::MAX_ID_LEN};
+use std::io;
+
+use crate::{IdempotencyKey, ReaderName, Topic, record::MAX_ID_LEN, snapshot::Unreadable};
+
+/// Why a hub does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The system has no random bits, which name the log's epoch.
+    #[error("the system gives no randomness")]
+    Randomness(#[from] getrandom::Error),
+    /// What was written down of the log's state cannot be read.
+    #[error(
+        "the snapshot of the log's state cannot be read: remove it, and the state comes from the log alone"
+    )]
+    Snapshot(#[from] Unreadable),
+    /// The log cannot be read.
+    #[error("the log cannot be read")]
+    Replay(#[from] io::Error),
+}
 
 /// Every error of the hub. Doors map each variant to a status once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -95,6 +114,30 @@ pub enum Error {
         /// The limit.
         max: usize,
     },
+    /// The archive has no room.
+    #[error(
+        "the server's log is full and this publish is not kept ({why}): free some space, or keep less \
+         (archive.max_bytes), and send it again"
+    )]
+    Full {
+        /// What the system said.
+        why: String,
+    },
+    /// The archive can no longer be written.
+    #[error(
+        "the server's log can no longer be written and takes no publish until the server is restarted ({why}): \
+         look at its disk"
+    )]
+    Poisoned {
+        /// What happened.
+        why: String,
+    },
+    /// What is kept cannot be read. Nothing is passed over.
+    #[error("the log cannot be read: {why}")]
+    Damaged {
+        /// Which file, where, and what is wrong.
+        why: String,
+    },
     /// As many topics are read as may be.
     #[error(
         "readers have as many topics open as the server may hold, {max} (limits.max_topics): try again when some have gone"
@@ -106,4 +149,22 @@ pub enum Error {
     /// The hub is shutting down.
     #[error("the server is shutting down: try again in a moment")]
     Closed,
+}
+
+impl Error {
+    /// Whether another publish can be the cause, so that it would not be refused had the other not been there.
+    pub(crate) fn is_due_to_another(&self) -> bool {
+        matches!(
+            self,
+            Self::Ended { .. } | Self::TopicsFull { .. } | Self::KeyReused
+        )
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        let why = error.to_string();
+        tracing::error!("the log cannot be read: {why}");
+        Self::Damaged { why }
+    }
 }

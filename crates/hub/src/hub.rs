@@ -1,25 +1,29 @@
 //! The handle of a hub: start it, append to it, subscribe to it, drain it.
 
+use std::io;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::RwLock;
 use tidewire_codec::EventId;
 use tokio::sync::watch;
 
 use crate::{
-    Clock, Encoding, Epoch, Error, Floors, Gap, GapReason, Position, Presence, PresenceWatch, ReaderName,
-    Receipt, Resume, Row, Seq, Start, Stats, Subscribed, Subscription, Topic, TopicSet,
-    archive::{Archive, Scan},
+    Clock, Encoding, Epoch, Error, Floors, Gap, GapReason, Health, Position, Presence, PresenceWatch,
+    ReaderName, Receipt, Resume, Row, Seq, Start, StartError, Stats, Subscribed, Subscription, Topic,
+    TopicSet,
+    archive::{Archive, History, Scan},
     clock::millis,
+    committer::Committer,
     dedup,
+    health::Pulse,
     ids::Epochs,
     machine::{self, Machine},
     record::Draft,
-    sequencer::{Committer, Pending, Sequencer},
+    sequencer::{Pending, Sequencer},
     stats::{Counters, Departure},
     subscription::goes_on_after,
     tail::Tail,
@@ -89,12 +93,12 @@ pub struct Hub {
 
 pub(crate) struct Inner {
     config: Config,
-    pub(crate) epoch: Epoch,
-    epochs: Epochs,
-    machine: Arc<Mutex<Machine>>,
+    pub(crate) epochs: Epochs,
+    machine: Arc<RwLock<Machine>>,
     archive: Arc<dyn Archive>,
     pub(crate) tail: Arc<Tail>,
     pub(crate) counters: Arc<Counters>,
+    pulse: Arc<Pulse>,
     sequencer: Sequencer,
     /// Whether publishes are taken no more.
     closing: watch::Sender<bool>,
@@ -102,32 +106,44 @@ pub(crate) struct Inner {
 }
 
 impl Hub {
-    /// Starts a hub with an empty archive on the current tokio runtime.
+    /// Starts a hub on the current tokio runtime. It goes on where the archive's history ends.
     ///
     /// # Errors
-    /// When the system has no randomness to name the log's epoch.
-    pub fn start(config: Config, archive: impl Archive) -> Result<Self, getrandom::Error> {
-        let epoch = Epoch::random()?;
-        let machine = Arc::new(Mutex::new(Machine::new(epoch, config.machine())));
+    /// [`StartError`].
+    pub fn start(config: Config, archive: impl Archive) -> Result<Self, StartError> {
         let archive: Arc<dyn Archive> = Arc::new(archive);
-        let tail = Arc::new(Tail::new(epoch, config.window, config.max_topics));
+        let mut history = archive.history();
+        let epochs = match Epochs::of_log(std::mem::take(&mut history.epochs)) {
+            Some(epochs) => epochs,
+            None => Epochs::new(Epoch::random()?),
+        };
+        let tail = Arc::new(Tail::new(
+            epochs.current(),
+            config.window,
+            config.max_topics,
+            history.last,
+        ));
+        let machine = recall(&*archive, history, epochs.clone(), config.machine())?;
+        let machine = Arc::new(RwLock::new(machine));
         let counters = Arc::new(Counters::default());
+        let pulse = Arc::new(Pulse::default());
         let sequencer = Sequencer::start(Committer {
             clock: config.clock.clone(),
             machine: Arc::clone(&machine),
             archive: Arc::clone(&archive),
             tail: Arc::clone(&tail),
             counters: Arc::clone(&counters),
+            pulse: Arc::clone(&pulse),
         });
         Ok(Self {
             inner: Arc::new(Inner {
                 config,
-                epoch,
-                epochs: Epochs::new(epoch, Seq(1)),
+                epochs,
                 machine,
                 archive,
                 tail,
                 counters,
+                pulse,
                 sequencer,
                 closing: watch::Sender::new(false),
                 draining: AtomicBool::new(false),
@@ -140,7 +156,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::Ended`], [`Error::EventTooLarge`], [`Error::TooManyTopics`], [`Error::TopicsFull`],
-    /// [`Error::KeyReused`], [`Error::Closed`]. A refused publish leaves no trace.
+    /// [`Error::KeyReused`], [`Error::Full`], [`Error::Poisoned`], [`Error::Closed`]. A refused publish leaves no trace.
     pub async fn append(&self, draft: Draft) -> Result<Receipt, Error> {
         self.enqueue(draft).await?.await
     }
@@ -167,7 +183,7 @@ impl Hub {
     /// Starts reading.
     ///
     /// # Errors
-    /// [`Error::TooManyTopics`], [`Error::WatchedFull`], or [`Error::Closed`] while draining.
+    /// [`Error::TooManyTopics`], [`Error::WatchedFull`]; [`Error::Closed`] while draining; [`Error::Damaged`].
     pub fn subscribe(
         &self,
         topics: impl Into<TopicSet>,
@@ -203,15 +219,26 @@ impl Hub {
     }
 
     /// What is kept of these topics.
-    #[must_use]
-    pub fn kept(&self, topics: &TopicSet) -> Kept {
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn kept(&self, topics: &TopicSet) -> Result<Kept, Error> {
         let inner = &self.inner;
         let watermark = inner.tail.watermark();
-        let last = inner.archive.nth_last(topics, 1, watermark);
-        Kept {
-            count: inner.archive.count(topics, watermark),
-            last: last.map(|seq| inner.position(seq)),
-        }
+        let kept = inner.archive.read(|archive| -> io::Result<Kept> {
+            let last = archive.nth_last(topics, 1, watermark)?;
+            Ok(Kept {
+                count: archive.count(topics, watermark)?,
+                last: last.map(|seq| inner.position(seq)),
+            })
+        });
+        Ok(kept?)
+    }
+
+    /// Whether it can keep what is published.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.inner.pulse.read()
     }
 
     /// What the hub holds right now, and what it has done.
@@ -223,7 +250,7 @@ impl Hub {
             ..Stats::default()
         };
         inner.tail.read_into(&mut stats);
-        inner.machine.lock().read_into(&mut stats);
+        inner.machine.read().read_into(&mut stats);
         inner.counters.read_into(&mut stats);
         stats
     }
@@ -274,21 +301,20 @@ impl Inner {
     }
 
     pub(crate) fn position(&self, seq: Seq) -> Position {
-        Position {
-            epoch: self.epoch,
-            seq,
-        }
+        self.epochs.position(seq)
     }
 
     /// Reads the archive as far as events are visible.
-    pub(crate) fn scan(&self, topics: &TopicSet, after: Seq, budget: usize) -> Scan {
+    pub(crate) fn scan(&self, topics: &TopicSet, after: Seq, budget: usize) -> io::Result<Scan> {
         loop {
             let watermark = self.tail.watermark();
-            let scan = self.archive.scan(topics, after, watermark, budget);
+            let scan = self
+                .archive
+                .read(|archive| archive.scan(topics, after, watermark, budget))?;
             // Only what is visible is let go. A floor beyond the watermark therefore means that the
             // watermark has moved meanwhile: look again, or the reader would be told of a gap too early.
             if scan.floors.highest() <= watermark {
-                return scan;
+                return Ok(scan);
             }
         }
     }
@@ -314,17 +340,17 @@ impl Inner {
         let mut subscription = Subscription::new(Arc::clone(self), channel, reader, watermark);
         let place = match start {
             Start::Live if !ended => Place::new(watermark, Resume::Live),
-            Start::Live => self.oldest(topics),
+            Start::Live => self.oldest(topics)?,
             Start::Last(count) => {
-                let first = self.archive.nth_last(topics, *count, watermark);
+                let first = self.nth_last(topics, *count, watermark)?;
                 Place {
                     cursor: first.map_or(watermark, Seq::before),
-                    ..self.oldest(topics)
+                    ..self.oldest(topics)?
                 }
             }
-            Start::After(id) => self.resume(topics, id),
+            Start::After(id) => self.resume(topics, id)?,
         };
-        let last = self.archive.nth_last(topics, 1, watermark);
+        let last = self.nth_last(topics, 1, watermark)?;
         let nothing_left = last.is_none_or(|last| last <= place.cursor);
         if ended && nothing_left && !matches!(place.resume, Resume::Gap(_)) {
             subscription.depart(Departure::Ended);
@@ -334,12 +360,17 @@ impl Inner {
         Ok(Subscribed::Open(subscription))
     }
 
-    /// All that is kept.
-    fn oldest(&self, topics: &TopicSet) -> Place {
-        Place::what_is_left(self.scan(topics, Seq::ZERO, 1))
+    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
+        self.archive
+            .read(|archive| archive.nth_last(topics, count, through))
     }
 
-    fn resume(&self, topics: &TopicSet, id: &str) -> Place {
+    /// All that is kept.
+    fn oldest(&self, topics: &TopicSet) -> io::Result<Place> {
+        Ok(Place::what_is_left(self.scan(topics, Seq::ZERO, 1)?))
+    }
+
+    fn resume(&self, topics: &TopicSet, id: &str) -> io::Result<Place> {
         if id == Start::EARLIEST {
             return self.oldest(topics);
         }
@@ -347,27 +378,46 @@ impl Inner {
             resume: Resume::Gap(Gap::new(id, self.position(place.cursor), reason)),
             ..place
         };
-        match self.find(topics, id) {
-            Err(reason) => gap(reason, self.oldest(topics)),
+        Ok(match self.find(topics, id)? {
+            Err(reason) => gap(reason, self.oldest(topics)?),
             Ok(cursor) => {
-                let scan = self.scan(topics, cursor, 1);
+                let scan = self.scan(topics, cursor, 1)?;
                 match scan.floors.highest() > cursor {
                     true => gap(GapReason::Expired, Place::what_is_left(scan)),
                     false => Place::new(cursor, Resume::Resumed),
                 }
             }
-        }
+        })
     }
 
     /// The cursor that a last event id stands for.
-    fn find(&self, topics: &TopicSet, id: &str) -> Result<Seq, GapReason> {
+    fn find(&self, topics: &TopicSet, id: &str) -> io::Result<Result<Seq, GapReason>> {
         if id.starts_with('~') {
-            let position = id.parse().map_err(|_| GapReason::Unknown)?;
-            return self.epochs.place(position).ok_or(GapReason::Reset);
+            let placed = id.parse().map_err(|_| GapReason::Unknown);
+            return Ok(placed.and_then(|position| self.epochs.place(position).ok_or(GapReason::Reset)));
         }
-        let id = EventId::new(id).map_err(|_| GapReason::Unknown)?;
-        self.archive.find(topics, &id).ok_or(GapReason::Unknown)
+        let Ok(id) = EventId::new(id) else {
+            return Ok(Err(GapReason::Unknown));
+        };
+        let found = self.archive.read(|archive| archive.find(topics, &id))?;
+        Ok(found.ok_or(GapReason::Unknown))
     }
+}
+
+/// The machine as the records of the log have made it.
+fn recall(
+    archive: &dyn Archive,
+    history: History,
+    epochs: Epochs,
+    bounds: machine::Bounds,
+) -> Result<Machine, StartError> {
+    let (after, mut machine) = match history.snapshot {
+        Some((seq, state)) => (seq, Machine::restore(seq, &state, epochs, bounds)?),
+        None => (Seq::ZERO, Machine::new(epochs, bounds)),
+    };
+    archive.read(|archive| archive.replay(after, &mut |record| machine.replay(record)))?;
+    machine.go_on_after(history.last, history.time);
+    Ok(machine)
 }
 
 /// Where a reader starts.

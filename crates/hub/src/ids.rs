@@ -112,21 +112,64 @@ impl FromStr for Position {
     }
 }
 
-/// The histories that a log has had, oldest first, and where each began.
+/// The histories that a log has had, and where each began.
 #[derive(Debug, Clone)]
-pub(crate) struct Epochs(Vec<(Epoch, Seq)>);
+pub(crate) struct Epochs {
+    /// Oldest first.
+    earlier: Vec<(Epoch, Seq)>,
+    current: (Epoch, Seq),
+}
 
 impl Epochs {
-    /// A log that starts now: `epoch` begins at `first`.
-    pub(crate) fn new(epoch: Epoch, first: Seq) -> Self {
-        Self(vec![(epoch, first)])
+    /// A log that starts now.
+    pub(crate) fn new(epoch: Epoch) -> Self {
+        Self {
+            earlier: Vec::new(),
+            current: (epoch, Seq(1)),
+        }
+    }
+
+    /// A log that goes on: its histories, oldest first, of which the last is the current one. `None` if there are none.
+    pub(crate) fn of_log(mut epochs: Vec<(Epoch, Seq)>) -> Option<Self> {
+        let current = epochs.pop()?;
+        Some(Self {
+            earlier: epochs,
+            current,
+        })
+    }
+
+    /// The one that goes on.
+    pub(crate) fn current(&self) -> Epoch {
+        self.current.0
+    }
+
+    /// The one to which a number belongs.
+    pub(crate) fn of(&self, seq: Seq) -> Epoch {
+        let (current, since) = self.current;
+        if seq >= since {
+            return current;
+        }
+        let before = self.earlier.iter().rev().find(|(_, first)| *first <= seq);
+        // Before the first event is the first history.
+        before
+            .or(self.earlier.first())
+            .map_or(current, |(epoch, _)| *epoch)
+    }
+
+    /// The cursor with this number.
+    pub(crate) fn position(&self, seq: Seq) -> Position {
+        Position {
+            epoch: self.of(seq),
+            seq,
+        }
     }
 
     /// The cursor that a position stands for in the current history, or `None` if the position
     /// lies in a part of an old history that this log does not continue.
     pub(crate) fn place(&self, position: Position) -> Option<Seq> {
-        let index = self.0.iter().position(|(epoch, _)| *epoch == position.epoch)?;
-        match self.0.get(index + 1) {
+        let mut all = self.earlier.iter().chain([&self.current]);
+        all.find(|(epoch, _)| *epoch == position.epoch)?;
+        match all.next() {
             Some((_, next_began)) if position.seq >= *next_began => None,
             _ => Some(position.seq),
         }
@@ -172,7 +215,7 @@ mod tests {
     #[test]
     fn a_cursor_of_an_old_epoch_is_valid_up_to_where_it_ended() {
         let [old, new, foreign] = ["aaaaaaaa", "bbbbbbbb", "cccccccc"].map(|e| e.parse::<Epoch>().unwrap());
-        let epochs = Epochs(vec![(old, Seq(1)), (new, Seq(11))]);
+        let epochs = Epochs::of_log(vec![(old, Seq(1)), (new, Seq(11))]).unwrap();
         let place = |epoch, seq| epochs.place(Position { epoch, seq: Seq(seq) });
         assert_eq!(place(old, 10), Some(Seq(10)), "the last event of the old epoch");
         assert_eq!(
@@ -187,5 +230,16 @@ mod tests {
             "ahead of the log: the reader waits"
         );
         assert_eq!(place(foreign, 1), None);
+    }
+
+    #[test]
+    fn a_number_belongs_to_the_epoch_in_which_it_was_given() {
+        let [a, b, c] = ["aaaaaaaa", "bbbbbbbb", "cccccccc"].map(|e| e.parse::<Epoch>().unwrap());
+        let epochs = Epochs::of_log(vec![(a, Seq(1)), (b, Seq(5)), (c, Seq(9))]).unwrap();
+        let of = [0, 1, 4, 5, 8, 9, 99].map(|seq| epochs.of(Seq(seq)));
+        assert_eq!(of, [a, a, a, b, b, c, c]);
+        assert_eq!(epochs.current(), c);
+        assert!(Epochs::of_log(Vec::new()).is_none());
+        assert_eq!(Epochs::new(a).of(Seq::ZERO), a);
     }
 }

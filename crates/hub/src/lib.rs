@@ -12,8 +12,10 @@
 //! |---|---|
 //! | [`hub`] | the handle: start, append, subscribe, drain |
 //! | [`topic`], [`ids`], [`record`] | what is published: names, positions, events |
-//! | `sequencer`, `row` | the committer: batches, order, acknowledgement |
+//! | `sequencer`, `committer`, `row` | batches, order, acknowledgement |
 //! | `machine`, `dedup` | what a log remembers about topics and keys; accepts or refuses a publish |
+//! | `snapshot` | the same as bytes, for a restart |
+//! | [`health`] | whether what is published can be kept |
 //! | [`archive`] | what is kept for replay, behind one trait |
 //! | `tail`, `channel` | recent events, who waits for them, the splice |
 //! | [`subscription`], [`resume`] | a reader: where it starts, what it is told, what it gets |
@@ -27,10 +29,12 @@
 pub mod archive;
 mod channel;
 pub mod clock;
+mod committer;
 mod dedup;
 mod encoding;
 mod error;
 mod floors;
+pub mod health;
 pub mod hub;
 pub mod ids;
 mod machine;
@@ -40,6 +44,7 @@ pub mod resume;
 mod ring;
 mod row;
 mod sequencer;
+mod snapshot;
 pub mod stats;
 pub mod subscription;
 mod tail;
@@ -48,8 +53,9 @@ pub mod topic;
 pub use clock::{Clock, Millis};
 pub use dedup::IdempotencyKey;
 pub use encoding::Encoding;
-pub use error::Error;
+pub use error::{Error, StartError};
 pub use floors::Floors;
+pub use health::Health;
 pub use hub::{Config, Hub, Kept};
 pub use ids::{Epoch, Position, Seq};
 pub use presence::{Presence, PresenceChange, PresenceWatch, ReaderName};
@@ -57,6 +63,7 @@ pub use record::{Change, Draft, Outcome, Receipt, Record};
 pub use resume::{Gap, GapReason, Resume, Start};
 pub use row::Row;
 pub use sequencer::Pending;
+pub use snapshot::Unreadable;
 pub use stats::Stats;
 pub use subscription::{Cut, Subscribed, Subscription};
 pub use topic::{Namespace, Topic, TopicSet};

@@ -9,20 +9,33 @@ use std::collections::HashMap;
 use tidewire_codec::Event;
 
 use crate::{
-    Change, Draft, Epoch, Error, Millis, Outcome, Position, Receipt, Record, Seq, Stats, Topic, TopicSet,
+    Change, Draft, Error, Millis, Outcome, Receipt, Record, Seq, Stats, Topic, TopicSet,
     dedup::{self, Dedup},
+    ids::Epochs,
     record::text_len,
 };
 
 pub(crate) struct Machine {
-    epoch: Epoch,
+    epochs: Epochs,
     bounds: Bounds,
     last: Seq,
-    time: Millis,
+    pub(crate) time: Millis,
     /// Every topic that holds events or a floor, and where it ended.
-    topics: HashMap<Topic, Option<Seq>>,
-    dedup: Dedup,
+    pub(crate) topics: HashMap<Topic, Option<Seq>>,
+    pub(crate) dedup: Dedup,
+    before: Before,
 }
+
+/// How things were at [`Machine::begin`].
+#[derive(Default)]
+struct Before {
+    time: Millis,
+    /// What was known of the topics that have changed, in the order of the changes.
+    topics: Vec<Was>,
+}
+
+/// A topic, and its entry.
+type Was = (Topic, Option<Option<Seq>>);
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
@@ -41,15 +54,35 @@ pub(crate) enum Applied {
 }
 
 impl Machine {
-    pub(crate) fn new(epoch: Epoch, bounds: Bounds) -> Self {
+    pub(crate) fn new(epochs: Epochs, bounds: Bounds) -> Self {
         Self {
-            epoch,
+            epochs,
             bounds,
             last: Seq::ZERO,
             time: 0,
             topics: HashMap::new(),
             dedup: Dedup::new(bounds.keys),
+            before: Before::default(),
         }
+    }
+
+    /// A batch begins: what was applied until now is not taken back any more.
+    pub(crate) fn begin(&mut self) {
+        self.before.time = self.time;
+        self.before.topics.clear();
+        self.dedup.begin();
+    }
+
+    /// Takes back what was applied since [`Machine::begin`]. Its numbers are not used again.
+    pub(crate) fn undo(&mut self) {
+        self.time = self.before.time;
+        for (topic, was) in self.before.topics.drain(..).rev() {
+            match was {
+                Some(was) => self.topics.insert(topic, was),
+                None => self.topics.remove(&topic),
+            };
+        }
+        self.dedup.undo();
     }
 
     /// Gives the draft its place in the order, or says why it gets none. A refused draft changes
@@ -75,7 +108,7 @@ impl Machine {
         self.time = self.time.max(now);
         self.note(&topics, change);
         let receipt = self.receipt(event.as_ref());
-        if let Some(keyed) = keyed {
+        if let Some(keyed) = keyed.clone() {
             let place = (receipt.seq, receipt.id.clone());
             self.dedup
                 .remember(&topics, keyed, (event.as_ref(), change), place, self.time);
@@ -86,8 +119,33 @@ impl Machine {
             topics,
             event,
             change,
+            key: keyed,
         };
         Ok(Applied::Record(record, receipt))
+    }
+
+    /// Is told of a record that was accepted before a restart. It answers from then on as if it had been there.
+    pub(crate) fn replay(&mut self, record: &Record) {
+        self.begin();
+        self.go_on_after(record.seq, record.time);
+        // A topic that had ended and has events again had been forgotten in between: `note` opens it.
+        self.note(&record.topics, record.change);
+        if let Some(keyed) = record.key.clone() {
+            let Receipt { seq, id, .. } = self.receipt(record.event.as_ref());
+            self.dedup.remember(
+                &record.topics,
+                keyed,
+                (record.event.as_ref(), record.change),
+                (seq, id),
+                self.time,
+            );
+        }
+    }
+
+    /// What comes next has later numbers and times.
+    pub(crate) fn go_on_after(&mut self, last: Seq, time: Millis) {
+        self.last = self.last.max(last);
+        self.time = self.time.max(time);
     }
 
     /// Whether an event or an end may be published to these topics.
@@ -113,27 +171,23 @@ impl Machine {
 
     /// Notes what the record at `last` does to its topics.
     fn note(&mut self, topics: &TopicSet, change: Option<Change>) {
+        let ends = (change == Some(Change::Ends)).then_some(self.last);
         for topic in topics {
-            match change {
-                Some(Change::Ends) => drop(self.topics.insert(topic.clone(), Some(self.last))),
-                // A topic that is not known has nothing that could be purged.
-                Some(Change::Purges) => {
-                    if let Some(end) = self.topics.get_mut(topic) {
-                        *end = None;
-                    }
-                }
-                None if self.topics.contains_key(topic) => {}
-                None => drop(self.topics.insert(topic.clone(), None)),
+            let was = self.topics.get(topic).copied();
+            // A topic that is not known has nothing that could be purged.
+            if was == Some(ends) || (was.is_none() && change == Some(Change::Purges)) {
+                continue;
             }
+            self.topics.insert(topic.clone(), ends);
+            self.before.topics.push((topic.clone(), was));
         }
     }
 
     fn receipt(&self, event: Option<&Event>) -> Receipt {
-        let (epoch, seq) = (self.epoch, self.last);
         let given = event.and_then(|event| event.id.clone());
         Receipt {
-            seq,
-            id: given.unwrap_or_else(|| Position { epoch, seq }.into()),
+            seq: self.last,
+            id: given.unwrap_or_else(|| self.epochs.position(self.last).into()),
             outcome: Outcome::Appended,
         }
     }
@@ -159,6 +213,11 @@ impl Machine {
         stats.keys = self.dedup.len();
     }
 
+    /// The last number that was given.
+    pub(crate) fn last(&self) -> Seq {
+        self.last
+    }
+
     /// The time of the last record.
     pub(crate) fn time(&self) -> Millis {
         self.time
@@ -176,124 +235,4 @@ impl Machine {
 }
 
 #[cfg(test)]
-mod tests {
-    use tidewire_codec::Event;
-
-    use super::*;
-    use crate::{IdempotencyKey, Namespace};
-
-    fn topic(name: &str) -> Topic {
-        Topic::new(Namespace::Events, name).unwrap()
-    }
-
-    fn event(name: &str) -> Draft {
-        Draft::event(topic(name), Event::new("x")).unwrap()
-    }
-
-    fn machine(max_topics: usize) -> Machine {
-        let keys = dedup::Bounds {
-            max_keys: 10,
-            keep: 1000,
-        };
-        let bounds = Bounds {
-            max_topics,
-            max_event: 10,
-            keys,
-        };
-        Machine::new(Epoch::random().unwrap(), bounds)
-    }
-
-    impl Machine {
-        fn accept(&mut self, draft: Draft, now: Millis) -> Record {
-            match self.apply(draft, now) {
-                Ok(Applied::Record(record, _)) => record,
-                _ => panic!("not accepted"),
-            }
-        }
-
-        fn refuse(&mut self, draft: Draft) -> Error {
-            match self.apply(draft, 0) {
-                Err(error) => error,
-                Ok(_) => panic!("accepted"),
-            }
-        }
-    }
-
-    #[test]
-    fn an_ended_topic_takes_no_more_and_a_refused_publish_takes_no_number() {
-        let mut machine = machine(10);
-        assert_eq!(machine.accept(event("a").and_end(), 5).seq, Seq(1));
-        assert_eq!(machine.refuse(event("a")), Error::Ended { topic: topic("a") });
-        let both = TopicSet::new([topic("a"), topic("b")]).unwrap();
-        let draft = Draft::event(both.clone(), Event::new("x")).unwrap();
-        assert_eq!(
-            machine.refuse(draft),
-            Error::Ended { topic: topic("a") },
-            "one ended topic of two is enough"
-        );
-        assert_eq!(machine.accept(event("b"), 5).seq, Seq(2));
-        assert_eq!(machine.open(&both, Seq(2)), (1, Seq(1)));
-        assert_eq!(
-            machine.open(&both, Seq(0)),
-            (2, Seq(0)),
-            "ends that are not visible yet do not count"
-        );
-    }
-
-    #[test]
-    fn a_purged_topic_begins_anew() {
-        let mut machine = machine(1);
-        machine.accept(event("a").and_end(), 0);
-        machine.accept(Draft::purge(topic("a")), 0);
-        assert_eq!(machine.ended_at(&topic("a")), None);
-        machine.accept(event("a"), 0);
-        machine.accept(Draft::purge(topic("unknown")), 0);
-        assert!(!machine.topics.contains_key(&topic("unknown")));
-    }
-
-    #[test]
-    fn a_retry_is_answered_as_the_first_try_even_after_the_end() {
-        let mut machine = machine(10);
-        let keyed = || {
-            event("a")
-                .and_end()
-                .with_key(IdempotencyKey::new("k").unwrap(), 0)
-        };
-        let Ok(Applied::Record(_, first)) = machine.apply(keyed(), 0) else {
-            panic!("not accepted");
-        };
-        let Ok(Applied::Replayed(again)) = machine.apply(keyed(), 0) else {
-            panic!("not replayed");
-        };
-        assert_eq!((again.seq, &again.id), (first.seq, &first.id));
-        assert_eq!(again.outcome, Outcome::Replayed);
-        let other = Draft::event(topic("a"), Event::new("y")).unwrap();
-        let other = other.with_key(IdempotencyKey::new("k").unwrap(), 0);
-        assert_eq!(machine.refuse(other), Error::KeyReused);
-    }
-
-    #[test]
-    fn time_never_goes_back() {
-        let mut machine = machine(10);
-        assert_eq!(machine.accept(event("a"), 7).time, 7);
-        assert_eq!(machine.accept(event("a"), 3).time, 7);
-    }
-
-    #[test]
-    fn topics_are_bounded_and_may_be_forgotten() {
-        let mut machine = machine(1);
-        machine.accept(event("a"), 0);
-        assert!(machine.is_full());
-        assert_eq!(machine.refuse(event("b")), Error::TopicsFull { max: 1 });
-        machine.accept(event("a"), 0);
-        machine.forget(&topic("a"));
-        machine.accept(event("b"), 0);
-    }
-
-    #[test]
-    fn an_event_over_the_limit_is_refused() {
-        let draft = Draft::event(topic("a"), Event::new("12345678901")).unwrap();
-        let error = Error::EventTooLarge { len: 11, max: 10 };
-        assert_eq!(machine(1).refuse(draft), error);
-    }
-}
+mod tests;

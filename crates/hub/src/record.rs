@@ -91,7 +91,7 @@ impl Draft {
     /// The publish may come again and counts once. `number` is its place in its request, from 0.
     #[must_use]
     pub fn with_key(mut self, key: IdempotencyKey, number: u64) -> Self {
-        self.keyed = Some(Keyed { key, number });
+        self.keyed = Some((key, number));
         self
     }
 }
@@ -136,14 +136,17 @@ pub struct Record {
     pub event: Option<Event>,
     /// What happens to its topics here, after the event.
     pub change: Option<Change>,
+    /// Its idempotency key, and its place in its request.
+    pub key: Option<(IdempotencyKey, u64)>,
 }
 
 impl Record {
     /// About how much memory it takes, in bytes.
     pub(crate) fn cost(&self) -> usize {
+        let key = self.key.as_ref().map_or(0, |(key, _)| key.as_str().len());
         let names = self.topics.iter().map(|topic| topic.name().len());
         let more_topics = (self.topics.len() - 1) * TOPIC_OVERHEAD;
-        OVERHEAD + more_topics + names.sum::<usize>() + self.event.as_ref().map_or(0, text_len)
+        OVERHEAD + more_topics + names.sum::<usize>() + self.event.as_ref().map_or(0, text_len) + key
     }
 
     /// Appends the bytes that a reader of these topics gets: none for a record without an event.

@@ -30,6 +30,11 @@ impl Row {
         broken.store(outcome.is_err(), Ordering::Relaxed);
         outcome
     }
+
+    /// A publish of this row that had been applied was taken back.
+    pub(crate) fn break_off(&self) {
+        self.broken.store(true, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,4 @@
-//! The committer: one task that gives publishes their order.
-//!
-//! Publishes that arrive while a batch is being committed form the next batch. A batch is the unit of
-//! durability, of visibility and of delivery. A publish is answered once its batch is visible, so
-//! nothing is acknowledged that a reader will not see.
+//! The way to the [committer](crate::committer): a queue, and the task that it ends with.
 //!
 //! Bounds: [`QUEUE`] publishes wait; who comes after them waits to get in.
 
@@ -10,41 +6,27 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
-    time::MissedTickBehavior,
 };
 
-use crate::{
-    Change, Clock, Draft, Error, Outcome, Receipt, Record, Row,
-    archive::Archive,
-    machine::{Applied, Machine},
-    stats::Counters,
-    tail::Tail,
-};
+use crate::{Draft, Error, Receipt, Row, committer::Committer};
 
 /// How many publishes may wait for the committer.
 const QUEUE: usize = 1024;
 
-/// The most publishes in one batch.
-const BATCH: usize = 1024;
-
-/// How often retention looks at the clock. Bounds in bytes and events hold at every publish.
-const HOUSEKEEPING: Duration = Duration::from_secs(1);
-
 /// A publish on its way to the committer.
-struct Waiting {
-    draft: Draft,
-    row: Option<Row>,
-    answer: Answer,
+pub(crate) struct Waiting {
+    pub(crate) draft: Draft,
+    pub(crate) row: Option<Row>,
+    pub(crate) answer: Answer,
 }
 
-type Answer = oneshot::Sender<Result<Receipt, Error>>;
+pub(crate) type Answer = oneshot::Sender<Result<Receipt, Error>>;
 
 /// A publish that has its turn: resolves once it is kept and visible, or says why it was refused.
 /// Dropping it does not take the publish back.
@@ -59,15 +41,6 @@ impl Future for Pending {
         let answer = ready!(Pin::new(&mut self.0).poll(cx));
         Poll::Ready(answer.unwrap_or(Err(Error::Closed)))
     }
-}
-
-/// What the committer works on.
-pub(crate) struct Committer {
-    pub(crate) clock: Clock,
-    pub(crate) machine: Arc<Mutex<Machine>>,
-    pub(crate) archive: Arc<dyn Archive>,
-    pub(crate) tail: Arc<Tail>,
-    pub(crate) counters: Arc<Counters>,
 }
 
 /// The way to the committer, which it ends with.
@@ -86,7 +59,7 @@ impl Sequencer {
         let (queue, waiting) = mpsc::channel(QUEUE);
         Self {
             queue: Mutex::new(Some(queue)),
-            task: Mutex::new(Some(tokio::spawn(committer.run(waiting)))),
+            task: Mutex::new(Some(tokio::spawn(Arc::new(committer).run(waiting)))),
         }
     }
 
@@ -116,81 +89,6 @@ impl Drop for Sequencer {
     fn drop(&mut self) {
         if let Some(task) = self.task.get_mut().take() {
             task.abort();
-        }
-    }
-}
-
-impl Committer {
-    async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
-        let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
-        housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut pending = Vec::with_capacity(BATCH);
-        loop {
-            tokio::select! {
-                taken = waiting.recv_many(&mut pending, BATCH) => match taken {
-                    0 => return,
-                    _ => self.commit(pending.drain(..)),
-                },
-                _ = housekeeping.tick() => self.keep_house(),
-            }
-        }
-    }
-
-    fn commit(&self, pending: impl Iterator<Item = Waiting>) {
-        let now = self.clock.now();
-        let mut batch = Vec::new();
-        let mut answers = Vec::new();
-        {
-            let mut machine = self.machine.lock();
-            for Waiting { draft, row, answer } in pending {
-                match Row::apply(row.as_ref(), || machine.apply(draft, now)) {
-                    Ok(Applied::Record(record, receipt)) => {
-                        answers.push((answer, receipt));
-                        batch.push(Arc::new(record));
-                    }
-                    Ok(Applied::Replayed(receipt)) => {
-                        self.counters.replayed();
-                        answers.push((answer, receipt));
-                    }
-                    Err(error) => {
-                        self.counters.refused();
-                        drop(answer.send(Err(error)));
-                    }
-                }
-            }
-        }
-        self.counters.committed(batch.iter().map(|record| &**record));
-        self.archive.append(&batch);
-        self.tail.publish(&batch, &self.machine);
-        self.purge(&batch, &mut answers);
-        self.archive.trim(now);
-        for (answer, receipt) in answers {
-            // A publisher that has gone does not take its event back.
-            drop(answer.send(Ok(receipt)));
-        }
-    }
-
-    /// Only what is visible may be missing, so this comes after the tail.
-    fn purge(&self, batch: &[Arc<Record>], answers: &mut [(Answer, Receipt)]) {
-        for record in batch
-            .iter()
-            .filter(|record| record.change == Some(Change::Purges))
-        {
-            let count = self.archive.purge(&record.topics, record.seq);
-            let own = answers.iter_mut().find(|(_, receipt)| receipt.seq == record.seq);
-            if let Some((_, receipt)) = own {
-                receipt.outcome = Outcome::Purged(count);
-            }
-        }
-    }
-
-    fn keep_house(&self) {
-        let mut machine = self.machine.lock();
-        self.archive.trim(self.clock.now().max(machine.time()));
-        if machine.is_full() {
-            for topic in self.archive.forget_idle() {
-                machine.forget(&topic);
-            }
         }
     }
 }

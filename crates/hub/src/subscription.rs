@@ -5,6 +5,7 @@
 //! anything, and one that is slower than retention is told what it missed.
 
 use std::{
+    io,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -36,6 +37,9 @@ pub enum Cut {
     /// The hub is shutting down.
     #[error("the server is shutting down")]
     Draining,
+    /// What it has to get next cannot be read.
+    #[error("the log cannot be read")]
+    Damaged,
 }
 
 /// A reader's place in the log. Dropping it ends it.
@@ -109,8 +113,12 @@ impl Subscription {
                 Look::Behind => match self.hub.tail.gather(&self.channel, self.cursor) {
                     Gathered::Ready(layout) => layout,
                     Gathered::TooOld => match self.read_archive() {
-                        Some(bytes) => return Poll::Ready(Some(Ok(bytes))),
-                        None => continue,
+                        Ok(Some(bytes)) => return Poll::Ready(Some(Ok(bytes))),
+                        Ok(None) => continue,
+                        Err(error) => {
+                            tracing::error!(%error, "a reader is cut: the log cannot be read");
+                            return Poll::Ready(Some(Err(Cut::Damaged)));
+                        }
                     },
                 },
                 Look::Ended => {
@@ -137,10 +145,10 @@ impl Subscription {
     }
 
     /// Reads on from the archive. `None` if there was nothing for the reader up to the watermark.
-    fn read_archive(&mut self) -> Option<Bytes> {
+    fn read_archive(&mut self) -> io::Result<Option<Bytes>> {
         let behind = self.hub.tail.watermark().0.saturating_sub(self.cursor.0);
         self.hub.counters.behind_the_window(behind);
-        let scan = self.hub.scan(self.channel.topics(), self.cursor, CHUNK);
+        let scan = self.hub.scan(self.channel.topics(), self.cursor, CHUNK)?;
         let (topics, encoding) = &self.channel.key;
         let mut out = Vec::new();
         if scan.floors.are_news(self.cursor, &self.known) {
@@ -155,10 +163,10 @@ impl Subscription {
         }
         self.cursor = scan.through;
         for record in &scan.records {
-            record.encode(*encoding, self.hub.epoch, topics, &mut out);
+            record.encode(*encoding, self.hub.epochs.of(record.seq), topics, &mut out);
         }
         self.known = scan.floors;
-        (!out.is_empty()).then(|| out.into())
+        Ok((!out.is_empty()).then(|| out.into()))
     }
 }
 

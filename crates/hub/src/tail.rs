@@ -17,8 +17,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use parking_lot::Mutex;
-
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::broadcast;
 
 use crate::{
@@ -94,16 +93,19 @@ pub(crate) enum Gathered {
 }
 
 impl Tail {
-    pub(crate) fn new(epoch: Epoch, max_window: usize, max_watched: usize) -> Self {
+    /// Everything up to `last` is in the archive only; what comes after it belongs to this epoch.
+    pub(crate) fn new(epoch: Epoch, max_window: usize, max_watched: usize, last: Seq) -> Self {
+        let mut window = TopicRing::new();
+        window.set_absent_floor(last);
         Self {
             epoch,
             max_window,
             max_watched,
-            watermark: AtomicU64::new(0),
+            watermark: AtomicU64::new(last.0),
             state: Mutex::new(State {
                 encoded: 0,
                 readers: 0,
-                window: TopicRing::new(),
+                window,
                 channels: HashMap::new(),
                 watchers: HashMap::new(),
                 presence: Watches::default(),
@@ -117,7 +119,7 @@ impl Tail {
     }
 
     /// Makes a batch visible: it is in the archive already.
-    pub(crate) fn publish(&self, batch: &[Arc<Record>], machine: &Mutex<Machine>) {
+    pub(crate) fn publish(&self, batch: &[Arc<Record>], machine: &RwLock<Machine>) {
         let Some(last) = batch.last() else { return };
         let mut touched = Vec::new();
         {
@@ -142,7 +144,7 @@ impl Tail {
                 }
             }
             for channel in renewed {
-                channel.renew(machine.lock().open(channel.topics(), last.seq));
+                channel.renew(machine.read().open(channel.topics(), last.seq));
             }
             while state.window.cost() > self.max_window {
                 state.window.pop(|_| true, false);
@@ -150,6 +152,25 @@ impl Tail {
             self.watermark.store(last.seq.0, Ordering::Release);
         }
         wake(touched.iter());
+    }
+
+    /// The machine has taken a batch back that nobody has seen. A reader that registered meanwhile may have been told
+    /// that a stream was open which the batch would have purged.
+    pub(crate) fn take_back(&self, batch: &[Arc<Record>], machine: &RwLock<Machine>) {
+        let mut renewed = Vec::new();
+        {
+            let state = self.state.lock();
+            let purges = batch
+                .iter()
+                .filter(|record| record.change == Some(Change::Purges));
+            for topic in purges.flat_map(|record| &record.topics) {
+                renewed.extend(state.watchers.get(topic).into_iter().flatten().cloned());
+            }
+            for channel in &renewed {
+                channel.renew(machine.read().open(channel.topics(), self.watermark()));
+            }
+        }
+        wake(renewed.iter());
     }
 
     /// Wakes every reader, so that it looks again, and ends every watch on presence.
@@ -193,7 +214,7 @@ impl Tail {
         &self,
         key: ChannelKey,
         name: Option<ReaderName>,
-        machine: &Mutex<Machine>,
+        machine: &RwLock<Machine>,
     ) -> Result<(Arc<Channel>, usize, Seq), Error> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
@@ -207,7 +228,7 @@ impl Tail {
                         max: self.max_watched,
                     });
                 }
-                let open = machine.lock().open(&key.0, watermark);
+                let open = machine.read().open(&key.0, watermark);
                 state.open_channel(Channel::new(key, watermark, open))
             }
         };

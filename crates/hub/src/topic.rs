@@ -17,6 +17,22 @@ pub enum Namespace {
     Relay,
 }
 
+impl Namespace {
+    /// The number that stands for it on disk. It never changes.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Events => 0,
+            Self::Relay => 1,
+        }
+    }
+
+    pub(crate) fn of_code(code: u8) -> Option<Self> {
+        [Self::Events, Self::Relay]
+            .into_iter()
+            .find(|namespace| namespace.code() == code)
+    }
+}
+
 /// A name within a namespace. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Topic {
@@ -46,6 +62,12 @@ impl Topic {
             namespace,
             name: name.into(),
         })
+    }
+
+    /// The door that it belongs to.
+    #[must_use]
+    pub fn namespace(&self) -> Namespace {
+        self.namespace
     }
 
     /// The name, without the namespace.

@@ -9,13 +9,16 @@
 
 mod support;
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::{
+    io,
+    sync::{Arc, Condvar, Mutex},
+};
 
 use support::{Reader, draft, publish};
 use tidewire_codec::EventId;
 use tidewire_hub::{
     Config, Hub, Millis, Record, Seq, Topic, TopicSet,
-    archive::{Archive, Memory, Retention, Scan},
+    archive::{AppendError, Archive, History, Memory, Retention, Scan},
 };
 
 /// An archive that holds each batch before or after it has taken it, until it is let through.
@@ -73,28 +76,35 @@ impl Gated {
 }
 
 impl Archive for Gated {
-    fn append(&self, batch: &[Arc<Record>]) {
+    fn history(&self) -> History {
+        History::default()
+    }
+    fn replay(&self, _after: Seq, _each: &mut dyn FnMut(&Record)) -> io::Result<()> {
+        Ok(())
+    }
+    fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         if self.hold == Hold::BeforeKept {
             self.pass();
         }
-        self.memory.append(batch);
+        self.memory.append(batch)?;
         if self.hold == Hold::AfterKept {
             self.pass();
         }
+        Ok(())
     }
-    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> Scan {
+    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
         self.memory.scan(topics, after, through, budget)
     }
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> Option<Seq> {
+    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
         self.memory.nth_last(topics, count, through)
     }
-    fn count(&self, topics: &TopicSet, through: Seq) -> usize {
+    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
         self.memory.count(topics, through)
     }
-    fn find(&self, topics: &TopicSet, id: &EventId) -> Option<Seq> {
+    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
         self.memory.find(topics, id)
     }
-    fn purge(&self, topics: &TopicSet, through: Seq) -> usize {
+    fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
         self.memory.purge(topics, through)
     }
     fn trim(&self, now: Millis) {

@@ -1,4 +1,5 @@
-//! Concurrent publishing, retrying, purging, subscribing, resuming, slow reading and eviction, with a model as judge.
+//! Concurrent publishing, retrying, purging, subscribing, resuming, slow reading and eviction, over archives that keep
+//! everything and such that wait and are full now and then, with a model as judge.
 //!
 //! Every reader must see exactly its topics' events after its cursor, in order, once, or be told of a
 //! gap exactly when one of *its* events is gone. (One concession: an event of two topics that was purged in one of
@@ -17,10 +18,15 @@ mod support;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use support::{Reader, topic};
+use support::{
+    Reader,
+    scripted::{Fail, Scripted},
+    topic,
+};
 use tidewire_codec::Event;
 use tidewire_hub::{
-    Config, Draft, Encoding, Hub, IdempotencyKey, Outcome, Position, Resume, Seq, Start, TopicSet,
+    Config, Draft, Encoding, Error, Hub, IdempotencyKey, Outcome, Position, Receipt, Resume, Seq, Start,
+    TopicSet,
     archive::{Memory, Retention},
 };
 
@@ -99,6 +105,7 @@ fn readers_see_exactly_their_events_or_are_told() {
         count < 10 || (total.gaps > 0 && total.purged > 0),
         "no gap in {count} runs: the bounds are too wide to test anything"
     );
+    assert!(count < 10 || total.refused > 0, "no archive was ever full");
 }
 
 #[derive(Debug, Default)]
@@ -110,6 +117,7 @@ struct Judged {
     /// Those of them that only a purge explains.
     purged: usize,
     events: usize,
+    refused: u64,
 }
 
 impl Judged {
@@ -120,6 +128,7 @@ impl Judged {
         self.gaps += other.gaps;
         self.purged += other.purged;
         self.events += other.events;
+        self.refused += other.refused;
     }
 }
 
@@ -159,7 +168,14 @@ async fn run(seed: u64) -> Judged {
         max_events: Some(kept),
         ..Retention::default()
     });
-    let hub = Hub::start(config, archive).unwrap();
+    let hub = match rng.u8(..3) {
+        0 => {
+            let archive = Scripted::over(archive, rng.bool());
+            archive.fail(Fail::Sometimes(rng.usize(2..20)));
+            Hub::start(config, archive).unwrap()
+        }
+        _ => Hub::start(config, archive).unwrap(),
+    };
 
     let mut readers = tokio::task::JoinSet::new();
     for reader in 0..READERS {
@@ -181,13 +197,14 @@ async fn run(seed: u64) -> Judged {
     for name in 0..TOPICS {
         let topics = TopicSet::from(topic(&name.to_string()));
         let draft = Draft::event(topics.clone(), Event::new("end")).unwrap().and_end();
-        let seq = hub.append(draft).await.unwrap().seq;
+        let seq = append(&hub, draft).await.seq;
         model.events.insert(seq, (topics, "end".into()));
     }
     let sessions: Vec<Session> = readers.join_all().await.into_iter().flatten().collect();
 
     let mut judged = Judged {
         sessions: sessions.len(),
+        refused: hub.stats().refused,
         ..Judged::default()
     };
     for session in &sessions {
@@ -206,12 +223,12 @@ async fn publish(hub: Hub, mut rng: fastrand::Rng, publisher: u64) -> Model {
         let draft = Draft::event(topics.clone(), Event::new(data.clone())).unwrap();
         let seq = match rng.u8(..16) {
             0 => twice(&hub, draft, &data).await,
-            _ => hub.append(draft).await.unwrap().seq,
+            _ => append(&hub, draft).await.seq,
         };
         published.events.insert(seq, (topics, data));
         if rng.u8(..) < 3 {
             let topics = some_topics(&mut rng, 2);
-            let purge = hub.append(Draft::purge(topics.clone())).await.unwrap();
+            let purge = append(&hub, Draft::purge(topics.clone())).await;
             published.purges.push((purge.seq, topics));
         }
         pause(&mut rng, 40).await;
@@ -223,14 +240,23 @@ async fn publish(hub: Hub, mut rng: fastrand::Rng, publisher: u64) -> Model {
 async fn twice(hub: &Hub, draft: Draft, data: &str) -> Seq {
     let key = IdempotencyKey::new(data.split("/x").next().unwrap()).unwrap();
     let draft = || draft.clone().with_key(key.clone(), 0);
-    let (first, second) = tokio::join!(hub.append(draft()), hub.append(draft()));
-    let (first, second) = (first.unwrap(), second.unwrap());
+    let (first, second) = tokio::join!(append(hub, draft()), append(hub, draft()));
     assert_eq!((first.seq, &first.id), (second.seq, &second.id));
-    assert_eq!(
-        (first.outcome, second.outcome),
-        (Outcome::Appended, Outcome::Replayed)
-    );
+    // Where the archive was full for both, either may have come first.
+    let mut outcomes = [first.outcome, second.outcome];
+    outcomes.sort_unstable_by_key(|outcome| *outcome == Outcome::Replayed);
+    assert_eq!(outcomes, [Outcome::Appended, Outcome::Replayed]);
     first.seq
+}
+
+/// A publish, until there is room for it.
+async fn append(hub: &Hub, draft: Draft) -> Receipt {
+    loop {
+        match hub.append(draft.clone()).await {
+            Err(Error::Full { .. }) => {}
+            answer => return answer.unwrap(),
+        }
+    }
 }
 
 /// Connects, reads for a while, leaves, and comes again, until its streams end.

@@ -12,7 +12,7 @@ use axum::{
     routing,
 };
 use tidewire_doors::{Problem, guard::Guard, plain};
-use tidewire_hub::Hub;
+use tidewire_hub::{Health, Hub};
 use tokio_util::task::TaskTracker;
 
 use crate::{config::Config, demo, listen::Guests, metrics, pages, requests, stats};
@@ -54,13 +54,18 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
     };
     let mut router = Router::new()
         .merge(plain::router(hub.clone(), plain))
-        .merge(health(parts.readiness))
+        .merge(health(parts.readiness, hub.clone()))
         .merge(metrics::router(hub.clone(), Arc::clone(parts.guests)))
-        .merge(stats::router(hub.clone(), Arc::clone(parts.guests)));
+        .merge(stats::router(
+            hub.clone(),
+            Arc::clone(parts.guests),
+            config.archive_kind(),
+        ));
     if config.demo.unwrap_or_default() {
         let info = demo::Info {
             retry,
             heartbeat,
+            archive: config.archive_kind(),
             publish_token: parts.guard.wants_publish_token(),
             read_token: parts.guard.wants_read_token(),
         };
@@ -76,16 +81,22 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
     requests::log(parts.guard.protect(router))
 }
 
-fn health(readiness: Readiness) -> Router {
+fn health(readiness: Readiness, hub: Hub) -> Router {
     Router::new()
         .route("/healthz", routing::get(async || "ok\n"))
         .route("/readyz", routing::get(is_ready))
-        .with_state(readiness)
+        .with_state((readiness, hub))
 }
 
-async fn is_ready(State(readiness): State<Readiness>) -> (StatusCode, &'static str) {
-    match readiness.0.load(Ordering::Relaxed) {
-        true => (StatusCode::OK, "ready\n"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+async fn is_ready(State((readiness, hub)): State<(Readiness, Hub)>) -> (StatusCode, String) {
+    let red = |text: String| (StatusCode::SERVICE_UNAVAILABLE, text);
+    if !readiness.0.load(Ordering::Relaxed) {
+        return red("draining\n".into());
+    }
+    match hub.health() {
+        Health::Poisoned(why) => red(format!("the log can no longer be written, restart: {why}\n")),
+        // Readers are served, and the next publish may find room.
+        Health::Full(why) => (StatusCode::OK, format!("ready, but the log is full: {why}\n")),
+        _ => (StatusCode::OK, "ready\n".into()),
     }
 }

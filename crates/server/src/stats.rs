@@ -19,16 +19,18 @@ use crate::listen::Guests;
 struct Source {
     hub: Hub,
     guests: Arc<Guests>,
+    archive: &'static str,
     started: Instant,
 }
 
 /// The route.
-pub(crate) fn router(hub: Hub, guests: Arc<Guests>) -> Router {
+pub(crate) fn router(hub: Hub, guests: Arc<Guests>, archive: &'static str) -> Router {
     Router::new()
         .route("/stats", routing::get(tell))
         .with_state(Source {
             hub,
             guests,
+            archive,
             started: Instant::now(),
         })
 }
@@ -56,7 +58,7 @@ async fn tell(State(source): State<Source>) -> ([(HeaderName, &'static str); 1],
             "misses": stats.lag.counts.iter().sum::<u64>(),
         },
         "archive": {
-            "kind": "memory",
+            "kind": source.archive,
             "records": stats.archive.records,
             "bytes": stats.archive.bytes,
         },

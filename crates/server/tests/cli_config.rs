@@ -32,6 +32,7 @@ fn the_defaults_are_those_of_the_design() {
         origins = []
         headers = []
         [archive]
+        durability = "always"
         max_bytes = "64MiB"
         [limits]
         max_event = "1MiB"
@@ -78,7 +79,8 @@ fn the_printed_file_is_valid_and_holds_the_defaults() {
     });
     let written = written.collect::<Vec<_>>().join("\n");
     let mut expected = defaults();
-    expected.remove("demo"); // It depends on the address.
+    expected.remove("demo"); // It depends on the address,
+    expected["archive"].as_table_mut().unwrap().remove("max_bytes"); // and this on where the log is.
     assert_eq!(written.parse::<toml::Table>().unwrap(), expected);
     let all = tidewire(["config", "--effective"]).file("tidewire.toml", &written);
     assert_eq!(effective(all), defaults());
@@ -170,6 +172,29 @@ fn flags_win_over_environment_over_file_over_default() {
     );
     assert_eq!(found["log"]["format"].as_str(), Some("json"));
     assert_eq!(found["archive"]["max_events"].as_integer(), Some(9));
+}
+
+#[test]
+fn what_is_kept_depends_on_where_the_log_is() {
+    let kept = |args: &[&str]| {
+        let found = effective(tidewire([&["config", "--effective"], args].concat()));
+        let text = |name: &str| Some(found["archive"].get(name)?.as_str()?.to_owned());
+        (text("max_bytes"), text("max_age"))
+    };
+    assert_eq!(kept(&[]), (Some("64MiB".into()), None));
+    assert_eq!(
+        kept(&["--data", "log"]),
+        (Some("1GiB".into()), Some("7days".into()))
+    );
+    let own = [
+        "--data",
+        "log",
+        "--archive-max-bytes",
+        "2MiB",
+        "--archive-max-age",
+        "1h",
+    ];
+    assert_eq!(kept(&own), (Some("2MiB".into()), Some("1h".into())));
 }
 
 #[test]

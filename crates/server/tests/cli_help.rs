@@ -53,7 +53,7 @@ fn the_settings_flags_tell_default_and_environment_name() {
         for text in [
             "[default: 15s] [env: TIDEWIRE_HEARTBEAT]",
             "[default: 127.0.0.1:8420] [env: TIDEWIRE_LISTEN]",
-            "[default: 64MiB] [env: TIDEWIRE_ARCHIVE_MAX_BYTES]",
+            "[env: TIDEWIRE_ARCHIVE_MAX_BYTES]",
             "[default: info] [env: TIDEWIRE_LOG]",
             "Do not serve the demo page and its typing answers",
             "[default: 100000] [env: TIDEWIRE_LIMITS_MAX_CONNECTIONS]",

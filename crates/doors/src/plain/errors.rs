@@ -21,16 +21,38 @@ impl From<Error> for Problem {
             Error::EventTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Error::Ended { .. } => (StatusCode::CONFLICT, "ended"),
             Error::TopicsFull { .. } => (StatusCode::INSUFFICIENT_STORAGE, "topics_full"),
+            Error::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+            Error::Poisoned { .. } => (StatusCode::SERVICE_UNAVAILABLE, "poisoned"),
             Error::WatchedFull { .. } => (StatusCode::SERVICE_UNAVAILABLE, "watched_full"),
             Error::Closed => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+            Error::Damaged { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "damaged"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         let problem = Problem::new(status, code, error.to_string());
-        match status {
-            StatusCode::SERVICE_UNAVAILABLE => {
-                problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
-            }
+        match error {
+            Error::Closed => problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
             _ => problem,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse as _;
+
+    use super::*;
+
+    #[test]
+    fn a_log_that_cannot_be_written_says_whether_to_try_again() {
+        let why = || "ENOSPC".to_owned();
+        let answer = |error| Problem::from(error).into_response();
+        let full = answer(Error::Full { why: why() });
+        let poisoned = answer(Error::Poisoned { why: why() });
+        let draining = answer(Error::Closed);
+        assert_eq!(full.status(), StatusCode::INSUFFICIENT_STORAGE);
+        assert_eq!(poisoned.status(), StatusCode::SERVICE_UNAVAILABLE);
+        // Only after a drain is somebody else there in a moment.
+        let retries = |response: &http::Response<_>| response.headers().contains_key(header::RETRY_AFTER);
+        assert!(retries(&draining) && !retries(&full) && !retries(&poisoned));
     }
 }

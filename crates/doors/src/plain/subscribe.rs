@@ -79,7 +79,7 @@ fn with_resume(mut response: Response<Body>, resume: HeaderValue) -> Response<Bo
 /// What is kept, without reading it.
 pub(super) fn head(door: &Door, request: &Request) -> Result<Response<Body>, Problem> {
     let uri = request.uri();
-    let kept = door.hub.kept(&wire::topics(uri, &Parameters::of_query(uri)?)?);
+    let kept = door.hub.kept(&wire::topics(uri, &Parameters::of_query(uri)?)?)?;
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

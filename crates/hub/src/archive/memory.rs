@@ -1,11 +1,11 @@
 //! The archive in memory: nothing survives the process.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
 
 use parking_lot::RwLock;
 use tidewire_codec::EventId;
 
-use super::{Archive, Scan};
+use super::{AppendError, Archive, History, Scan};
 use crate::{
     Change, Millis, Record, Seq, Topic, TopicSet,
     clock::millis,
@@ -129,14 +129,23 @@ impl Kept {
 }
 
 impl Archive for Memory {
-    fn append(&self, batch: &[Arc<Record>]) {
+    fn history(&self) -> History {
+        History::default()
+    }
+
+    fn replay(&self, _after: Seq, _each: &mut dyn FnMut(&Record)) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         let mut kept = self.kept.write();
         for record in batch {
             kept.push(record);
         }
+        Ok(())
     }
 
-    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> Scan {
+    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
         let kept = self.kept.read();
         let mut scan = Scan {
             records: Vec::new(),
@@ -156,27 +165,27 @@ impl Archive for Memory {
             cost += Entry::cost(record);
             scan.records.push(Arc::clone(record));
         }
-        scan
+        Ok(scan)
     }
 
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> Option<Seq> {
+    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
         let kept = self.kept.read();
         let events = kept.events_back_from(topics, through);
-        events.take(count).last().map(|first| first.seq)
+        Ok(events.take(count).last().map(|first| first.seq))
     }
 
-    fn count(&self, topics: &TopicSet, through: Seq) -> usize {
-        self.kept.read().events_back_from(topics, through).count()
+    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
+        Ok(self.kept.read().events_back_from(topics, through).count())
     }
 
-    fn find(&self, topics: &TopicSet, id: &EventId) -> Option<Seq> {
+    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
         let kept = self.kept.read();
         let earliest = |topic: &Topic| {
             let from = (id.clone(), topic.clone(), Seq::ZERO);
             let (found, stands_in, seq) = kept.ids.range(from..).next()?;
             (found == id && stands_in == topic).then_some(*seq)
         };
-        topics.iter().filter_map(earliest).min()
+        Ok(topics.iter().filter_map(earliest).min())
     }
 
     fn trim(&self, now: Millis) {
@@ -198,8 +207,8 @@ impl Archive for Memory {
         }
     }
 
-    fn purge(&self, topics: &TopicSet, through: Seq) -> usize {
-        self.kept.write().purge(topics, through)
+    fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
+        Ok(self.kept.write().purge(topics, through))
     }
 
     fn held(&self) -> Held {

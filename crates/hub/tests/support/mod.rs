@@ -7,6 +7,8 @@
     reason = "a test that cannot go on has failed"
 )]
 
+pub mod scripted;
+
 use std::{collections::VecDeque, future::poll_fn};
 
 use tidewire_codec::{Decoder, Event, Item};

@@ -8,7 +8,10 @@ use std::{net::SocketAddr, sync::Arc};
 use anyhow::Context as _;
 use tidewire_hub::{
     Hub,
-    archive::{Memory, Retention},
+    archive::{
+        Memory, Retention,
+        segments::{self, RealDisk, Segments},
+    },
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -73,12 +76,16 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The most bytes of a segment.
+const SEGMENT: u64 = 64 << 20;
+
 fn start_hub(config: &Config) -> anyhow::Result<Hub> {
-    let archive = Memory::new(Retention {
-        max_bytes: to_usize(config.archive.max_bytes.get()),
-        max_events: config.archive.max_events.map(|max| to_usize(max.get())),
-        max_age: config.archive.max_age.map(Bounded::get),
-    });
+    let archive = &config.archive;
+    let retention = Retention {
+        max_bytes: archive.max_bytes.map_or(usize::MAX, |max| to_usize(max.get())),
+        max_events: archive.max_events.map(|max| to_usize(max.get())),
+        max_age: archive.max_age.map(Bounded::get),
+    };
     let limits = &config.limits;
     let bounds = tidewire_hub::Config {
         max_event: to_usize(limits.max_event.get()),
@@ -89,7 +96,21 @@ fn start_hub(config: &Config) -> anyhow::Result<Hub> {
         keep_keys: limits.keep_keys.get(),
         ..tidewire_hub::Config::default()
     };
-    Hub::start(bounds, archive).context("the system gives no randomness")
+    let Some(folder) = &config.data else {
+        return Ok(Hub::start(bounds, Memory::new(retention))?);
+    };
+    let settings = segments::Settings {
+        durability: archive.durability.get(),
+        // A few segments at least, or retention would let go much at a time.
+        segment_bytes: (retention.max_bytes as u64 / 8).min(SEGMENT),
+        retention,
+    };
+    let open = || {
+        let disk = RealDisk::open(folder)?;
+        let log = Segments::open(Arc::new(disk), settings)?;
+        anyhow::Ok(Hub::start(bounds, log)?)
+    };
+    open().with_context(|| format!("the log in {}", folder.display()))
 }
 
 /// Makes room for connections, which are open files, as far as the system lets us.

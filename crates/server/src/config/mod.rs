@@ -13,6 +13,7 @@
 mod access;
 pub(crate) mod address;
 pub(crate) mod cors;
+mod durability;
 pub(crate) mod load;
 pub(crate) mod log;
 pub(crate) mod secret;
@@ -20,13 +21,14 @@ pub(crate) mod value;
 
 use std::path::PathBuf;
 
+use durability::Durability;
 use serde::Serialize;
 
 use address::{HostName, Listen};
 use cors::{CorsHeader, CorsOrigin};
 use log::{LogFilter, LogFormat};
 use secret::Secret;
-use value::{Count, GIB, HOUR, KIB, MIB, MINUTE, Size, Span, TIB, YEAR};
+use value::{Count, DAY, GIB, HOUR, KIB, MIB, MINUTE, Size, Span, TIB, YEAR};
 
 /// Connections from one address, where other machines can reach the server.
 const PER_ADDRESS: Count<1, 10_000_000> = Count::new(1000);
@@ -102,6 +104,12 @@ pub(crate) struct Config {
     #[config(nested, layer_attr(command(flatten)))]
     pub(crate) cors: Cors,
 
+    /// Keep the log in this folder, which is made if it is not there: a restart loses nothing. Unset: the log is in
+    /// memory, and a restart begins a new one.
+    #[config(env = "TIDEWIRE_DATA")]
+    #[config(layer_attr(arg(long, value_name = "DIR")))]
+    pub(crate) data: Option<PathBuf>,
+
     /// What is kept for readers that come back.
     #[config(nested, layer_attr(command(flatten)))]
     pub(crate) archive: Archive,
@@ -138,17 +146,23 @@ pub(crate) struct Cors {
 #[derive(Debug, Serialize, confique::Config)]
 #[config(layer_attr(derive(Debug, clap::Args)), layer_attr(serde(deny_unknown_fields)))]
 pub(crate) struct Archive {
-    /// Keep at most this many bytes of events in memory, over all topics.
-    #[config(default = "64MiB", env = "TIDEWIRE_ARCHIVE_MAX_BYTES")]
+    /// When an event is safe on disk: "always" before it is acknowledged, "interval=100ms" so long after at most,
+    /// "never" when the system writes it. After a crash in the latter two a new history begins, and readers are told.
+    #[config(default = "always", env = "TIDEWIRE_ARCHIVE_DURABILITY")]
+    #[config(layer_attr(arg(long, value_name = "WHEN")))]
+    pub(crate) durability: Durability,
+
+    /// Keep at most this many bytes of events, over all topics. Unset: 1 GiB on disk, 64 MiB in memory.
+    #[config(env = "TIDEWIRE_ARCHIVE_MAX_BYTES")]
     #[config(layer_attr(arg(long = "archive-max-bytes", value_name = "SIZE")))]
-    pub(crate) max_bytes: Size<MIB, TIB>,
+    pub(crate) max_bytes: Option<Size<MIB, TIB>>,
 
     /// Keep at most this many events, over all topics. Unset: only the bytes count.
     #[config(env = "TIDEWIRE_ARCHIVE_MAX_EVENTS")]
     #[config(layer_attr(arg(long = "archive-max-events", value_name = "N")))]
     pub(crate) max_events: Option<Count<1, { u32::MAX as u64 }>>,
 
-    /// Keep events at most this long. Unset: age does not count.
+    /// Keep events at most this long. Unset: 7 days on disk; in memory age does not count.
     #[config(env = "TIDEWIRE_ARCHIVE_MAX_AGE")]
     #[config(layer_attr(arg(long = "archive-max-age", value_name = "TIME")))]
     pub(crate) max_age: Option<Span<1, { 10 * YEAR }>>,
@@ -266,11 +280,26 @@ impl Config {
         let open = self.listen.is_open();
         let has_tokens = !self.publish_token.is_empty() || self.publish_token_file.is_some();
         self.demo.get_or_insert(!open && !has_tokens);
+        let (bytes, age) = match self.data {
+            Some(_) => (GIB, Some(7 * DAY)),
+            None => (64 * MIB, None),
+        };
+        let archive = &mut self.archive;
+        archive.max_bytes = archive.max_bytes.or(Some(Size::of(bytes)));
+        archive.max_age = archive.max_age.or(age.map(Span::of));
         if open {
             let per_address = &mut self.limits.max_connections_per_address;
             per_address.get_or_insert(PER_ADDRESS);
         }
         self
+    }
+
+    /// Where the log is, in a word for programs.
+    pub(crate) fn archive_kind(&self) -> &'static str {
+        match self.data {
+            Some(_) => "segments",
+            None => "memory",
+        }
     }
 
     /// Checks what no value can say alone.
@@ -280,7 +309,10 @@ impl Config {
         let event = self.limits.max_event;
         for (name, room) in [
             ("limits.window", self.limits.window.get()),
-            ("archive.max_bytes", self.archive.max_bytes.get()),
+            (
+                "archive.max_bytes",
+                self.archive.max_bytes.map_or(u64::MAX, Size::get),
+            ),
         ] {
             if event.get() > room {
                 return Err(format!(

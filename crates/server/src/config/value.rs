@@ -20,6 +20,7 @@ pub(crate) type Count<const MIN: u64, const MAX: u64> = Bounded<Plain, MIN, MAX>
 
 pub(crate) const MINUTE: u64 = 60;
 pub(crate) const HOUR: u64 = 60 * MINUTE;
+pub(crate) const DAY: u64 = 24 * HOUR;
 /// As humantime counts it: 365.25 days.
 pub(crate) const YEAR: u64 = 8766 * HOUR;
 
@@ -56,6 +57,15 @@ impl<U: Unit, const MIN: u64, const MAX: u64> Bounded<U, MIN, MAX> {
     /// The value itself.
     pub(crate) fn get(self) -> U::Value {
         self.value
+    }
+
+    /// A value that the program knows to be within the bounds: bytes, seconds, or a number.
+    pub(crate) fn of(value: u64) -> Self {
+        debug_assert!(MIN <= value && value <= MAX);
+        Self {
+            value: U::bound(value),
+            unit: PhantomData,
+        }
     }
 }
 

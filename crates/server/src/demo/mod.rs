@@ -32,6 +32,8 @@ const MAX_RUNNING: usize = 256;
 pub(crate) struct Info {
     pub(crate) retry: Duration,
     pub(crate) heartbeat: Duration,
+    /// Where the log is.
+    pub(crate) archive: &'static str,
     /// Whether publishing needs a token.
     pub(crate) publish_token: bool,
     /// Whether reading needs a token.
@@ -64,7 +66,7 @@ async fn about(State(demo): State<Demo>) -> Json<Value> {
         "version": env!("CARGO_PKG_VERSION"),
         "retry_ms": u64::try_from(demo.info.retry.as_millis()).unwrap_or(u64::MAX),
         "heartbeat_s": demo.info.heartbeat.as_secs(),
-        "archive": "memory",
+        "archive": demo.info.archive,
         "tokens": { "publish": demo.info.publish_token, "read": demo.info.read_token },
     }))
 }

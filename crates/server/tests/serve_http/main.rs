@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`round_trip`] | publish, subscribe, health, the demo's answers |
 //! | [`signals`] | SIGTERM, a second one, kill -9 and a new start |
+//! | [`durable`] | a log on disk over restarts |
+//! | [`kills`] | kill -9, again and again, while some publish and others read |
 //! | [`access`] | tokens and CORS as the settings say |
 //! | [`crowds`] | more connections than there may be |
 //! | [`heads`], [`broken`] | odd requests that are right, and those that are not |
@@ -26,7 +28,9 @@ mod broken;
 #[path = "../../../doors/tests/http/client.rs"]
 mod client;
 mod crowds;
+mod durable;
 mod heads;
+mod kills;
 mod observed;
 mod round_trip;
 mod signals;

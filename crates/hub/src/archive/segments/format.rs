@@ -1,0 +1,342 @@
+//! The bytes of a segment file: header, batches, records. Pure: bytes in, bytes out.
+//!
+//! ```text
+//! segment   header (64) | batch | batch | … | zeros, where room was taken in advance
+//! batch     header (40) | record | record | …
+//! record    len u32 | crc32c u32 | delta u32 | kind u8 | … (see `encode_record`)
+//! ```
+//!
+//! Everything is little-endian. A batch's checksum is seeded with the log's id, the segment's first number and its offset, so that no
+//! bytes of another log, another segment or another place pass for a batch here. Every record verifies alone. `docs/format.md`
+//! has it all in words.
+//!
+//! Bytes from a disk never panic: what does not fit is [`Damaged`].
+
+use tidewire_codec::{Event, EventId, EventName};
+
+use crate::{Change, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet};
+
+/// The version of all files of a log.
+pub(crate) const VERSION: u32 = 1;
+
+/// The length of a segment's header.
+pub(crate) const SEGMENT_HEADER: u64 = 64;
+
+/// The length of a batch's header.
+pub(crate) const BATCH_HEADER: usize = 40;
+
+/// The length of a record before its body: its length and its checksum.
+pub(crate) const RECORD_HEADER: usize = 8;
+
+/// The longest body of a record. An event has at most 64 MiB; its topics, id and key fit in the rest.
+pub(crate) const MAX_RECORD: usize = 80 << 20;
+
+const SEGMENT_MAGIC: [u8; 8] = *b"TIDEWSEG";
+const BATCH_MAGIC: [u8; 4] = *b"TWBA";
+
+/// What tells one log from all others.
+pub(crate) type LogId = [u8; 16];
+
+/// Bytes that are not what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Damaged(pub(crate) &'static str);
+
+/// A segment's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SegmentHeader {
+    pub(crate) log: LogId,
+    /// No record of the segment comes before this number.
+    pub(crate) base: Seq,
+}
+
+impl SegmentHeader {
+    pub(crate) fn encode(&self) -> [u8; SEGMENT_HEADER as usize] {
+        let mut out = [0; SEGMENT_HEADER as usize];
+        out[..8].copy_from_slice(&SEGMENT_MAGIC);
+        out[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        out[16..32].copy_from_slice(&self.log);
+        out[32..40].copy_from_slice(&self.base.0.to_le_bytes());
+        let crc = crc32c::crc32c(&out[..60]);
+        out[60..].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
+        let mut fields = Fields(bytes);
+        if fields.take(8)? != SEGMENT_MAGIC {
+            return Err(Damaged("it is no segment of a log"));
+        }
+        if bytes.len() < 64 || crc32c::crc32c(&bytes[..60]).to_le_bytes() != bytes[60..64] {
+            return Err(Damaged("the segment's header is damaged"));
+        }
+        if fields.u32()? != VERSION {
+            return Err(Damaged("the segment has the format of another version"));
+        }
+        fields.take(4)?;
+        let log = fields.array()?;
+        let base = Seq(fields.u64()?);
+        Ok(Self { log, base })
+    }
+
+    /// What the checksum of a batch at this offset starts from.
+    fn seed(&self, at: u64) -> u32 {
+        let segment = crc32c::crc32c_append(crc32c::crc32c(&self.log), &self.base.0.to_le_bytes());
+        crc32c::crc32c_append(segment, &at.to_le_bytes())
+    }
+}
+
+/// A batch's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BatchHeader {
+    /// The bytes of its records.
+    pub(crate) len: u32,
+    pub(crate) count: u32,
+    /// The number of its first record.
+    pub(crate) first: Seq,
+    /// What was safe when it was written.
+    pub(crate) synced_through: Seq,
+}
+
+impl BatchHeader {
+    pub(crate) fn encode(&self, segment: &SegmentHeader, at: u64) -> [u8; BATCH_HEADER] {
+        let mut out = [0; BATCH_HEADER];
+        out[..4].copy_from_slice(&BATCH_MAGIC);
+        out[4..8].copy_from_slice(&self.len.to_le_bytes());
+        out[8..12].copy_from_slice(&self.count.to_le_bytes());
+        out[16..24].copy_from_slice(&self.first.0.to_le_bytes());
+        out[24..32].copy_from_slice(&self.synced_through.0.to_le_bytes());
+        let crc = crc32c::crc32c_append(segment.seed(at), &out[..32]);
+        out[32..36].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+
+    pub(crate) fn decode(bytes: &[u8], segment: &SegmentHeader, at: u64) -> Result<Self, Damaged> {
+        let head = bytes
+            .get(..BATCH_HEADER)
+            .ok_or(Damaged("a batch's header is cut off"))?;
+        let mut fields = Fields(head);
+        if fields.take(4)? != BATCH_MAGIC {
+            return Err(Damaged("there is no batch"));
+        }
+        let crc = crc32c::crc32c_append(segment.seed(at), &head[..32]);
+        if crc.to_le_bytes() != head[32..36] || head[36..] != [0; 4] {
+            return Err(Damaged("a batch's header is damaged"));
+        }
+        let (len, count) = (fields.u32()?, fields.u32()?);
+        fields.take(4)?;
+        Ok(Self {
+            len,
+            count,
+            first: Seq(fields.u64()?),
+            synced_through: Seq(fields.u64()?),
+        })
+    }
+
+    /// Where in these bytes the next batch of this segment may begin.
+    pub(crate) fn search(bytes: &[u8]) -> Option<usize> {
+        memchr::memmem::find(bytes, &BATCH_MAGIC)
+    }
+}
+
+mod kind {
+    pub(super) const EVENT: u8 = 1;
+    pub(super) const ENDS: u8 = 2;
+    pub(super) const PURGES: u8 = 4;
+    pub(super) const ID: u8 = 8;
+    pub(super) const NAME: u8 = 16;
+    pub(super) const RETRY: u8 = 32;
+    pub(super) const KEY: u8 = 64;
+}
+
+/// Appends a record of a segment whose first number is `base`.
+pub(crate) fn encode_record(record: &Record, base: Seq, out: &mut Vec<u8>) -> Result<(), Damaged> {
+    let start = out.len();
+    out.extend([0; RECORD_HEADER]);
+    let delta = u32::try_from(record.seq.0 - base.0).map_err(|_| Damaged("the segment is full"))?;
+    out.extend(delta.to_le_bytes());
+    let event = record.event.as_ref();
+    let id = event.and_then(|event| event.id.as_ref());
+    let name = event.and_then(|event| event.name.as_ref());
+    let retry = event.and_then(|event| event.retry);
+    let bit = |is: bool, bit| if is { bit } else { 0 };
+    out.push(
+        bit(event.is_some(), kind::EVENT)
+            | bit(record.change == Some(Change::Ends), kind::ENDS)
+            | bit(record.change == Some(Change::Purges), kind::PURGES)
+            | bit(id.is_some(), kind::ID)
+            | bit(name.is_some(), kind::NAME)
+            | bit(retry.is_some(), kind::RETRY)
+            | bit(record.key.is_some(), kind::KEY),
+    );
+    out.extend(record.time.to_le_bytes());
+    text16(out, record.topics.len(), &[])?;
+    for topic in &record.topics {
+        out.push(topic.namespace().code());
+        text16(out, topic.name().len(), topic.name().as_bytes())?;
+    }
+    if let Some(id) = id {
+        text32(out, id.as_str())?;
+    }
+    if let Some(name) = name {
+        text32(out, name.as_str())?;
+    }
+    if let Some(retry) = retry {
+        out.extend(retry.to_le_bytes());
+    }
+    if let Some((key, number)) = &record.key {
+        text16(out, key.as_str().len(), key.as_str().as_bytes())?;
+        out.extend(number.to_le_bytes());
+    }
+    if let Some(event) = event {
+        text32(out, &event.data)?;
+    }
+    let body = out.len() - start - RECORD_HEADER;
+    if body > MAX_RECORD {
+        out.truncate(start);
+        return Err(Damaged("the record is longer than a record may be"));
+    }
+    let crc = crc32c::crc32c(&out[start + RECORD_HEADER..]);
+    #[expect(clippy::cast_possible_truncation, reason = "not over MAX_RECORD")]
+    out[start..start + 4].copy_from_slice(&(body as u32).to_le_bytes());
+    out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
+    Ok(())
+}
+
+/// The length of a record with its header, as its first bytes say.
+pub(crate) fn record_len(bytes: &[u8]) -> Result<usize, Damaged> {
+    let body = Fields(bytes).u32()? as usize;
+    match body {
+        1..=MAX_RECORD => Ok(RECORD_HEADER + body),
+        _ => Err(Damaged("a record's length cannot be")),
+    }
+}
+
+/// Reads a record. `known` are topics that it probably has: they need not be made anew.
+pub(crate) fn decode_record(bytes: &[u8], base: Seq, known: Option<&TopicSet>) -> Result<Record, Damaged> {
+    let len = record_len(bytes)?;
+    let whole = bytes.get(..len).ok_or(Damaged("a record is cut off"))?;
+    let body = &whole[RECORD_HEADER..];
+    if crc32c::crc32c(body).to_le_bytes() != whole[4..8] {
+        return Err(Damaged("a record is damaged"));
+    }
+    let mut fields = Fields(body);
+    let seq = Seq(base.0 + u64::from(fields.u32()?));
+    let [kind] = fields.array()?;
+    let time = fields.u64()?;
+    let topics = topics(&mut fields, known)?;
+    let has = |bit| kind & bit != 0;
+    let id = has(kind::ID).then(|| fields.text32()).transpose()?;
+    let name = has(kind::NAME).then(|| fields.text32()).transpose()?;
+    let retry = has(kind::RETRY).then(|| fields.u64()).transpose()?;
+    let key = has(kind::KEY)
+        .then(|| Ok((fields.text16()?, fields.u64()?)))
+        .transpose()?;
+    let data = has(kind::EVENT).then(|| fields.text32()).transpose()?;
+    if !fields.0.is_empty() {
+        return Err(Damaged("a record has more than it should"));
+    }
+    let event = data.map(|data| {
+        Ok(Event {
+            id: id.map(EventId::new).transpose().map_err(|_| WRONG)?,
+            name: name.map(EventName::new).transpose().map_err(|_| WRONG)?,
+            retry,
+            data: data.to_owned(),
+        })
+    });
+    let key = key.map(|(key, number)| Ok((IdempotencyKey::new(key).map_err(|_| WRONG)?, number)));
+    Ok(Record {
+        seq,
+        time,
+        topics,
+        event: event.transpose()?,
+        change: match (has(kind::ENDS), has(kind::PURGES)) {
+            (true, _) => Some(Change::Ends),
+            (_, true) => Some(Change::Purges),
+            _ => None,
+        },
+        key: key.transpose()?,
+    })
+}
+
+/// A text that passed its checksum but not its type.
+const WRONG: Damaged = Damaged("a record holds a text that cannot be");
+
+fn topics(fields: &mut Fields<'_>, known: Option<&TopicSet>) -> Result<TopicSet, Damaged> {
+    let count = usize::from(u16::from_le_bytes(fields.array()?));
+    let mut topics = Vec::with_capacity(count);
+    for _ in 0..count {
+        let [code] = fields.array()?;
+        let name = fields.text16()?;
+        let namespace = Namespace::of_code(code).ok_or(WRONG)?;
+        let same = |topic: &&Topic| topic.name() == name && topic.namespace() == namespace;
+        match known.and_then(|known| known.iter().find(same)) {
+            // The usual case: read for one topic, published to one topic.
+            Some(_) if count == 1 && known.is_some_and(|known| known.len() == 1) => {
+                return known.cloned().ok_or(WRONG);
+            }
+            Some(topic) => topics.push(topic.clone()),
+            None => topics.push(Topic::new(namespace, name).map_err(|_| WRONG)?),
+        }
+    }
+    TopicSet::new(topics).map_err(|_| WRONG)
+}
+
+fn text16(out: &mut Vec<u8>, len: usize, text: &[u8]) -> Result<(), Damaged> {
+    let len = u16::try_from(len).map_err(|_| Damaged("a text is too long for a record"))?;
+    out.extend(len.to_le_bytes());
+    out.extend(text);
+    Ok(())
+}
+
+fn text32(out: &mut Vec<u8>, text: &str) -> Result<(), Damaged> {
+    let len = u32::try_from(text.len()).map_err(|_| Damaged("a text is too long for a record"))?;
+    out.extend(len.to_le_bytes());
+    out.extend(text.as_bytes());
+    Ok(())
+}
+
+/// Bytes that are read from the front, never beyond their end.
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Fields<'a> {
+    pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], Damaged> {
+        let (taken, rest) = self
+            .0
+            .split_at_checked(len)
+            .ok_or(Damaged("something is cut off"))?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Damaged> {
+        let (taken, rest) = self
+            .0
+            .split_first_chunk()
+            .ok_or(Damaged("something is cut off"))?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    pub(crate) fn u32(&mut self) -> Result<u32, Damaged> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub(crate) fn u64(&mut self) -> Result<u64, Damaged> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    pub(crate) fn text16(&mut self) -> Result<&'a str, Damaged> {
+        let len = u16::from_le_bytes(self.array()?);
+        self.text(usize::from(len))
+    }
+
+    pub(crate) fn text32(&mut self) -> Result<&'a str, Damaged> {
+        let len = self.u32()?;
+        self.text(len as usize)
+    }
+
+    fn text(&mut self, len: usize) -> Result<&'a str, Damaged> {
+        simdutf8::basic::from_utf8(self.take(len)?).map_err(|_| WRONG)
+    }
+}

@@ -1,0 +1,286 @@
+//! The archive on disk: an append-only log in segments.
+//!
+//! | open | for |
+//! |---|---|
+//! | `disk`, `real_disk` | the files below, behind a trait |
+//! | `format` | the bytes of a segment: batches, records |
+//! | `segment` | a segment's file: its records, one by one or in passing |
+//! | `index`, `paged` | where a topic's records stand; files that verify page by page |
+//! | `topics`, `snapshot`, `meta` | what is known beside the records, written down |
+//! | `state` | what a log is made of while it is open |
+//! | `recover` | opening: torn tails, damage, rebuilding |
+//! | `writer` | appending, syncing, rolling |
+//! | `reads` | reading by topic, cursor and id |
+//! | `retain` | letting go |
+//!
+//! Invariants:
+//! - What was acknowledged under [`Durability::Always`] is there after any crash, once, in order.
+//! - A bad place in what was safe is an error that names file and offset; it is never passed over.
+//! - Memory does not grow with the log: the newest segment's index and the topics' names are in it, the rest is read where
+//!   it is needed.
+
+mod disk;
+mod format;
+mod index;
+mod meta;
+mod paged;
+mod reads;
+mod real_disk;
+mod recover;
+mod retain;
+mod segment;
+mod snapshot;
+mod state;
+mod topics;
+mod writer;
+
+use std::{
+    io,
+    ops::ControlFlow,
+    sync::{Arc, mpsc::RecvTimeoutError},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use parking_lot::{Mutex, RwLock};
+use tidewire_codec::EventId;
+
+use super::{AppendError, Archive, History, Retention, Scan};
+use crate::{Millis, Record, Seq, Topic, TopicSet, stats::Held};
+pub use disk::{Disk, DiskFile};
+use meta::Meta;
+pub use real_disk::RealDisk;
+pub use recover::OpenError;
+use recover::Opened;
+use writer::{Log, Writer};
+
+/// When what is published is safe from a crash of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// Before it is acknowledged and visible.
+    #[default]
+    Always,
+    /// So long after, at most. A crash begins a new history, so that no reader resumes into it unawares.
+    Interval(Duration),
+    /// When the system writes it. A crash begins a new history.
+    Never,
+}
+
+/// How a log is kept.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// When it is safe.
+    pub durability: Durability,
+    /// A segment is sealed when the next batch would make it longer, in bytes.
+    pub segment_bytes: u64,
+    /// How much is kept: whole segments go, when all of what is kept without them is within the bounds.
+    pub retention: Retention,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Always,
+            segment_bytes: 64 << 20,
+            retention: Retention {
+                max_bytes: 1 << 30,
+                max_events: None,
+                max_age: Some(Duration::from_secs(7 * 24 * 60 * 60)),
+            },
+        }
+    }
+}
+
+/// See the module's text.
+pub struct Segments {
+    log: Arc<Log>,
+    history: History,
+    meta: Mutex<Meta>,
+    /// Held for its end.
+    _syncer: Option<Syncer>,
+}
+
+impl Segments {
+    /// Opens the log on this disk, or makes one.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(disk: Arc<dyn Disk>, settings: Settings) -> Result<Self, OpenError> {
+        let Opened {
+            meta,
+            state,
+            snapshot,
+            torn,
+        } = recover::open(&*disk, &settings)?;
+        if torn > 0 {
+            tracing::info!(
+                bytes = torn,
+                "cut off what was being written when the power went; nobody had been told of it"
+            );
+        }
+        let last = state.last();
+        let history = History {
+            epochs: meta.epochs.clone(),
+            last,
+            time: state.topics.time,
+            snapshot,
+        };
+        let log = Log {
+            disk,
+            id: meta.log,
+            settings,
+            state: RwLock::new(state),
+            writer: Mutex::new(Writer::new(last)),
+        };
+        let log = Arc::new(log);
+        Ok(Self {
+            _syncer: Syncer::start(&log)?,
+            log,
+            history,
+            meta: Mutex::new(meta),
+        })
+    }
+}
+
+impl Archive for Segments {
+    fn history(&self) -> History {
+        self.history.clone()
+    }
+
+    fn replay(&self, after: Seq, each: &mut dyn FnMut(&Record)) -> io::Result<()> {
+        recover::replay(&self.log.state.read(), after, each)
+    }
+
+    fn waits(&self) -> bool {
+        true
+    }
+
+    fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
+        self.log.append(batch)
+    }
+
+    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
+        reads::scan(&self.log.state, topics, after, through, budget)
+    }
+
+    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
+        let mut found = None;
+        let mut left = count;
+        if left == 0 {
+            return Ok(None);
+        }
+        reads::walk_back(&self.log.state, topics, through, |seq, is_event| {
+            if is_event {
+                found = Some(seq);
+                left -= 1;
+            }
+            match left {
+                0 => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        })?;
+        Ok(found)
+    }
+
+    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
+        let mut count = 0;
+        reads::walk_back(&self.log.state, topics, through, |_, is_event| {
+            count += usize::from(is_event);
+            ControlFlow::Continue(())
+        })?;
+        Ok(count)
+    }
+
+    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
+        reads::find(&self.log.state, topics, id)
+    }
+
+    fn trim(&self, now: Millis) {
+        self.log.trim(now);
+    }
+
+    fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
+        self.log.purge(topics, through)
+    }
+
+    fn held(&self) -> Held {
+        self.log.held()
+    }
+
+    fn forget_idle(&self) -> Vec<Topic> {
+        self.log.state.write().topics.forget_idle()
+    }
+
+    fn wants_snapshot(&self) -> bool {
+        self.log.writer.lock().wants_snapshot
+    }
+
+    fn snapshot(&self, seq: Seq, state: &[u8]) {
+        if let Err(error) = self.log.write_down(seq, state) {
+            tracing::warn!(%error, "cannot write down what is remembered of topics: the next start reads more of the log");
+        }
+    }
+
+    fn close(&self) {
+        let mut meta = self.meta.lock();
+        meta.is_whole = true;
+        let closed = self.log.sync().map_err(io::Error::other);
+        if let Err(error) = closed.and_then(|()| meta.save(&*self.log.disk)) {
+            tracing::error!(%error, "cannot close the log in order");
+        }
+    }
+}
+
+impl Log {
+    fn write_down(&self, seq: Seq, state: &[u8]) -> io::Result<()> {
+        let mut writer = self.writer.lock();
+        writer.wants_snapshot = false;
+        if let Some(why) = writer.poisoned() {
+            return Err(io::Error::other(why.to_owned()));
+        }
+        // What is written down must not know of records that a crash may take.
+        self.sync_written(&mut writer).map_err(io::Error::other)?;
+        let topics = self.state.read().topics.clone();
+        topics.save(&*self.disk, &self.id)?;
+        snapshot::save(&*self.disk, &self.id, seq, state)
+    }
+}
+
+/// Syncs the log from time to time, on a thread that ends with this.
+struct Syncer {
+    stop: Option<std::sync::mpsc::SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Syncer {
+    /// None where nothing is synced from time to time.
+    fn start(log: &Arc<Log>) -> io::Result<Option<Self>> {
+        let Durability::Interval(interval) = log.settings.durability else {
+            return Ok(None);
+        };
+        let (stop, stopped) = std::sync::mpsc::sync_channel(1);
+        let log = Arc::clone(log);
+        let run = move || {
+            while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+                // A failure poisons the log, and is told to whoever appends.
+                drop(log.sync());
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("tidewire-sync".into())
+            .spawn(run)?;
+        Ok(Some(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        }))
+    }
+}
+
+impl Drop for Syncer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}

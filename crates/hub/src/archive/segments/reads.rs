@@ -1,0 +1,353 @@
+//! Reading: in order from a cursor on, back from the end, and by a publisher's id.
+//!
+//! A reader goes through segments one by one and asks each for its topics' postings; a topic among thousands costs a few pages of
+//! the index, not a scan. Records are read where the postings say.
+
+use std::{cmp::Reverse, collections::BinaryHeap, io, ops::ControlFlow, sync::Arc};
+
+use parking_lot::RwLock;
+use tidewire_codec::EventId;
+
+use super::{
+    index::{Line, Posting},
+    segment::{Body, SealedSegment},
+    state::{State, View},
+};
+use crate::{Record, Seq, TopicSet, archive::Scan};
+
+/// How many postings are taken at once.
+const CHUNK: u32 = 256;
+
+/// See [`Archive::scan`](crate::archive::Archive::scan).
+pub(crate) fn scan(
+    state: &RwLock<State>,
+    topics: &TopicSet,
+    after: Seq,
+    through: Seq,
+    budget: usize,
+) -> io::Result<Scan> {
+    let mut taken = Taken {
+        records: Vec::new(),
+        cost: 0,
+        budget,
+    };
+    let mut from = after;
+    loop {
+        let view = View::of(state, topics);
+        let first = view
+            .sealed
+            .partition_point(|segment| segment.index.totals.last <= from);
+        for segment in &view.sealed[first..] {
+            if segment.body.header.base > through {
+                break;
+            }
+            if scan_sealed(segment, topics, &view.starts, (from, through), &mut taken)?.is_break() {
+                return Ok(taken.stopped(state, topics, after));
+            }
+            from = from.max(segment.index.totals.last);
+        }
+        let (postings, has_more) = {
+            let state = state.read();
+            if state.active.header != view.active.header {
+                continue; // It has been sealed meanwhile.
+            }
+            let postings = topics.iter().zip(&view.starts);
+            let postings = postings.map(|(topic, start)| state.postings(topic, from.max(*start), through));
+            first_of(postings, CHUNK as usize)
+        };
+        // What is in the index now may lie beyond where the file was when it was looked at.
+        let mut body = view.active;
+        body.len = u64::MAX;
+        let flow = taken.read(&body, &postings, topics)?;
+        if flow.is_break() {
+            return Ok(taken.stopped(state, topics, after));
+        }
+        match postings.last() {
+            Some(last) if has_more => from = body.seq(*last),
+            _ => break,
+        }
+    }
+    Ok(Scan {
+        records: taken.records,
+        through: through.max(after),
+        floors: state.read().floors(topics),
+    })
+}
+
+/// The first so many of sorted runs, each once, and whether there are more.
+fn first_of<'a>(runs: impl Iterator<Item = &'a [Posting]>, count: usize) -> (Vec<Posting>, bool) {
+    use itertools::Itertools as _;
+    let runs = runs.map(|run| run.iter().copied());
+    let mut all = runs.kmerge_by(|a, b| a.delta() < b.delta()).dedup();
+    let first = all.by_ref().take(count).collect();
+    (first, all.next().is_some())
+}
+
+/// What a reader has got so far.
+struct Taken {
+    records: Vec<Arc<Record>>,
+    cost: usize,
+    budget: usize,
+}
+
+impl Taken {
+    fn read(&mut self, body: &Body, postings: &[Posting], topics: &TopicSet) -> io::Result<ControlFlow<()>> {
+        if !self.has_room() && !postings.is_empty() {
+            return Ok(ControlFlow::Break(()));
+        }
+        let mut left = postings.len();
+        body.read(postings, Some(topics), |record| {
+            left -= 1;
+            self.cost += record.cost();
+            self.records.push(Arc::new(record));
+            self.has_room()
+        })?;
+        Ok(match left {
+            0 => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        })
+    }
+
+    fn has_room(&self) -> bool {
+        self.cost < self.budget || self.records.is_empty()
+    }
+
+    fn stopped(self, state: &RwLock<State>, topics: &TopicSet, after: Seq) -> Scan {
+        Scan {
+            through: self.records.last().map_or(after, |last| last.seq),
+            records: self.records,
+            floors: state.read().floors(topics),
+        }
+    }
+}
+
+fn scan_sealed(
+    segment: &SealedSegment,
+    topics: &TopicSet,
+    starts: &[Seq],
+    (after, through): (Seq, Seq),
+    taken: &mut Taken,
+) -> io::Result<ControlFlow<()>> {
+    let mut merge = Merge::new(segment, topics, |topic| after.max(starts[topic]))?;
+    let last = segment.body.delta(through);
+    loop {
+        let mut postings = Vec::new();
+        while postings.len() < CHUNK as usize
+            && let Some(posting) = merge.next()?
+            && last.is_some_and(|last| posting.delta() <= last)
+        {
+            postings.push(posting);
+        }
+        if postings.is_empty() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if taken.read(&segment.body, &postings, topics)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+}
+
+/// The postings of several topics of a sealed segment in order, each once.
+struct Merge<'a> {
+    segment: &'a SealedSegment,
+    runs: Vec<Run>,
+    heads: BinaryHeap<Reverse<(u32, usize)>>,
+    last: Option<u32>,
+}
+
+struct Run {
+    line: Line,
+    next: u32,
+    ready: std::vec::IntoIter<Posting>,
+    head: Option<Posting>,
+}
+
+impl<'a> Merge<'a> {
+    fn new(segment: &'a SealedSegment, topics: &TopicSet, after: impl Fn(usize) -> Seq) -> io::Result<Self> {
+        let mut merge = Self {
+            segment,
+            runs: Vec::new(),
+            heads: BinaryHeap::new(),
+            last: None,
+        };
+        for (number, topic) in topics.iter().enumerate() {
+            let Some(line) = segment.index.topic(topic)? else {
+                continue;
+            };
+            let next = match segment.body.delta(after(number)) {
+                Some(delta) => segment.index.rank(&line, delta)?,
+                None => 0,
+            };
+            merge.runs.push(Run {
+                line,
+                next,
+                ready: Vec::new().into_iter(),
+                head: None,
+            });
+            merge.advance(merge.runs.len() - 1)?;
+        }
+        Ok(merge)
+    }
+
+    fn advance(&mut self, number: usize) -> io::Result<()> {
+        let run = &mut self.runs[number];
+        if run.ready.as_slice().is_empty() && run.next < run.line.count {
+            let more = self.segment.index.read_postings(&run.line, run.next, CHUNK)?;
+            run.next += CHUNK.min(run.line.count - run.next);
+            run.ready = more.into_iter();
+        }
+        run.head = run.ready.next();
+        if let Some(head) = run.head {
+            self.heads.push(Reverse((head.delta(), number)));
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> io::Result<Option<Posting>> {
+        while let Some(Reverse((delta, number))) = self.heads.pop() {
+            let posting = self.runs[number].head;
+            self.advance(number)?;
+            if self.last != Some(delta) {
+                self.last = Some(delta);
+                return Ok(posting);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Goes back from `through` over the records of these topics that are not gone: number, and whether it is an event.
+pub(crate) fn walk_back(
+    state: &RwLock<State>,
+    topics: &TopicSet,
+    through: Seq,
+    mut each: impl FnMut(Seq, bool) -> ControlFlow<()>,
+) -> io::Result<()> {
+    let mut upper = through;
+    loop {
+        let view = View::of(state, topics);
+        let in_active = {
+            let state = state.read();
+            if state.active.header != view.active.header {
+                continue;
+            }
+            let runs = topics.iter().zip(&view.starts);
+            let runs = runs.map(|(topic, start)| state.postings(topic, *start, upper));
+            last_of(runs.map(|run| run[run.len().saturating_sub(CHUNK as usize)..].to_vec()))
+        };
+        if !in_active.is_empty() {
+            for posting in in_active {
+                upper = view.active.seq(posting).before();
+                if each(view.active.seq(posting), posting.is_event()).is_break() {
+                    return Ok(());
+                }
+            }
+            continue;
+        }
+        for segment in view.sealed.iter().rev() {
+            while upper >= segment.body.header.base {
+                let found = back_in_sealed(segment, topics, &view.starts, upper)?;
+                if found.is_empty() {
+                    break;
+                }
+                for posting in found {
+                    upper = segment.body.seq(posting).before();
+                    if each(segment.body.seq(posting), posting.is_event()).is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+            upper = upper.min(segment.body.header.base.before());
+        }
+        return Ok(());
+    }
+}
+
+/// The last of runs that are each the last of theirs, latest first, each once.
+fn last_of(runs: impl Iterator<Item = Vec<Posting>>) -> Vec<Posting> {
+    let mut all: Vec<Posting> = runs.flatten().collect();
+    all.sort_unstable_by_key(|posting| Reverse(posting.delta()));
+    all.dedup();
+    all.truncate(CHUNK as usize);
+    all
+}
+
+fn back_in_sealed(
+    segment: &SealedSegment,
+    topics: &TopicSet,
+    starts: &[Seq],
+    upper: Seq,
+) -> io::Result<Vec<Posting>> {
+    let index = &segment.index;
+    let Some(upper) = segment.body.delta(upper) else {
+        return Ok(Vec::new());
+    };
+    let mut runs = Vec::new();
+    for (topic, start) in topics.iter().zip(starts) {
+        let Some(line) = index.topic(topic)? else { continue };
+        let to = index.rank(&line, upper)?;
+        let from = match segment.body.delta(*start) {
+            Some(start) => index.rank(&line, start)?,
+            None => 0,
+        };
+        let from = from.max(to.saturating_sub(CHUNK));
+        runs.push(index.read_postings(&line, from, to.saturating_sub(from))?);
+    }
+    Ok(last_of(runs.into_iter()))
+}
+
+/// See [`Archive::find`](crate::archive::Archive::find).
+pub(crate) fn find(state: &RwLock<State>, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
+    loop {
+        let view = View::of(state, topics);
+        for segment in view.sealed.iter() {
+            let mut found = None;
+            for (topic, start) in topics.iter().zip(&view.starts) {
+                let places = segment.index.ids(topic, id)?;
+                let seq = is_there(&segment.body, &places, topics, id, *start, topic)?;
+                found = [found, seq].into_iter().flatten().min();
+            }
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        let places: Vec<_> = {
+            let state = state.read();
+            if state.active.header != view.active.header {
+                continue;
+            }
+            topics.iter().map(|topic| state.index.ids(topic, id)).collect()
+        };
+        let mut body = view.active;
+        body.len = u64::MAX;
+        let mut found = None;
+        for ((topic, start), places) in topics.iter().zip(&view.starts).zip(places) {
+            let seq = is_there(&body, &places, topics, id, *start, topic)?;
+            found = [found, seq].into_iter().flatten().min();
+        }
+        return Ok(found);
+    }
+}
+
+/// The first event after `start` at these places that really has the id, in the topic.
+fn is_there(
+    body: &Body,
+    places: &[u32],
+    topics: &TopicSet,
+    id: &EventId,
+    start: Seq,
+    topic: &crate::Topic,
+) -> io::Result<Option<Seq>> {
+    let mut found: Option<Seq> = None;
+    for place in places {
+        let record = body.record_at(*place, Some(topics))?;
+        let has_id = record
+            .event
+            .as_ref()
+            .is_some_and(|event| event.id.as_ref() == Some(id));
+        if has_id && record.seq > start && record.topics.contains(topic) {
+            found = Some(found.map_or(record.seq, |found| found.min(record.seq)));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,448 @@
+//! A log's folder on a real disk, held by one process at a time.
+//!
+//! Owns the folder, its `LOCK` file and what the system calls are; knows nothing of what the files hold. Errors keep
+//! their [`io::ErrorKind`] (`StorageFull`, `QuotaExceeded`, `NotFound`) and say which file they are about.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustix::{
+    fs::{FallocateFlags, fallocate},
+    io::Errno,
+};
+
+use super::disk::{Disk, DiskFile};
+
+/// The file that is locked, with the number of the process that holds it. Its name is not for logs.
+const LOCK: &str = "LOCK";
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct RealDisk {
+    folder: PathBuf,
+    /// Locked as long as it is open; `None` when read-only.
+    lock: Option<Arc<File>>,
+}
+
+impl RealDisk {
+    /// Takes a folder for this process alone, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// What the system says, or [`io::ErrorKind::ResourceBusy`] if another process has the folder.
+    pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
+        let folder = path.as_ref().to_path_buf();
+        make_folders(&folder).map_err(|error| about("make the folder", &folder, &error))?;
+        let lock = lock(&folder)?;
+        Ok(Self {
+            folder,
+            lock: Some(Arc::new(lock)),
+        })
+    }
+
+    /// Looks at a folder that another process may be writing to, and changes nothing there.
+    ///
+    /// # Errors
+    /// What the system says, first of all if there is no such folder.
+    pub fn read_only(path: impl AsRef<Path>) -> io::Result<Self> {
+        let folder = path.as_ref().to_path_buf();
+        fs::read_dir(&folder).map_err(|error| about("read the folder", &folder, &error))?;
+        Ok(Self { folder, lock: None })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where a name stands for: never outside of the folder, never the lock.
+    fn path(&self, name: &str) -> io::Result<PathBuf> {
+        let is_plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\0', '\\']);
+        match name != LOCK && name.split('/').all(is_plain) {
+            true => Ok(self.folder.join(name)),
+            false => {
+                let why = format!("{name:?} is no name for a file in {}", self.folder.display());
+                Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+            }
+        }
+    }
+
+    /// As [`RealDisk::path`], where `""` is the folder itself.
+    fn folder_path(&self, folder: &str) -> io::Result<PathBuf> {
+        match folder {
+            "" => Ok(self.folder.clone()),
+            _ => self.path(folder),
+        }
+    }
+
+    /// The path of what is about to change.
+    fn writable(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.path(name)?;
+        match self.lock {
+            Some(_) => Ok(path),
+            None => {
+                let why = format!("{} was opened to be read only", self.folder.display());
+                Err(io::Error::new(io::ErrorKind::ReadOnlyFilesystem, why))
+            }
+        }
+    }
+
+    fn file(&self, path: PathBuf, options: &fs::OpenOptions) -> io::Result<Arc<dyn DiskFile>> {
+        let file = options
+            .open(&path)
+            .map_err(|error| about("open", &path, &error))?;
+        Ok(Arc::new(RealFile {
+            file,
+            path,
+            _lock: self.lock.clone(),
+        }))
+    }
+}
+
+impl Disk for RealDisk {
+    fn create_dir(&self, folder: &str) -> io::Result<()> {
+        let path = self.writable(folder)?;
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            made => made.map_err(|error| about("make the folder", &path, &error)),
+        }
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(true);
+        self.file(self.writable(name)?, &options)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let mut options = File::options();
+        options.read(true).write(self.lock.is_some());
+        self.file(self.path(name)?, &options)
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        let path = self.folder_path(folder)?;
+        let list = || {
+            let mut names = Vec::new();
+            for entry in fs::read_dir(&path)? {
+                let entry = entry?;
+                // A name that is no text is none of ours.
+                if let Ok(name) = entry.file_name().into_string()
+                    && entry.file_type()?.is_file()
+                    && !(folder.is_empty() && name == LOCK)
+                {
+                    names.push(name);
+                }
+            }
+            Ok(names)
+        };
+        list().map_err(|error: io::Error| about("list", &path, &error))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let (from, to) = (self.writable(from)?, self.writable(to)?);
+        fs::rename(&from, &to).map_err(|error| about("rename", &from, &error))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let path = self.writable(name)?;
+        fs::remove_file(&path).map_err(|error| about("remove", &path, &error))
+    }
+
+    fn sync_dir(&self, folder: &str) -> io::Result<()> {
+        let path = self.folder_path(folder)?;
+        sync_folder(&path).map_err(|error| about("sync the folder", &path, &error))
+    }
+}
+
+struct RealFile {
+    file: File,
+    /// For errors only: the file may have another name by now.
+    path: PathBuf,
+    /// Who can still write keeps other processes out.
+    _lock: Option<Arc<File>>,
+}
+
+impl RealFile {
+    fn about(&self, what: &str, error: &io::Error) -> io::Error {
+        about(what, &self.path, error)
+    }
+}
+
+impl DiskFile for RealFile {
+    fn len(&self) -> io::Result<u64> {
+        let metadata = self.file.metadata();
+        metadata
+            .map(|metadata| metadata.len())
+            .map_err(|error| self.about("ask for the length of", &error))
+    }
+
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        let mut done = 0;
+        while done < buffer.len() {
+            match self.file.read_at(&mut buffer[done..], at + done as u64) {
+                Ok(0) => break,
+                Ok(count) => done += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.about("read", &error)),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        let written = self.file.write_all_at(bytes, at);
+        written.map_err(|error| self.about("write", &error))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let set = self.file.set_len(len);
+        set.map_err(|error| self.about("set the length of", &error))
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        if len == 0 {
+            return Ok(()); // fallocate takes it for a mistake.
+        }
+        loop {
+            match fallocate(&self.file, FallocateFlags::empty(), 0, len) {
+                Err(Errno::INTR) => {}
+                // A file system that cannot: NFS, some that live in memory or behind FUSE.
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) if self.len()? < len => return self.set_len(len),
+                Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(()),
+                Err(error) => return Err(self.about("take room for", &error.into())),
+            }
+        }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let synced = self.file.sync_data();
+        synced.map_err(|error| self.about("sync", &error))
+    }
+}
+
+/// Makes a folder and those above it, and makes it safe that they are there.
+fn make_folders(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = match folder.parent() {
+        Some(above) if above.as_os_str().is_empty() => Path::new("."),
+        Some(above) => above,
+        None => Path::new("/"),
+    };
+    if above != folder {
+        make_folders(above)?;
+    }
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+        made => made?,
+    }
+    sync_folder(above)
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Locks the folder, or says who has it.
+fn lock(folder: &Path) -> io::Result<File> {
+    let path = folder.join(LOCK);
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = options
+        .open(&path)
+        .map_err(|error| about("open", &path, &error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let holder = holder(&mut file);
+            let why = format!(
+                "another process{holder} keeps its log in {}: stop it, or choose another folder",
+                folder.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, why));
+        }
+        Err(TryLockError::Error(error)) => return Err(about("lock", &path, &error)),
+    }
+    // Who it is helps whoever finds the folder taken; nothing depends on it, not even on a full disk.
+    let _ = file.set_len(0);
+    let _ = file.write_all(std::process::id().to_string().as_bytes());
+    Ok(file)
+}
+
+/// ` (number 123)`, if the lock file says so.
+fn holder(file: &mut File) -> String {
+    let mut text = String::new();
+    let read = file.take(20).read_to_string(&mut text);
+    match read.ok().and_then(|_| text.parse::<u32>().ok()) {
+        Some(number) => format!(" (number {number})"),
+        None => String::new(),
+    }
+}
+
+/// Says what could not be done to which file.
+fn about(what: &str, path: &Path, error: &io::Error) -> io::Error {
+    let text = format!("cannot {what} {}: {error}", path.display());
+    io::Error::new(error.kind(), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    fn read(file: &dyn DiskFile) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
+        assert_eq!(file.read_at(&mut bytes, 0).unwrap(), bytes.len());
+        bytes
+    }
+
+    fn error_of<T>(result: io::Result<T>) -> io::Error {
+        match result {
+            Ok(_) => panic!("no error"),
+            Err(error) => error,
+        }
+    }
+
+    #[test]
+    fn bytes_are_written_read_cut_and_synced() {
+        let folder = folder();
+        let disk = RealDisk::open(folder.path()).unwrap();
+        disk.create_dir("log").unwrap();
+        disk.create_dir("log").unwrap();
+        let file = disk.create("log/1").unwrap();
+        file.write_at(b"hello", 3).unwrap();
+        file.sync().unwrap();
+        disk.sync_dir("log").unwrap();
+        disk.sync_dir("").unwrap();
+        assert_eq!(read(&*disk.open("log/1").unwrap()), b"\0\0\0hello");
+        let mut buffer = [9; 4];
+        assert_eq!(file.read_at(&mut buffer, 6).unwrap(), 2, "as much as there is");
+        assert_eq!(buffer, *b"lo\x09\x09");
+        assert_eq!(file.read_at(&mut buffer, 99).unwrap(), 0);
+        file.set_len(4).unwrap();
+        assert_eq!(read(&*file), b"\0\0\0h");
+        assert_eq!(
+            disk.create("log/1").unwrap().len().unwrap(),
+            0,
+            "emptied when made anew"
+        );
+    }
+
+    #[test]
+    fn taking_room_makes_a_file_longer_and_never_shorter() {
+        let folder = folder();
+        let disk = RealDisk::open(folder.path()).unwrap();
+        let file = disk.create("1").unwrap();
+        file.allocate(0).unwrap();
+        file.write_at(b"abc", 0).unwrap();
+        file.allocate(8).unwrap();
+        assert_eq!(read(&*file), b"abc\0\0\0\0\0");
+        file.allocate(2).unwrap();
+        assert_eq!(file.len().unwrap(), 8);
+    }
+
+    #[test]
+    fn names_are_listed_renamed_and_removed() {
+        let folder = folder();
+        let disk = RealDisk::open(folder.path()).unwrap();
+        disk.create_dir("log").unwrap();
+        disk.create("old").unwrap().write_at(b"old", 0).unwrap();
+        let new = disk.create("new").unwrap();
+        new.write_at(b"new", 0).unwrap();
+        disk.rename("new", "old").unwrap();
+        assert_eq!(
+            disk.list("").unwrap(),
+            ["old"],
+            "neither the lock nor the folder is a file of the log"
+        );
+        assert_eq!(read(&*disk.open("old").unwrap()), b"new");
+        disk.remove("old").unwrap();
+        assert_eq!(disk.list("").unwrap(), [""; 0]);
+        assert_eq!(read(&*new), b"new", "its name is gone, not the file");
+        let missing = error_of(disk.open("old"));
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        assert!(missing.to_string().contains("old"), "{missing}");
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_folder_or_to_the_lock() {
+        let folder = folder();
+        let disk = RealDisk::open(folder.path()).unwrap();
+        for name in [
+            "",
+            "..",
+            "../x",
+            "log/../../x",
+            "/etc/x",
+            "a//b",
+            "./a",
+            "a/",
+            "LOCK",
+            "a\0b",
+        ] {
+            for error in [
+                error_of(disk.create(name)),
+                error_of(disk.open(name)),
+                error_of(disk.remove(name)),
+                error_of(disk.rename(name, "a")),
+                error_of(disk.rename("a", name)),
+                error_of(disk.create_dir(name)),
+            ] {
+                assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{name:?}: {error}");
+            }
+        }
+        assert_eq!(error_of(disk.list("..")).kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn the_folder_belongs_to_one_at_a_time() {
+        let folder = folder();
+        let path = folder.path().join("deep/data");
+        let first = RealDisk::open(&path).unwrap();
+        let error = error_of(RealDisk::open(&path));
+        assert_eq!(error.kind(), io::ErrorKind::ResourceBusy);
+        let text = error.to_string();
+        let number = format!("(number {})", std::process::id());
+        for part in [path.to_str().unwrap(), &number, "stop it", "another folder"] {
+            assert!(text.contains(part), "{text}");
+        }
+        let file = first.create("1").unwrap();
+        drop(first);
+        error_of(RealDisk::open(&path)); // An open file can still be written to.
+        drop(file);
+        RealDisk::open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_reader_takes_no_lock_and_changes_nothing() {
+        let folder = folder();
+        let disk = RealDisk::open(folder.path()).unwrap();
+        disk.create("1").unwrap().write_at(b"abc", 0).unwrap();
+        let reader = RealDisk::read_only(folder.path()).unwrap();
+        let file = reader.open("1").unwrap();
+        assert_eq!(read(&*file), b"abc");
+        file.write_at(b"x", 0).unwrap_err();
+        for error in [
+            error_of(reader.create("1")),
+            error_of(reader.remove("1")),
+            error_of(reader.rename("1", "2")),
+            error_of(reader.create_dir("log")),
+        ] {
+            assert_eq!(error.kind(), io::ErrorKind::ReadOnlyFilesystem);
+        }
+        assert_eq!(read(&*file), b"abc");
+        let missing = error_of(RealDisk::read_only(folder.path().join("no")));
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        assert!(!folder.path().join("no").exists());
+    }
+}

@@ -1,0 +1,375 @@
+//! Opening a log: what is there is checked, what is torn is cut off, what can be rebuilt is.
+//!
+//! - **A torn tail** is no error: bytes after the last good batch that nobody was told of. It is cut off.
+//! - **Damage** is: a bad place that a later batch knows to have been safe. The log is then not opened, and the error names file
+//!   and offset.
+//! - Indexes and the list of topics are rebuilt from the segments where they are missing or damaged.
+//! - Only the last segment is read whole.
+
+use std::{io, sync::Arc};
+
+use super::{
+    Settings,
+    disk::Disk,
+    format::{BATCH_HEADER, LogId, SEGMENT_HEADER, SegmentHeader},
+    index::{Active, Sealed},
+    meta::Meta,
+    segment::{Body, FOLDER, SealedSegment, bases, index_name, segment_name},
+    snapshot,
+    state::State,
+    topics::Topics,
+};
+use crate::{Epoch, Record, Seq};
+
+/// Why a log cannot be opened. Nothing of it has been changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// A file cannot be read or written.
+    #[error("cannot open the log: {0}")]
+    Io(#[from] io::Error),
+    /// What was safe is damaged.
+    #[error(
+        "the log is damaged: {0}. Nothing was changed. `tidewire log verify` shows all that is damaged; restore the \
+         folder from a copy, or move it away to begin anew"
+    )]
+    Damaged(String),
+    /// The system has no randomness to name a log or an epoch.
+    #[error("the system gives no randomness: {0}")]
+    Randomness(#[from] getrandom::Error),
+}
+
+/// A log that has been opened.
+pub(crate) struct Opened {
+    pub(crate) meta: Meta,
+    pub(crate) state: State,
+    pub(crate) snapshot: Option<(Seq, Vec<u8>)>,
+    /// The bytes of a torn tail that was cut off.
+    pub(crate) torn: u64,
+}
+
+/// Opens the log, or makes one.
+pub(crate) fn open(disk: &dyn Disk, settings: &Settings) -> Result<Opened, OpenError> {
+    disk.create_dir(FOLDER)?;
+    disk.create_dir(snapshot::FOLDER)?;
+    disk.sync_dir("")?;
+    let bases = bases(disk)?;
+    let meta = match Meta::load(disk) {
+        Ok(Some(meta)) => meta,
+        Ok(None) if bases.is_empty() => create(disk)?,
+        Ok(None) => {
+            let text = "there are segments, but the file `meta`, which says whose they are, is missing";
+            return Err(OpenError::Damaged(text.into()));
+        }
+        Err(error) => return Err(refuse(error)),
+    };
+    let (torn, state) = segments(disk, &meta.log, &bases, settings)?;
+    let last = state.last();
+    snapshot::forget_after(disk, last)?;
+    let snapshot = snapshot::load(disk, &meta.log, last);
+    let meta = go_on(disk, meta, last, settings)?;
+    Ok(Opened {
+        meta,
+        state,
+        snapshot,
+        torn,
+    })
+}
+
+/// A log of its own: nothing was there.
+fn create(disk: &dyn Disk) -> Result<Meta, OpenError> {
+    let mut log = [0; 16];
+    log[..8].copy_from_slice(&getrandom::u64()?.to_le_bytes());
+    log[8..].copy_from_slice(&getrandom::u64()?.to_le_bytes());
+    let meta = Meta {
+        log,
+        epochs: vec![(Epoch::random()?, Seq(1))],
+        is_whole: true,
+    };
+    meta.save(disk)?;
+    Ok(meta)
+}
+
+/// Where it may be that something acknowledged was lost, another history begins, so that no reader resumes into it unawares.
+fn go_on(disk: &dyn Disk, mut meta: Meta, last: Seq, settings: &Settings) -> Result<Meta, OpenError> {
+    let was = meta.clone();
+    if !meta.is_whole {
+        let first = last.next();
+        // A history may have been thought longer than it turned out to be, when a disk had lost what it showed.
+        meta.epochs
+            .iter_mut()
+            .for_each(|(_, began)| *began = first.min(*began));
+        meta.epochs.push((Epoch::random()?, first));
+    }
+    meta.is_whole = settings.durability.is_always();
+    if meta != was {
+        meta.save(disk)?;
+    }
+    Ok(meta)
+}
+
+fn segments(
+    disk: &dyn Disk,
+    log: &LogId,
+    bases: &[Seq],
+    settings: &Settings,
+) -> Result<(u64, State), OpenError> {
+    // Missing or damaged, it is made anew.
+    let written = Topics::load(disk, log).ok();
+    let mut sealed = Vec::new();
+    for (number, base) in bases.iter().enumerate() {
+        let is_last = number + 1 == bases.len();
+        let body = match Body::open(disk, *base) {
+            Ok(body) => body,
+            // It was being made when the power went: it holds nothing.
+            Err(error) if is_last && is_unfinished(disk, *base)? => {
+                tracing::warn!(%error, "a segment that was being made when the power went is removed");
+                disk.remove(&segment_name(*base))?;
+                disk.sync_dir(FOLDER)?;
+                continue;
+            }
+            Err(error) => return Err(refuse(error)),
+        };
+        if body.header.log != *log {
+            let text = format!("{} belongs to another log", segment_name(*base));
+            return Err(OpenError::Damaged(text));
+        }
+        if is_last {
+            let (torn, body, index) = tail(disk, body, settings.segment_bytes)?;
+            if index.totals.records == 0 && *base > next_after(&sealed, written.as_ref()).unwrap_or(*base) {
+                // It was begun for a batch with a higher number, which did not come: what comes now would not fit.
+                disk.remove(&segment_name(*base))?;
+                disk.sync_dir(FOLDER)?;
+                continue;
+            }
+            disk.sync_dir(FOLDER)?;
+            return Ok((torn, assemble(disk, log, sealed, body, index, written)?));
+        }
+        sealed.push(Arc::new(open_sealed(disk, log, body)?));
+    }
+    let next = next_after(&sealed, written.as_ref()).unwrap_or(Seq(1));
+    let active = make_segment(disk, log, next, settings.segment_bytes)?;
+    Ok((
+        0,
+        assemble(disk, log, sealed, active, Active::default(), written)?,
+    ))
+}
+
+/// The number after the last of these segments, or after all that is gone.
+fn next_after(sealed: &[Arc<SealedSegment>], written: Option<&Topics>) -> Option<Seq> {
+    let sealed = sealed.last().map(|segment| segment.index.totals.last);
+    sealed.or(written.map(|topics| topics.last)).map(Seq::next)
+}
+
+/// Whether a segment's header never became safe, so that nothing in it was.
+fn is_unfinished(disk: &dyn Disk, base: Seq) -> io::Result<bool> {
+    let file = disk.open(&segment_name(base))?;
+    let mut head = [0; SEGMENT_HEADER as usize];
+    let read = file.read_at(&mut head, 0)?;
+    if SegmentHeader::decode(&head[..read]).is_ok() {
+        return Ok(false);
+    }
+    // A header is made safe before the first batch is written. Whoever finds batches behind a bad one has found damage; without
+    // its header no batch can be told from others, so their mark decides.
+    let mut start = vec![0; 64 << 10];
+    let read = file.read_at(&mut start, SEGMENT_HEADER)?;
+    Ok(super::format::BatchHeader::search(&start[..read]).is_none())
+}
+
+/// Makes a segment's file, safe and with room. It replaces one that was left unfinished.
+pub(crate) fn make_segment(disk: &dyn Disk, log: &LogId, base: Seq, room: u64) -> io::Result<Body> {
+    let header = SegmentHeader { log: *log, base };
+    let file = disk.create(&segment_name(base))?;
+    file.allocate(room)?;
+    file.write_at(&header.encode(), 0)?;
+    file.sync()?;
+    disk.sync_dir(FOLDER)?;
+    Ok(Body {
+        header,
+        file,
+        len: SEGMENT_HEADER,
+    })
+}
+
+/// Reads the last segment, cuts off what is torn, and makes safe what is left.
+fn tail(disk: &dyn Disk, mut body: Body, room: u64) -> Result<(u64, Body, Active), OpenError> {
+    let mut index = Active::default();
+    let base = body.header.base;
+    let walked = body.walk(|record, at, len| {
+        // A segment is rolled long before.
+        index.add(record, base, u32::try_from(at).unwrap_or(u32::MAX), len);
+    })?;
+    let last = index.totals.last.max(base.before());
+    if let Some(why) = walked.stopped_by
+        && body.is_covered(walked.end, last.next())?
+    {
+        return Err(refuse(why));
+    }
+    let torn = bytes_at(&body, walked.end)?;
+    if torn > 0 {
+        // Zeros from here on, on disk too, before anything new is written there.
+        body.file.set_len(walked.end)?;
+        body.file.allocate(room)?;
+    }
+    body.len = walked.end;
+    // Also what is good may have been written by a process that died before it was safe.
+    body.file.sync()?;
+    if disk.list("")?.iter().any(|name| name == UNSYNCED) {
+        write_again(&body, walked.synced_through)?;
+        body.file.sync()?;
+        disk.remove(UNSYNCED)?;
+    }
+    Ok((torn, body, index))
+}
+
+/// A file that says that a sync has failed where records had been acknowledged before it. It need not be safe: when the machine has
+/// been started anew, what is read is what there is.
+pub(crate) const UNSYNCED: &str = "unsynced";
+
+/// Writes what may not be safe once more. A system that has failed to write something may go on to show it and never try again.
+fn write_again(body: &Body, synced_through: Seq) -> io::Result<()> {
+    let mut from = body.len;
+    body.walk(|record, at, _| {
+        if record.seq > synced_through {
+            from = from.min(at - BATCH_HEADER as u64); // A sync never ends within a batch.
+        }
+    })?;
+    let mut chunk = vec![0; 64 << 10];
+    while from < body.len {
+        let len = usize::try_from(body.len - from)
+            .unwrap_or(usize::MAX)
+            .min(chunk.len());
+        let read = body.file.read_at(&mut chunk[..len], from)?;
+        if read == 0 {
+            break;
+        }
+        body.file.write_at(&chunk[..read], from)?;
+        from += read as u64;
+    }
+    Ok(())
+}
+
+/// How many bytes that are not zero stand behind a place.
+fn bytes_at(body: &Body, from: u64) -> io::Result<u64> {
+    let (mut at, mut count) = (from, 0);
+    let mut chunk = vec![0; 64 << 10];
+    let zeros = vec![0; chunk.len()];
+    loop {
+        let read = body.file.read_at(&mut chunk, at)?;
+        // Nearly always it is all zeros, which the processor compares at once.
+        if chunk[..read] != zeros[..read] {
+            count += chunk[..read].iter().filter(|byte| **byte != 0).count() as u64;
+        }
+        at += read as u64;
+        if read < chunk.len() {
+            return Ok(count);
+        }
+    }
+}
+
+fn open_sealed(disk: &dyn Disk, log: &LogId, body: Body) -> Result<SealedSegment, OpenError> {
+    let base = body.header.base;
+    let opened = disk
+        .open(&index_name(base))
+        .and_then(|file| Sealed::open(file, log, base, body.len));
+    let index = match opened {
+        Ok(index) => index,
+        Err(error) => {
+            tracing::warn!(%error, index = index_name(base), "an index is made anew");
+            build_index(disk, log, &body)?
+        }
+    };
+    Ok(SealedSegment { body, index })
+}
+
+/// Makes the index of a sealed segment from its records.
+pub(crate) fn build_index(disk: &dyn Disk, log: &LogId, body: &Body) -> Result<Sealed, OpenError> {
+    let base = body.header.base;
+    let mut index = Active::default();
+    let walked =
+        body.walk(|record, at, len| index.add(record, base, u32::try_from(at).unwrap_or(u32::MAX), len))?;
+    if let Some(why) = walked.stopped_by {
+        return Err(refuse(why));
+    }
+    index.seal(disk, &index_name(base), log, base, body.len)?;
+    disk.sync_dir(FOLDER)?;
+    let file = disk.open(&index_name(base))?;
+    Ok(Sealed::open(file, log, base, body.len)?)
+}
+
+/// Brings what was written down of topics up to date.
+fn assemble(
+    disk: &dyn Disk,
+    log: &LogId,
+    sealed: Vec<Arc<SealedSegment>>,
+    active: Body,
+    index: Active,
+    written: Option<Topics>,
+) -> Result<State, OpenError> {
+    let state = State {
+        sealed: Arc::new(sealed),
+        active,
+        index,
+        topics: Topics::default(),
+    };
+    let sealed_last = state.sealed.last().map(|segment| segment.index.totals.last);
+    let last = state.index.totals.last.max(sealed_last.unwrap_or_default());
+    let oldest = state
+        .sealed
+        .first()
+        .map_or(state.active.header.base, |segment| segment.body.header.base);
+    // What is newer than the log tells of a log that is not this one any more; but an empty segment may follow what is gone.
+    let end = last.max(state.active.header.base.before());
+    let is_wrong = written.as_ref().is_some_and(|topics| topics.last > end);
+    let is_made_anew = is_wrong || written.is_none();
+    // Time does not go back, not even to what it was before the log lost its end.
+    let time = written.as_ref().map_or(0, |topics| topics.time);
+    let mut topics = written.filter(|_| !is_made_anew).unwrap_or_default();
+    if is_made_anew {
+        topics.raise_absent(oldest.before());
+        topics.last = if last == Seq::ZERO { end } else { Seq::ZERO };
+        topics.time = time;
+    }
+    let after = if is_made_anew { Seq::ZERO } else { topics.last };
+    replay(&state, after, &mut |record| {
+        topics.note(record);
+        topics.settle();
+    })?;
+    let state = State { topics, ..state };
+    // A wrong one would pass for right when the log has grown.
+    if is_wrong || (is_made_anew && !state.sealed.is_empty()) {
+        tracing::warn!(
+            "the list of topics was made anew: some readers may be told of a gap though they missed nothing"
+        );
+        state.topics.save(disk, log)?;
+    }
+    Ok(state)
+}
+
+/// All records after a number that are in the log, in order.
+pub(crate) fn replay(state: &State, after: Seq, each: &mut dyn FnMut(&Record)) -> io::Result<()> {
+    let sealed = state
+        .sealed
+        .iter()
+        .filter(|segment| segment.index.totals.last > after);
+    for body in sealed.map(|segment| &segment.body).chain([&state.active]) {
+        let walked = body.walk(|record, _, _| {
+            if record.seq > after {
+                each(record);
+            }
+        })?;
+        // What is read here was good when the log was opened, or belongs to a sealed segment.
+        if let Some(why) = walked.stopped_by {
+            return Err(why);
+        }
+    }
+    Ok(())
+}
+
+/// Damage stays damage; other errors of reading are what they are.
+fn refuse(error: io::Error) -> OpenError {
+    match error.kind() {
+        io::ErrorKind::InvalidData => OpenError::Damaged(error.to_string()),
+        _ => OpenError::Io(error),
+    }
+}

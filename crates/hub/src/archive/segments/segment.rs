@@ -1,0 +1,271 @@
+//! A segment file: its names, and its records, read one by one or in passing.
+
+use std::{io, sync::Arc};
+
+use super::{
+    disk::{Disk, DiskFile},
+    format::{
+        BATCH_HEADER, BatchHeader, Damaged, RECORD_HEADER, SEGMENT_HEADER, SegmentHeader, decode_record,
+        record_len,
+    },
+    index::{Posting, Sealed},
+};
+use crate::{Record, Seq, TopicSet};
+
+/// The folder of the segments and their indexes.
+pub(crate) const FOLDER: &str = "log";
+
+pub(crate) fn segment_name(base: Seq) -> String {
+    format!("{FOLDER}/{:020}.seg", base.0)
+}
+
+pub(crate) fn index_name(base: Seq) -> String {
+    format!("{FOLDER}/{:020}.idx", base.0)
+}
+
+/// The first numbers of the segments that there are, in order.
+pub(crate) fn bases(disk: &dyn Disk) -> io::Result<Vec<Seq>> {
+    let base = |name: &String| {
+        name.strip_suffix(".seg")
+            .filter(|base| base.len() == 20)?
+            .parse()
+            .ok()
+            .map(Seq)
+    };
+    let mut bases: Vec<Seq> = disk.list(FOLDER)?.iter().filter_map(base).collect();
+    bases.sort_unstable();
+    Ok(bases)
+}
+
+/// A segment that is no longer written.
+pub(crate) struct SealedSegment {
+    pub(crate) body: Body,
+    pub(crate) index: Sealed,
+}
+
+/// A segment's file, up to where records stand.
+#[derive(Clone)]
+pub(crate) struct Body {
+    pub(crate) header: SegmentHeader,
+    pub(crate) file: Arc<dyn DiskFile>,
+    pub(crate) len: u64,
+}
+
+impl Body {
+    /// Opens the file of a segment and checks whose it is.
+    pub(crate) fn open(disk: &dyn Disk, base: Seq) -> io::Result<Self> {
+        let file = disk.open(&segment_name(base))?;
+        let mut head = [0; SEGMENT_HEADER as usize];
+        let read = file.read_at(&mut head, 0)?;
+        let header = SegmentHeader::decode(&head[..read]).map_err(|why| self::damaged(base, 0, why))?;
+        if header.base != base {
+            return Err(damaged(base, 0, Damaged("the segment has another's name")));
+        }
+        let len = file.len()?;
+        Ok(Self { header, file, len })
+    }
+
+    pub(crate) fn damaged(&self, at: u64, why: Damaged) -> io::Error {
+        damaged(self.header.base, at, why)
+    }
+
+    /// How far a number is from the first. None: it lies before the segment.
+    pub(crate) fn delta(&self, seq: Seq) -> Option<u32> {
+        let delta = seq.0.checked_sub(self.header.base.0)?;
+        Some(u32::try_from(delta).unwrap_or(u32::MAX))
+    }
+
+    pub(crate) fn seq(&self, posting: Posting) -> Seq {
+        Seq(self.header.base.0 + u64::from(posting.delta()))
+    }
+
+    /// Reads records in order of their offsets, until `each` says that it is enough.
+    pub(crate) fn read(
+        &self,
+        postings: &[Posting],
+        known: Option<&TopicSet>,
+        mut each: impl FnMut(Record) -> bool,
+    ) -> io::Result<bool> {
+        let mut window = Window::default();
+        for (number, posting) in postings.iter().enumerate() {
+            let offset = u64::from(posting.offset);
+            // Where records stand close together, many are read at once; where they do not, a page each.
+            let further = postings[number..]
+                .iter()
+                .take(256)
+                .map(|posting| u64::from(posting.offset));
+            let ahead = further
+                .take_while(|further| *further < offset + WINDOW as u64)
+                .last();
+            let ahead = ahead.map_or(0, |last| (last - offset) as usize);
+            let bytes = window.record(self, offset, (ahead + SPARSE).min(WINDOW))?;
+            let record =
+                decode_record(bytes, self.header.base, known).map_err(|why| self.damaged(offset, why))?;
+            if record.seq != self.seq(*posting) {
+                return Err(self.damaged(offset, Damaged("another record stands where the index has one")));
+            }
+            if !each(record) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The record at an offset.
+    pub(crate) fn record_at(&self, offset: u32, known: Option<&TopicSet>) -> io::Result<Record> {
+        let mut window = Window::default();
+        let at = u64::from(offset);
+        let bytes = window.record(self, at, SPARSE)?;
+        decode_record(bytes, self.header.base, known).map_err(|why| self.damaged(at, why))
+    }
+
+    /// Goes through all batches from the start, in order. Ends with the place where no good batch stands any more and
+    /// why; an error is one of reading only.
+    pub(crate) fn walk(&self, mut each: impl FnMut(&Record, u64, u64)) -> io::Result<Walked> {
+        let mut window = Window::default();
+        let mut walked = Walked {
+            end: SEGMENT_HEADER,
+            synced_through: Seq::ZERO,
+            stopped_by: None,
+        };
+        let mut records = Vec::new();
+        while walked.end < self.len {
+            match self.batch(&mut window, walked.end, &mut records) {
+                Ok((next, header)) => {
+                    for (record, at, len) in records.drain(..) {
+                        each(&record, at, len);
+                    }
+                    walked.end = next;
+                    walked.synced_through = header.synced_through;
+                }
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    walked.stopped_by = Some(error);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(walked)
+    }
+
+    /// Reads a batch whole; where the next one begins.
+    fn batch(
+        &self,
+        window: &mut Window,
+        at: u64,
+        records: &mut Vec<(Record, u64, u64)>,
+    ) -> io::Result<(u64, BatchHeader)> {
+        let head = window.bytes(self, at, BATCH_HEADER, WINDOW)?;
+        let header = BatchHeader::decode(head, &self.header, at).map_err(|why| self.damaged(at, why))?;
+        let mut place = at + BATCH_HEADER as u64;
+        let end = place + u64::from(header.len);
+        if end > self.len {
+            return Err(self.damaged(at, Damaged("a batch is cut off")));
+        }
+        records.clear();
+        while place < end {
+            let bytes = window.record(self, place, WINDOW)?;
+            let len = bytes.len() as u64;
+            let record =
+                decode_record(bytes, self.header.base, None).map_err(|why| self.damaged(place, why))?;
+            records.push((record, place, len));
+            place += len;
+        }
+        if place != end || records.len() != header.count as usize {
+            return Err(self.damaged(at, Damaged("a batch does not hold what its header says")));
+        }
+        Ok((end, header))
+    }
+
+    /// Whether a good batch stands anywhere after a place that knows that everything up to `seq` was safe.
+    pub(crate) fn is_covered(&self, from: u64, seq: Seq) -> io::Result<bool> {
+        let mut at = from;
+        let mut chunk = vec![0; 1 << 20];
+        let zeros = vec![0; chunk.len()];
+        while at < self.len {
+            let read = self.file.read_at(&mut chunk, at)?;
+            let is_empty = chunk[..read] == zeros[..read];
+            let bytes = if is_empty { &[][..] } else { &chunk[..read] };
+            let mut looked = 0;
+            while let Some(found) = BatchHeader::search(&bytes[looked..]) {
+                let place = looked + found;
+                let mut head = [0; BATCH_HEADER];
+                let len = self.file.read_at(&mut head, at + place as u64)?;
+                if let Ok(header) = BatchHeader::decode(&head[..len], &self.header, at + place as u64)
+                    && header.synced_through >= seq
+                    && header.first > seq
+                {
+                    return Ok(true);
+                }
+                looked = place + 1;
+            }
+            // A header may lie across two chunks.
+            at += match read < chunk.len() {
+                true => read.max(1),
+                false => read - BATCH_HEADER,
+            } as u64;
+            if read == 0 {
+                break;
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// What was found in passing through a segment.
+pub(crate) struct Walked {
+    /// Where good batches end.
+    pub(crate) end: u64,
+    /// What the last of them says was safe.
+    pub(crate) synced_through: Seq,
+    /// Why no good batch stands there; none at the end of the file.
+    pub(crate) stopped_by: Option<io::Error>,
+}
+
+fn damaged(base: Seq, at: u64, why: Damaged) -> io::Error {
+    let text = format!("{} at byte {at}: {why}", segment_name(base));
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
+/// Read at once where records stand close together.
+const WINDOW: usize = 64 << 10;
+
+/// Read for a record that stands alone.
+const SPARSE: usize = 2 << 10;
+
+/// A part of a segment that has been read.
+#[derive(Default)]
+struct Window {
+    bytes: Vec<u8>,
+    at: u64,
+}
+
+impl Window {
+    /// The bytes of the record at a place; at least `ahead` bytes are read if any must be.
+    fn record(&mut self, body: &Body, at: u64, ahead: usize) -> io::Result<&[u8]> {
+        let head = self.bytes(body, at, RECORD_HEADER, ahead)?;
+        let len = record_len(head).map_err(|why| body.damaged(at, why))?;
+        self.bytes(body, at, len, ahead)
+    }
+
+    fn bytes(&mut self, body: &Body, at: u64, len: usize, ahead: usize) -> io::Result<&[u8]> {
+        let have = |window: &Self| {
+            let start = usize::try_from(at.checked_sub(window.at)?).ok()?;
+            (start + len <= window.bytes.len()).then_some(start)
+        };
+        let start = match have(self) {
+            Some(start) => start,
+            None => {
+                if at + len as u64 > body.len {
+                    return Err(body.damaged(at, Damaged("a record is cut off")));
+                }
+                self.bytes.resize(len.max(ahead), 0);
+                let read = body.file.read_at(&mut self.bytes, at)?;
+                self.bytes.truncate(read);
+                self.at = at;
+                have(self).ok_or_else(|| body.damaged(at, Damaged("a record is cut off")))?
+            }
+        };
+        Ok(&self.bytes[start..start + len])
+    }
+}

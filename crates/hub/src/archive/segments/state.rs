@@ -1,0 +1,65 @@
+//! What a log is made of while it is open: sealed segments, the one that is written, and what is known of topics.
+//!
+//! One writer changes it (append, trim, purge hold the writer's lock); readers take what they need under the state's lock, which is
+//! never held while a disk is asked.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::{
+    index::{Active, Posting},
+    segment::{Body, SealedSegment},
+    topics::Topics,
+};
+use crate::{Floors, Seq, Topic, TopicSet};
+
+pub(crate) struct State {
+    /// In order. Readers take the list as it is; whoever changes it makes a new one.
+    pub(crate) sealed: Arc<Vec<Arc<SealedSegment>>>,
+    /// Its `len` is where the next batch goes.
+    pub(crate) active: Body,
+    pub(crate) index: Active,
+    pub(crate) topics: Topics,
+}
+
+/// A log as a reader sees it.
+pub(crate) struct View {
+    pub(crate) sealed: Arc<Vec<Arc<SealedSegment>>>,
+    pub(crate) active: Body,
+    /// After which record reading of each topic begins.
+    pub(crate) starts: Vec<Seq>,
+}
+
+impl View {
+    pub(crate) fn of(state: &RwLock<State>, topics: &TopicSet) -> Self {
+        let state = state.read();
+        Self {
+            sealed: Arc::clone(&state.sealed),
+            active: state.active.clone(),
+            starts: topics.iter().map(|topic| state.topics.start(topic)).collect(),
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn floors(&self, topics: &TopicSet) -> Floors {
+        self.topics.floors(topics)
+    }
+
+    /// The postings of a topic in the segment that is written, with numbers in `(after, through]`.
+    pub(crate) fn postings(&self, topic: &Topic, after: Seq, through: Seq) -> &[Posting] {
+        let postings = self.index.postings(topic);
+        let until = |seq: Seq| match self.active.delta(seq) {
+            Some(delta) => postings.partition_point(|posting| posting.delta() <= delta),
+            None => 0,
+        };
+        let (from, to) = (until(after), until(through));
+        postings.get(from..to).unwrap_or_default()
+    }
+
+    /// The last record that was appended, whether it is still there or not.
+    pub(crate) fn last(&self) -> Seq {
+        self.topics.last
+    }
+}

@@ -1,0 +1,222 @@
+//! What a log knows beside its records: its last number, and of each topic its last event and up to where it is gone.
+//!
+//! Written down as one file (`topics`) when a segment is sealed and before anything is removed; what has come since is
+//! found in the log. Bound: the hub's `max_topics`.
+
+use std::{collections::HashMap, io};
+
+use super::{
+    disk::Disk,
+    format::{Damaged, Fields, LogId, VERSION},
+    paged::{Paged, pages},
+};
+use crate::{Change, Floors, Millis, Namespace, Record, Seq, Topic, TopicSet};
+
+const NAME: &str = "topics";
+const MAGIC: [u8; 8] = *b"TIDEWTOP";
+
+/// See the module's text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Topics {
+    known: HashMap<Topic, Place>,
+    /// The floor of topics that are not known.
+    absent_floor: Seq,
+    /// The last record of the log, whether it is still there or not, and its time.
+    pub(crate) last: Seq,
+    pub(crate) time: Millis,
+    /// Purges that are in the log but that no reader has been told of yet.
+    purging: Vec<Purge>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Place {
+    /// The last event.
+    event: Seq,
+    /// The last record: an event, or the end.
+    last: Seq,
+    /// Events up to here are gone: a reader before it has missed one.
+    floor: Seq,
+    /// Everything up to here is gone. That may be more than the floor says: nobody misses the end of a stream.
+    cleared: Seq,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Purge {
+    topic: Topic,
+    /// The last event before it.
+    event: Seq,
+    through: Seq,
+}
+
+impl Topics {
+    /// Takes note of a record, in order. A purge counts only when it is done: [`Topics::purge`], [`Topics::settle`].
+    pub(crate) fn note(&mut self, record: &Record) {
+        (self.last, self.time) = (record.seq, record.time);
+        for topic in &record.topics {
+            if record.change == Some(Change::Purges) {
+                self.purging.extend(self.known.get(topic).map(|place| Purge {
+                    topic: topic.clone(),
+                    event: place.event,
+                    through: record.seq,
+                }));
+                continue;
+            }
+            if !self.known.contains_key(topic) {
+                let place = Place {
+                    floor: self.absent_floor,
+                    ..Place::default()
+                };
+                self.known.insert(topic.clone(), place);
+            }
+            if let Some(place) = self.known.get_mut(topic) {
+                place.last = record.seq;
+                if record.event.is_some() {
+                    place.event = record.seq;
+                }
+            }
+        }
+    }
+
+    /// Does the purges that were noted.
+    pub(crate) fn settle(&mut self) {
+        for purge in std::mem::take(&mut self.purging) {
+            self.raise(&purge.topic, purge.event, purge.through);
+        }
+    }
+
+    /// Does a purge of a topic: `event` is the last event that it takes.
+    pub(crate) fn purge(&mut self, topic: &Topic, event: Seq, through: Seq) {
+        self.purging
+            .retain(|purge| purge.through > through || purge.topic != *topic);
+        self.raise(topic, event, through);
+    }
+
+    pub(crate) fn floor(&self, topic: &Topic) -> Seq {
+        self.known
+            .get(topic)
+            .map_or(self.absent_floor, |place| place.floor)
+    }
+
+    pub(crate) fn floors(&self, topics: &TopicSet) -> Floors {
+        topics.iter().map(|topic| self.floor(topic)).collect()
+    }
+
+    /// After which record reading of a topic begins.
+    pub(crate) fn start(&self, topic: &Topic) -> Seq {
+        self.known
+            .get(topic)
+            .map_or(self.absent_floor, |place| place.floor.max(place.cleared))
+    }
+
+    /// Events of the topic are gone up to `floor`, and everything is up to `cleared`.
+    pub(crate) fn raise(&mut self, topic: &Topic, floor: Seq, cleared: Seq) {
+        if let Some(place) = self.known.get_mut(topic) {
+            place.floor = place.floor.max(floor);
+            place.cleared = place.cleared.max(cleared);
+        }
+    }
+
+    pub(crate) fn raise_absent(&mut self, floor: Seq) {
+        self.absent_floor = self.absent_floor.max(floor);
+    }
+
+    /// Forgets topics of which nothing is left; their floors go into that of the unknown.
+    pub(crate) fn forget_idle(&mut self) -> Vec<Topic> {
+        let mut floor = self.absent_floor;
+        let idle = self
+            .known
+            .extract_if(|_, place| place.last <= place.floor.max(place.cleared));
+        let forgotten = idle.map(|(topic, place)| {
+            // Also the end of a purged stream, which may still stand in a segment, lies below.
+            floor = floor.max(place.floor).max(place.last);
+            topic
+        });
+        let forgotten = forgotten.collect();
+        self.absent_floor = floor;
+        forgotten
+    }
+
+    /// Writes it down. Purges that are in the log are done there: whoever opens it knows of them.
+    pub(crate) fn save(&self, disk: &dyn Disk, log: &LogId) -> io::Result<()> {
+        if !self.purging.is_empty() {
+            let mut settled = self.clone();
+            settled.settle();
+            return settled.save(disk, log);
+        }
+        let mut out = Vec::new();
+        out.extend(MAGIC);
+        out.extend(VERSION.to_le_bytes());
+        out.extend(u32::try_from(self.known.len()).unwrap_or(u32::MAX).to_le_bytes());
+        for number in [self.last.0, self.time, self.absent_floor.0] {
+            out.extend(number.to_le_bytes());
+        }
+        for (topic, place) in &self.known {
+            out.push(topic.namespace().code());
+            #[expect(clippy::cast_possible_truncation, reason = "Topic::MAX_LEN")]
+            out.extend((topic.name().len() as u16).to_le_bytes());
+            out.extend(topic.name().as_bytes());
+            for number in [place.event, place.last, place.floor, place.cleared] {
+                out.extend(number.0.to_le_bytes());
+            }
+        }
+        replace(disk, NAME, &out, seed(log))
+    }
+
+    /// As it was written down.
+    pub(crate) fn load(disk: &dyn Disk, log: &LogId) -> io::Result<Self> {
+        let content = read(disk, NAME, seed(log))?;
+        Self::decode(&content).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))
+    }
+
+    fn decode(content: &[u8]) -> Result<Self, Damaged> {
+        let mut fields = Fields(content);
+        if fields.array()? != MAGIC || fields.u32()? != VERSION {
+            return Err(Damaged("it is no list of topics of this version"));
+        }
+        let count = fields.u32()?;
+        let mut topics = Self {
+            last: Seq(fields.u64()?),
+            time: fields.u64()?,
+            absent_floor: Seq(fields.u64()?),
+            ..Self::default()
+        };
+        for _ in 0..count {
+            let [code] = fields.array()?;
+            let topic = Namespace::of_code(code).zip(Some(fields.text16()?));
+            let topic = topic.and_then(|(namespace, name)| Topic::new(namespace, name).ok());
+            let place = Place {
+                event: Seq(fields.u64()?),
+                last: Seq(fields.u64()?),
+                floor: Seq(fields.u64()?),
+                cleared: Seq(fields.u64()?),
+            };
+            topics
+                .known
+                .insert(topic.ok_or(Damaged("a topic's name cannot be"))?, place);
+        }
+        Ok(topics)
+    }
+}
+
+fn seed(log: &LogId) -> u32 {
+    crc32c::crc32c(log)
+}
+
+/// Puts a file of pages in the place of the one of this name, safely.
+pub(crate) fn replace(disk: &dyn Disk, name: &str, content: &[u8], seed: u32) -> io::Result<()> {
+    let temporary = format!("{name}.tmp");
+    let file = disk.create(&temporary)?;
+    file.write_at(&pages(content, seed), 0)?;
+    file.sync()?;
+    disk.rename(&temporary, name)?;
+    disk.sync_dir(name.rsplit_once('/').map_or("", |(folder, _)| folder))
+}
+
+/// The content of such a file, with the zeros at its end.
+pub(crate) fn read(disk: &dyn Disk, name: &str, seed: u32) -> io::Result<Vec<u8>> {
+    let file = disk.open(name)?;
+    let len = Paged::content_len(file.len()?);
+    let mut content = vec![0; len];
+    Paged { file, seed }.read(0, &mut content)?;
+    Ok(content)
+}

@@ -1,0 +1,71 @@
+//! Whether a hub can keep what is published to it.
+
+use parking_lot::Mutex;
+
+use crate::{Error, archive::AppendError};
+
+/// See the variants.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Health {
+    /// As far as is known.
+    #[default]
+    Healthy,
+    /// The last publish found no room. The next one is tried again.
+    Full(String),
+    /// The log can no longer be written: everything is refused until a restart.
+    Poisoned(String),
+}
+
+impl Health {
+    /// What a publish is answered now that an append has failed.
+    pub(crate) fn refusal(&self) -> Option<Error> {
+        match self.clone() {
+            Self::Healthy => None,
+            Self::Full(why) => Some(Error::Full { why }),
+            Self::Poisoned(why) => Some(Error::Poisoned { why }),
+        }
+    }
+}
+
+impl From<AppendError> for Health {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Full(error) => Self::Full(error.to_string()),
+            AppendError::Poisoned(why) => Self::Poisoned(why),
+        }
+    }
+}
+
+/// The health of a hub: the committer sets it, anybody reads it.
+#[derive(Default)]
+pub(crate) struct Pulse(Mutex<Health>);
+
+impl Pulse {
+    pub(crate) fn read(&self) -> Health {
+        self.0.lock().clone()
+    }
+
+    /// Why nothing is tried any more, if so.
+    pub(crate) fn poisoned(&self) -> Option<Error> {
+        let health = self.0.lock();
+        matches!(*health, Health::Poisoned(_))
+            .then(|| health.refusal())
+            .flatten()
+    }
+
+    /// Notes how the last append went, and logs what is new. What is poisoned stays so.
+    pub(crate) fn set(&self, now: Health) {
+        let mut health = self.0.lock();
+        match (&*health, &now) {
+            (Health::Poisoned(_), _) | (Health::Healthy, Health::Healthy) => return,
+            (_, Health::Healthy) => tracing::info!("the log has room again"),
+            (Health::Full(_), Health::Full(_)) => {}
+            (_, Health::Full(why)) => tracing::error!("the log is full, publishes are refused: {why}"),
+            (_, Health::Poisoned(why)) => {
+                tracing::error!("the log can no longer be written, restart the server: {why}");
+            }
+        }
+        *health = now;
+    }
+}

@@ -1,0 +1,453 @@
+//! One run: works, crashes, opens again, and compares.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use fastrand::Rng;
+use tidewire_codec::EventId;
+use tidewire_hub::{
+    Change, Epoch, Millis, Record, Seq,
+    archive::{AppendError, Archive},
+};
+
+use super::{
+    plan::{Open, Plan, Promise},
+    work,
+};
+use crate::{model::Model, records::same, sim::SimDisk};
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    /// It was killed: what it had written is read again.
+    Killed,
+    /// The power went.
+    Power,
+}
+
+/// What is known to be true.
+#[derive(Default)]
+struct Truth {
+    /// Everything that was acknowledged, or found when a log was opened; also what is gone by now.
+    records: BTreeMap<Seq, Arc<Record>>,
+    /// The last batch, if nobody saw an answer to it.
+    pending: Vec<Arc<Record>>,
+    /// What was refused for want of room since the log was opened.
+    refused: Vec<Seq>,
+    epochs: Vec<(Epoch, Seq)>,
+    /// Under which record a number was ever seen.
+    seen: HashMap<(Epoch, Seq), Arc<Record>>,
+    /// What was written down after a record, perhaps several times.
+    snapshots: BTreeMap<Seq, Vec<Vec<u8>>>,
+    /// When retention was last asked for, and the last event at that time.
+    trimmed: (Millis, Seq),
+    /// Topics were forgotten, or what was lost had moved floors: they may be too high.
+    is_loose: bool,
+    /// The log was closed, and nothing was done since.
+    closed: bool,
+    /// A sync has failed since it was opened.
+    failed: bool,
+    /// It was opened since, by a process that did not come far.
+    touched: bool,
+}
+
+pub(super) struct Run<'a> {
+    plan: Plan,
+    open: Open<'a>,
+    rng: Rng,
+    disk: SimDisk,
+    truth: Truth,
+    /// What must stand in the archive that is open.
+    model: Model,
+    next: Seq,
+    now: Millis,
+    ids: Vec<EventId>,
+}
+
+impl Truth {
+    fn last(&self) -> Seq {
+        self.records.keys().next_back().copied().unwrap_or_default()
+    }
+
+    fn add(&mut self, batch: &[Arc<Record>]) {
+        let epoch = self.epochs.last().map(|(epoch, _)| *epoch);
+        for record in batch {
+            self.records.insert(record.seq, Arc::clone(record));
+            let epoch = epoch.expect("a log has an epoch");
+            if let Some(other) = self.seen.insert((epoch, record.seq), Arc::clone(record)) {
+                assert!(
+                    same(&other, record),
+                    "{epoch}-{} stood for {other:?} and stands for {record:?}",
+                    record.seq.0
+                );
+            }
+        }
+    }
+
+    /// What stands if retention takes nothing.
+    fn model(&self) -> Model {
+        let mut model = Model::default();
+        for record in self.records.values() {
+            model.append(std::slice::from_ref(record));
+            if record.change == Some(Change::Purges) {
+                model.purge(&record.topics, record.seq);
+            }
+        }
+        model
+    }
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(seed: u64, open: Open<'a>) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        Self {
+            plan: Plan::of(seed),
+            open,
+            disk: SimDisk::new(rng.u64(..)),
+            rng,
+            truth: Truth::default(),
+            model: Model::default(),
+            next: Seq(1),
+            now: 1_000_000,
+            ids: work::all_ids(),
+        }
+    }
+
+    pub(super) fn go(mut self) {
+        let mut end = End::Killed;
+        for _ in 0..self.plan.rounds {
+            let archive = self.reopen(&mut end);
+            self.compare(&*archive, end);
+            self.work(&*archive);
+            end = self.end(archive);
+        }
+        let archive = self.reopen(&mut end);
+        self.compare(&*archive, end);
+    }
+
+    /// Opens the log, after a few tries that are cut short.
+    fn reopen(&mut self, end: &mut End) -> Box<dyn Archive> {
+        for attempt in 0.. {
+            self.truth.touched = attempt > 0;
+            let cut = attempt < 4 && self.rng.bool();
+            let fails = attempt < 4 && self.rng.u8(..6) == 0;
+            if cut {
+                self.disk.stop_at(self.rng.u64(1..30));
+            }
+            if fails {
+                self.disk.fail_sync(self.rng.u64(1..6));
+            }
+            match (self.open)(Arc::new(self.disk.clone()), &self.plan) {
+                Ok(archive) if !self.disk.is_off() => {
+                    self.disk.calm();
+                    return archive;
+                }
+                Ok(_) => {}
+                Err(_) if self.disk.is_off() || self.disk.has_failed() => {}
+                Err(why) => panic!("refused to open after {end:?}: {why}"),
+            }
+            // Who was cut short has promised nothing, so also the process alone may have ended. But a system that could not write
+            // something may show it all the same, so after that only a machine that was started anew tells the truth.
+            match self.disk.is_off() || self.disk.has_failed() || self.rng.bool() {
+                true => {
+                    self.disk = self.disk.crash(&mut self.rng);
+                    *end = End::Power;
+                }
+                false => self.disk = self.disk.kill(),
+            }
+        }
+        unreachable!("the fifth attempt is not disturbed");
+    }
+
+    /// Ends the process in one way or another.
+    fn end(&mut self, archive: Box<dyn Archive>) -> End {
+        let is_well = !self.disk.is_off() && self.truth.pending.is_empty();
+        self.truth.closed = is_well && self.rng.u8(..3) == 0;
+        if self.truth.closed {
+            archive.close();
+            self.truth.closed = !self.disk.is_off() && !self.disk.has_failed() && !self.disk.is_full();
+        }
+        let end = match self.disk.is_off() || self.rng.bool() {
+            true => End::Power,
+            false => End::Killed,
+        };
+        self.truth.failed = self.disk.has_failed();
+        let after = match end {
+            End::Power => self.disk.crash(&mut self.rng),
+            End::Killed => self.disk.kill(),
+        };
+        drop(archive); // Its disk is off: what it does at its end is done to nothing.
+        self.disk = after;
+        self.disk.set_room(None);
+        end
+    }
+
+    /// Uses the archive until something happens to it.
+    fn work(&mut self, archive: &dyn Archive) {
+        match self.rng.u8(..8) {
+            0..4 => self.disk.stop_at(self.rng.u64(1..150)),
+            4 => self.disk.fail_sync(self.rng.u64(1..40)),
+            _ => {}
+        }
+        for _ in 0..self.rng.usize(..60) {
+            if self.may_be_unreadable() {
+                return self.append(archive);
+            }
+            self.truth.closed = false;
+            self.now += self.rng.u64(..2_000);
+            match self.rng.u8(..20) {
+                0 | 1 => self.trim(archive),
+                2 if self.rng.u8(..4) == 0 => self.forget(archive),
+                3 => self.model.check(archive, &mut self.rng, &self.ids),
+                4 if self.rng.u8(..3) == 0 => {
+                    let room = self.disk.used() + self.rng.u64(..3_000);
+                    self.disk.set_room(Some(room));
+                }
+                5 => self.disk.set_room(None),
+                6 => self.snapshot(archive),
+                _ => self.append(archive),
+            }
+            if archive.wants_snapshot() {
+                self.snapshot(archive);
+            }
+            if self.disk.is_off() || !self.truth.pending.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// A sync has failed, and what was acknowledged was not safe: it may not be there to be read.
+    fn may_be_unreadable(&self) -> bool {
+        self.disk.has_failed() && self.plan.promise != Promise::Always
+    }
+
+    fn append(&mut self, archive: &dyn Archive) {
+        let batch = work::batch(&mut self.rng, self.next, self.now, self.plan.largest);
+        let last = batch.last().unwrap().seq;
+        self.next = last.next();
+        let result = archive.append(&batch);
+        if self.disk.is_off() && result.is_err() {
+            self.truth.pending = batch;
+            return;
+        }
+        match result {
+            Ok(()) => {
+                self.truth.add(&batch);
+                self.model.append(&batch);
+                for record in &batch {
+                    if record.change == Some(Change::Purges) {
+                        let purged = archive.purge(&record.topics, record.seq);
+                        let expected = self.model.purge(&record.topics, record.seq);
+                        assert!(
+                            matches!(purged, Ok(count) if count == expected)
+                                || self.disk.is_off()
+                                || self.may_be_unreadable(),
+                            "{record:?} let {purged:?} events go, not {expected}"
+                        );
+                    }
+                }
+            }
+            Err(AppendError::Full(why)) => {
+                assert!(
+                    self.disk.is_full() || self.disk.has_failed(),
+                    "there is room, but: {why}"
+                );
+                self.truth.refused.extend(batch.iter().map(|record| record.seq));
+                if !self.disk.has_failed() {
+                    self.model.check(archive, &mut self.rng, &self.ids);
+                }
+            }
+            Err(why) => {
+                assert!(self.disk.has_failed(), "the disk is well, but: {why}");
+                self.truth.pending = batch;
+                let again = work::batch(&mut self.rng, self.next, self.now, self.plan.largest);
+                let again = archive.append(&again);
+                assert!(
+                    matches!(again, Err(AppendError::Poisoned(_))),
+                    "after {why}: {again:?}"
+                );
+            }
+        }
+    }
+
+    fn trim(&mut self, archive: &dyn Archive) {
+        let events = self.truth.records.values().rev();
+        let newest = events.map(|record| record.seq).next().unwrap_or_default();
+        self.truth.trimmed = (self.now, newest);
+        archive.trim(self.now);
+        if !self.disk.is_off() && !self.may_be_unreadable() {
+            let may = may_go(&self.plan, self.truth.trimmed);
+            self.model.adopt(archive, may);
+        }
+    }
+
+    fn forget(&mut self, archive: &dyn Archive) {
+        let forgotten = archive.forget_idle();
+        if !self.disk.is_off() {
+            self.model.forget_idle(&forgotten);
+        }
+        self.truth.is_loose |= !forgotten.is_empty();
+    }
+
+    fn snapshot(&mut self, archive: &dyn Archive) {
+        let seq = self.truth.last();
+        if seq == Seq::ZERO {
+            return;
+        }
+        let len = self.rng.usize(..3_000);
+        let state = std::iter::repeat_with(|| self.rng.u8(..))
+            .take(len)
+            .collect::<Vec<_>>();
+        archive.snapshot(seq, &state);
+        self.truth.snapshots.entry(seq).or_default().push(state);
+    }
+
+    /// The archive has just been opened: is everything as it must be?
+    fn compare(&mut self, archive: &dyn Archive, end: End) {
+        let history = archive.history();
+        let lost = self.find_end(history.last, end);
+        self.compare_epochs(&history.epochs, lost);
+        let found: Vec<_> = self
+            .truth
+            .pending
+            .drain(..)
+            .filter(|record| record.seq <= history.last)
+            .collect();
+        let last = self.truth.records.last_key_value().map(|(_, record)| record);
+        let last = found.last().or(last);
+        let time = last.map_or(0, |record| record.time);
+        assert!(
+            history.time == time || (self.plan.promise != Promise::Always && history.time > time),
+            "the time of {:?} is {time}, not {}",
+            history.last,
+            history.time
+        );
+        self.truth.add(&found);
+        self.truth.refused.clear();
+        self.next = history.last.next();
+
+        self.model = self.truth.model();
+        let may = may_go(&self.plan, self.truth.trimmed);
+        // What a purge has taken does not come back if the purge itself is lost.
+        self.model.adopt(archive, |record| lost || may(record));
+        self.truth.is_loose |= lost;
+        if self.truth.is_loose {
+            self.model.loose = Some(history.last);
+        }
+        self.compare_replay(archive, history.snapshot);
+        self.model.check(archive, &mut self.rng, &self.ids);
+    }
+
+    /// Whether the log ends where it may: at the last acknowledged record, or at one of the batch after it. `true`:
+    /// what was acknowledged has been lost, as it may be under this setting.
+    fn find_end(&mut self, last: Seq, end: End) -> bool {
+        let acknowledged = self.truth.last();
+        assert!(
+            !self.truth.refused.contains(&last),
+            "{last:?} was refused, and is there"
+        );
+        let is_pending = self.truth.pending.iter().any(|record| record.seq == last);
+        if last == acknowledged || is_pending {
+            return false;
+        }
+        assert!(
+            last < acknowledged,
+            "the log ends with {last:?}, which nobody sent; {acknowledged:?} was acknowledged"
+        );
+        let may_lose = self.plan.promise != Promise::Always && !self.truth.closed;
+        let may_lose = may_lose && (end == End::Power || self.truth.failed);
+        assert!(
+            may_lose,
+            "the log ends with {last:?}; {acknowledged:?} was acknowledged"
+        );
+        assert!(
+            last == Seq::ZERO || self.truth.records.contains_key(&last),
+            "the log ends with {last:?}, which nobody sent"
+        );
+        self.truth.records.retain(|seq, _| *seq <= last);
+        self.truth.snapshots.retain(|seq, _| *seq <= last);
+        self.truth.pending.clear();
+        true
+    }
+
+    fn compare_epochs(&mut self, found: &[(Epoch, Seq)], lost: bool) {
+        let known = &self.truth.epochs;
+        let what = format!("the epochs are {found:?}; they were {known:?}");
+        // A history that was begun where no record is any more began no later than there.
+        let end = self
+            .truth
+            .last()
+            .max(self.truth.pending.last().map_or(Seq::ZERO, |record| record.seq));
+        let began = known
+            .iter()
+            .map(|(epoch, first)| (*epoch, if lost { end.next().min(*first) } else { *first }));
+        let begins = found.iter().copied().take(known.len()).eq(began);
+        assert!(!found.is_empty() && begins, "{what}");
+        let is_new = found.len() > known.len() && !known.is_empty();
+        assert!(is_new || !lost, "records were lost, but {what}");
+        let was_closed = self.truth.closed && !self.truth.touched;
+        let has_reason = self.plan.promise != Promise::Always && !was_closed;
+        assert!(!is_new || has_reason, "without a reason, {what}");
+        let last = self
+            .truth
+            .last()
+            .max(self.truth.pending.last().map_or(Seq::ZERO, |record| record.seq));
+        assert!(
+            found.iter().all(|(_, first)| *first <= last.next())
+                && found.is_sorted_by_key(|(_, first)| *first),
+            "the log ends with {last:?}, but {what}"
+        );
+        self.truth.epochs = found.to_vec();
+    }
+
+    /// Whether the machine can know all it has to.
+    fn compare_replay(&self, archive: &dyn Archive, snapshot: Option<(Seq, Vec<u8>)>) {
+        let mut after = Seq::ZERO;
+        if let Some((seq, state)) = snapshot {
+            let given = self.truth.snapshots.get(&seq);
+            assert!(
+                given.is_some_and(|given| given.contains(&state)),
+                "a snapshot of {seq:?} that nobody gave"
+            );
+            after = seq;
+        }
+        let mut told = BTreeMap::new();
+        let mut last = after;
+        archive
+            .replay(after, &mut |record| {
+                assert!(last < record.seq, "{:?} is told after {last:?}", record.seq);
+                last = record.seq;
+                let known = self.truth.records.get(&last);
+                assert!(
+                    known.is_some_and(|known| same(known, record)),
+                    "{record:?} is told, which is {known:?}"
+                );
+                told.insert(last, record.topics.clone());
+            })
+            .unwrap();
+        let may = may_go(&self.plan, self.truth.trimmed);
+        for (seq, record) in self.truth.records.range(after.next()..) {
+            let stands = self.model.standing.contains_key(seq);
+            let must = stands || (record.change == Some(Change::Purges) && !may(record));
+            assert!(
+                !must || told.contains_key(seq),
+                "{record:?} is not told after {after:?}"
+            );
+        }
+    }
+}
+
+/// Whether retention may have let a record go.
+fn may_go(plan: &Plan, (now, newest): (Millis, Seq)) -> impl Fn(&Record) -> bool {
+    let retention = plan.retention.clone();
+    move |record| {
+        let age = retention
+            .max_age
+            .map(|age| u64::try_from(age.as_millis()).unwrap());
+        let is_old = age.is_some_and(|age| record.time < now.saturating_sub(age));
+        let has_bound = retention.max_events.is_some() || retention.max_bytes < 1 << 20;
+        is_old || (has_bound && record.seq < newest)
+    }
+}

@@ -1,0 +1,106 @@
+//! The crash judge: random work on an archive, crashes in the middle of everything and of recovery itself, and then a
+//! comparison with what was acknowledged.
+//!
+//! After every opening:
+//! - every acknowledged record is there, once, in order, byte for byte, unless it was purged or retention may let it go;
+//! - of the batch whose answer nobody saw, all, a prefix or nothing is there, at the end; of what was refused for want
+//!   of room, nothing;
+//! - floors say exactly what is gone; the last number and its time are those of the last record; a number that was seen
+//!   never stands for something else in the same epoch; the machine is told all that is not in its snapshot.
+//!
+//! In the settings that promise less than `always`, a crash may take the last records, never one before a kept one, and
+//! then a new epoch begins; a killed process loses nothing under any setting.
+//!
+//! Each seed is a run of its own, several crashes long:
+//! - `TIDEWIRE_CRASH_SEEDS`: how many (300);
+//! - `TIDEWIRE_CRASH_SEED`: the first (1). A failure names its seed.
+
+#![allow(clippy::print_stdout, reason = "a failure names its seed")]
+
+mod judge;
+mod plan;
+mod work;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+use tidewire_hub::archive::segments::{Disk, Durability, Segments, Settings};
+
+use crate::simple::{Flaw, Simple};
+
+use judge::Run;
+use plan::{Open, Plan, Promise};
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
+}
+
+/// Judges an archive under those that fit of as many seeds as are asked for, at most `most`.
+fn judge(open: Open<'_>, most: u64, fits: impl Fn(&Plan) -> bool) {
+    let first = number("TIDEWIRE_CRASH_SEED", 1);
+    let count = number("TIDEWIRE_CRASH_SEEDS", 300).min(most);
+    for seed in (first..first + count).filter(|seed| fits(&Plan::of(*seed))) {
+        if let Err(panic) = run(seed, open) {
+            println!(
+                "failed with TIDEWIRE_CRASH_SEED={seed} TIDEWIRE_CRASH_SEEDS=1, which is {:?}",
+                Plan::of(seed)
+            );
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+fn run(seed: u64, open: Open<'_>) -> std::thread::Result<()> {
+    catch_unwind(AssertUnwindSafe(|| Run::new(seed, open).go()))
+}
+
+fn simple(flaw: Flaw) -> impl Fn(Arc<dyn Disk>, &Plan) -> plan::Opened {
+    move |disk, plan| Ok(Box::new(Simple::open(disk, plan.retention.clone(), flaw)?))
+}
+
+fn segments(disk: Arc<dyn Disk>, plan: &Plan) -> plan::Opened {
+    let settings = Settings {
+        durability: match plan.promise {
+            Promise::Always => Durability::Always,
+            // So late that no thread of its own comes between: a seed is to replay.
+            Promise::Soon => Durability::Interval(Duration::from_secs(3600)),
+            Promise::Never => Durability::Never,
+        },
+        segment_bytes: plan.segment_bytes,
+        retention: plan.retention.clone(),
+    };
+    let opened = Segments::open(disk, settings).map_err(|why| why.to_string())?;
+    Ok(Box::new(opened))
+}
+
+#[test]
+fn segments_that_are_always_safe_lose_nothing() {
+    judge(&segments, u64::MAX, |plan| plan.promise == Promise::Always);
+}
+
+#[test]
+fn segments_that_are_safe_later_lose_the_end_at_most_and_say_so() {
+    judge(&segments, u64::MAX, |plan| plan.promise != Promise::Always);
+}
+
+#[test]
+fn a_simple_log_keeps_its_word() {
+    judge(&simple(Flaw::None), 60, |_| true); // It is slow, and nobody's but the judge's.
+}
+
+#[test]
+fn every_flaw_of_a_log_is_caught() {
+    std::panic::set_hook(Box::new(|_| {})); // Panics are what is wanted here. nextest runs each test in its own process.
+    let mut missed = Vec::new();
+    for flaw in Flaw::ALL {
+        let log = simple(flaw);
+        match (1..=300).find(|seed| run(*seed, &log).is_err()) {
+            Some(seed) => println!("{flaw:?} was caught under seed {seed}"),
+            None => missed.push(flaw),
+        }
+    }
+    let _ = std::panic::take_hook();
+    assert_eq!(missed, [], "not caught");
+}

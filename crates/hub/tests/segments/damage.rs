@@ -1,0 +1,243 @@
+//! A log whose files were torn, changed or lost behind its back: what can be made anew is, what cannot is told.
+
+use std::sync::Arc;
+
+use fastrand::Rng;
+use tidewire_hub::{
+    Seq,
+    archive::{
+        Archive as _, Retention,
+        segments::{Durability, OpenError, Segments, Settings},
+    },
+};
+
+use crate::{
+    model::Model,
+    records::{batch, event, event_with_id, id, purge, seqs, topics},
+    sim::SimDisk,
+};
+
+const ALL: Seq = Seq(u64::MAX);
+
+fn open(disk: &SimDisk) -> Result<Segments, OpenError> {
+    let settings = Settings {
+        durability: Durability::Always,
+        segment_bytes: 2_000,
+        retention: Retention {
+            max_events: Some(100),
+            ..Retention::default()
+        },
+    };
+    Segments::open(Arc::new(disk.clone()), settings)
+}
+
+fn put(log: &Segments, seq: u64) {
+    let names = ["a", "b", "a b"][usize::try_from(seq % 3).unwrap()];
+    let given = format!("id{}", seq % 5);
+    log.append(&batch([event_with_id(seq, names, &given)])).unwrap();
+}
+
+/// A log of several segments, from which something was let go and something was purged.
+fn grown() -> (SimDisk, Model) {
+    let disk = SimDisk::new(1);
+    let log = open(&disk).unwrap();
+    for seq in 1..=200 {
+        put(&log, seq);
+    }
+    log.trim(0);
+    log.append(&batch([event(201, "c"), purge(202, "c"), event(203, "c")]))
+        .unwrap();
+    log.purge(&topics("c"), Seq(202)).unwrap();
+    log.snapshot(Seq(203), b"what is remembered");
+    put(&log, 204);
+    let read = |names| {
+        log.scan(&topics(names), Seq::ZERO, ALL, usize::MAX)
+            .unwrap()
+            .records
+    };
+    let mut model = Model::default();
+    model.append(&read("a b c"));
+    for (name, topic) in ["a", "b", "c"].map(|name| (name, crate::records::topic(name))) {
+        let gone = (1..200).rev().find(|seq| {
+            let is_in = [seq % 3 == 0 || seq % 3 == 2, seq % 3 > 0, false];
+            let at = usize::from(name.as_bytes()[0] - b'a');
+            is_in[at] && *seq < read("a b")[0].seq.0
+        });
+        model.gone.insert(topic, Seq(gone.unwrap_or(201)));
+    }
+    let ids: Vec<_> = (0..5).map(|number| id(&format!("id{number}"))).collect();
+    model.check(&log, &mut Rng::with_seed(1), &ids);
+    (disk.kill(), model)
+}
+
+fn check(model: &Model, log: &Segments) {
+    let ids: Vec<_> = (0..5).map(|number| id(&format!("id{number}"))).collect();
+    for seed in 0..20 {
+        model.check(log, &mut Rng::with_seed(seed), &ids);
+    }
+}
+
+fn files(disk: &SimDisk, end: &str) -> Vec<String> {
+    let mut files = disk.files();
+    files.retain(|name| name.ends_with(end));
+    files
+}
+
+fn flip(disk: &SimDisk, name: &str, at: usize) {
+    let mut bytes = disk.bytes(name);
+    bytes[at] ^= 0x10;
+    disk.put(name, &bytes);
+}
+
+#[test]
+fn an_index_that_is_missing_or_damaged_is_made_anew() {
+    let (disk, model) = grown();
+    let indexes = files(&disk, ".idx");
+    assert!(indexes.len() > 3);
+    disk.take(&indexes[0]);
+    flip(&disk, &indexes[1], 7);
+    disk.put(&indexes[2], &disk.bytes(&indexes[3]));
+    check(&model, &open(&disk).unwrap());
+    assert_eq!(files(&disk, ".idx"), indexes);
+    check(&model, &open(&disk.kill()).unwrap());
+}
+
+#[test]
+fn without_the_list_of_topics_floors_are_never_too_low() {
+    for is_missing in [true, false] {
+        let (disk, mut model) = grown();
+        match is_missing {
+            true => disk.take("topics"),
+            false => flip(&disk, "topics", 100),
+        }
+        model.loose = Some(model.last);
+        let log = open(&disk).unwrap();
+        check(&model, &log);
+        assert_eq!(log.history().last, Seq(204));
+        drop(log);
+        check(&model, &open(&disk.kill()).unwrap());
+    }
+}
+
+#[test]
+fn a_damaged_snapshot_is_passed_over() {
+    let (disk, model) = grown();
+    let log = open(&disk).unwrap();
+    assert_eq!(
+        log.history().snapshot,
+        Some((Seq(203), b"what is remembered".to_vec()))
+    );
+    drop(log);
+    let disk = disk.kill();
+    for name in files(&disk, ".snap") {
+        flip(&disk, &name, 20);
+    }
+    let log = open(&disk).unwrap();
+    assert_eq!(log.history().snapshot, None);
+    check(&model, &log);
+    let mut told = Vec::new();
+    log.replay(Seq(200), &mut |record| told.push(record.seq.0))
+        .unwrap();
+    assert_eq!(told, [201, 202, 203, 204]);
+}
+
+#[test]
+fn a_flipped_bit_in_a_sealed_segment_is_told_and_never_passed_over() {
+    let (disk, _) = grown();
+    let name = files(&disk, ".seg").remove(1);
+    for at in (64..disk.bytes(&name).len()).step_by(37) {
+        let disk = disk.kill();
+        flip(&disk, &name, at);
+        for index in files(&disk, ".idx") {
+            disk.take(&index); // So that the whole segment is read.
+        }
+        let Err(OpenError::Damaged(why)) = open(&disk).map(drop) else {
+            panic!("a flipped bit at {at} was not found");
+        };
+        assert!(why.contains(&name) && why.contains("at byte"), "{why}");
+    }
+}
+
+#[test]
+fn damage_in_the_last_segment_is_told_where_it_was_safe() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk).unwrap();
+    (1..=5).for_each(|seq| put(&log, seq));
+    let disk = disk.kill();
+    let name = files(&disk, ".seg").remove(0);
+    let bytes = disk.bytes(&name);
+    let flipped = |at| {
+        let disk = disk.kill();
+        flip(&disk, &name, at);
+        let opened = open(&disk).map(|log| log.history().last.0);
+        (opened, disk.bytes(&name))
+    };
+    let (opened, left) = flipped(120);
+    let why = opened.unwrap_err().to_string();
+    assert!(why.contains(&name) && why.contains("at byte 104"), "{why}");
+    let changed = left.iter().zip(&bytes).filter(|(a, b)| a != b).count();
+    assert_eq!((changed, left.len()), (1, bytes.len()), "nothing was changed");
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    assert_eq!(
+        flipped(end).0.unwrap(),
+        4,
+        "what stands last may just as well be torn"
+    );
+}
+
+#[test]
+fn a_tail_torn_at_any_byte_is_cut_off_and_the_log_goes_on() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk).unwrap();
+    (1..=3).for_each(|seq| put(&log, seq));
+    let disk = disk.kill();
+    let name = files(&disk, ".seg").remove(0);
+    let before = disk.bytes(&name);
+    let start = before.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let log = open(&disk).unwrap();
+    put(&log, 4);
+    drop(log);
+    let disk = disk.kill();
+    let whole = disk.bytes(&name);
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let fills: [fn(usize) -> u8; 3] = [|_| 0, |_| 0xff, |at| u8::try_from(at * 37 % 251).unwrap()];
+    for torn in start..end {
+        for (number, fill) in fills.iter().enumerate() {
+            let disk = disk.kill();
+            let mut bytes = whole.clone();
+            bytes[torn..end]
+                .iter_mut()
+                .enumerate()
+                .for_each(|(at, byte)| *byte = fill(at));
+            if number == 0 && torn % 2 == 0 {
+                bytes.truncate(torn);
+            }
+            let is_whole = bytes.get(..end) == Some(&whole[..end]);
+            disk.put(&name, &bytes);
+            let log = open(&disk).unwrap();
+            let last = log.history().last;
+            assert_eq!(last, Seq(if is_whole { 4 } else { 3 }), "torn at {torn}");
+            put(&log, last.next().0);
+            let read = log
+                .scan(&topics("a b"), Seq::ZERO, ALL, usize::MAX)
+                .unwrap()
+                .records;
+            assert_eq!(seqs(&read), (1..=last.next().0).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn segments_without_meta_or_of_another_log_are_refused() {
+    let (disk, _) = grown();
+    let without = disk.kill();
+    without.take("meta");
+    let why = open(&without).map(drop).unwrap_err().to_string();
+    assert!(why.contains("meta"), "{why}");
+
+    let (other, _) = grown();
+    let disk = without.kill();
+    disk.put("meta", &other.bytes("meta"));
+    let why = open(&disk).map(drop).unwrap_err().to_string();
+    assert!(why.contains("another log"), "{why}");
+}
