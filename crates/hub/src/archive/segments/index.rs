@@ -17,7 +17,7 @@ use twox_hash::XxHash3_64;
 use super::{
     disk::{Disk, DiskFile},
     format::{Damaged, Fields, LogId, VERSION},
-    paged::{Paged, pages},
+    paged::{Paged, log_seed, replace},
 };
 use crate::{Change, Millis, Namespace, Record, Seq, Topic};
 
@@ -202,7 +202,7 @@ impl Active {
         out
     }
 
-    /// Writes it down as the file `name`; its name is safe when the folder has been synced.
+    /// Writes it down, safely, as the file `name`.
     pub(crate) fn seal(
         &self,
         disk: &dyn Disk,
@@ -211,11 +211,7 @@ impl Active {
         base: Seq,
         segment_len: u64,
     ) -> io::Result<()> {
-        let temporary = format!("{name}.tmp");
-        let file = disk.create(&temporary)?;
-        file.write_at(&pages(&self.encode(log, base, segment_len), seed(log, base)), 0)?;
-        file.sync()?;
-        disk.rename(&temporary, name)
+        replace(disk, name, &self.encode(log, base, segment_len), seed(log, base))
     }
 }
 
@@ -404,7 +400,7 @@ fn partition(from: u32, to: u32, before: impl Fn(u32) -> io::Result<bool>) -> io
 }
 
 fn seed(log: &LogId, base: Seq) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(log), &base.0.to_le_bytes())
+    crc32c::crc32c_append(log_seed(log), &base.0.to_le_bytes())
 }
 
 fn topic_hash(topic: &Topic) -> u64 {

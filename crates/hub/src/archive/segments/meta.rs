@@ -5,7 +5,7 @@ use std::io;
 use super::{
     disk::Disk,
     format::{Damaged, Fields, LogId, VERSION},
-    topics::{read, replace},
+    paged::{read, replace},
 };
 use crate::{Epoch, Seq};
 

@@ -5,7 +5,10 @@
 
 use std::{io, sync::Arc};
 
-use super::disk::DiskFile;
+use super::{
+    disk::{Disk, DiskFile},
+    format::LogId,
+};
 
 const PAGE: usize = 4096;
 const ROOM: usize = PAGE - 4;
@@ -14,8 +17,32 @@ fn crc(seed: u32, number: u64, content: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c_append(seed, &number.to_le_bytes()), content)
 }
 
+/// The seed of files that belong to a log as a whole.
+pub(crate) fn log_seed(log: &LogId) -> u32 {
+    crc32c::crc32c(log)
+}
+
+/// Puts a file of pages in the place of the one of this name, safely.
+pub(crate) fn replace(disk: &dyn Disk, name: &str, content: &[u8], seed: u32) -> io::Result<()> {
+    let temporary = format!("{name}.tmp");
+    let file = disk.create(&temporary)?;
+    file.write_at(&pages(content, seed), 0)?;
+    file.sync()?;
+    disk.rename(&temporary, name)?;
+    disk.sync_dir(name.rsplit_once('/').map_or("", |(folder, _)| folder))
+}
+
+/// The content of such a file, with the zeros at its end.
+pub(crate) fn read(disk: &dyn Disk, name: &str, seed: u32) -> io::Result<Vec<u8>> {
+    let file = disk.open(name)?;
+    let pages = usize::try_from(file.len()? / PAGE as u64).unwrap_or(usize::MAX);
+    let mut content = vec![0; pages.saturating_mul(ROOM)];
+    Paged { file, seed }.read(0, &mut content)?;
+    Ok(content)
+}
+
 /// Content as pages; the last one is filled with zeros.
-pub(crate) fn pages(content: &[u8], seed: u32) -> Vec<u8> {
+fn pages(content: &[u8], seed: u32) -> Vec<u8> {
     let mut out = Vec::with_capacity(content.len().div_ceil(ROOM) * PAGE);
     for (number, content) in content.chunks(ROOM).enumerate() {
         let start = out.len();
@@ -65,14 +92,5 @@ impl Paged {
         let mut out = [0; N];
         self.read(at, &mut out)?;
         Ok(out)
-    }
-}
-
-impl Paged {
-    /// How much content a file of this length has.
-    pub(crate) fn content_len(file_len: u64) -> usize {
-        usize::try_from(file_len / PAGE as u64)
-            .unwrap_or(usize::MAX)
-            .saturating_mul(ROOM)
     }
 }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{Epoch, Record, Seq};
 
-/// Why a log cannot be opened. Nothing of it has been changed.
+/// Why a log cannot be opened. None of its records has been changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -30,8 +30,7 @@ pub enum OpenError {
     Io(#[from] io::Error),
     /// What was safe is damaged.
     #[error(
-        "the log is damaged: {0}. Nothing was changed. `tidewire log verify` shows all that is damaged; restore the \
-         folder from a copy, or move it away to begin anew"
+        "the log is damaged: {0}. No record was changed. Restore the folder from a copy, or move it away to begin anew"
     )]
     Damaged(String),
     /// The system has no randomness to name a log or an epoch.
@@ -292,7 +291,6 @@ pub(crate) fn build_index(disk: &dyn Disk, log: &LogId, body: &Body) -> Result<S
         return Err(refuse(why));
     }
     index.seal(disk, &index_name(base), log, base, body.len)?;
-    disk.sync_dir(FOLDER)?;
     let file = disk.open(&index_name(base))?;
     Ok(Sealed::open(file, log, base, body.len)?)
 }

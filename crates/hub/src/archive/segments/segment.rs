@@ -25,16 +25,18 @@ pub(crate) fn index_name(base: Seq) -> String {
 
 /// The first numbers of the segments that there are, in order.
 pub(crate) fn bases(disk: &dyn Disk) -> io::Result<Vec<Seq>> {
-    let base = |name: &String| {
-        name.strip_suffix(".seg")
-            .filter(|base| base.len() == 20)?
-            .parse()
-            .ok()
-            .map(Seq)
+    numbered(disk, FOLDER, ".seg")
+}
+
+/// The numbers that files of a kind are named by, in order.
+pub(crate) fn numbered(disk: &dyn Disk, folder: &str, suffix: &str) -> io::Result<Vec<Seq>> {
+    let number = |name: &String| {
+        let number = name.strip_suffix(suffix).filter(|number| number.len() == 20)?;
+        number.parse().ok().map(Seq)
     };
-    let mut bases: Vec<Seq> = disk.list(FOLDER)?.iter().filter_map(base).collect();
-    bases.sort_unstable();
-    Ok(bases)
+    let mut numbers: Vec<Seq> = disk.list(folder)?.iter().filter_map(number).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// A segment that is no longer written.

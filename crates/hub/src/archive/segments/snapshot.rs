@@ -7,7 +7,8 @@ use std::io;
 use super::{
     disk::Disk,
     format::{Damaged, Fields, LogId, VERSION},
-    topics::{read, replace},
+    paged::{log_seed, read, replace},
+    segment::numbered,
 };
 use crate::Seq;
 
@@ -23,15 +24,8 @@ fn name(seq: Seq) -> String {
 
 /// Those that there are, newest first.
 fn all(disk: &dyn Disk) -> io::Result<Vec<Seq>> {
-    let seq = |name: &String| {
-        name.strip_suffix(".snap")
-            .filter(|seq| seq.len() == 20)?
-            .parse()
-            .ok()
-            .map(Seq)
-    };
-    let mut all: Vec<Seq> = disk.list(FOLDER)?.iter().filter_map(seq).collect();
-    all.sort_unstable_by(|a, b| b.cmp(a));
+    let mut all = numbered(disk, FOLDER, ".snap")?;
+    all.reverse();
     Ok(all)
 }
 
@@ -47,7 +41,7 @@ pub(crate) fn save(disk: &dyn Disk, log: &LogId, seq: Seq, state: &[u8]) -> io::
             .to_le_bytes(),
     );
     out.extend(state);
-    replace(disk, &name(seq), &out, crc32c::crc32c(log))?;
+    replace(disk, &name(seq), &out, log_seed(log))?;
     for old in all(disk)?.into_iter().skip(KEPT) {
         disk.remove(&name(old))?;
     }
@@ -70,7 +64,7 @@ pub(crate) fn forget_after(disk: &dyn Disk, last: Seq) -> io::Result<()> {
 pub(crate) fn load(disk: &dyn Disk, log: &LogId, last: Seq) -> Option<(Seq, Vec<u8>)> {
     let all = all(disk).unwrap_or_default();
     all.into_iter().filter(|seq| *seq <= last).find_map(|seq| {
-        let content = read(disk, &name(seq), crc32c::crc32c(log));
+        let content = read(disk, &name(seq), log_seed(log));
         let state = content.and_then(|content| {
             decode(&content, seq).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))
         });

@@ -8,7 +8,7 @@ use std::{collections::HashMap, io};
 use super::{
     disk::Disk,
     format::{Damaged, Fields, LogId, VERSION},
-    paged::{Paged, pages},
+    paged::{log_seed, read, replace},
 };
 use crate::{Change, Floors, Millis, Namespace, Record, Seq, Topic, TopicSet};
 
@@ -159,12 +159,12 @@ impl Topics {
                 out.extend(number.0.to_le_bytes());
             }
         }
-        replace(disk, NAME, &out, seed(log))
+        replace(disk, NAME, &out, log_seed(log))
     }
 
     /// As it was written down.
     pub(crate) fn load(disk: &dyn Disk, log: &LogId) -> io::Result<Self> {
-        let content = read(disk, NAME, seed(log))?;
+        let content = read(disk, NAME, log_seed(log))?;
         Self::decode(&content).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))
     }
 
@@ -196,27 +196,4 @@ impl Topics {
         }
         Ok(topics)
     }
-}
-
-fn seed(log: &LogId) -> u32 {
-    crc32c::crc32c(log)
-}
-
-/// Puts a file of pages in the place of the one of this name, safely.
-pub(crate) fn replace(disk: &dyn Disk, name: &str, content: &[u8], seed: u32) -> io::Result<()> {
-    let temporary = format!("{name}.tmp");
-    let file = disk.create(&temporary)?;
-    file.write_at(&pages(content, seed), 0)?;
-    file.sync()?;
-    disk.rename(&temporary, name)?;
-    disk.sync_dir(name.rsplit_once('/').map_or("", |(folder, _)| folder))
-}
-
-/// The content of such a file, with the zeros at its end.
-pub(crate) fn read(disk: &dyn Disk, name: &str, seed: u32) -> io::Result<Vec<u8>> {
-    let file = disk.open(name)?;
-    let len = Paged::content_len(file.len()?);
-    let mut content = vec![0; len];
-    Paged { file, seed }.read(0, &mut content)?;
-    Ok(content)
 }

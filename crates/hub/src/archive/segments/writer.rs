@@ -207,7 +207,6 @@ impl Log {
         let name = index_name(base);
         let index = || {
             state.index.seal(&*self.disk, &name, &self.id, base, body.len)?;
-            self.disk.sync_dir(FOLDER)?;
             Sealed::open(self.disk.open(&name)?, &self.id, base, body.len)
         };
         let index = index().map_err(AppendError::Full)?;
