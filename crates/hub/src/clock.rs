@@ -48,7 +48,7 @@ impl Clock {
 }
 
 /// A duration in milliseconds; what does not fit is the longest there is.
-pub(crate) fn millis(duration: Duration) -> Millis {
+pub fn millis(duration: Duration) -> Millis {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

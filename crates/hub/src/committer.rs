@@ -5,16 +5,22 @@
 //! nothing is acknowledged that a reader will not see.
 //!
 //! A batch that the archive does not keep leaves no trace: the machine takes it back, and all its publishes are
-//! refused. What may wait for a disk is done where a thread may block.
+//! refused. Where the archive waits for a disk, so does the committer: it then has a thread of its own, for a hop to
+//! another thread and back takes as long as some disks.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::RwLock;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use crate::{
     Change, Clock, Error, Health, Millis, Outcome, Receipt, Record, Row, Seq,
-    archive::Archive,
+    archive::{AppendError, Archive},
+    compaction::Compaction,
     health::Pulse,
     machine::{Applied, Machine},
     sequencer::{Answer, Waiting},
@@ -44,7 +50,7 @@ struct Batch {
     now: Millis,
     /// The number before its first.
     after: Seq,
-    records: Arc<Vec<Arc<Record>>>,
+    records: Vec<Arc<Record>>,
     answers: Vec<Answered>,
 }
 
@@ -56,29 +62,33 @@ struct Answered {
 }
 
 impl Committer {
-    pub(crate) async fn run(self: Arc<Self>, mut waiting: mpsc::Receiver<Waiting>) {
+    /// Commits what waits, until nobody can publish any more. Blocks where the archive does.
+    pub(crate) async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut pending = Vec::with_capacity(BATCH);
+        let mut compaction = Compaction::default();
         loop {
             tokio::select! {
+                biased; // What is too old at the start goes before anything comes.
+                _ = housekeeping.tick() => {
+                    self.keep_house();
+                    compaction.go_on(&self.archive);
+                }
                 taken = waiting.recv_many(&mut pending, BATCH) => match taken {
                     0 => break,
-                    _ => self.commit(&mut pending).await,
+                    _ => self.commit(&mut pending),
                 },
-                _ = housekeeping.tick() => drop(self.blocking(Self::keep_house).await),
             }
         }
+        compaction.end().await;
         if self.pulse.poisoned().is_none() {
-            let close = |this: &Self| {
-                this.snapshot();
-                this.archive.close();
-            };
-            drop(self.blocking(close).await);
+            self.snapshot();
+            self.archive.close();
         }
     }
 
-    async fn commit(self: &Arc<Self>, pending: &mut Vec<Waiting>) {
+    fn commit(&self, pending: &mut Vec<Waiting>) {
         if let Some(error) = self.pulse.poisoned() {
             for Waiting { answer, .. } in pending.drain(..) {
                 self.answer(answer, Err(error.clone()));
@@ -86,16 +96,19 @@ impl Committer {
             return;
         }
         let batch = self.apply(pending.drain(..));
-        let records = Arc::clone(&batch.records);
-        if !records.is_empty() {
-            let append = move |this: &Self| this.archive.append(&records);
-            let appended = self.blocking(append).await.map(|kept| kept.map_err(Health::from));
-            if let Err(failure) = appended.and_then(std::convert::identity) {
-                return self.take_back(batch, failure);
+        if !batch.records.is_empty() {
+            if let Err(failure) = self.append(&batch.records) {
+                return self.take_back(batch, failure.into());
             }
             self.pulse.set(Health::Healthy);
         }
-        self.complete(batch).await;
+        self.complete(batch);
+    }
+
+    /// A fault in the archive leaves nobody waiting: what it has kept is not known.
+    fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
+        let append = AssertUnwindSafe(|| self.archive.append(batch));
+        catch_unwind(append).unwrap_or_else(|_| Err(AppendError::Poisoned("the archive has a fault".into())))
     }
 
     /// Gives each publish its place, or its refusal.
@@ -120,13 +133,13 @@ impl Committer {
         Batch {
             now,
             after,
-            records: Arc::new(records),
+            records,
             answers,
         }
     }
 
     /// The batch is kept: makes it visible.
-    async fn complete(self: &Arc<Self>, batch: Batch) {
+    fn complete(&self, batch: Batch) {
         let Batch {
             now,
             records,
@@ -135,14 +148,7 @@ impl Committer {
         } = batch;
         self.counters.committed(records.iter().map(|record| &**record));
         self.tail.publish(&records, &self.machine);
-        let purged = self.blocking(move |this| {
-            let purged = this.purge(&records);
-            if !this.archive.wants_snapshot() {
-                this.archive.trim(now);
-            }
-            purged
-        });
-        for (seq, count) in purged.await.unwrap_or_default() {
+        for (seq, count) in self.purge(&records) {
             let own =
                 |answered: &&mut Answered| matches!(&answered.outcome, Ok(receipt) if receipt.seq == seq);
             if let Some(Answered {
@@ -152,16 +158,17 @@ impl Committer {
                 receipt.outcome = Outcome::Purged(count);
             }
         }
+        let wants_snapshot = self.archive.wants_snapshot();
+        if !wants_snapshot {
+            self.archive.trim(now);
+        }
         for Answered { answer, outcome, .. } in answers {
             self.answer(answer, outcome);
         }
-        if self.archive.wants_snapshot() {
+        if wants_snapshot {
             // What the machine knows from a record is written down before the record is let go.
-            let write_down = move |this: &Self| {
-                this.snapshot();
-                this.archive.trim(now);
-            };
-            drop(self.blocking(write_down).await);
+            self.snapshot();
+            self.archive.trim(now);
         }
     }
 
@@ -218,7 +225,12 @@ impl Committer {
             let machine = self.machine.read();
             (machine.time(), machine.is_full())
         };
-        self.archive.trim(self.clock.now().max(time));
+        let now = self.clock.now().max(time);
+        self.archive.trim(now);
+        self.archive.trim_topics(now);
+        if self.archive.wants_snapshot() && self.pulse.poisoned().is_none() {
+            self.snapshot();
+        }
         if is_full {
             let forgotten = self.archive.forget_idle();
             let mut machine = self.machine.write();
@@ -231,21 +243,15 @@ impl Committer {
         let state = self.machine.read().snapshot();
         self.archive.snapshot(self.tail.watermark(), &state);
     }
+}
 
-    /// Does what may wait for a disk: elsewhere, if it does. That nobody knows how it ended poisons the log.
-    async fn blocking<T: Send + 'static>(
-        self: &Arc<Self>,
-        job: impl FnOnce(&Self) -> T + Send + 'static,
-    ) -> Result<T, Health> {
-        if !self.archive.waits() {
-            return Ok(job(self));
+/// Whatever it waits for would never come: nothing more is acknowledged.
+impl Drop for Committer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.pulse.set(Health::Poisoned(
+                "the committer ended badly: restart the server".into(),
+            ));
         }
-        let this = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || job(&this)).await;
-        done.map_err(|error| {
-            let lost = Health::Poisoned(format!("the archive ended badly: {error}"));
-            self.pulse.set(lost.clone());
-            lost
-        })
     }
 }

@@ -19,6 +19,9 @@ pub enum StartError {
     /// The log cannot be read.
     #[error("the log cannot be read")]
     Replay(#[from] io::Error),
+    /// There can be no thread for the log.
+    #[error("the system gives no thread to write the log: raise the limit of threads or processes")]
+    Thread(#[source] io::Error),
 }
 
 /// Every error of the hub. Doors map each variant to a status once.
@@ -120,6 +123,14 @@ pub enum Error {
          (archive.max_bytes), and send it again"
     )]
     Full {
+        /// What the system said.
+        why: String,
+    },
+    /// The archive could not be written.
+    #[error(
+        "the server's log cannot be written and this publish is not kept ({why}): send it again; if it goes on, look at the server's disk"
+    )]
+    Unwritten {
         /// What the system said.
         why: String,
     },

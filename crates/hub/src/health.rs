@@ -13,6 +13,8 @@ pub enum Health {
     Healthy,
     /// The last publish found no room. The next one is tried again.
     Full(String),
+    /// The last publish could not be written. The next one is tried again.
+    Failing(String),
     /// The log can no longer be written: everything is refused until a restart.
     Poisoned(String),
 }
@@ -23,6 +25,7 @@ impl Health {
         match self.clone() {
             Self::Healthy => None,
             Self::Full(why) => Some(Error::Full { why }),
+            Self::Failing(why) => Some(Error::Unwritten { why }),
             Self::Poisoned(why) => Some(Error::Poisoned { why }),
         }
     }
@@ -32,6 +35,7 @@ impl From<AppendError> for Health {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::Full(error) => Self::Full(error.to_string()),
+            AppendError::Failed(error) => Self::Failing(error.to_string()),
             AppendError::Poisoned(why) => Self::Poisoned(why),
         }
     }
@@ -59,8 +63,11 @@ impl Pulse {
         let mut health = self.0.lock();
         match (&*health, &now) {
             (Health::Poisoned(_), _) | (Health::Healthy, Health::Healthy) => return,
-            (_, Health::Healthy) => tracing::info!("the log has room again"),
-            (Health::Full(_), Health::Full(_)) => {}
+            (_, Health::Healthy) => tracing::info!("the log is written again"),
+            (Health::Full(_), Health::Full(_)) | (Health::Failing(_), Health::Failing(_)) => {}
+            (_, Health::Failing(why)) => {
+                tracing::error!("the log cannot be written, publishes are refused: {why}");
+            }
             (_, Health::Full(why)) => tracing::error!("the log is full, publishes are refused: {why}"),
             (_, Health::Poisoned(why)) => {
                 tracing::error!("the log can no longer be written, restart the server: {why}");

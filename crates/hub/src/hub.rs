@@ -135,6 +135,7 @@ impl Hub {
             counters: Arc::clone(&counters),
             pulse: Arc::clone(&pulse),
         });
+        let sequencer = sequencer.map_err(StartError::Thread)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 config,
@@ -156,7 +157,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::Ended`], [`Error::EventTooLarge`], [`Error::TooManyTopics`], [`Error::TopicsFull`],
-    /// [`Error::KeyReused`], [`Error::Full`], [`Error::Poisoned`], [`Error::Closed`]. A refused publish leaves no trace.
+    /// [`Error::KeyReused`], [`Error::Full`], [`Error::Unwritten`], [`Error::Poisoned`], [`Error::Closed`]. A refused publish leaves no trace.
     pub async fn append(&self, draft: Draft) -> Result<Receipt, Error> {
         self.enqueue(draft).await?.await
     }
@@ -167,8 +168,7 @@ impl Hub {
     /// # Errors
     /// [`Error::TooManyTopics`] or [`Error::Closed`]; those of [`Hub::append`] come with the answer.
     pub async fn enqueue(&self, draft: Draft) -> Result<Pending, Error> {
-        self.inner.check_count(&draft.topics)?;
-        self.inner.sequencer.enqueue(draft, None).await
+        self.inner.enqueue(draft, None).await
     }
 
     /// The same, but refused if a publish of the row that had its turn before was refused.
@@ -176,8 +176,7 @@ impl Hub {
     /// # Errors
     /// As [`Hub::enqueue`]; [`Error::RowBroken`] may come with the answer.
     pub async fn enqueue_in_row(&self, draft: Draft, row: &Row) -> Result<Pending, Error> {
-        self.inner.check_count(&draft.topics)?;
-        self.inner.sequencer.enqueue(draft, Some(row.clone())).await
+        self.inner.enqueue(draft, Some(row.clone())).await
     }
 
     /// Starts reading.
@@ -233,6 +232,21 @@ impl Hub {
             })
         });
         Ok(kept?)
+    }
+
+    /// Reads records of these topics after `after`, oldest first: at least one if there is one, and not many more than
+    /// `budget` bytes. For who keeps books in the log; readers subscribe.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn records(&self, topics: &TopicSet, after: Seq, budget: usize) -> Result<Scan, Error> {
+        Ok(self.inner.scan(topics, after, budget)?)
+    }
+
+    /// Whether the topic's stream has ended.
+    #[must_use]
+    pub fn has_ended(&self, topic: &Topic) -> bool {
+        self.inner.machine.read().ended_at(topic).is_some()
     }
 
     /// Whether it can keep what is published.
@@ -317,6 +331,13 @@ impl Inner {
                 return Ok(scan);
             }
         }
+    }
+
+    async fn enqueue(&self, draft: Draft, row: Option<Row>) -> Result<Pending, Error> {
+        self.check_count(&draft.topics)?;
+        let sent = self.sequencer.enqueue(draft, row).await;
+        // A committer that has ended badly takes nothing, and has said why.
+        sent.map_err(|closed| self.pulse.poisoned().unwrap_or(closed))
     }
 
     fn check_count(&self, topics: &TopicSet) -> Result<(), Error> {
@@ -405,7 +426,7 @@ impl Inner {
 }
 
 /// The machine as the records of the log have made it.
-fn recall(
+pub(crate) fn recall(
     archive: &dyn Archive,
     history: History,
     epochs: Epochs,
@@ -417,6 +438,8 @@ fn recall(
     };
     archive.read(|archive| archive.replay(after, &mut |record| machine.replay(record)))?;
     machine.go_on_after(history.last, history.time);
+    // A snapshot may be older than the moment when a topic was forgotten: nobody would make the machine forget it again.
+    machine.topics.retain(|topic, _| archive.knows(topic));
     Ok(machine)
 }
 

@@ -30,6 +30,7 @@ pub mod archive;
 mod channel;
 pub mod clock;
 mod committer;
+mod compaction;
 mod dedup;
 mod encoding;
 mod error;

@@ -93,6 +93,7 @@ impl Machine {
             event,
             change,
             keyed,
+            max,
         } = draft;
         // First of all: a retry is answered as the first try was, whatever has happened since.
         if let Some(keyed) = &keyed
@@ -102,7 +103,7 @@ impl Machine {
             return Ok(Applied::Replayed(Receipt { seq, id, outcome }));
         }
         if change != Some(Change::Purges) {
-            self.admit(&topics, event.as_ref())?;
+            self.admit(&topics, event.as_ref(), max)?;
         }
         self.last = self.last.next();
         self.time = self.time.max(now);
@@ -149,13 +150,10 @@ impl Machine {
     }
 
     /// Whether an event or an end may be published to these topics.
-    fn admit(&self, topics: &TopicSet, event: Option<&Event>) -> Result<(), Error> {
+    fn admit(&self, topics: &TopicSet, event: Option<&Event>, max: Option<usize>) -> Result<(), Error> {
         let len = event.map_or(0, text_len);
-        let Bounds {
-            max_event,
-            max_topics,
-            ..
-        } = self.bounds;
+        let max_topics = self.bounds.max_topics;
+        let max_event = max.unwrap_or(self.bounds.max_event);
         if len > max_event {
             return Err(Error::EventTooLarge { len, max: max_event });
         }

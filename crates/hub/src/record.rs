@@ -28,6 +28,8 @@ pub struct Draft {
     pub(crate) event: Option<Event>,
     pub(crate) change: Option<Change>,
     pub(crate) keyed: Option<Keyed>,
+    /// The most bytes that its event may have, if not the hub's own bound.
+    pub(crate) max: Option<usize>,
 }
 
 /// What a record does to its topics.
@@ -46,12 +48,7 @@ impl Draft {
     /// # Errors
     /// [`Error::InvalidId`] or [`Error::ReservedName`]: what publishers may not use.
     pub fn event(topics: impl Into<TopicSet>, event: Event) -> Result<Self, Error> {
-        if let Some(id) = &event.id {
-            check_id(id.as_str())?;
-        }
-        if let Some(name) = &event.name {
-            check_name(name.as_str())?;
-        }
+        check(&event)?;
         Ok(Self {
             event: Some(event),
             ..Self::of(topics)
@@ -78,6 +75,7 @@ impl Draft {
             event: None,
             change: None,
             keyed: None,
+            max: None,
         }
     }
 
@@ -85,6 +83,13 @@ impl Draft {
     #[must_use]
     pub fn and_end(mut self) -> Self {
         self.change = Some(Change::Ends);
+        self
+    }
+
+    /// Its event may have so many bytes, whatever the hub's bound for events is.
+    #[must_use]
+    pub fn up_to(mut self, max: usize) -> Self {
+        self.max = Some(max);
         self
     }
 
@@ -101,6 +106,17 @@ pub(crate) fn text_len(event: &Event) -> usize {
     event.data.len()
         + event.id.as_ref().map_or(0, |id| id.as_str().len())
         + event.name.as_ref().map_or(0, |name| name.as_str().len())
+}
+
+/// Whether a publisher may say this.
+pub(crate) fn check(event: &Event) -> Result<(), Error> {
+    if let Some(id) = &event.id {
+        check_id(id.as_str())?;
+    }
+    event
+        .name
+        .as_ref()
+        .map_or(Ok(()), |name| check_name(name.as_str()))
 }
 
 fn check_id(id: &str) -> Result<(), Error> {

@@ -82,9 +82,9 @@ impl<E: Entry> TopicRing<E> {
         self.entries.push_back(Some(entry));
     }
 
-    /// Removes the oldest entry. `lost` says whether a reader before it has then missed something;
-    /// `keep` says whether its topics are remembered when they are empty.
-    pub(crate) fn pop(&mut self, lost: impl Fn(&E) -> bool, keep: bool) -> Option<E> {
+    /// Removes the oldest entry. `lost` sees each topic that it leaves, and says whether a reader of that before it has
+    /// then missed something; `keep` says whether its topics are remembered when they are empty.
+    pub(crate) fn pop(&mut self, mut lost: impl FnMut(&E, &Topic) -> bool, keep: bool) -> Option<E> {
         let entry = self.entries.pop_front()??;
         let position = self.front;
         self.front += 1;
@@ -97,7 +97,7 @@ impl<E: Entry> TopicRing<E> {
             // It is not there if the topic has been purged.
             if shelf.positions.front() == Some(&position) {
                 shelf.positions.pop_front();
-                if lost(&entry) {
+                if lost(&entry, topic) {
                     shelf.floor = entry.seq();
                 }
             }
@@ -346,20 +346,20 @@ mod tests {
     #[test]
     fn a_floor_rises_only_for_the_topics_of_what_was_removed() {
         let mut ring = ring(&[(1, "a"), (2, "b"), (3, "a")]);
-        ring.pop(|_| true, true);
+        ring.pop(|_, _| true, true);
         assert_eq!(ring.floor(&set("a")), Seq(1));
         assert_eq!(ring.floor(&set("b")), Seq::ZERO);
         assert_eq!(ring.floor(&set("a b")), Seq(1));
         assert_eq!(seqs(ring.after(&set("a b"), Seq::ZERO)), [2, 3]);
-        ring.pop(|_| false, true);
+        ring.pop(|_, _| false, true);
         assert_eq!(ring.floor(&set("b")), Seq::ZERO, "nothing that a reader misses");
     }
 
     #[test]
     fn forgetting_topics_keeps_their_floor_as_that_of_the_unknown() {
         let mut ring = ring(&[(1, "a"), (2, "b"), (3, "c")]);
-        ring.pop(|_| true, true);
-        ring.pop(|_| true, true);
+        ring.pop(|_, _| true, true);
+        ring.pop(|_, _| true, true);
         let mut forgotten = ring.forget_idle();
         forgotten.sort();
         assert_eq!(forgotten.iter().map(Topic::name).collect::<Vec<_>>(), ["a", "b"]);
@@ -384,7 +384,7 @@ mod tests {
         assert_eq!((ring.len(), ring.cost()), (3, 3));
         assert_eq!(ring.front().unwrap().0, 2, "no hole in front");
 
-        let popped: Vec<_> = std::iter::from_fn(|| ring.pop(|_| true, true))
+        let popped: Vec<_> = std::iter::from_fn(|| ring.pop(|_, _| true, true))
             .map(|item| item.0)
             .collect();
         assert_eq!(popped, [2, 3, 5]);
@@ -399,8 +399,8 @@ mod tests {
     fn a_pinned_topic_keeps_its_exact_floor_while_it_is_empty() {
         let mut ring = ring(&[(1, "a"), (2, "b")]);
         ring.pin(&set("a").iter().next().unwrap().clone());
-        ring.pop(|_| true, false);
-        ring.pop(|_| true, false);
+        ring.pop(|_, _| true, false);
+        ring.pop(|_, _| true, false);
         ring.set_absent_floor(Seq(2));
         assert_eq!(ring.floor(&set("a")), Seq(1));
         assert_eq!(ring.floor(&set("b")), Seq(2));

@@ -3,13 +3,15 @@
 //! Bounds: [`QUEUE`] publishes wait; who comes after them waits to get in.
 
 use std::{
+    io,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
+    thread,
 };
 
 use parking_lot::Mutex;
 use tokio::{
+    runtime,
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
@@ -46,21 +48,46 @@ impl Future for Pending {
 /// The way to the committer, which it ends with.
 pub(crate) struct Sequencer {
     queue: Mutex<Option<mpsc::Sender<Waiting>>>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    at_work: Mutex<Option<AtWork>>,
+}
+
+/// Where the committer runs.
+enum AtWork {
+    /// On the runtime, as nothing it does takes long.
+    Task(JoinHandle<()>),
+    /// On a thread, which says so when it has ended well.
+    Thread(oneshot::Receiver<()>),
 }
 
 impl Sequencer {
-    /// Starts the committer on the current runtime.
+    /// Starts the committer: on the current runtime, or on a thread of its own if its archive waits for a disk.
+    ///
+    /// # Errors
+    /// There can be no more threads.
     #[expect(
         clippy::disallowed_methods,
         reason = "the handle is kept: `close` waits for the task, `drop` aborts it"
     )]
-    pub(crate) fn start(committer: Committer) -> Self {
+    pub(crate) fn start(committer: Committer) -> io::Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        Self {
+        let at_work = match committer.archive.waits() {
+            false => AtWork::Task(tokio::spawn(committer.run(waiting))),
+            true => {
+                let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
+                let (ended, has_ended) = oneshot::channel();
+                let work = move || {
+                    runtime.block_on(committer.run(waiting));
+                    // Nobody may wait for it.
+                    let _ = ended.send(());
+                };
+                thread::Builder::new().name("tidewire-log".into()).spawn(work)?;
+                AtWork::Thread(has_ended)
+            }
+        };
+        Ok(Self {
             queue: Mutex::new(Some(queue)),
-            task: Mutex::new(Some(tokio::spawn(Arc::new(committer).run(waiting)))),
-        }
+            at_work: Mutex::new(Some(at_work)),
+        })
     }
 
     /// Resolves once the publish has its turn.
@@ -75,19 +102,22 @@ impl Sequencer {
     /// Takes no more publishes and waits until those that wait are committed.
     pub(crate) async fn close(&self) {
         drop(self.queue.lock().take());
-        let task = self.task.lock().take();
-        if let Some(Err(error)) = match task {
-            Some(task) => Some(task.await),
-            None => None,
-        } {
-            tracing::error!(%error, "the committer ended badly");
+        let at_work = self.at_work.lock().take();
+        let ended_well = match at_work {
+            Some(AtWork::Task(task)) => task.await.is_ok(),
+            Some(AtWork::Thread(ended)) => ended.await.is_ok(),
+            None => true,
+        };
+        if !ended_well {
+            tracing::error!("the committer ended badly");
         }
     }
 }
 
 impl Drop for Sequencer {
     fn drop(&mut self) {
-        if let Some(task) = self.task.get_mut().take() {
+        // A thread commits what waits, closes the archive, and ends by itself.
+        if let Some(AtWork::Task(task)) = self.at_work.get_mut().take() {
             task.abort();
         }
     }

@@ -5,7 +5,6 @@
 //! anything, and one that is slower than retention is told what it missed.
 
 use std::{
-    io,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -37,6 +36,9 @@ pub enum Cut {
     /// The hub is shutting down.
     #[error("the server is shutting down")]
     Draining,
+    /// What it has to get next is gone, and it is one that is cut then: see [`Subscription::cut_at_gaps`].
+    #[error("the reader fell behind what is kept")]
+    Lagged,
     /// What it has to get next cannot be read.
     #[error("the log cannot be read")]
     Damaged,
@@ -53,6 +55,7 @@ pub struct Subscription {
     resume: Resume,
     notice: Option<Bytes>,
     departure: Departure,
+    cuts_at_gaps: bool,
 }
 
 impl Subscription {
@@ -66,6 +69,7 @@ impl Subscription {
             resume: Resume::Live,
             notice: None,
             departure: Departure::Gone,
+            cuts_at_gaps: false,
         }
     }
 
@@ -83,6 +87,12 @@ impl Subscription {
     /// It is over, and this is why.
     pub(crate) fn depart(&mut self, why: Departure) {
         self.departure = why;
+    }
+
+    /// For readers that do not know the notice of a gap: they get none, and are cut where there would be one.
+    pub fn cut_at_gaps(&mut self) {
+        self.cuts_at_gaps = true;
+        self.notice = None;
     }
 
     /// How it started.
@@ -115,10 +125,7 @@ impl Subscription {
                     Gathered::TooOld => match self.read_archive() {
                         Ok(Some(bytes)) => return Poll::Ready(Some(Ok(bytes))),
                         Ok(None) => continue,
-                        Err(error) => {
-                            tracing::error!(%error, "a reader is cut: the log cannot be read");
-                            return Poll::Ready(Some(Err(Cut::Damaged)));
-                        }
+                        Err(cut) => return Poll::Ready(Some(Err(cut))),
                     },
                 },
                 Look::Ended => {
@@ -145,10 +152,14 @@ impl Subscription {
     }
 
     /// Reads on from the archive. `None` if there was nothing for the reader up to the watermark.
-    fn read_archive(&mut self) -> io::Result<Option<Bytes>> {
+    fn read_archive(&mut self) -> Result<Option<Bytes>, Cut> {
         let behind = self.hub.tail.watermark().0.saturating_sub(self.cursor.0);
         self.hub.counters.behind_the_window(behind);
-        let scan = self.hub.scan(self.channel.topics(), self.cursor, CHUNK)?;
+        let scan = self.hub.scan(self.channel.topics(), self.cursor, CHUNK);
+        let scan = scan.map_err(|error| {
+            tracing::error!(%error, "a reader is cut: the log cannot be read");
+            Cut::Damaged
+        })?;
         let (topics, encoding) = &self.channel.key;
         let mut out = Vec::new();
         if scan.floors.are_news(self.cursor, &self.known) {
@@ -159,6 +170,9 @@ impl Subscription {
                 GapReason::Lagged,
             );
             self.hub.counters.gap(gap.reason);
+            if self.cuts_at_gaps {
+                return Err(Cut::Lagged);
+            }
             out = encoding.gap(&gap);
         }
         self.cursor = scan.through;

@@ -147,7 +147,7 @@ impl Tail {
                 channel.renew(machine.read().open(channel.topics(), last.seq));
             }
             while state.window.cost() > self.max_window {
-                state.window.pop(|_| true, false);
+                state.window.pop(|_, _| true, false);
             }
             self.watermark.store(last.seq.0, Ordering::Release);
         }

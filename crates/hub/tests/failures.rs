@@ -108,6 +108,37 @@ async fn a_full_disk_refuses_until_there_is_room_again_on_many_threads() {
 }
 
 #[tokio::test]
+async fn a_disk_that_fails_refuses_until_it_is_well_again() {
+    let (hub, archive) = start(true);
+    archive.fail(Fail::Failed);
+    let refused = hub.append(draft("a", "lost")).await;
+    assert!(matches!(refused, Err(Error::Unwritten { .. })), "{refused:?}");
+    assert_eq!(hub.health(), Health::Failing("EIO".into()));
+    archive.fail(None);
+    publish(&hub, "a", "kept").await;
+    assert_eq!(hub.health(), Health::Healthy);
+    let mut reader = Reader::after(&hub, "a", Start::EARLIEST);
+    assert_eq!(reader.available().await, ["kept"]);
+}
+
+/// A fault of ours in the archive: nothing hangs, and everything says so.
+#[tokio::test]
+async fn an_archive_that_panics_poisons_the_hub() {
+    let (hub, archive) = start(true);
+    publish(&hub, "a", "kept").await;
+    archive.fail(Fail::Panic);
+    for _ in 0..2 {
+        let refused = hub.append(draft("a", "lost")).await;
+        assert!(matches!(refused, Err(Error::Poisoned { .. })), "{refused:?}");
+    }
+    assert!(matches!(hub.health(), Health::Poisoned(_)));
+    let mut reader = Reader::after(&hub, "a", Start::EARLIEST);
+    assert_eq!(reader.available().await, ["kept"]);
+    hub.drain().await;
+    assert_eq!(archive.times_closed(), 0, "the end was not clean");
+}
+
+#[tokio::test]
 async fn a_poisoned_log_refuses_everything_until_a_restart_but_is_read_on() {
     let (hub, archive) = start(true);
     publish(&hub, "a", "kept").await;

@@ -8,7 +8,11 @@
 
 mod support;
 
-use support::{Read, Reader, draft, publish, scripted::Scripted, topics};
+use support::{
+    Read, Reader, draft, publish,
+    scripted::{Fail, Scripted},
+    topics,
+};
 use tidewire_codec::{Event, EventId};
 use tidewire_hub::{
     Config, Draft, Encoding, Error, GapReason, Hub, IdempotencyKey, Outcome, Resume, Seq, Start, StartError,
@@ -145,8 +149,11 @@ async fn a_snapshot_in_the_middle_and_the_records_after_it_are_all_that_there_wa
     let later = draft("keyed", "2").with_key(IdempotencyKey::new("later").unwrap(), 0);
     hub.append(later.clone()).await.unwrap();
     hub.append(Draft::end(topics("late"))).await.unwrap();
-    // No drain: the process is killed, and has lost nothing.
+    // The process is killed, and has lost nothing: a hub whose log is poisoned writes no snapshot when it ends either.
+    archive.fail(Fail::Poisoned);
+    hub.append(draft("never", "kept")).await.unwrap_err();
     drop(hub);
+    archive.fail(None);
     assert_eq!(archive.snapshot_at(), Some(Seq(2)));
     let hub = start(&archive);
     assert_eq!(archive.replayed(), 2);

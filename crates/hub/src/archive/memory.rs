@@ -5,7 +5,11 @@ use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
 use parking_lot::RwLock;
 use tidewire_codec::EventId;
 
-use super::{AppendError, Archive, History, Scan};
+use super::{
+    AppendError, Archive, History, Scan,
+    ruled::{LOOKS, Load, Ruled},
+    rules::{Allowed, Rules},
+};
 use crate::{
     Change, Millis, Record, Seq, Topic, TopicSet,
     clock::millis,
@@ -22,6 +26,8 @@ pub struct Retention {
     pub max_events: Option<usize>,
     /// Age.
     pub max_age: Option<Duration>,
+    /// What holds besides for single topics.
+    pub rules: Rules,
 }
 
 impl Default for Retention {
@@ -30,6 +36,7 @@ impl Default for Retention {
             max_bytes: 64 << 20,
             max_events: None,
             max_age: None,
+            rules: Rules::default(),
         }
     }
 }
@@ -45,6 +52,7 @@ struct Kept {
     /// Publishers' ids. A publisher may repeat one, in a topic or in many: the earliest that is kept counts. Each
     /// stands here by itself, so that one that stands here a million times is let go as fast as any other.
     ids: BTreeSet<(EventId, Topic, Seq)>,
+    ruled: Ruled,
 }
 
 impl Entry for Arc<Record> {
@@ -63,12 +71,14 @@ impl Memory {
     /// An empty archive.
     #[must_use]
     pub fn new(retention: Retention) -> Self {
+        let kept = Kept {
+            records: TopicRing::new(),
+            ids: BTreeSet::new(),
+            ruled: Ruled::new(retention.rules.clone()),
+        };
         Self {
             retention,
-            kept: RwLock::new(Kept {
-                records: TopicRing::new(),
-                ids: BTreeSet::new(),
-            }),
+            kept: RwLock::new(kept),
         }
     }
 }
@@ -83,15 +93,39 @@ impl Kept {
             self.ids
                 .extend(places.map(|topic| (id.clone(), topic.clone(), record.seq)));
         }
+        self.ruled.add(record, record.cost() as u64);
         self.records.push(Arc::clone(record));
     }
 
     fn pop(&mut self) {
-        // The end of a stream is no event: a reader that has missed only that has missed nothing.
-        let Some(record) = self.records.pop(|record| record.event.is_some(), true) else {
+        let leave = |record: &Arc<Record>, topic: &Topic| {
+            let is_event = record.event.is_some();
+            self.ruled.take(topic, load_of(record));
+            // The end of a stream is no event: a reader that has missed only that has missed nothing.
+            is_event
+        };
+        let Some(record) = self.records.pop(leave, true) else {
             return;
         };
         self.forget_id(&record, |_| true);
+    }
+
+    /// Lets go what a topic holds beyond what is allowed.
+    fn cut(&mut self, topic: &Topic, mut load: Load, allowed: &Allowed, now: Millis) {
+        let set = TopicSet::from(topic.clone());
+        let (mut through, mut oldest) = (None, None);
+        for record in self.records.after(&set, Seq::ZERO) {
+            if !load.is_over(allowed, record.time) {
+                oldest = Some(record.time);
+                break;
+            }
+            load.take(record.event.is_some().into(), record.cost() as u64);
+            through = Some(record.seq);
+        }
+        if let Some(through) = through {
+            self.purge(&set, through);
+        }
+        self.ruled.looked(topic, load, oldest, now);
     }
 
     /// Returns how many events left.
@@ -99,8 +133,10 @@ impl Kept {
         let mut gone = Vec::new();
         for topic in topics {
             self.records.purge(topic, through, true, |record| {
+                let is_event = record.event.is_some();
+                self.ruled.take(topic, load_of(record));
                 gone.push(Arc::clone(record));
-                record.event.is_some()
+                is_event
             });
         }
         gone.sort_unstable_by_key(|record| record.seq);
@@ -125,6 +161,15 @@ impl Kept {
     fn events_back_from(&self, topics: &TopicSet, through: Seq) -> impl Iterator<Item = &Arc<Record>> {
         let records = self.records.back_from(topics, through);
         records.filter(|record| record.event.is_some())
+    }
+}
+
+/// What a record is counted as in its topics.
+fn load_of(record: &Record) -> Load {
+    Load {
+        events: record.event.is_some().into(),
+        bytes: record.cost() as u64,
+        slack: 0,
     }
 }
 
@@ -193,6 +238,7 @@ impl Archive for Memory {
             max_bytes,
             max_events,
             max_age,
+            ..
         } = self.retention;
         let oldest = max_age.map_or(0, |age| now.saturating_sub(millis(age)));
         let mut kept = self.kept.write();
@@ -204,6 +250,16 @@ impl Archive for Memory {
                 break;
             }
             kept.pop();
+        }
+    }
+
+    fn trim_topics(&self, now: Millis) {
+        let mut kept = self.kept.write();
+        for _ in 0..LOOKS {
+            let Some((topic, load, allowed)) = kept.ruled.next(now) else {
+                return;
+            };
+            kept.cut(&topic, load, &allowed, now);
         }
     }
 
@@ -220,6 +276,9 @@ impl Archive for Memory {
     }
 
     fn forget_idle(&self) -> Vec<Topic> {
-        self.kept.write().records.forget_idle()
+        let mut kept = self.kept.write();
+        let forgotten = kept.records.forget_idle();
+        forgotten.iter().for_each(|topic| kept.ruled.forget(topic));
+        forgotten
     }
 }

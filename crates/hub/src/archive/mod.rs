@@ -7,6 +7,8 @@
 //! snapshot now and then, and the records after it.
 
 mod memory;
+mod ruled;
+pub mod rules;
 pub mod segments;
 
 use std::{io, sync::Arc};
@@ -17,6 +19,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use crate::{Epoch, Floors, Millis, Record, Seq, Topic, TopicSet, stats::Held};
 
 pub use memory::{Memory, Retention};
+pub use rules::{Rule, Rules};
 
 /// Records read from an archive.
 #[derive(Debug)]
@@ -50,6 +53,9 @@ pub enum AppendError {
     /// There is no room. The next batch is tried again.
     #[error("there is no room: {0}")]
     Full(#[source] io::Error),
+    /// It cannot be written, for another reason. The next batch is tried again.
+    #[error("it cannot be written: {0}")]
+    Failed(#[source] io::Error),
     /// What is kept can no longer be trusted to last: nothing is appended until the archive is opened anew.
     #[error("{0}")]
     Poisoned(String),
@@ -99,6 +105,12 @@ pub trait Archive: Send + Sync + 'static {
     /// and once a second.
     fn trim(&self, now: Millis);
 
+    /// Lets go what the rules for single topics no longer keep at this time: called once a second, when all that was
+    /// appended is visible.
+    fn trim_topics(&self, now: Millis) {
+        let _ = now;
+    }
+
     /// Lets go all of these topics up to `through`: called when the purge has become visible. An event that
     /// was published to other topics as well stays for them. Returns how many events there were.
     fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize>;
@@ -110,7 +122,20 @@ pub trait Archive: Send + Sync + 'static {
     /// may be answered with a gap although nothing was missed, never the other way round.
     fn forget_idle(&self) -> Vec<Topic>;
 
-    /// Whether it is time to write down what the machine remembers. Asked after every batch.
+    /// Whether the archive has a place for a topic. The machine need not remember one that has none: all of it is gone,
+    /// and it was forgotten.
+    fn knows(&self, topic: &Topic) -> bool {
+        let _ = topic;
+        true
+    }
+
+    /// Gives back room on the disk that is taken by what has been let go. May take long, beside all other calls, one at a
+    /// time; gives up when `go_on` says no.
+    fn compact(&self, go_on: &dyn Fn() -> bool) {
+        let _ = go_on;
+    }
+
+    /// Whether it is time to write down what the machine remembers. Asked after every batch, and once a second.
     fn wants_snapshot(&self) -> bool {
         false
     }

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use tidewire_hub::{
     Change, Floors, Record, Seq, Topic,
     archive::{
-        Archive, Memory, Retention,
+        Archive, Memory, Retention, Rules,
         segments::{Disk, Durability, Segments, Settings},
     },
 };
@@ -18,6 +18,10 @@ use crate::{
     sim::SimDisk,
     simple::{Flaw, Simple},
 };
+
+mod rules;
+
+use rules::*;
 
 const ALL: Seq = Seq(u64::MAX);
 
@@ -69,6 +73,11 @@ contract!(memory segments simple: {
     the_newest_event_is_kept_whatever_the_bound
     held_counts_what_is_kept
     forgotten_topics_have_nothing_and_floors_stay_high
+    a_rule_bounds_each_topic_of_its_prefix_and_no_other
+    a_rule_in_bytes_keeps_the_newest_event
+    a_rule_in_time_lets_the_old_go_with_its_ends
+    a_topic_that_is_cut_and_purged_is_counted_right
+    what_all_lose_is_counted_where_a_rule_is_too
     everything_agrees_with_a_model
 });
 
@@ -466,10 +475,18 @@ fn forgotten_topics_have_nothing_and_floors_stay_high(archive: Open<'_>) {
 fn everything_agrees_with_a_model(archive: Open<'_>) {
     for seed in 0..20 {
         let mut rng = Rng::with_seed(seed);
-        let archive = archive(Retention {
+        let mut retention = Retention {
             max_events: Some(60),
             ..Retention::default()
-        });
+        };
+        if seed % 2 == 1 {
+            let rules = [
+                rule("", Some(12), None, None),
+                rule("b", Some(4), Some(900), Some(20)),
+            ];
+            retention.rules = Rules::new(rules).unwrap();
+        }
+        let archive = archive(retention);
         let mut model = Model::default();
         let ids: Vec<_> = (0..4).map(|n| id(&format!("id{n}"))).collect();
         let mut seq = 0;
@@ -498,7 +515,10 @@ fn everything_agrees_with_a_model(archive: Open<'_>) {
             match rng.u8(..10) {
                 0..3 => {
                     archive.trim(seq);
-                    model.adopt(&*archive, |_| true);
+                    archive.trim_topics(seq);
+                    archive.snapshot(Seq(seq), b"");
+                    archive.compact(&|| true);
+                    model.adopt(&*archive, |_, _, _| true);
                 }
                 3 => {
                     let forgotten: Vec<Topic> = archive.forget_idle();

@@ -1,6 +1,6 @@
 //! A log whose files were torn, changed or lost behind its back: what can be made anew is, what cannot is told.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use fastrand::Rng;
 use tidewire_hub::{
@@ -44,6 +44,9 @@ fn grown() -> (SimDisk, Model) {
     for seq in 1..=200 {
         put(&log, seq);
     }
+    // Twice: files leave only when both snapshots know what was in them.
+    log.snapshot(Seq(200), b"what was remembered");
+    log.snapshot(Seq(200), b"what was remembered");
     log.trim(0);
     log.append(&batch([event(201, "c"), purge(202, "c"), event(203, "c")]))
         .unwrap();
@@ -130,6 +133,12 @@ fn a_damaged_snapshot_is_passed_over() {
     drop(log);
     let disk = disk.kill();
     for name in files(&disk, ".snap") {
+        flip(&disk, &name, 20);
+    }
+    let older = open(&disk).unwrap().history().snapshot;
+    assert_eq!(older, Some((Seq(200), b"what was remembered".to_vec())));
+    let disk = disk.kill();
+    for name in files(&disk, ".copy") {
         flip(&disk, &name, 20);
     }
     let log = open(&disk).unwrap();
@@ -240,4 +249,88 @@ fn segments_without_meta_or_of_another_log_are_refused() {
     disk.put("meta", &other.bytes("meta"));
     let why = open(&disk).map(drop).unwrap_err().to_string();
     assert!(why.contains("another log"), "{why}");
+}
+
+#[test]
+fn a_log_that_could_not_be_synced_is_not_closed_as_whole() {
+    for durability in [Durability::Never, Durability::Interval(Duration::from_secs(3600))] {
+        let open = |disk: &SimDisk| {
+            let settings = Settings {
+                durability,
+                ..Settings::default()
+            };
+            Segments::open(Arc::new(disk.clone()), settings).unwrap()
+        };
+        let disk = SimDisk::new(1);
+        let log = open(&disk);
+        put(&log, 1);
+        disk.fail_sync(1);
+        // No append has failed, so whoever ends the server closes the log.
+        log.snapshot(Seq(1), b"what is remembered");
+        assert!(disk.has_failed());
+        log.close();
+        let disk = disk.crash(&mut Rng::with_seed(1));
+        let epochs = open(&disk).history().epochs;
+        assert_eq!(epochs.len(), 2, "what was acknowledged may be lost");
+    }
+}
+
+/// Linux shows what it could not write until somebody needs the memory; it never tries again by itself.
+#[test]
+fn what_a_failed_sync_has_lost_is_written_again_also_if_the_disk_was_full() {
+    for seed in 0..20 {
+        let open = |disk: &SimDisk| {
+            let settings = Settings {
+                durability: Durability::Never,
+                ..Settings::default()
+            };
+            Segments::open(Arc::new(disk.clone()), settings).unwrap()
+        };
+        let disk = SimDisk::new(seed);
+        let log = open(&disk);
+        put(&log, 1);
+        disk.set_room(Some(disk.used()));
+        disk.fail_sync(1);
+        log.snapshot(Seq(1), b"what is remembered");
+        drop(log);
+        let disk = disk.kill();
+        disk.set_room(None);
+        let log = open(&disk);
+        let last = log.history().last.next();
+        put(&log, last.0);
+        log.snapshot(last, b"what is remembered"); // Which syncs.
+        assert!(!disk.has_failed());
+        drop(log);
+        let log = open(&disk.crash(&mut Rng::with_seed(seed)));
+        assert_eq!(log.history().last, last, "under seed {seed}");
+        let read = log
+            .scan(&topics("a b"), Seq::ZERO, ALL, usize::MAX)
+            .unwrap()
+            .records;
+        assert_eq!(seqs(&read), (1..=last.0).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_snapshot_that_was_found_once_is_found_again() {
+    for seed in 0..20 {
+        let disk = SimDisk::new(seed);
+        let log = open(&disk).unwrap();
+        put(&log, 1);
+        log.snapshot(Seq(1), b"first");
+        put(&log, 2);
+        disk.fail_sync(2); // That of the folder, after the file's.
+        log.snapshot(Seq(2), b"second");
+        assert!(disk.has_failed());
+        drop(log);
+        let disk = disk.kill();
+        let found = open(&disk).unwrap().history().snapshot;
+        assert_eq!(found, Some((Seq(2), b"second".to_vec())));
+        let disk = disk.crash(&mut Rng::with_seed(seed));
+        assert_eq!(
+            open(&disk).unwrap().history().snapshot,
+            found,
+            "under seed {seed}"
+        );
+    }
 }

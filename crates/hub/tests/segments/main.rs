@@ -7,10 +7,18 @@
 )]
 #![allow(unreachable_pub, reason = "there is no outside")]
 
+mod collisions;
 mod contract;
 mod crash;
 mod damage;
+mod faulty;
+mod fixtures;
+mod hostile;
+mod inspect;
+mod large;
 mod model;
 mod records;
+mod rewriting;
+mod second;
 mod sim;
 mod simple;

@@ -77,8 +77,31 @@ impl Model {
         }
     }
 
+    /// Takes everything up to a number out of a topic.
+    pub fn clear(&mut self, topic: &Topic, through: Seq) {
+        let gone: Vec<Seq> = self.standing.range(..=through).map(|(seq, _)| *seq).collect();
+        for seq in gone {
+            self.remove(seq, topic);
+        }
+    }
+
+    /// How many events of a topic come after a number.
+    pub fn events_after(&self, topic: &Topic, seq: Seq) -> usize {
+        let set = TopicSet::from(topic.clone());
+        let after = self.read(&set, seq, Seq(u64::MAX));
+        after.filter(|record| record.event.is_some()).count()
+    }
+
+    /// More than the bytes of a topic's records from a number on can be, however an archive counts them.
+    pub fn at_most(&self, topic: &Topic, from: Seq) -> usize {
+        let set = TopicSet::from(topic.clone());
+        let records = self.read(&set, from.before(), Seq(u64::MAX));
+        let text = |record: &Arc<Record>| record.event.as_ref().map_or(0, |event| event.data.len());
+        records.map(|record| 600 + text(record)).sum()
+    }
+
     /// Lets go what the archive has let go: the oldest of each topic, if it `may` have gone.
-    pub fn adopt(&mut self, archive: &dyn Archive, may: impl Fn(&Record) -> bool) {
+    pub fn adopt(&mut self, archive: &dyn Archive, may: impl Fn(&Self, &Record, &Topic) -> bool) {
         for topic in self.topics() {
             let set = TopicSet::from(topic.clone());
             let there = archive
@@ -100,7 +123,10 @@ impl Model {
                 seqs(&expected)
             );
             for record in &expected[..gone] {
-                assert!(may(record), "{:?} of {topic:?} must be kept", record.seq);
+                let may = may(self, record, &topic);
+                assert!(may, "{:?} of {topic:?} must be kept", record.seq);
+            }
+            for record in &expected[..gone] {
                 self.remove(record.seq, &topic);
             }
         }

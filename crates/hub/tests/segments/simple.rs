@@ -42,10 +42,13 @@ pub enum Flaw {
     TrustsWhatIsNotSafe,
     BeginsANewEpochEachTime,
     StopsAtAFullDisk,
+    ForgetsWhatNoSnapshotHas,
+    KeepsMoreThanARuleAllows,
+    KeepsLessThanARuleAllows,
 }
 
 impl Flaw {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::ForgetsToSyncTheFile,
         Self::ForgetsToSyncTheFolder,
         Self::AcknowledgesBeforeItWrites,
@@ -62,6 +65,9 @@ impl Flaw {
         Self::TrustsWhatIsNotSafe,
         Self::BeginsANewEpochEachTime,
         Self::StopsAtAFullDisk,
+        Self::ForgetsWhatNoSnapshotHas,
+        Self::KeepsMoreThanARuleAllows,
+        Self::KeepsLessThanARuleAllows,
     ];
 }
 
@@ -75,7 +81,7 @@ pub struct Simple {
 #[derive(Clone)]
 struct Inner {
     model: Model,
-    /// Everything that is not trimmed, also what has been purged, and the purges.
+    /// Everything that is not trimmed or in no snapshot, also what has been purged, and the purges.
     log: BTreeMap<Seq, Arc<Record>>,
     forgotten: BTreeSet<Topic>,
     history: History,
@@ -116,7 +122,10 @@ impl Simple {
             Some(file) => file.sync().and_then(|()| log.disk.sync_dir("")),
             None => log.write(&log.inner.lock().unwrap()),
         };
-        safe.map(|()| log).map_err(|error| error.to_string())
+        safe.map_err(|error| error.to_string())?;
+        let time = log.history().time;
+        log.trim_topics(time); // Before anybody reads.
+        Ok(log)
     }
 
     fn write(&self, inner: &Inner) -> io::Result<()> {
@@ -148,6 +157,7 @@ impl Simple {
             max_bytes,
             max_events,
             max_age,
+            ..
         } = self.retention;
         let held = inner.held();
         let too_old = |age: std::time::Duration| {
@@ -165,7 +175,59 @@ impl Simple {
     }
 }
 
+/// What a record takes.
+fn size(record: &Record) -> usize {
+    256 + record.event.as_ref().map_or(0, |event| event.data.len())
+}
+
+impl Simple {
+    /// Lets go what a topic's rule no longer keeps.
+    fn cut(&self, inner: &mut Inner, topic: &Topic, now: Millis) {
+        let Some(rule) = self.retention.rules.of(topic) else {
+            return;
+        };
+        let max_events = rule.max_events.map(|max| match self.flaw {
+            Flaw::KeepsMoreThanARuleAllows => max + 1,
+            Flaw::KeepsLessThanARuleAllows => max - 1,
+            _ => max,
+        });
+        let oldest = rule.max_age.map_or(0, |age| {
+            now.saturating_sub(u64::try_from(age.as_millis()).unwrap())
+        });
+        let records: Vec<_> = inner
+            .model
+            .read(&topic.clone().into(), Seq::ZERO, Seq(u64::MAX))
+            .cloned()
+            .collect();
+        let mut events = records.iter().filter(|record| record.event.is_some()).count();
+        let mut bytes: usize = records.iter().map(|record| size(record)).sum();
+        for record in &records {
+            let is_over = record.time < oldest
+                || max_events.is_some_and(|max| events > max)
+                || rule.max_bytes.is_some_and(|max| bytes > max && events > 1);
+            if !is_over {
+                break;
+            }
+            events -= usize::from(record.event.is_some());
+            bytes -= size(record);
+            inner.model.remove(record.seq, topic);
+        }
+    }
+}
+
 impl Inner {
+    /// Forgets the oldest records that stand nowhere any more and that a snapshot knows of.
+    fn leave(&mut self, flaw: Flaw) {
+        let standing = self.model.standing.keys().next().copied();
+        let needed = match (&self.history.snapshot, flaw) {
+            (_, Flaw::ForgetsWhatNoSnapshotHas) => Seq(u64::MAX),
+            (Some((seq, _)), _) => seq.next(),
+            (None, _) => Seq::ZERO,
+        };
+        let end = standing.unwrap_or(Seq(u64::MAX)).min(needed);
+        self.log = self.log.split_off(&end);
+    }
+
     fn new() -> Self {
         let history = History {
             epochs: vec![(Epoch::random().unwrap(), Seq(1))],
@@ -191,7 +253,6 @@ impl Inner {
     }
 
     fn held(&self) -> Held {
-        let size = |record: &Record| 256 + record.event.as_ref().map_or(0, |event| event.data.len());
         let standing = self.model.standing.values();
         Held {
             records: standing.len(),
@@ -215,7 +276,7 @@ impl Inner {
         let epochs = self.history.epochs.iter();
         json!({
             "epochs": epochs.map(|(epoch, first)| json!([epoch.to_string(), first.0])).collect::<Vec<_>>(),
-            "last": if flaw == Flaw::ForgetsTheLastNumber { self.log.keys().last().map_or(0, |seq| seq.0) } else { self.history.last.0 },
+            "last": if flaw == Flaw::ForgetsTheLastNumber { self.model.standing.keys().last().map_or(0, |seq| seq.0) } else { self.history.last.0 },
             "time": self.history.time,
             "snapshot": self.history.snapshot.as_ref().map(|(seq, state)| json!([seq.0, hex(state)])),
             "gone": gone,
@@ -236,7 +297,9 @@ impl Inner {
             }
         }
         for (name, seq) in pairs(&value["gone"])? {
-            let floor = inner.model.gone.entry(records::topic(&name)).or_default();
+            let topic = records::topic(&name);
+            inner.model.clear(&topic, seq);
+            let floor = inner.model.gone.entry(topic).or_default();
             *floor = seq.max(*floor);
         }
         inner.model.loose = value["loose"].as_u64().map(Seq);
@@ -413,8 +476,16 @@ impl Archive for Simple {
             for topic in topics {
                 inner.model.remove(seq, &topic);
             }
-            inner.log = inner.log.split_off(&seq.next());
         }
+        inner.leave(self.flaw);
+    }
+
+    fn trim_topics(&self, now: Millis) {
+        let mut inner = self.inner.lock().unwrap();
+        for topic in inner.model.topics() {
+            self.cut(&mut inner, &topic, now);
+        }
+        inner.leave(self.flaw);
     }
 
     fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {

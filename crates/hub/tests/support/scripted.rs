@@ -44,7 +44,11 @@ struct State {
 #[derive(Clone, Copy)]
 pub enum Fail {
     Full,
+    /// The disk fails.
+    Failed,
     Poisoned,
+    /// It has a fault.
+    Panic,
     /// Full, one time of so many, at random.
     Sometimes(usize),
 }
@@ -198,6 +202,11 @@ impl Archive for Scripted {
         match state.fail {
             Some(Fail::Full) => full(),
             Some(Fail::Sometimes(times)) if fastrand::usize(..times) == 0 => full(),
+            Some(Fail::Panic) => {
+                drop(state);
+                panic!("as the test wants it")
+            }
+            Some(Fail::Failed) => Err(AppendError::Failed(io::Error::other("EIO"))),
             Some(Fail::Poisoned) => Err(AppendError::Poisoned("fsync failed".into())),
             _ => {
                 state.log.extend(batch.iter().cloned());

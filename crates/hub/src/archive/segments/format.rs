@@ -14,6 +14,7 @@
 
 use tidewire_codec::{Event, EventId, EventName};
 
+use super::index::MAX_DELTA;
 use crate::{Change, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet};
 
 /// The version of all files of a log.
@@ -30,6 +31,9 @@ pub(crate) const RECORD_HEADER: usize = 8;
 
 /// The longest body of a record. An event has at most 64 MiB; its topics, id and key fit in the rest.
 pub(crate) const MAX_RECORD: usize = 80 << 20;
+
+/// The highest number that a segment begins with, or that is said to be the last: others can be added to it.
+pub(crate) const MAX_SEQ: Seq = Seq(1 << 62);
 
 const SEGMENT_MAGIC: [u8; 8] = *b"TIDEWSEG";
 const BATCH_MAGIC: [u8; 4] = *b"TWBA";
@@ -48,13 +52,19 @@ pub(crate) struct SegmentHeader {
     pub(crate) log: LogId,
     /// No record of the segment comes before this number.
     pub(crate) base: Seq,
+    /// Records have been taken out.
+    pub(crate) has_holes: bool,
 }
+
+/// Bits of a segment's header.
+const HOLES: u32 = 1;
 
 impl SegmentHeader {
     pub(crate) fn encode(&self) -> [u8; SEGMENT_HEADER as usize] {
         let mut out = [0; SEGMENT_HEADER as usize];
         out[..8].copy_from_slice(&SEGMENT_MAGIC);
         out[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        out[12..16].copy_from_slice(&if self.has_holes { HOLES } else { 0 }.to_le_bytes());
         out[16..32].copy_from_slice(&self.log);
         out[32..40].copy_from_slice(&self.base.0.to_le_bytes());
         let crc = crc32c::crc32c(&out[..60]);
@@ -73,10 +83,22 @@ impl SegmentHeader {
         if fields.u32()? != VERSION {
             return Err(Damaged("the segment has the format of another version"));
         }
-        fields.take(4)?;
+        let flags = fields.u32()?;
+        if flags & !HOLES != 0 {
+            return Err(Damaged("the segment has a mark of another version"));
+        }
         let log = fields.array()?;
         let base = Seq(fields.u64()?);
-        Ok(Self { log, base })
+        if bytes[40..60] != [0; 20] || base > MAX_SEQ {
+            return Err(Damaged(
+                "the segment's header says what this version does not know",
+            ));
+        }
+        Ok(Self {
+            log,
+            base,
+            has_holes: flags & HOLES != 0,
+        })
     }
 
     /// What the checksum of a batch at this offset starts from.
@@ -124,7 +146,9 @@ impl BatchHeader {
             return Err(Damaged("a batch's header is damaged"));
         }
         let (len, count) = (fields.u32()?, fields.u32()?);
-        fields.take(4)?;
+        if fields.u32()? != 0 {
+            return Err(Damaged("a batch's header says what this version does not know"));
+        }
         Ok(Self {
             len,
             count,
@@ -147,13 +171,23 @@ mod kind {
     pub(super) const NAME: u8 = 16;
     pub(super) const RETRY: u8 = 32;
     pub(super) const KEY: u8 = 64;
+
+    /// Whether a record may say this of itself: what belongs to an event has one, and it changes its topics in one way.
+    pub(super) fn is_known(kind: u8) -> bool {
+        let is_known = kind & !(EVENT | ENDS | PURGES | ID | NAME | RETRY | KEY) == 0;
+        let is_of_event = kind & EVENT != 0 || kind & (ID | NAME | RETRY) == 0;
+        is_known && is_of_event && kind & (ENDS | PURGES) != ENDS | PURGES
+    }
 }
 
 /// Appends a record of a segment whose first number is `base`.
 pub(crate) fn encode_record(record: &Record, base: Seq, out: &mut Vec<u8>) -> Result<(), Damaged> {
     let start = out.len();
     out.extend([0; RECORD_HEADER]);
-    let delta = u32::try_from(record.seq.0 - base.0).map_err(|_| Damaged("the segment is full"))?;
+    let delta = u32::try_from(record.seq.0 - base.0)
+        .ok()
+        .filter(|delta| u64::from(*delta) <= MAX_DELTA);
+    let delta = delta.ok_or(Damaged("the segment is full"))?;
     out.extend(delta.to_le_bytes());
     let event = record.event.as_ref();
     let id = event.and_then(|event| event.id.as_ref());
@@ -221,8 +255,12 @@ pub(crate) fn decode_record(bytes: &[u8], base: Seq, known: Option<&TopicSet>) -
         return Err(Damaged("a record is damaged"));
     }
     let mut fields = Fields(body);
-    let seq = Seq(base.0 + u64::from(fields.u32()?));
+    let delta = u64::from(fields.u32()?);
     let [kind] = fields.array()?;
+    if delta > MAX_DELTA || !kind::is_known(kind) {
+        return Err(Damaged("a record has a number or a kind that cannot be"));
+    }
+    let seq = Seq(base.0 + delta);
     let time = fields.u64()?;
     let topics = topics(&mut fields, known)?;
     let has = |bit| kind & bit != 0;
@@ -264,7 +302,8 @@ const WRONG: Damaged = Damaged("a record holds a text that cannot be");
 
 fn topics(fields: &mut Fields<'_>, known: Option<&TopicSet>) -> Result<TopicSet, Damaged> {
     let count = usize::from(u16::from_le_bytes(fields.array()?));
-    let mut topics = Vec::with_capacity(count);
+    // Each takes more than three bytes.
+    let mut topics = Vec::with_capacity(count.min(fields.0.len() / 3));
     for _ in 0..count {
         let [code] = fields.array()?;
         let name = fields.text16()?;
@@ -278,6 +317,9 @@ fn topics(fields: &mut Fields<'_>, known: Option<&TopicSet>) -> Result<TopicSet,
             Some(topic) => topics.push(topic.clone()),
             None => topics.push(Topic::new(namespace, name).map_err(|_| WRONG)?),
         }
+    }
+    if !topics.is_sorted_by(|a, b| a < b) {
+        return Err(Damaged("a record's topics are not in order"));
     }
     TopicSet::new(topics).map_err(|_| WRONG)
 }
@@ -334,6 +376,14 @@ impl<'a> Fields<'a> {
     pub(crate) fn text32(&mut self) -> Result<&'a str, Damaged> {
         let len = self.u32()?;
         self.text(len as usize)
+    }
+
+    /// Nothing follows but what fills the last page.
+    pub(crate) fn end(&self) -> Result<(), Damaged> {
+        match self.0.iter().all(|byte| *byte == 0) {
+            true => Ok(()),
+            false => Err(Damaged("there is more than there should be")),
+        }
     }
 
     fn text(&mut self, len: usize) -> Result<&'a str, Damaged> {

@@ -17,7 +17,8 @@ use twox_hash::XxHash3_64;
 use super::{
     disk::{Disk, DiskFile},
     format::{Damaged, Fields, LogId, VERSION},
-    paged::{Paged, log_seed, replace},
+    paged::{PAGE, Paged, ROOM, log_seed, replace, write},
+    segment::index_name,
 };
 use crate::{Change, Millis, Namespace, Record, Seq, Topic};
 
@@ -76,6 +77,37 @@ pub(crate) struct Line {
 }
 
 const NONE: u32 = u32::MAX;
+
+/// How many lines are read at once where all are.
+const LINES: usize = 1024;
+
+impl Line {
+    fn read(bytes: &[u8]) -> Result<Self, Damaged> {
+        let mut fields = Fields(bytes);
+        Ok(Self {
+            hash: fields.u64()?,
+            start: fields.u32()?,
+            count: fields.u32()?,
+            events: fields.u32()?,
+            last_event: Some(fields.u32()?).filter(|last| *last != NONE),
+            bytes: fields.u64()?,
+            name_at: fields.u32()?,
+            name_len: u16::from_le_bytes(fields.array()?),
+            namespace: fields.array::<1>()?[0],
+        })
+    }
+
+    fn name_end(&self) -> usize {
+        self.name_at as usize + usize::from(self.name_len)
+    }
+
+    fn topic(&self, name: &[u8]) -> io::Result<Topic> {
+        let topic = Namespace::of_code(self.namespace)
+            .zip(str::from_utf8(name).ok())
+            .and_then(|(namespace, name)| Topic::new(namespace, name).ok());
+        topic.ok_or_else(|| damaged(Damaged("a topic's name cannot be")))
+    }
+}
 
 /// What a segment holds as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -136,12 +168,24 @@ impl Active {
         self.topics.get(topic).map_or(&[], |shelf| &shelf.postings)
     }
 
+    /// The bytes of a topic's records.
+    pub(crate) fn bytes(&self, topic: &Topic) -> u64 {
+        self.topics.get(topic).map_or(0, |shelf| shelf.bytes)
+    }
+
     pub(crate) fn ids(&self, topic: &Topic, id: &EventId) -> SmallVec<[u32; 1]> {
         self.ids.get(&id_hash(topic, id)).cloned().unwrap_or_default()
     }
 
+    /// Every topic that it has: its bytes and events.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = (&Topic, u64, u32)> {
+        self.topics
+            .iter()
+            .map(|(topic, shelf)| (topic, shelf.bytes, shelf.events))
+    }
+
     /// The file's content.
-    fn encode(&self, log: &LogId, base: Seq, segment_len: u64) -> Vec<u8> {
+    pub(crate) fn encode(&self, log: &LogId, base: Seq, segment_len: u64) -> Vec<u8> {
         let mut topics: Vec<_> = self
             .topics
             .iter()
@@ -164,7 +208,8 @@ impl Active {
         for number in [
             base.0,
             segment_len,
-            self.totals.last.0,
+            // An empty one ends before it begins.
+            self.totals.last.max(base.before()).0,
             self.totals.last_time,
             self.totals.records,
             self.totals.events,
@@ -213,16 +258,30 @@ impl Active {
     ) -> io::Result<()> {
         replace(disk, name, &self.encode(log, base, segment_len), seed(log, base))
     }
+
+    /// The same, but what has the name goes on standing for the segment: whoever renames the file makes it count.
+    pub(crate) fn prepare(
+        &self,
+        disk: &dyn Disk,
+        name: &str,
+        log: &LogId,
+        base: Seq,
+        segment_len: u64,
+    ) -> io::Result<()> {
+        write(disk, name, &self.encode(log, base, segment_len), seed(log, base))
+    }
 }
 
 /// Counts within a segment fit: each takes more than a byte of it.
-fn len32(len: usize) -> u32 {
+pub(crate) fn len32(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(NONE)
 }
 
 /// The index of a sealed segment.
 pub(crate) struct Sealed {
     pages: Paged,
+    /// The bytes in its pages.
+    content: u64,
     pub(crate) totals: Totals,
     topics: u32,
     postings: u64,
@@ -241,6 +300,7 @@ impl Sealed {
         segment_len: u64,
     ) -> io::Result<Self> {
         let pages = Paged {
+            name: index_name(base),
             file,
             seed: seed(log, base),
         };
@@ -261,6 +321,14 @@ impl Sealed {
             Ok((is_ours, topics, totals, fields.u64()?, fields.u64()?))
         };
         let (is_of_segment, topics, totals, postings, ids) = rest().map_err(damaged)?;
+        let content = pages.file.len()? / PAGE as u64 * ROOM as u64;
+        let sizes = [(LINE, u64::from(topics)), (POSTING, postings), (ID, ids)];
+        let needed = sizes.iter().try_fold(HEADER, |sum, (size, count)| {
+            sum.checked_add(size.checked_mul(*count)?)
+        });
+        if needed.is_none_or(|needed| needed > content) || totals.last.0.saturating_sub(base.0) > MAX_DELTA {
+            return Err(self::damaged(Damaged("the header says what cannot be")));
+        }
         if !is_ours || !is_of_segment {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
@@ -269,6 +337,7 @@ impl Sealed {
         }
         Ok(Self {
             pages,
+            content,
             totals,
             topics,
             postings,
@@ -290,31 +359,24 @@ impl Sealed {
 
     fn line(&self, number: u32) -> io::Result<Line> {
         let bytes: [u8; LINE as usize] = self.pages.array(HEADER + LINE * u64::from(number))?;
-        let mut fields = Fields(&bytes);
-        let mut read = || -> Result<Line, Damaged> {
-            Ok(Line {
-                hash: fields.u64()?,
-                start: fields.u32()?,
-                count: fields.u32()?,
-                events: fields.u32()?,
-                last_event: Some(fields.u32()?).filter(|last| *last != NONE),
-                bytes: fields.u64()?,
-                name_at: fields.u32()?,
-                name_len: u16::from_le_bytes(fields.array()?),
-                namespace: fields.array::<1>()?[0],
-            })
-        };
-        read().map_err(damaged)
+        self.checked(&bytes)
+    }
+
+    /// A line whose postings and name are there.
+    fn checked(&self, bytes: &[u8]) -> io::Result<Line> {
+        let line = Line::read(bytes).map_err(damaged)?;
+        let has_postings = u64::from(line.start) + u64::from(line.count) <= self.postings;
+        match has_postings && self.names_at() + line.name_end() as u64 <= self.content {
+            true => Ok(line),
+            false => Err(damaged(Damaged("a topic has what is not there"))),
+        }
     }
 
     fn name(&self, line: &Line) -> io::Result<Topic> {
         let mut name = vec![0; usize::from(line.name_len)];
         self.pages
             .read(self.names_at() + u64::from(line.name_at), &mut name)?;
-        let topic = Namespace::of_code(line.namespace)
-            .zip(str::from_utf8(&name).ok())
-            .and_then(|(namespace, name)| Topic::new(namespace, name).ok());
-        topic.ok_or_else(|| damaged(Damaged("a topic's name cannot be")))
+        line.topic(&name)
     }
 
     /// What it has of a topic.
@@ -333,12 +395,38 @@ impl Sealed {
         Ok(None)
     }
 
-    /// Every topic it has.
+    /// How many topics it has.
+    pub(crate) fn len(&self) -> u32 {
+        self.topics
+    }
+
+    /// Every topic it has, in the order of the file.
     pub(crate) fn topics(&self) -> impl Iterator<Item = io::Result<(Topic, Line)>> {
-        (0..self.topics).map(|number| {
-            let line = self.line(number)?;
-            Ok((self.name(&line)?, line))
+        let chunks = (0..self.topics).step_by(LINES);
+        chunks.flat_map(|first| match self.some_topics(first) {
+            Ok(some) => some.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
         })
+    }
+
+    /// Those from a line on, read at once.
+    fn some_topics(&self, first: u32) -> io::Result<Vec<(Topic, Line)>> {
+        let count = LINES.min((self.topics - first) as usize);
+        let mut bytes = vec![0; count * LINE as usize];
+        self.pages.read(HEADER + LINE * u64::from(first), &mut bytes)?;
+        let lines = bytes.chunks_exact(LINE as usize);
+        let lines: Vec<Line> = lines.map(|line| self.checked(line)).collect::<Result<_, _>>()?;
+        let begin = lines.first().map_or(0, |line| line.name_at as usize);
+        let end = lines.last().map_or(begin, Line::name_end);
+        let mut names = vec![0; end.saturating_sub(begin)];
+        self.pages.read(self.names_at() + begin as u64, &mut names)?;
+        let named = lines.into_iter().map(|line| {
+            let from = (line.name_at as usize).checked_sub(begin);
+            let name = from.and_then(|from| names.get(from..from + usize::from(line.name_len)));
+            let topic = line.topic(name.ok_or_else(|| damaged(Damaged("a topic has no name")))?)?;
+            Ok((topic, line))
+        });
+        named.collect()
     }
 
     /// How many of a topic's postings lie at or before a delta.
@@ -399,7 +487,8 @@ fn partition(from: u32, to: u32, before: impl Fn(u32) -> io::Result<bool>) -> io
     Ok(low)
 }
 
-fn seed(log: &LogId, base: Seq) -> u32 {
+/// The seed of its pages.
+pub(crate) fn seed(log: &LogId, base: Seq) -> u32 {
     crc32c::crc32c_append(log_seed(log), &base.0.to_le_bytes())
 }
 

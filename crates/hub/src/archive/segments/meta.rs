@@ -11,7 +11,7 @@ use crate::{Epoch, Seq};
 
 const NAME: &str = "meta";
 const MAGIC: [u8; 8] = *b"TIDEWMET";
-const SEED: u32 = 0x7469_6465;
+pub(crate) const SEED: u32 = 0x7469_6465;
 
 /// See the module's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,7 @@ impl Meta {
                 meta.map(Some).map_err(damaged)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error), // It says which file.
             Err(error) => Err(io::Error::new(error.kind(), format!("{NAME}: {error}"))),
         }
     }
@@ -71,6 +72,10 @@ impl Meta {
                 epoch.ok_or(Damaged("an epoch's name cannot be"))?,
                 Seq(fields.u64()?),
             ));
+        }
+        fields.end()?;
+        if epochs.is_empty() || is_whole > 1 {
+            return Err(Damaged("it does not say which history this is"));
         }
         Ok(Self {
             log,

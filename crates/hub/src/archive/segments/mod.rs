@@ -11,7 +11,10 @@
 //! | `recover` | opening: torn tails, damage, rebuilding |
 //! | `writer` | appending, syncing, rolling |
 //! | `reads` | reading by topic, cursor and id |
-//! | `retain` | letting go |
+//! | `retain`, `by_topic` | letting go: the oldest of all; of single topics |
+//! | `rewrite` | giving back the room of what is gone |
+//! | [`inspect`] | looking without changing, checking, carrying elsewhere |
+//! | `fuzzing` | what fuzzers check |
 //!
 //! Invariants:
 //! - What was acknowledged under [`Durability::Always`] is there after any crash, once, in order.
@@ -19,15 +22,21 @@
 //! - Memory does not grow with the log: the newest segment's index and the topics' names are in it, the rest is read where
 //!   it is needed.
 
+mod by_topic;
 mod disk;
 mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
+pub mod inspect;
 mod meta;
 mod paged;
 mod reads;
 mod real_disk;
 mod recover;
 mod retain;
+mod rewrite;
 mod segment;
 mod snapshot;
 mod state;
@@ -86,6 +95,7 @@ impl Default for Settings {
                 max_bytes: 1 << 30,
                 max_events: None,
                 max_age: Some(Duration::from_secs(7 * 24 * 60 * 60)),
+                ..Retention::default()
             },
         }
     }
@@ -110,6 +120,7 @@ impl Segments {
             meta,
             state,
             snapshot,
+            snapshots,
             torn,
         } = recover::open(&*disk, &settings)?;
         if torn > 0 {
@@ -130,8 +141,10 @@ impl Segments {
             id: meta.log,
             settings,
             state: RwLock::new(state),
-            writer: Mutex::new(Writer::new(last)),
+            writer: Mutex::new(Writer::new(last, snapshots)),
+            rewriting: Mutex::default(),
         };
+        log.begin_rules()?;
         let log = Arc::new(log);
         Ok(Self {
             _syncer: Syncer::start(&log)?,
@@ -199,6 +212,14 @@ impl Archive for Segments {
         self.log.trim(now);
     }
 
+    fn trim_topics(&self, now: Millis) {
+        self.log.trim_topics(now);
+    }
+
+    fn compact(&self, go_on: &dyn Fn() -> bool) {
+        self.log.compact(go_on);
+    }
+
     fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
         self.log.purge(topics, through)
     }
@@ -208,7 +229,14 @@ impl Archive for Segments {
     }
 
     fn forget_idle(&self) -> Vec<Topic> {
-        self.log.state.write().topics.forget_idle()
+        let mut state = self.log.state.write();
+        let forgotten = state.topics.forget_idle();
+        forgotten.iter().for_each(|topic| state.ruled.forget(topic));
+        forgotten
+    }
+
+    fn knows(&self, topic: &Topic) -> bool {
+        self.log.state.read().topics.knows(topic)
     }
 
     fn wants_snapshot(&self) -> bool {
@@ -240,9 +268,11 @@ impl Log {
         }
         // What is written down must not know of records that a crash may take.
         self.sync_written(&mut writer).map_err(io::Error::other)?;
+        writer.snapshots.save(&*self.disk, &self.id, seq, state)?;
+        // After it: a topic that was forgotten may be on the list and unknown to the machine, but the other way round
+        // nobody would ever make the machine forget it.
         let topics = self.state.read().topics.clone();
-        topics.save(&*self.disk, &self.id)?;
-        snapshot::save(&*self.disk, &self.id, seq, state)
+        topics.save(&*self.disk, &self.id)
     }
 }
 

@@ -10,8 +10,8 @@ use super::{
     format::LogId,
 };
 
-const PAGE: usize = 4096;
-const ROOM: usize = PAGE - 4;
+pub(crate) const PAGE: usize = 4096;
+pub(crate) const ROOM: usize = PAGE - 4;
 
 fn crc(seed: u32, number: u64, content: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c_append(seed, &number.to_le_bytes()), content)
@@ -22,14 +22,30 @@ pub(crate) fn log_seed(log: &LogId) -> u32 {
     crc32c::crc32c(log)
 }
 
+/// What the names of files end with that are being made.
+pub(crate) const TEMPORARY: &str = ".tmp";
+
+/// The name of a file while it is being made.
+pub(crate) fn temporary(name: &str) -> String {
+    format!("{name}{TEMPORARY}")
+}
+
 /// Puts a file of pages in the place of the one of this name, safely.
 pub(crate) fn replace(disk: &dyn Disk, name: &str, content: &[u8], seed: u32) -> io::Result<()> {
-    let temporary = format!("{name}.tmp");
-    let file = disk.create(&temporary)?;
+    let put = || {
+        write(disk, &temporary(name), content, seed)?;
+        disk.rename(&temporary(name), name)?;
+        disk.sync_dir(name.rsplit_once('/').map_or("", |(folder, _)| folder))
+    };
+    // Half a file would only take room, on a disk that may be full.
+    put().inspect_err(|_| drop(disk.remove(&temporary(name))))
+}
+
+/// Makes a file of pages, and its bytes safe, not its name.
+pub(crate) fn write(disk: &dyn Disk, name: &str, content: &[u8], seed: u32) -> io::Result<()> {
+    let file = disk.create(name)?;
     file.write_at(&pages(content, seed), 0)?;
-    file.sync()?;
-    disk.rename(&temporary, name)?;
-    disk.sync_dir(name.rsplit_once('/').map_or("", |(folder, _)| folder))
+    file.sync()
 }
 
 /// The content of such a file, with the zeros at its end.
@@ -37,12 +53,17 @@ pub(crate) fn read(disk: &dyn Disk, name: &str, seed: u32) -> io::Result<Vec<u8>
     let file = disk.open(name)?;
     let pages = usize::try_from(file.len()? / PAGE as u64).unwrap_or(usize::MAX);
     let mut content = vec![0; pages.saturating_mul(ROOM)];
-    Paged { file, seed }.read(0, &mut content)?;
+    Paged {
+        name: name.to_owned(),
+        file,
+        seed,
+    }
+    .read(0, &mut content)?;
     Ok(content)
 }
 
 /// Content as pages; the last one is filled with zeros.
-fn pages(content: &[u8], seed: u32) -> Vec<u8> {
+pub(crate) fn pages(content: &[u8], seed: u32) -> Vec<u8> {
     let mut out = Vec::with_capacity(content.len().div_ceil(ROOM) * PAGE);
     for (number, content) in content.chunks(ROOM).enumerate() {
         let start = out.len();
@@ -56,6 +77,8 @@ fn pages(content: &[u8], seed: u32) -> Vec<u8> {
 
 /// Reads such a file.
 pub(crate) struct Paged {
+    /// What an error calls it.
+    pub(crate) name: String,
     pub(crate) file: Arc<dyn DiskFile>,
     pub(crate) seed: u32,
 }
@@ -76,7 +99,11 @@ impl Paged {
             if read < PAGE || crc(self.seed, number, content).to_le_bytes() != *sum {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
-                    format!("page {number} is damaged"),
+                    format!(
+                        "{} at byte {}: the page is damaged",
+                        self.name,
+                        number * PAGE as u64
+                    ),
                 ));
             }
             let len = rest.len().min(ROOM - offset);

@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 use tidewire_codec::EventId;
 
 use super::{
+    format::Damaged,
     index::{Line, Posting},
     segment::{Body, SealedSegment},
     state::{State, View},
@@ -207,6 +208,10 @@ impl<'a> Merge<'a> {
         while let Some(Reverse((delta, number))) = self.heads.pop() {
             let posting = self.runs[number].head;
             self.advance(number)?;
+            if Some(delta) < self.last {
+                let why = Damaged("an index has a topic's records in another order");
+                return Err(self.segment.body.damaged(0, why));
+            }
             if self.last != Some(delta) {
                 self.last = Some(delta);
                 return Ok(posting);

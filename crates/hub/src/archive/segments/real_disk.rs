@@ -240,7 +240,12 @@ fn make_folders(folder: &Path) -> io::Result<()> {
         make_folders(above)?;
     }
     match fs::create_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if !folder.is_dir() {
+                let why = format!("{} is a file", folder.display());
+                return Err(io::Error::new(io::ErrorKind::NotADirectory, why));
+            }
+        }
         made => made?,
     }
     sync_folder(above)

@@ -11,15 +11,22 @@ use std::{io, sync::Arc};
 use super::{
     Settings,
     disk::Disk,
-    format::{BATCH_HEADER, LogId, SEGMENT_HEADER, SegmentHeader},
+    format::{BATCH_HEADER, Damaged, LogId, SEGMENT_HEADER, SegmentHeader},
     index::{Active, Sealed},
     meta::Meta,
-    segment::{Body, FOLDER, SealedSegment, bases, index_name, segment_name},
-    snapshot,
+    paged::TEMPORARY,
+    segment::{Body, FOLDER, SealedSegment, bases, index_name, numbered, segment_name},
+    snapshot::{self, Snapshots},
     state::State,
     topics::Topics,
 };
-use crate::{Epoch, Record, Seq};
+use crate::{
+    Epoch, Record, Seq,
+    archive::{ruled::Ruled, rules::Rules},
+};
+
+/// How many histories are remembered. A cursor of an older one is answered with a gap (`reset`).
+const MAX_EPOCHS: usize = 1024;
 
 /// Why a log cannot be opened. None of its records has been changed.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +37,7 @@ pub enum OpenError {
     Io(#[from] io::Error),
     /// What was safe is damaged.
     #[error(
-        "the log is damaged: {0}. No record was changed. Restore the folder from a copy, or move it away to begin anew"
+        "the log is damaged: {0}. No record was changed. `tidewire log verify` tells more; restore the folder from a copy, or move it away to begin anew"
     )]
     Damaged(String),
     /// The system has no randomness to name a log or an epoch.
@@ -43,6 +50,7 @@ pub(crate) struct Opened {
     pub(crate) meta: Meta,
     pub(crate) state: State,
     pub(crate) snapshot: Option<(Seq, Vec<u8>)>,
+    pub(crate) snapshots: Snapshots,
     /// The bytes of a torn tail that was cut off.
     pub(crate) torn: u64,
 }
@@ -52,7 +60,10 @@ pub(crate) fn open(disk: &dyn Disk, settings: &Settings) -> Result<Opened, OpenE
     disk.create_dir(FOLDER)?;
     disk.create_dir(snapshot::FOLDER)?;
     disk.sync_dir("")?;
+    // What goes from the log counts on the snapshots that are found.
+    disk.sync_dir(snapshot::FOLDER)?;
     let bases = bases(disk)?;
+    sweep(disk, &bases);
     let meta = match Meta::load(disk) {
         Ok(Some(meta)) => meta,
         Ok(None) if bases.is_empty() => create(disk)?,
@@ -65,28 +76,55 @@ pub(crate) fn open(disk: &dyn Disk, settings: &Settings) -> Result<Opened, OpenE
     let (torn, state) = segments(disk, &meta.log, &bases, settings)?;
     let last = state.last();
     snapshot::forget_after(disk, last)?;
-    let snapshot = snapshot::load(disk, &meta.log, last);
+    let (snapshot, snapshots) = Snapshots::load(disk, &meta.log, last);
     let meta = go_on(disk, meta, last, settings)?;
+    if !settings.durability.is_always() {
+        disk.create(UNSYNCED_READY)?;
+    }
     Ok(Opened {
         meta,
         state,
         snapshot,
+        snapshots,
         torn,
     })
 }
 
+/// Removes what was left half-made or half-removed. Nobody reads it: that it cannot be removed does no harm.
+fn sweep(disk: &dyn Disk, bases: &[Seq]) {
+    for folder in ["", FOLDER, snapshot::FOLDER] {
+        let names = disk.list(folder).unwrap_or_default();
+        for name in names.iter().filter(|name| name.ends_with(TEMPORARY)) {
+            let separator = if folder.is_empty() { "" } else { "/" };
+            drop(disk.remove(&format!("{folder}{separator}{name}")));
+        }
+    }
+    let indexes = numbered(disk, FOLDER, ".idx").unwrap_or_default();
+    for base in indexes
+        .into_iter()
+        .filter(|base| bases.binary_search(base).is_err())
+    {
+        drop(disk.remove(&index_name(base)));
+    }
+}
+
 /// A log of its own: nothing was there.
 fn create(disk: &dyn Disk) -> Result<Meta, OpenError> {
-    let mut log = [0; 16];
-    log[..8].copy_from_slice(&getrandom::u64()?.to_le_bytes());
-    log[8..].copy_from_slice(&getrandom::u64()?.to_le_bytes());
     let meta = Meta {
-        log,
+        log: log_id()?,
         epochs: vec![(Epoch::random()?, Seq(1))],
         is_whole: true,
     };
     meta.save(disk)?;
     Ok(meta)
+}
+
+/// A name for a log that no other has.
+pub(crate) fn log_id() -> Result<LogId, getrandom::Error> {
+    let mut log = [0; 16];
+    log[..8].copy_from_slice(&getrandom::u64()?.to_le_bytes());
+    log[8..].copy_from_slice(&getrandom::u64()?.to_le_bytes());
+    Ok(log)
 }
 
 /// Where it may be that something acknowledged was lost, another history begins, so that no reader resumes into it unawares.
@@ -99,6 +137,8 @@ fn go_on(disk: &dyn Disk, mut meta: Meta, last: Seq, settings: &Settings) -> Res
             .iter_mut()
             .for_each(|(_, began)| *began = first.min(*began));
         meta.epochs.push((Epoch::random()?, first));
+        let forgotten = meta.epochs.len().saturating_sub(MAX_EPOCHS);
+        meta.epochs.drain(..forgotten);
     }
     meta.is_whole = settings.durability.is_always();
     if meta != was {
@@ -121,7 +161,7 @@ fn segments(
         let body = match Body::open(disk, *base) {
             Ok(body) => body,
             // It was being made when the power went: it holds nothing.
-            Err(error) if is_last && is_unfinished(disk, *base)? => {
+            Err(error) if is_last && is_unfinished(disk, log, *base)? => {
                 tracing::warn!(%error, "a segment that was being made when the power went is removed");
                 disk.remove(&segment_name(*base))?;
                 disk.sync_dir(FOLDER)?;
@@ -133,8 +173,19 @@ fn segments(
             let text = format!("{} belongs to another log", segment_name(*base));
             return Err(OpenError::Damaged(text));
         }
+        let before = sealed
+            .last()
+            .map(|before: &Arc<SealedSegment>| before.index.totals.last);
+        if before >= Some(*base) {
+            let text = format!(
+                "{} begins before the one in front of it ends",
+                segment_name(*base)
+            );
+            return Err(OpenError::Damaged(text));
+        }
         if is_last {
-            let (torn, body, index) = tail(disk, body, settings.segment_bytes)?;
+            let safe = written.as_ref().map_or(Seq::ZERO, |topics| topics.last);
+            let (torn, body, index) = tail(disk, safe, body, settings.segment_bytes)?;
             if index.totals.records == 0 && *base > next_after(&sealed, written.as_ref()).unwrap_or(*base) {
                 // It was begun for a batch with a higher number, which did not come: what comes now would not fit.
                 disk.remove(&segment_name(*base))?;
@@ -142,7 +193,10 @@ fn segments(
                 continue;
             }
             disk.sync_dir(FOLDER)?;
-            return Ok((torn, assemble(disk, log, sealed, body, index, written)?));
+            return Ok((
+                torn,
+                assemble(disk, log, sealed, body, index, written, &settings.retention.rules)?,
+            ));
         }
         sealed.push(Arc::new(open_sealed(disk, log, body)?));
     }
@@ -150,7 +204,15 @@ fn segments(
     let active = make_segment(disk, log, next, settings.segment_bytes)?;
     Ok((
         0,
-        assemble(disk, log, sealed, active, Active::default(), written)?,
+        assemble(
+            disk,
+            log,
+            sealed,
+            active,
+            Active::default(),
+            written,
+            &settings.retention.rules,
+        )?,
     ))
 }
 
@@ -160,24 +222,39 @@ fn next_after(sealed: &[Arc<SealedSegment>], written: Option<&Topics>) -> Option
     sealed.or(written.map(|topics| topics.last)).map(Seq::next)
 }
 
-/// Whether a segment's header never became safe, so that nothing in it was.
-fn is_unfinished(disk: &dyn Disk, base: Seq) -> io::Result<bool> {
+/// Whether a segment's header never became safe, so that nothing in it was. In its place may stand what another file has left.
+pub(crate) fn is_unfinished(disk: &dyn Disk, log: &LogId, base: Seq) -> io::Result<bool> {
     let file = disk.open(&segment_name(base))?;
     let mut head = [0; SEGMENT_HEADER as usize];
     let read = file.read_at(&mut head, 0)?;
-    if SegmentHeader::decode(&head[..read]).is_ok() {
+    let found = SegmentHeader::decode(&head[..read]).ok();
+    if found.is_some_and(|header| header.base == base) {
         return Ok(false);
     }
-    // A header is made safe before the first batch is written. Whoever finds batches behind a bad one has found damage; without
-    // its header no batch can be told from others, so their mark decides.
-    let mut start = vec![0; 64 << 10];
-    let read = file.read_at(&mut start, SEGMENT_HEADER)?;
-    Ok(super::format::BatchHeader::search(&start[..read]).is_none())
+    // A header is made safe before the first batch is written. Whoever finds a batch of this segment behind a bad one has
+    // found damage; behind another's header, one of the other, a file with a wrong name.
+    let own = SegmentHeader {
+        log: *log,
+        base,
+        has_holes: false,
+    };
+    for header in found.into_iter().chain([own]) {
+        let (file, len) = (Arc::clone(&file), file.len()?);
+        let body = Body { header, file, len };
+        if body.is_covered(SEGMENT_HEADER, Seq::ZERO)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Makes a segment's file, safe and with room. It replaces one that was left unfinished.
 pub(crate) fn make_segment(disk: &dyn Disk, log: &LogId, base: Seq, room: u64) -> io::Result<Body> {
-    let header = SegmentHeader { log: *log, base };
+    let header = SegmentHeader {
+        log: *log,
+        base,
+        has_holes: false,
+    };
     let file = disk.create(&segment_name(base))?;
     file.allocate(room)?;
     file.write_at(&header.encode(), 0)?;
@@ -190,8 +267,8 @@ pub(crate) fn make_segment(disk: &dyn Disk, log: &LogId, base: Seq, room: u64) -
     })
 }
 
-/// Reads the last segment, cuts off what is torn, and makes safe what is left.
-fn tail(disk: &dyn Disk, mut body: Body, room: u64) -> Result<(u64, Body, Active), OpenError> {
+/// Reads the last segment, cuts off what is torn, and makes safe what is left. Up to `safe` it was already.
+fn tail(disk: &dyn Disk, safe: Seq, mut body: Body, room: u64) -> Result<(u64, Body, Active), OpenError> {
     let mut index = Active::default();
     let base = body.header.base;
     let walked = body.walk(|record, at, len| {
@@ -214,7 +291,8 @@ fn tail(disk: &dyn Disk, mut body: Body, room: u64) -> Result<(u64, Body, Active
     // Also what is good may have been written by a process that died before it was safe.
     body.file.sync()?;
     if disk.list("")?.iter().any(|name| name == UNSYNCED) {
-        write_again(&body, walked.synced_through)?;
+        // Not what was safe: should this fail, what is written down of it would be newer than the log.
+        write_again(&body, walked.synced_through.max(safe))?;
         body.file.sync()?;
         disk.remove(UNSYNCED)?;
     }
@@ -224,6 +302,9 @@ fn tail(disk: &dyn Disk, mut body: Body, room: u64) -> Result<(u64, Body, Active
 /// A file that says that a sync has failed where records had been acknowledged before it. It need not be safe: when the machine has
 /// been started anew, what is read is what there is.
 pub(crate) const UNSYNCED: &str = "unsynced";
+
+/// What becomes [`UNSYNCED`]: made when the log is opened, for a full disk has no room for it later.
+pub(crate) const UNSYNCED_READY: &str = "unsynced.tmp";
 
 /// Writes what may not be safe once more. A system that has failed to write something may go on to show it and never try again.
 fn write_again(body: &Body, synced_through: Seq) -> io::Result<()> {
@@ -249,7 +330,7 @@ fn write_again(body: &Body, synced_through: Seq) -> io::Result<()> {
 }
 
 /// How many bytes that are not zero stand behind a place.
-fn bytes_at(body: &Body, from: u64) -> io::Result<u64> {
+pub(crate) fn bytes_at(body: &Body, from: u64) -> io::Result<u64> {
     let (mut at, mut count) = (from, 0);
     let mut chunk = vec![0; 64 << 10];
     let zeros = vec![0; chunk.len()];
@@ -303,12 +384,14 @@ fn assemble(
     active: Body,
     index: Active,
     written: Option<Topics>,
+    rules: &Rules,
 ) -> Result<State, OpenError> {
     let state = State {
         sealed: Arc::new(sealed),
         active,
         index,
         topics: Topics::default(),
+        ruled: Ruled::new(rules.clone()),
     };
     let sealed_last = state.sealed.last().map(|segment| segment.index.totals.last);
     let last = state.index.totals.last.max(sealed_last.unwrap_or_default());
@@ -322,17 +405,22 @@ fn assemble(
     let is_made_anew = is_wrong || written.is_none();
     // Time does not go back, not even to what it was before the log lost its end.
     let time = written.as_ref().map_or(0, |topics| topics.time);
-    let mut topics = written.filter(|_| !is_made_anew).unwrap_or_default();
-    if is_made_anew {
-        topics.raise_absent(oldest.before());
-        topics.last = if last == Seq::ZERO { end } else { Seq::ZERO };
-        topics.time = time;
-    }
+    let mut topics = match written {
+        Some(written) if !is_made_anew => written,
+        _ => {
+            let mut topics = Topics::anew(holes(&state).max(oldest.before()), oldest.before());
+            topics.last = if last == Seq::ZERO { end } else { Seq::ZERO };
+            topics.time = time;
+            topics
+        }
+    };
     let after = if is_made_anew { Seq::ZERO } else { topics.last };
     replay(&state, after, &mut |record| {
         topics.note(record);
         topics.settle();
-    })?;
+    })
+    .map_err(refuse)?;
+    topics.is_complete();
     let state = State { topics, ..state };
     // A wrong one would pass for right when the log has grown.
     if is_wrong || (is_made_anew && !state.sealed.is_empty()) {
@@ -344,21 +432,39 @@ fn assemble(
     Ok(state)
 }
 
+/// Up to where records may have been taken out of segments.
+fn holes(state: &State) -> Seq {
+    let holed = state
+        .sealed
+        .iter()
+        .filter(|segment| segment.body.header.has_holes);
+    holed
+        .map(|segment| segment.index.totals.last)
+        .max()
+        .unwrap_or_default()
+}
+
 /// All records after a number that are in the log, in order.
 pub(crate) fn replay(state: &State, after: Seq, each: &mut dyn FnMut(&Record)) -> io::Result<()> {
     let sealed = state
         .sealed
         .iter()
-        .filter(|segment| segment.index.totals.last > after);
-    for body in sealed.map(|segment| &segment.body).chain([&state.active]) {
-        let walked = body.walk(|record, _, _| {
-            if record.seq > after {
-                each(record);
-            }
+        .filter(|segment| segment.index.totals.last > after)
+        .map(|segment| (&segment.body, segment.index.totals.last));
+    for (body, last) in sealed.chain([(&state.active, state.index.totals.last)]) {
+        let mut is_beyond = false;
+        let walked = body.walk(|record, _, _| match record.seq {
+            seq if seq > last => is_beyond = true,
+            seq if seq > after => each(record),
+            _ => {}
         })?;
         // What is read here was good when the log was opened, or belongs to a sealed segment.
         if let Some(why) = walked.stopped_by {
             return Err(why);
+        }
+        if is_beyond {
+            let why = Damaged("it has records that its index does not know");
+            return Err(body.damaged(walked.end, why));
         }
     }
     Ok(())

@@ -3,15 +3,33 @@
 //! What is gone is written down before it is removed: a floor that is on disk for an event that is still there does no harm, the
 //! other way round a reader would not be told. And the log is made safe before that: what is written down must not know of records
 //! that a crash may take.
+//!
+//! From then on nobody reads the segment, but its files stay until the machine needs none of its records any more: until they are all
+//! in both snapshots that a recovery may find. Files go in order, each only when it is safe that the one before it has gone: should
+//! the list of topics be lost as well, the oldest that is left says what is gone.
 
 use std::{io, ops::ControlFlow, sync::Arc};
 
 use super::{
     reads,
     segment::{FOLDER, SealedSegment, index_name, segment_name},
-    writer::{Log, Writer},
+    writer::{Log, Writer, not_there},
 };
 use crate::{Millis, Seq, TopicSet, clock::millis, stats::Held};
+
+/// A segment that is gone, but for its files.
+pub(crate) struct Leaving {
+    base: Seq,
+    /// Its last record.
+    last: Seq,
+}
+
+impl Leaving {
+    /// Whether a machine that starts anew may have to be told of its records.
+    pub(crate) fn is_needed(&self, writer: &Writer) -> bool {
+        self.last > writer.snapshots.covered()
+    }
+}
 
 impl Log {
     /// See [`Archive::trim`](crate::archive::Archive::trim).
@@ -62,36 +80,52 @@ impl Log {
         };
         if drop > 0 {
             self.sync_written(writer).map_err(io::Error::other)?;
-            self.remove_oldest(drop)
-        } else {
-            Ok(())
+            self.drop_oldest(writer, drop)?;
         }
+        self.remove_leaving(writer)
     }
 
-    fn remove_oldest(&self, count: usize) -> io::Result<()> {
-        let sealed = Arc::clone(&self.state.read().sealed);
-        let (old, kept) = sealed.split_at(count);
-        let mut topics = self.state.read().topics.clone();
+    /// Lets the oldest segments go. What was written is safe.
+    pub(crate) fn drop_oldest(&self, writer: &mut Writer, count: usize) -> io::Result<()> {
+        let (sealed, mut topics) = {
+            let state = self.state.read();
+            (Arc::clone(&state.sealed), state.topics.clone())
+        };
+        let (old, kept) = sealed.split_at(count.min(sealed.len()));
+        let mut uncounted = Vec::new();
         for segment in old {
             for line in segment.index.topics() {
                 let (topic, line) = line?;
+                let part = self.counted(segment, &topic, &line)?;
                 let event = line.last_event.map(u64::from);
                 let floor = event.map_or(Seq::ZERO, |delta| Seq(segment.body.header.base.0 + delta));
                 topics.raise(&topic, floor, segment.index.totals.last);
+                uncounted.extend(part.map(|part| (topic, part)));
             }
         }
         topics.save(&*self.disk, &self.id)?;
-        {
-            let mut state = self.state.write();
-            state.topics = topics;
-            state.sealed = Arc::new(kept.to_vec());
+        let mut state = self.state.write();
+        state.topics = topics;
+        state.sealed = Arc::new(kept.to_vec());
+        uncounted
+            .iter()
+            .for_each(|(topic, part)| state.ruled.take(topic, *part));
+        writer.leaving.extend(old.iter().map(|segment| Leaving {
+            base: segment.body.header.base,
+            last: segment.index.totals.last,
+        }));
+        Ok(())
+    }
+
+    /// Removes the files of segments that are gone, as far as the machine can do without. What cannot be removed is tried again.
+    fn remove_leaving(&self, writer: &mut Writer) -> io::Result<()> {
+        while let Some(Leaving { base, .. }) = writer.leaving.front().filter(|next| !next.is_needed(writer)) {
+            let removed = self.disk.remove(&segment_name(*base)).or_else(not_there);
+            removed.and_then(|()| self.disk.remove(&index_name(*base)).or_else(not_there))?;
+            self.disk.sync_dir(FOLDER)?;
+            writer.leaving.pop_front();
         }
-        for segment in old {
-            let base = segment.body.header.base;
-            self.disk.remove(&segment_name(base))?;
-            self.disk.remove(&index_name(base))?;
-        }
-        self.disk.sync_dir(FOLDER)
+        Ok(())
     }
 
     /// See [`Archive::purge`](crate::archive::Archive::purge).
@@ -119,6 +153,8 @@ impl Log {
         for (topic, event) in topics.iter().zip(last_events) {
             state.topics.purge(topic, event, through);
         }
+        drop(state);
+        topics.iter().try_for_each(|topic| self.count_again(topic))?;
         Ok(count)
     }
 

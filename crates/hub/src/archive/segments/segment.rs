@@ -10,7 +10,7 @@ use super::{
     },
     index::{Posting, Sealed},
 };
-use crate::{Record, Seq, TopicSet};
+use crate::{Millis, Record, Seq, TopicSet};
 
 /// The folder of the segments and their indexes.
 pub(crate) const FOLDER: &str = "log";
@@ -89,6 +89,8 @@ impl Body {
         mut each: impl FnMut(Record) -> bool,
     ) -> io::Result<bool> {
         let mut window = Window::default();
+        // Records of a topic are much alike: what is read beyond one that stands alone is read for nothing.
+        let mut alone = SPARSE;
         for (number, posting) in postings.iter().enumerate() {
             let offset = u64::from(posting.offset);
             // Where records stand close together, many are read at once; where they do not, a page each.
@@ -99,11 +101,14 @@ impl Body {
             let ahead = further
                 .take_while(|further| *further < offset + WINDOW as u64)
                 .last();
-            let ahead = ahead.map_or(0, |last| (last - offset) as usize);
-            let bytes = window.record(self, offset, (ahead + SPARSE).min(WINDOW))?;
+            let ahead = ahead.map_or(0, |last| last.saturating_sub(offset) as usize);
+            let bytes = window.record(self, offset, (ahead + alone).min(WINDOW))?;
+            alone = (bytes.len() + bytes.len() / 4).clamp(MIN_SPARSE, SPARSE);
             let record =
                 decode_record(bytes, self.header.base, known).map_err(|why| self.damaged(offset, why))?;
-            if record.seq != self.seq(*posting) {
+            let is_asked_for =
+                known.is_none_or(|known| record.topics.iter().any(|topic| known.contains(topic)));
+            if record.seq != self.seq(*posting) || !is_asked_for {
                 return Err(self.damaged(offset, Damaged("another record stands where the index has one")));
             }
             if !each(record) {
@@ -111,6 +116,35 @@ impl Body {
             }
         }
         Ok(true)
+    }
+
+    /// Reads the time and the length of records, until `each` says that it is enough.
+    pub(crate) fn measure(
+        &self,
+        postings: &[Posting],
+        mut each: impl FnMut(Posting, Millis, u64) -> bool,
+    ) -> io::Result<bool> {
+        let mut window = Window::default();
+        for posting in postings {
+            let offset = u64::from(posting.offset);
+            let bytes = window.record(self, offset, SPARSE)?;
+            let record =
+                decode_record(bytes, self.header.base, None).map_err(|why| self.damaged(offset, why))?;
+            if record.seq != self.seq(*posting) {
+                return Err(self.damaged(offset, Damaged("another record stands where the index has one")));
+            }
+            let len = bytes.len() as u64;
+            if !each(*posting, record.time, len) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The time of its first record; what cannot be read is as old as can be.
+    pub(crate) fn first_time(&self) -> Millis {
+        let first = SEGMENT_HEADER as u32 + BATCH_HEADER as u32;
+        self.record_at(first, None).map_or(0, |record| record.time)
     }
 
     /// The record at an offset.
@@ -124,6 +158,19 @@ impl Body {
     /// Goes through all batches from the start, in order. Ends with the place where no good batch stands any more and
     /// why; an error is one of reading only.
     pub(crate) fn walk(&self, mut each: impl FnMut(&Record, u64, u64)) -> io::Result<Walked> {
+        self.batches(|_, records| {
+            records
+                .iter()
+                .for_each(|(record, at, len)| each(record, *at, *len));
+            true
+        })
+    }
+
+    /// The same, batch by batch, each record with its offset and its length, until `each` says that it is enough.
+    pub(crate) fn batches(
+        &self,
+        mut each: impl FnMut(&BatchHeader, &[(Record, u64, u64)]) -> bool,
+    ) -> io::Result<Walked> {
         let mut window = Window::default();
         let mut walked = Walked {
             end: SEGMENT_HEADER,
@@ -131,14 +178,16 @@ impl Body {
             stopped_by: None,
         };
         let mut records = Vec::new();
+        let mut last = self.header.base.0.checked_sub(1).map(Seq);
         while walked.end < self.len {
-            match self.batch(&mut window, walked.end, &mut records) {
+            match self.batch(&mut window, walked.end, last, &mut records) {
                 Ok((next, header)) => {
-                    for (record, at, len) in records.drain(..) {
-                        each(&record, at, len);
-                    }
+                    last = records.last().map(|(record, ..)| record.seq);
                     walked.end = next;
                     walked.synced_through = header.synced_through;
+                    if !each(&header, &records) {
+                        break;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                     walked.stopped_by = Some(error);
@@ -150,11 +199,12 @@ impl Body {
         Ok(walked)
     }
 
-    /// Reads a batch whole; where the next one begins.
-    fn batch(
+    /// Reads a batch whole, whose numbers come after `last`; where the next one begins.
+    pub(crate) fn batch(
         &self,
         window: &mut Window,
         at: u64,
+        mut last: Option<Seq>,
         records: &mut Vec<(Record, u64, u64)>,
     ) -> io::Result<(u64, BatchHeader)> {
         let head = window.bytes(self, at, BATCH_HEADER, WINDOW)?;
@@ -170,10 +220,18 @@ impl Body {
             let len = bytes.len() as u64;
             let record =
                 decode_record(bytes, self.header.base, None).map_err(|why| self.damaged(place, why))?;
+            if Some(record.seq) <= last {
+                return Err(self.damaged(
+                    place,
+                    Damaged("a record's number does not come after the one before"),
+                ));
+            }
+            last = Some(record.seq);
             records.push((record, place, len));
             place += len;
         }
-        if place != end || records.len() != header.count as usize {
+        let first = records.first().map(|(record, ..)| record.seq);
+        if place != end || records.len() != header.count as usize || first != Some(header.first) {
             return Err(self.damaged(at, Damaged("a batch does not hold what its header says")));
         }
         Ok((end, header))
@@ -182,7 +240,8 @@ impl Body {
     /// Whether a good batch stands anywhere after a place that knows that everything up to `seq` was safe.
     pub(crate) fn is_covered(&self, from: u64, seq: Seq) -> io::Result<bool> {
         let mut at = from;
-        let mut chunk = vec![0; 1 << 20];
+        let room = self.len.saturating_sub(from).clamp(4 << 10, 1 << 20);
+        let mut chunk = vec![0; usize::try_from(room).unwrap_or(1 << 20)];
         let zeros = vec![0; chunk.len()];
         while at < self.len {
             let read = self.file.read_at(&mut chunk, at)?;
@@ -230,27 +289,28 @@ fn damaged(base: Seq, at: u64, why: Damaged) -> io::Error {
 }
 
 /// Read at once where records stand close together.
-const WINDOW: usize = 64 << 10;
+pub(crate) const WINDOW: usize = 64 << 10;
 
-/// Read for a record that stands alone.
+/// Read at most, and at least, for a record that stands alone; what is longer is read again.
 const SPARSE: usize = 2 << 10;
+const MIN_SPARSE: usize = 128;
 
 /// A part of a segment that has been read.
 #[derive(Default)]
-struct Window {
+pub(crate) struct Window {
     bytes: Vec<u8>,
     at: u64,
 }
 
 impl Window {
     /// The bytes of the record at a place; at least `ahead` bytes are read if any must be.
-    fn record(&mut self, body: &Body, at: u64, ahead: usize) -> io::Result<&[u8]> {
+    pub(crate) fn record(&mut self, body: &Body, at: u64, ahead: usize) -> io::Result<&[u8]> {
         let head = self.bytes(body, at, RECORD_HEADER, ahead)?;
         let len = record_len(head).map_err(|why| body.damaged(at, why))?;
         self.bytes(body, at, len, ahead)
     }
 
-    fn bytes(&mut self, body: &Body, at: u64, len: usize, ahead: usize) -> io::Result<&[u8]> {
+    pub(crate) fn bytes(&mut self, body: &Body, at: u64, len: usize, ahead: usize) -> io::Result<&[u8]> {
         let have = |window: &Self| {
             let start = usize::try_from(at.checked_sub(window.at)?).ok()?;
             (start + len <= window.bytes.len()).then_some(start)

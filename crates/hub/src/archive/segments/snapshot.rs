@@ -1,6 +1,7 @@
-//! What the machine remembered, written down: `snap/{seq}.snap`, a file of pages.
+//! What the machine remembered, written down: `snap/{seq}.snap`, a file of pages, or `snap/{seq}.copy`, which is the same.
 //!
-//! The two newest are kept. One that is damaged, or newer than the log, is passed over: the machine is then told more records.
+//! The two newest are kept. One that is damaged, or newer than the log, is passed over: the machine is then told more records. So
+//! a record may leave the disk only when both know of it: [`Snapshots::covered`].
 
 use std::io;
 
@@ -18,41 +19,100 @@ pub(crate) const FOLDER: &str = "snap";
 const MAGIC: [u8; 8] = *b"TIDEWSNP";
 const KEPT: usize = 2;
 
-fn name(seq: Seq) -> String {
-    format!("{FOLDER}/{:020}.snap", seq.0)
+/// One that there is: the record after which it was taken, and whether it is the second of that record. The newest is the
+/// greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place(Seq, bool);
+
+impl Place {
+    pub(crate) fn seq(self) -> Seq {
+        self.0
+    }
+
+    pub(crate) fn name(self) -> String {
+        format!(
+            "{FOLDER}/{:020}{}",
+            self.0.0,
+            if self.1 { ".copy" } else { ".snap" }
+        )
+    }
 }
 
 /// Those that there are, newest first.
-fn all(disk: &dyn Disk) -> io::Result<Vec<Seq>> {
-    let mut all = numbered(disk, FOLDER, ".snap")?;
-    all.reverse();
+pub(crate) fn all(disk: &dyn Disk) -> io::Result<Vec<Place>> {
+    let firsts = numbered(disk, FOLDER, ".snap")?
+        .into_iter()
+        .map(|seq| Place(seq, false));
+    let seconds = numbered(disk, FOLDER, ".copy")?
+        .into_iter()
+        .map(|seq| Place(seq, true));
+    let mut all: Vec<Place> = firsts.chain(seconds).collect();
+    all.sort_unstable_by_key(|place| std::cmp::Reverse(*place));
     Ok(all)
 }
 
-/// Writes one down, and lets the oldest go.
-pub(crate) fn save(disk: &dyn Disk, log: &LogId, seq: Seq, state: &[u8]) -> io::Result<()> {
-    let mut out = Vec::with_capacity(state.len() + 32);
-    out.extend(MAGIC);
-    out.extend(VERSION.to_le_bytes());
-    out.extend(seq.0.to_le_bytes());
-    out.extend(
-        u32::try_from(state.len())
-            .map_err(io::Error::other)?
-            .to_le_bytes(),
-    );
-    out.extend(state);
-    replace(disk, &name(seq), &out, log_seed(log))?;
-    for old in all(disk)?.into_iter().skip(KEPT) {
-        disk.remove(&name(old))?;
+/// The good ones that are on the disk, newest first, two at most.
+#[derive(Default)]
+pub(crate) struct Snapshots(Vec<Place>);
+
+impl Snapshots {
+    /// Up to which record the machine's memory survives, also if the newest snapshot turns out to be damaged.
+    pub(crate) fn covered(&self) -> Seq {
+        self.0.get(KEPT - 1).map_or(Seq::ZERO, |place| place.0)
     }
-    Ok(())
+
+    /// Writes one down, and lets the oldest go.
+    pub(crate) fn save(&mut self, disk: &dyn Disk, log: &LogId, seq: Seq, state: &[u8]) -> io::Result<()> {
+        let mut out = Vec::with_capacity(state.len() + 32);
+        out.extend(MAGIC);
+        out.extend(VERSION.to_le_bytes());
+        out.extend(seq.0.to_le_bytes());
+        let len = u32::try_from(state.len()).map_err(io::Error::other)?;
+        out.extend(len.to_le_bytes());
+        out.extend(state);
+        // Nothing may come after a record for long: two of it are as good as two of different ones.
+        let place = Place(seq, self.0.iter().any(|place| place.0 == seq));
+        replace(disk, &place.name(), &out, log_seed(log))?;
+        self.0.retain(|other| *other != place);
+        self.0.insert(0, place);
+        self.0.truncate(KEPT);
+        for old in all(disk)?.into_iter().filter(|place| !self.0.contains(place)) {
+            disk.remove(&old.name())?;
+        }
+        Ok(())
+    }
+
+    /// The newest that is good and not after `last`, and which ones are.
+    pub(crate) fn load(disk: &dyn Disk, log: &LogId, last: Seq) -> (Option<(Seq, Vec<u8>)>, Self) {
+        let mut newest = None;
+        let mut good = Self::default();
+        for place in all(disk).unwrap_or_default() {
+            if place.0 > last || good.0.len() == KEPT {
+                continue;
+            }
+            let content = read(disk, &place.name(), log_seed(log));
+            let state = content.and_then(|content| {
+                decode(&content, place.0).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))
+            });
+            match state {
+                Ok(state) => {
+                    newest.get_or_insert((place.0, state));
+                    good.0.push(place);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, snapshot = place.name(), "a snapshot is passed over");
+                }
+            }
+        }
+        (newest, good)
+    }
 }
 
 /// Removes those after `last`: they tell of a history that was lost, and would be taken for true when the numbers come again.
 pub(crate) fn forget_after(disk: &dyn Disk, last: Seq) -> io::Result<()> {
-    let lost: Vec<Seq> = all(disk)?.into_iter().filter(|seq| *seq > last).collect();
-    for seq in &lost {
-        disk.remove(&name(*seq))?;
+    let lost: Vec<Place> = all(disk)?.into_iter().filter(|place| place.0 > last).collect();
+    for place in &lost {
+        disk.remove(&place.name())?;
     }
     match lost.is_empty() {
         true => Ok(()),
@@ -60,25 +120,7 @@ pub(crate) fn forget_after(disk: &dyn Disk, last: Seq) -> io::Result<()> {
     }
 }
 
-/// The newest that is good and not after `last`.
-pub(crate) fn load(disk: &dyn Disk, log: &LogId, last: Seq) -> Option<(Seq, Vec<u8>)> {
-    let all = all(disk).unwrap_or_default();
-    all.into_iter().filter(|seq| *seq <= last).find_map(|seq| {
-        let content = read(disk, &name(seq), log_seed(log));
-        let state = content.and_then(|content| {
-            decode(&content, seq).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))
-        });
-        match state {
-            Ok(state) => Some((seq, state)),
-            Err(error) => {
-                tracing::warn!(%error, snapshot = name(seq), "a snapshot is passed over");
-                None
-            }
-        }
-    })
-}
-
-fn decode(content: &[u8], seq: Seq) -> Result<Vec<u8>, Damaged> {
+pub(crate) fn decode(content: &[u8], seq: Seq) -> Result<Vec<u8>, Damaged> {
     let mut fields = Fields(content);
     if fields.array()? != MAGIC || fields.u32()? != VERSION || Seq(fields.u64()?) != seq {
         return Err(Damaged("it is no snapshot of this name and version"));

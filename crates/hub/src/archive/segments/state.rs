@@ -12,7 +12,7 @@ use super::{
     segment::{Body, SealedSegment},
     topics::Topics,
 };
-use crate::{Floors, Seq, Topic, TopicSet};
+use crate::{Floors, Seq, Topic, TopicSet, archive::ruled::Ruled};
 
 pub(crate) struct State {
     /// In order. Readers take the list as it is; whoever changes it makes a new one.
@@ -21,6 +21,7 @@ pub(crate) struct State {
     pub(crate) active: Body,
     pub(crate) index: Active,
     pub(crate) topics: Topics,
+    pub(crate) ruled: Ruled,
 }
 
 /// A log as a reader sees it.
@@ -32,13 +33,24 @@ pub(crate) struct View {
 }
 
 impl View {
-    pub(crate) fn of(state: &RwLock<State>, topics: &TopicSet) -> Self {
+    pub(crate) fn of<'a>(state: &RwLock<State>, topics: impl IntoIterator<Item = &'a Topic>) -> Self {
         let state = state.read();
         Self {
             sealed: Arc::clone(&state.sealed),
             active: state.active.clone(),
-            starts: topics.iter().map(|topic| state.topics.start(topic)).collect(),
+            starts: topics
+                .into_iter()
+                .map(|topic| state.topics.start(topic))
+                .collect(),
         }
+    }
+
+    /// The sealed segments that hold records after a number.
+    pub(crate) fn sealed_after(&self, seq: Seq) -> impl Iterator<Item = &Arc<SealedSegment>> {
+        let first = self
+            .sealed
+            .partition_point(|segment| segment.index.totals.last <= seq);
+        self.sealed.iter().skip(first)
     }
 }
 

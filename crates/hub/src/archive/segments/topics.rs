@@ -7,7 +7,7 @@ use std::{collections::HashMap, io};
 
 use super::{
     disk::Disk,
-    format::{Damaged, Fields, LogId, VERSION},
+    format::{Damaged, Fields, LogId, MAX_SEQ, VERSION},
     paged::{log_seed, read, replace},
 };
 use crate::{Change, Floors, Millis, Namespace, Record, Seq, Topic, TopicSet};
@@ -26,18 +26,25 @@ pub(crate) struct Topics {
     pub(crate) time: Millis,
     /// Purges that are in the log but that no reader has been told of yet.
     purging: Vec<Purge>,
+    /// While the list is made anew: where reading begins of topics that come up.
+    anew: Option<Seq>,
+    /// It was made anew: topics may be missing of which nothing is left.
+    is_anew: bool,
+    /// Counts what has been let go.
+    pub(crate) raised: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Place {
+pub(crate) struct Place {
     /// The last event.
-    event: Seq,
+    pub(crate) event: Seq,
     /// The last record: an event, or the end.
-    last: Seq,
+    pub(crate) last: Seq,
     /// Events up to here are gone: a reader before it has missed one.
-    floor: Seq,
-    /// Everything up to here is gone. That may be more than the floor says: nobody misses the end of a stream.
-    cleared: Seq,
+    pub(crate) floor: Seq,
+    /// Everything up to here is gone. That may be more than the floor says: nobody misses the end of a stream. It is less only
+    /// where the list was made anew, and nobody knows any more what is gone.
+    pub(crate) cleared: Seq,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +56,28 @@ struct Purge {
 }
 
 impl Topics {
+    /// The list is missing, and is made anew from what is left: events up to `floor` may be gone, and what is kept comes after
+    /// `start`.
+    pub(crate) fn anew(floor: Seq, start: Seq) -> Self {
+        Self {
+            absent_floor: floor,
+            anew: Some(start),
+            // Where nothing can be gone, nothing can be missing.
+            is_anew: floor > Seq::ZERO,
+            ..Self::default()
+        }
+    }
+
+    /// All that is left has been noted.
+    pub(crate) fn is_complete(&mut self) {
+        self.anew = None;
+    }
+
+    /// Whether it has a place for a topic, or cannot tell.
+    pub(crate) fn knows(&self, topic: &Topic) -> bool {
+        self.is_anew || self.known.contains_key(topic)
+    }
+
     /// Takes note of a record, in order. A purge counts only when it is done: [`Topics::purge`], [`Topics::settle`].
     pub(crate) fn note(&mut self, record: &Record) {
         (self.last, self.time) = (record.seq, record.time);
@@ -64,6 +93,7 @@ impl Topics {
             if !self.known.contains_key(topic) {
                 let place = Place {
                     floor: self.absent_floor,
+                    cleared: self.anew.unwrap_or(self.absent_floor),
                     ..Place::default()
                 };
                 self.known.insert(topic.clone(), place);
@@ -105,14 +135,15 @@ impl Topics {
     pub(crate) fn start(&self, topic: &Topic) -> Seq {
         self.known
             .get(topic)
-            .map_or(self.absent_floor, |place| place.floor.max(place.cleared))
+            .map_or(self.absent_floor, |place| place.cleared)
     }
 
     /// Events of the topic are gone up to `floor`, and everything is up to `cleared`.
     pub(crate) fn raise(&mut self, topic: &Topic, floor: Seq, cleared: Seq) {
         if let Some(place) = self.known.get_mut(topic) {
             place.floor = place.floor.max(floor);
-            place.cleared = place.cleared.max(cleared);
+            place.cleared = place.cleared.max(cleared).max(floor);
+            self.raised += 1;
         }
     }
 
@@ -120,12 +151,30 @@ impl Topics {
         self.absent_floor = self.absent_floor.max(floor);
     }
 
+    /// What is known of a topic, if it is.
+    pub(crate) fn place(&self, topic: &Topic) -> Option<Place> {
+        self.known.get(topic).copied()
+    }
+
+    /// Every topic that is known.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Topic, Place)> {
+        self.known.iter().map(|(topic, place)| (topic, *place))
+    }
+
+    /// The floor of topics that are not known.
+    pub(crate) fn absent_floor(&self) -> Seq {
+        self.absent_floor
+    }
+
+    /// What another log knew of a topic. False if it is known already.
+    pub(crate) fn learn(&mut self, topic: Topic, place: Place) -> bool {
+        self.known.insert(topic, place).is_none()
+    }
+
     /// Forgets topics of which nothing is left; their floors go into that of the unknown.
     pub(crate) fn forget_idle(&mut self) -> Vec<Topic> {
         let mut floor = self.absent_floor;
-        let idle = self
-            .known
-            .extract_if(|_, place| place.last <= place.floor.max(place.cleared));
+        let idle = self.known.extract_if(|_, place| place.last <= place.cleared);
         let forgotten = idle.map(|(topic, place)| {
             // Also the end of a purged stream, which may still stand in a segment, lies below.
             floor = floor.max(place.floor).max(place.last);
@@ -190,9 +239,14 @@ impl Topics {
                 floor: Seq(fields.u64()?),
                 cleared: Seq(fields.u64()?),
             };
-            topics
-                .known
-                .insert(topic.ok_or(Damaged("a topic's name cannot be"))?, place);
+            let topic = topic.ok_or(Damaged("a topic's name cannot be"))?;
+            if topics.known.insert(topic, place).is_some() {
+                return Err(Damaged("a topic is listed twice"));
+            }
+        }
+        fields.end()?;
+        if topics.last > MAX_SEQ {
+            return Err(Damaged("the last number cannot be"));
         }
         Ok(topics)
     }

@@ -3,17 +3,20 @@
 //! A batch is one write and, with [`Durability::Always`], one sync before it counts. After a failed sync nobody knows what
 //! is on the disk: nothing more is acknowledged until the log is opened anew.
 
-use std::{io, sync::Arc};
+use std::{collections::VecDeque, io, sync::Arc};
 
 use parking_lot::{Mutex, RwLock};
 
 use super::{
     Durability, Settings,
     disk::{Disk, DiskFile},
-    format::{BATCH_HEADER, BatchHeader, LogId, SEGMENT_HEADER, encode_record},
-    index::{Active, MAX_DELTA, Sealed},
-    recover::{UNSYNCED, make_segment},
+    format::{BATCH_HEADER, BatchHeader, Damaged, LogId, SEGMENT_HEADER, encode_record},
+    index::{Active, MAX_DELTA, Sealed, len32},
+    recover::{UNSYNCED, UNSYNCED_READY, make_segment},
+    retain::Leaving,
+    rewrite::Rewriting,
     segment::{Body, FOLDER, SealedSegment, index_name, segment_name},
+    snapshot::Snapshots,
     state::State,
 };
 use crate::{Record, Seq, archive::AppendError};
@@ -30,6 +33,9 @@ pub(crate) struct Writer {
     poisoned: Option<String>,
     /// A segment has been sealed since the machine's state was written down.
     pub(crate) wants_snapshot: bool,
+    pub(crate) snapshots: Snapshots,
+    /// Segments that are gone, but for their files: the oldest first.
+    pub(crate) leaving: VecDeque<Leaving>,
 }
 
 /// What writing works on.
@@ -39,15 +45,18 @@ pub(crate) struct Log {
     pub(crate) settings: Settings,
     pub(crate) state: RwLock<State>,
     pub(crate) writer: Mutex<Writer>,
+    pub(crate) rewriting: Mutex<Rewriting>,
 }
 
 impl Writer {
-    pub(crate) fn new(last: Seq) -> Self {
+    pub(crate) fn new(last: Seq, snapshots: Snapshots) -> Self {
         Self {
             synced: last,
             written: last,
             poisoned: None,
             wants_snapshot: false,
+            snapshots,
+            leaving: VecDeque::new(),
         }
     }
 
@@ -75,23 +84,19 @@ impl Log {
         if let Some(text) = &writer.poisoned {
             return Err(AppendError::Poisoned(text.clone()));
         }
-        let encoded = self.encode(batch, first.seq, writer.synced);
-        let (mut body, encoded) = match encoded {
-            Some(encoded) if self.fits(encoded.bytes.len(), last.seq) => {
-                (self.state.read().active.clone(), encoded)
-            }
-            _ => {
-                self.roll(&mut writer, first.seq)?;
-                let encoded = self.encode(batch, first.seq, writer.synced);
-                let too_long =
-                    || AppendError::Full(io::Error::other("the batch is longer than a segment may be"));
-                (self.state.read().active.clone(), encoded.ok_or_else(too_long)?)
-            }
-        };
+        if self.is_far(first.seq, last.seq) {
+            self.roll(&mut writer, first.seq)?;
+        }
+        let mut encoded = self.encode(batch, first.seq, writer.synced)?;
+        if !self.fits(encoded.bytes.len()) {
+            self.roll(&mut writer, first.seq)?;
+            encoded = self.encode(batch, first.seq, writer.synced)?;
+        }
+        let mut body = self.state.read().active.clone();
         if let Err(error) = body.file.write_at(&encoded.bytes, body.len) {
             // What has been written of it must not stand there when the next one is shorter.
             return Err(match body.file.set_len(body.len) {
-                Ok(()) => AppendError::Full(error),
+                Ok(()) => refused(error),
                 Err(error) => writer.poison("taking a half-written batch back", &error),
             });
         }
@@ -112,6 +117,7 @@ impl Log {
             let offset = u32::try_from(at + place).unwrap_or(u32::MAX);
             state.index.add(record, base, offset, len);
             state.topics.note(record);
+            state.ruled.add(record, len);
         }
         state.active = body;
         Ok(())
@@ -124,8 +130,9 @@ impl Log {
 
     pub(crate) fn sync_written(&self, writer: &mut Writer) -> Result<(), AppendError> {
         match writer.poisoned() {
+            Some(why) => Err(AppendError::Poisoned(why.to_owned())),
             None if writer.synced < writer.written => self.sync_active(writer),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -143,25 +150,30 @@ impl Log {
             Err(error) => {
                 if !self.settings.durability.is_always() {
                     // What was acknowledged may be shown on, and never become safe: the next process writes it once more.
-                    drop(self.disk.create(UNSYNCED));
+                    let marked = self.disk.rename(UNSYNCED_READY, UNSYNCED);
+                    drop(marked.or_else(|_| self.disk.create(UNSYNCED).map(drop)));
                 }
                 Err(writer.poison("syncing the log", &error))
             }
         }
     }
 
-    /// Whether so many bytes, up to this record, go into the segment that is being written.
-    fn fits(&self, len: usize, last: Seq) -> bool {
-        let state = self.state.read();
-        let end = state.active.len + len as u64;
-        let is_near = last.0 - state.active.header.base.0 <= MAX_DELTA;
-        is_near
-            && (state.active.len == SEGMENT_HEADER && end <= MAX_SEGMENT
-                || end <= self.settings.segment_bytes)
+    /// Whether a batch is too far from the first number of the segment that is being written.
+    fn is_far(&self, first: Seq, last: Seq) -> bool {
+        let base = self.state.read().active.header.base;
+        first > base && last.0 - base.0 > MAX_DELTA
     }
 
-    /// None if a record is too far from the segment's first number.
-    fn encode(&self, batch: &[Arc<Record>], first: Seq, synced_through: Seq) -> Option<Encoded> {
+    /// Whether so many bytes go into the segment that is being written. What is longer than a segment has one of its own.
+    fn fits(&self, len: usize) -> bool {
+        let written = self.state.read().active.len;
+        written == SEGMENT_HEADER || written + len as u64 <= self.settings.segment_bytes.min(MAX_SEGMENT)
+    }
+
+    /// # Errors
+    /// The batch, or a record of it, is larger than there can be.
+    fn encode(&self, batch: &[Arc<Record>], first: Seq, synced_through: Seq) -> Result<Encoded, AppendError> {
+        let too_large = |why| AppendError::Failed(io::Error::new(io::ErrorKind::InvalidInput, why));
         let (header, at) = {
             let state = self.state.read();
             (state.active.header, state.active.len)
@@ -170,17 +182,20 @@ impl Log {
         let mut places = Vec::with_capacity(batch.len());
         for record in batch {
             let place = bytes.len() as u64;
-            encode_record(record, header.base, &mut bytes).ok()?;
+            encode_record(record, header.base, &mut bytes).map_err(too_large)?;
             places.push((place, bytes.len() as u64 - place));
         }
+        if SEGMENT_HEADER + bytes.len() as u64 > MAX_SEGMENT {
+            return Err(too_large(Damaged("the batch is longer than a segment may be")));
+        }
         let head = BatchHeader {
-            len: u32::try_from(bytes.len() - BATCH_HEADER).ok()?,
-            count: u32::try_from(batch.len()).ok()?,
+            len: len32(bytes.len() - BATCH_HEADER),
+            count: len32(batch.len()),
             first,
             synced_through,
         };
         bytes[..BATCH_HEADER].copy_from_slice(&head.encode(&header, at));
-        Some(Encoded { bytes, places })
+        Ok(Encoded { bytes, places })
     }
 
     /// Seals the segment that is being written, and begins another at `next`. Readers go on meanwhile.
@@ -201,7 +216,7 @@ impl Log {
         let state = self.state.read();
         let body = state.active.clone();
         // Room that was taken in advance is given back, so that the file ends where its records do.
-        body.file.set_len(body.len).map_err(AppendError::Full)?;
+        body.file.set_len(body.len).map_err(refused)?;
         self.sync_file(writer, &*body.file)?;
         let base = body.header.base;
         let name = index_name(base);
@@ -209,12 +224,12 @@ impl Log {
             state.index.seal(&*self.disk, &name, &self.id, base, body.len)?;
             Sealed::open(self.disk.open(&name)?, &self.id, base, body.len)
         };
-        let index = index().map_err(AppendError::Full)?;
+        let index = index().map_err(refused)?;
         let active = match make_segment(&*self.disk, &self.id, next, self.settings.segment_bytes) {
             Ok(active) => active,
             // An unfinished segment behind the one that goes on being written would make that one look sealed.
             Err(error) => match self.take_back(next) {
-                Ok(()) => return Err(AppendError::Full(error)),
+                Ok(()) => return Err(refused(error)),
                 Err(error) => return Err(writer.poison("taking a half-made segment back", &error)),
             },
         };
@@ -228,7 +243,16 @@ impl Log {
     }
 }
 
-fn not_there(error: io::Error) -> io::Result<()> {
+/// Nothing of a batch was kept, and what was kept before is as it was.
+fn refused(error: io::Error) -> AppendError {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => AppendError::Full(error),
+        _ => AppendError::Failed(error),
+    }
+}
+
+pub(crate) fn not_there(error: io::Error) -> io::Result<()> {
     match error.kind() {
         io::ErrorKind::NotFound => Ok(()),
         _ => Err(error),

@@ -13,7 +13,8 @@
 //!
 //! Each seed is a run of its own, several crashes long:
 //! - `TIDEWIRE_CRASH_SEEDS`: how many (300);
-//! - `TIDEWIRE_CRASH_SEED`: the first (1). A failure names its seed.
+//! - `TIDEWIRE_CRASH_SEED`: the first (1). A failure names its seed;
+//! - `TIDEWIRE_CRASH_THREADS`: how many run at a time (1).
 
 #![allow(clippy::print_stdout, reason = "a failure names its seed")]
 
@@ -22,13 +23,20 @@ mod plan;
 mod work;
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
     time::Duration,
 };
 use tidewire_hub::archive::segments::{Disk, Durability, Segments, Settings};
 
-use crate::simple::{Flaw, Simple};
+use crate::{
+    faulty::{Fault, Faulty},
+    simple::{Flaw, Simple},
+};
 
 use judge::Run;
 use plan::{Open, Plan, Promise};
@@ -37,22 +45,45 @@ fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// Judges an archive under those that fit of as many seeds as are asked for, at most `most`.
-fn judge(open: Open<'_>, most: u64, fits: impl Fn(&Plan) -> bool) {
+/// Judges an archive under those that fit of as many seeds as are asked for, at most `most`. Returns in how many runs a
+/// segment was rewritten.
+fn judge(what: &str, open: Open<'_>, most: u64, fits: impl Fn(&Plan) -> bool) -> usize {
     let first = number("TIDEWIRE_CRASH_SEED", 1);
     let count = number("TIDEWIRE_CRASH_SEEDS", 300).min(most);
-    for seed in (first..first + count).filter(|seed| fits(&Plan::of(*seed))) {
-        if let Err(panic) = run(seed, open) {
-            println!(
-                "failed with TIDEWIRE_CRASH_SEED={seed} TIDEWIRE_CRASH_SEEDS=1, which is {:?}",
-                Plan::of(seed)
-            );
-            std::panic::resume_unwind(panic);
+    let seeds: Vec<_> = (first..first + count)
+        .filter(|seed| fits(&Plan::of(*seed)))
+        .collect();
+    let (next, rewritten) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match run(*seed, open) {
+                Ok(has_rewritten) => drop(rewritten.fetch_add(usize::from(has_rewritten), Ordering::Relaxed)),
+                Err(panic) => {
+                    next.store(seeds.len(), Ordering::Relaxed); // The others need not go on.
+                    println!(
+                        "failed with TIDEWIRE_CRASH_SEED={seed} TIDEWIRE_CRASH_SEEDS=1, which is {:?}",
+                        Plan::of(*seed)
+                    );
+                    resume_unwind(panic);
+                }
+            }
         }
-    }
+    };
+    thread::scope(|scope| {
+        for _ in 1..number("TIDEWIRE_CRASH_THREADS", 1) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    println!(
+        "crash: {what}, {} of the seeds from {first} on, {count} in all; segments were rewritten in {}",
+        seeds.len(),
+        rewritten.load(Ordering::Relaxed)
+    );
+    rewritten.into_inner()
 }
 
-fn run(seed: u64, open: Open<'_>) -> std::thread::Result<()> {
+fn run(seed: u64, open: Open<'_>) -> std::thread::Result<bool> {
     catch_unwind(AssertUnwindSafe(|| Run::new(seed, open).go()))
 }
 
@@ -77,17 +108,25 @@ fn segments(disk: Arc<dyn Disk>, plan: &Plan) -> plan::Opened {
 
 #[test]
 fn segments_that_are_always_safe_lose_nothing() {
-    judge(&segments, u64::MAX, |plan| plan.promise == Promise::Always);
+    let rewritten = judge("always", &segments, u64::MAX, |plan| {
+        plan.promise == Promise::Always
+    });
+    assert!(
+        rewritten > 0 || number("TIDEWIRE_CRASH_SEEDS", 300) < 100,
+        "nothing was rewritten: nothing was judged of it"
+    );
 }
 
 #[test]
 fn segments_that_are_safe_later_lose_the_end_at_most_and_say_so() {
-    judge(&segments, u64::MAX, |plan| plan.promise != Promise::Always);
+    judge("interval and never", &segments, u64::MAX, |plan| {
+        plan.promise != Promise::Always
+    });
 }
 
 #[test]
 fn a_simple_log_keeps_its_word() {
-    judge(&simple(Flaw::None), 60, |_| true); // It is slow, and nobody's but the judge's.
+    judge("a simple log", &simple(Flaw::None), 60, |_| true); // It is slow, and nobody's but the judge's.
 }
 
 #[test]
@@ -99,6 +138,21 @@ fn every_flaw_of_a_log_is_caught() {
         match (1..=300).find(|seed| run(*seed, &log).is_err()) {
             Some(seed) => println!("{flaw:?} was caught under seed {seed}"),
             None => missed.push(flaw),
+        }
+    }
+    let _ = std::panic::take_hook();
+    assert_eq!(missed, [], "not caught");
+}
+
+#[test]
+fn every_fault_below_segments_is_caught() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut missed = Vec::new();
+    for fault in Fault::ALL {
+        let open = |disk, plan: &Plan| segments(Arc::new(Faulty::new(disk, fault)), plan);
+        match (1..=1000).find(|seed| run(*seed, &open).is_err()) {
+            Some(seed) => println!("{fault:?} was caught under seed {seed}"),
+            None => missed.push(fault),
         }
     }
     let _ = std::panic::take_hook();

@@ -3,12 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use fastrand::Rng;
-use tidewire_hub::archive::{Archive, Retention, segments::Disk};
+use tidewire_hub::{
+    Namespace,
+    archive::{Archive, Retention, Rule, Rules, segments::Disk},
+};
 
 pub(super) type Opened = Result<Box<dyn Archive>, String>;
 
 /// Opens the archive that is judged.
-pub(super) type Open<'a> = &'a dyn Fn(Arc<dyn Disk>, &Plan) -> Opened;
+pub(super) type Open<'a> = &'a (dyn Fn(Arc<dyn Disk>, &Plan) -> Opened + Sync);
 
 /// What an archive promises about a batch that it has acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +45,13 @@ impl Plan {
             5 => retention.max_events = Some(rng.usize(1..100)),
             _ => {}
         }
+        if rng.bool() {
+            let prefixes = ["", "a", "r", "\u{1F30A}/"];
+            let count = rng.usize(1..=2);
+            let prefixes = rng.choose_multiple(prefixes, count);
+            let rules = prefixes.into_iter().map(|prefix| rule(&mut rng, prefix));
+            retention.rules = Rules::new(rules.collect::<Vec<_>>()).unwrap();
+        }
         Self {
             promise: [
                 Promise::Always,
@@ -55,5 +65,17 @@ impl Plan {
             rounds: rng.usize(2..7),
             largest: [40, 300, 6_000][rng.usize(..3)],
         }
+    }
+}
+
+fn rule(rng: &mut Rng, prefix: &str) -> Rule {
+    let what = rng.u8(1..8);
+    let mut bound = |bit: u8, range: std::ops::Range<usize>| (what & bit > 0).then(|| rng.usize(range));
+    Rule {
+        namespace: Namespace::Events,
+        prefix: prefix.into(),
+        max_events: bound(1, 1..20),
+        max_bytes: bound(2, 1..8_000),
+        max_age: bound(4, 2..40).map(|seconds| Duration::from_secs(seconds as u64)),
     }
 }

@@ -1,0 +1,293 @@
+//! Checks what stands beside the records: indexes, the list of topics, snapshots.
+
+use std::{collections::HashMap, io};
+
+use super::{
+    UNBOUNDED,
+    verify::{Finding, Gravity, note},
+    walk::Checked,
+};
+use crate::{
+    Namespace, Seq, Topic,
+    archive::segments::{
+        disk::Disk,
+        format::LogId,
+        index::{Active, seed},
+        meta::Meta,
+        paged::{PAGE, Paged, ROOM, log_seed},
+        segment::{Body, index_name},
+        snapshot,
+        topics::Topics,
+    },
+    ids::Epochs,
+    machine::Machine,
+};
+
+const TOPICS: &str = "topics";
+
+const MAKE_ANEW: &str = "stop the server and remove this file: the next start makes it anew from the records";
+const NEW_TOPICS: &str =
+    "the next start makes it anew: some readers may be told of a gap though they missed nothing";
+const NO_SNAPSHOT: &str = "the next start passes it over and reads more of the log; stop the server and remove the file to be rid of it";
+
+/// A page that is bad, or a file that is.
+struct BadPage {
+    offset: Option<u64>,
+    what: String,
+}
+
+/// The content of a file of pages.
+fn pages(disk: &dyn Disk, name: &str, seed: u32) -> io::Result<Result<Vec<u8>, BadPage>> {
+    let file = disk.open(name)?;
+    let len = file.len()?;
+    let paged = Paged {
+        name: name.to_owned(),
+        file,
+        seed,
+    };
+    let mut content = Vec::new();
+    for number in 0..len / PAGE as u64 {
+        let mut page = [0; ROOM];
+        match paged.read(number * ROOM as u64, &mut page) {
+            Ok(()) => content.extend(page),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let offset = Some(number * PAGE as u64);
+                let what = format!("page {number} is damaged");
+                return Ok(Err(BadPage { offset, what }));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(match len % PAGE as u64 {
+        0 => Ok(content),
+        _ => Err(BadPage {
+            offset: Some(len),
+            what: "it is cut off, or longer than it should be".into(),
+        }),
+    })
+}
+
+fn damage(file: String, bad: BadPage, advice: &'static str) -> Finding {
+    Finding {
+        gravity: Gravity::Damage,
+        file,
+        offset: bad.offset,
+        what: bad.what,
+        advice,
+    }
+}
+
+/// Compares the index of a sealed segment with its records; how many bytes it has.
+pub(super) fn index(
+    disk: &dyn Disk,
+    log: &LogId,
+    body: &Body,
+    records: &Active,
+    findings: &mut Vec<Finding>,
+) -> io::Result<u64> {
+    let base = body.header.base;
+    let name = index_name(base);
+    let bad = match pages(disk, &name, seed(log, base)) {
+        Ok(Ok(content)) => {
+            let mut right = records.encode(log, base, body.len);
+            right.resize(right.len().next_multiple_of(ROOM), 0);
+            let differs = content.iter().zip(&right).position(|(is, should)| is != should);
+            match differs {
+                None if content.len() == right.len() => return Ok((content.len() / ROOM * PAGE) as u64),
+                differs => BadPage {
+                    offset: differs.map(|at| (at / ROOM * PAGE + at % ROOM) as u64),
+                    what: "it does not say what the records say: readers may miss some, or find others"
+                        .into(),
+                },
+            }
+        }
+        Ok(Err(bad)) => BadPage {
+            what: format!("{}: readers that come here are cut (`damaged`)", bad.what),
+            ..bad
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            findings.push(note(
+                name,
+                "it is missing: the next start makes it anew from the records",
+            ));
+            return Ok(0);
+        }
+        Err(error) => return Err(error),
+    };
+    findings.push(damage(name, bad, MAKE_ANEW));
+    Ok(0)
+}
+
+/// The list of topics, or what is wrong with it.
+pub(super) fn load_topics(
+    disk: &dyn Disk,
+    log: &LogId,
+    tell: &mut dyn FnMut(Finding),
+) -> io::Result<Option<Topics>> {
+    match pages(disk, TOPICS, log_seed(log)) {
+        Ok(Ok(_)) => match Topics::load(disk, log) {
+            Ok(topics) => return Ok(Some(topics)),
+            Err(error) => {
+                let what = error.to_string();
+                tell(damage(TOPICS.into(), BadPage { offset: None, what }, NEW_TOPICS));
+            }
+        },
+        Ok(Err(bad)) => tell(damage(TOPICS.into(), bad, NEW_TOPICS)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => tell(note(
+            TOPICS.into(),
+            "it is not there: it is written when the first segment is full, or the server is stopped; if it was lost, the next start \
+             makes it anew",
+        )),
+        Err(error) => return Err(error),
+    }
+    Ok(None)
+}
+
+/// What the records say of topics, as far as the list should know it.
+pub(super) struct Known {
+    until: Seq,
+    /// The last event and the last record of each.
+    topics: HashMap<Topic, (Seq, Seq)>,
+    /// No segment is missing or damaged, as far as one can see.
+    is_whole: bool,
+}
+
+impl Known {
+    pub(super) fn new(topics: Option<&Topics>) -> Self {
+        Self {
+            until: topics.map_or(Seq::ZERO, |topics| topics.last),
+            topics: HashMap::new(),
+            is_whole: true,
+        }
+    }
+
+    pub(super) fn take(&mut self, checked: &Checked) {
+        self.is_whole &= checked.is_whole();
+        if self.until < checked.base {
+            return;
+        }
+        for (topic, ..) in checked.index.topics() {
+            let seqs = checked.index.postings(topic).iter().map(|posting| {
+                let seq = Seq(checked.base.0 + u64::from(posting.delta()));
+                (seq, posting.is_event())
+            });
+            let mut seqs = seqs.rev().skip_while(|(seq, _)| *seq > self.until).peekable();
+            let Some((last, _)) = seqs.peek().copied() else {
+                continue;
+            };
+            let event = seqs.find(|(_, is_event)| *is_event).map(|(seq, _)| seq);
+            let known = self.topics.entry(topic.clone()).or_default();
+            *known = (event.unwrap_or(known.0), last);
+        }
+    }
+
+    /// Compares the list with the records.
+    pub(super) fn compare(
+        self,
+        disk: &dyn Disk,
+        log: &LogId,
+        topics: &Topics,
+        end: Seq,
+        tell: &mut dyn FnMut(Finding),
+    ) -> io::Result<()> {
+        if !self.is_whole {
+            return Ok(()); // What is missing there would be told twice.
+        }
+        // What was let go since it was read is told in the one of now.
+        let now = match Topics::load(disk, log) {
+            Ok(now) => now,
+            Err(_) => topics.clone(),
+        };
+        let mut wrong = |what, advice| tell(damage(TOPICS.into(), BadPage { offset: None, what }, advice));
+        if topics.last > end {
+            let what = format!(
+                "it knows of records up to {}, and the segments end with {}: a file is missing, or both come from different copies",
+                topics.last.0, end.0
+            );
+            wrong(what, super::verify::RESTORE);
+        }
+        let mut missing = 0;
+        let mut first_missing = None;
+        for (topic, place) in topics.all() {
+            let (event, _) = self.topics.get(topic).copied().unwrap_or_default();
+            let is_kept = place.event > place.floor && place.event > now.floor(topic);
+            if is_kept && event < place.event {
+                missing += 1;
+                first_missing = first_missing
+                    .min(Some((place.event, topic)))
+                    .or(Some((place.event, topic)));
+            }
+        }
+        if let Some((event, topic)) = first_missing {
+            let what = format!(
+                "{missing} topics should have events that no segment has, for example {} of {}: a segment is missing",
+                event.0,
+                named(topic)
+            );
+            wrong(what, super::verify::RESTORE);
+        }
+        let unknown = self
+            .topics
+            .iter()
+            .find(|(topic, (event, last))| match topics.place(topic) {
+                Some(place) => place.event < *event || place.last < *last,
+                None => *last > topics.absent_floor(),
+            });
+        if let Some((topic, (_, last))) = unknown {
+            let what = format!("it does not know of the record {} of {}", last.0, named(topic));
+            wrong(what, MAKE_ANEW);
+        }
+        Ok(())
+    }
+}
+
+/// Topics of the relay door are secrets.
+fn named(topic: &Topic) -> String {
+    match topic.namespace() {
+        Namespace::Events => format!("{:?}", topic.name()),
+        Namespace::Relay => "an answer of the relay door".into(),
+    }
+}
+
+/// Checks what was remembered.
+pub(super) fn snapshots(
+    disk: &dyn Disk,
+    meta: &Meta,
+    end: Seq,
+    tell: &mut dyn FnMut(Finding),
+) -> io::Result<()> {
+    let all = match snapshot::all(disk) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        all => all?,
+    };
+    for place in all {
+        let (seq, name) = (place.seq(), place.name());
+        let what = match pages(disk, &name, log_seed(&meta.log)) {
+            Ok(Ok(content)) => match unreadable(&content, seq, meta) {
+                None if seq > end => {
+                    let what = "it tells of records that are not there (or came meanwhile): the next start does not use it";
+                    tell(note(name, what));
+                    continue;
+                }
+                None => continue,
+                Some(what) => BadPage { offset: None, what },
+            },
+            Ok(Err(bad)) => bad,
+            // A newer one has taken its place.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        tell(damage(name, what, NO_SNAPSHOT));
+    }
+    Ok(())
+}
+
+fn unreadable(content: &[u8], seq: Seq, meta: &Meta) -> Option<String> {
+    let state = match snapshot::decode(content, seq) {
+        Ok(state) => state,
+        Err(why) => return Some(why.to_string()),
+    };
+    let epochs = Epochs::of_log(meta.epochs.clone())?;
+    let restored = Machine::restore(seq, &state, epochs, UNBOUNDED);
+    restored.err().map(|why| why.to_string())
+}

@@ -1,0 +1,162 @@
+//! A log as its readers would see it after a start: opened on an [`Overlay`].
+
+use std::{io, ops::ControlFlow, sync::Arc};
+
+use tidewire_codec::EventId;
+
+use super::{LookError, meta, overlay::Overlay};
+use crate::{
+    Gap, GapReason, Position, Record, Seq, Start, Topic, TopicSet,
+    archive::{
+        Archive as _, Scan,
+        segments::{Disk, OpenError, Segments, Settings, meta::Meta, segment::bases},
+    },
+    ids::Epochs,
+    subscription::goes_on_after,
+};
+
+/// How often opening is tried while a server changes the log. The same answer twice is the answer.
+const TRIES: usize = 50;
+
+/// As much is read at once, in bytes.
+const BUDGET: usize = 1 << 20;
+
+/// A log that is only read. It stands still, whatever a server appends or removes meanwhile.
+pub struct ReadOnly {
+    pub(super) log: Segments,
+    /// As it is on disk.
+    pub(super) meta: Meta,
+    pub(super) epochs: Epochs,
+}
+
+/// What a reader gets.
+#[derive(Debug)]
+pub enum Dumped<'a> {
+    /// Events are missing before what follows.
+    Gap(&'a Gap),
+    /// An event, with the id that readers see.
+    Event(&'a Record, EventId),
+}
+
+impl ReadOnly {
+    /// Opens the log on this disk.
+    ///
+    /// # Errors
+    /// [`LookError`].
+    pub fn open(disk: &Arc<dyn Disk>) -> Result<Self, LookError> {
+        let mut before = None;
+        for _ in 1..TRIES {
+            let error = match Self::try_open(disk) {
+                Ok(Some(log)) => return Ok(log),
+                Ok(None) => continue,
+                Err(error) => error,
+            };
+            // A segment that goes while it is opened, or a batch that is being written, is gone or whole the next time.
+            let text = error.to_string();
+            if matches!(error, LookError::NoLog) || before.as_ref() == Some(&text) {
+                return Err(error);
+            }
+            before = Some(text);
+        }
+        let busy = "the log changes faster than it can be opened: try again when there is less to do";
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, busy).into())
+    }
+
+    /// None if a segment was begun meanwhile: what was read first may not fit what was read last.
+    fn try_open(disk: &Arc<dyn Disk>) -> Result<Option<Self>, LookError> {
+        let meta = meta(&**disk)?;
+        let newest = || Ok::<_, io::Error>(bases(&**disk)?.pop());
+        let was = newest()?;
+        let log = Segments::open(Arc::new(Overlay::over(Arc::clone(disk))), Settings::default())?;
+        let no_epochs = || OpenError::Damaged("meta: it names no epoch".into());
+        let epochs = Epochs::of_log(meta.epochs.clone()).ok_or_else(no_epochs)?;
+        Ok((was == newest()?).then_some(Self { log, meta, epochs }))
+    }
+
+    /// The last record.
+    #[must_use]
+    pub fn last(&self) -> Seq {
+        self.log.history.last
+    }
+
+    /// Whether the log knows of a topic: events of it are kept, or were.
+    #[must_use]
+    pub fn knows(&self, topic: &Topic) -> bool {
+        self.log.log.state.read().topics.place(topic).is_some()
+    }
+
+    /// The cursor with this number.
+    #[must_use]
+    pub fn position(&self, seq: Seq) -> Position {
+        self.epochs.position(seq)
+    }
+
+    /// Gives what a reader of these topics would get now, until `each` says that it is enough. [`Start::Live`] is all that is kept.
+    ///
+    /// # Errors
+    /// When it cannot be read; `InvalidData` if a file is damaged.
+    pub fn dump(
+        &self,
+        topics: &TopicSet,
+        start: &Start,
+        each: &mut dyn FnMut(Dumped<'_>) -> ControlFlow<()>,
+    ) -> io::Result<()> {
+        let (mut after, reason) = self.place(topics, start)?;
+        if let (Some(reason), Start::After(requested)) = (reason, start) {
+            let gap = Gap::new(requested, self.position(after), reason);
+            if each(Dumped::Gap(&gap)).is_break() {
+                return Ok(());
+            }
+        }
+        while after < self.last() {
+            let scan = self.scan(topics, after, BUDGET)?;
+            for record in &scan.records {
+                let Some(event) = &record.event else { continue };
+                let id = event.id.clone();
+                let id = id.unwrap_or_else(|| self.position(record.seq).into());
+                if each(Dumped::Event(record, id)).is_break() {
+                    return Ok(());
+                }
+            }
+            after = scan.through;
+        }
+        Ok(())
+    }
+
+    fn scan(&self, topics: &TopicSet, after: Seq, budget: usize) -> io::Result<Scan> {
+        self.log.scan(topics, after, self.last(), budget)
+    }
+
+    /// The cursor to begin after, and why events are missing there. As a hub places its readers.
+    fn place(&self, topics: &TopicSet, start: &Start) -> io::Result<(Seq, Option<GapReason>)> {
+        let oldest = || Ok::<_, io::Error>(goes_on_after(&self.scan(topics, Seq::ZERO, 1)?));
+        let id = match start {
+            Start::Live => return Ok((oldest()?, None)),
+            Start::Last(count) => {
+                let first = self.log.nth_last(topics, *count, self.last())?;
+                return Ok((first.map_or(self.last(), Seq::before), None));
+            }
+            Start::After(id) if id == Start::EARLIEST => return Ok((oldest()?, None)),
+            Start::After(id) => id,
+        };
+        let cursor = match id.parse::<Position>() {
+            Ok(position) => self.epochs.place(position).ok_or(GapReason::Reset),
+            Err(_) if id.starts_with('~') => Err(GapReason::Unknown),
+            Err(_) => {
+                let id = EventId::new(id.as_str()).ok();
+                let found = id.map(|id| self.log.find(topics, &id)).transpose()?.flatten();
+                found.ok_or(GapReason::Unknown)
+            }
+        };
+        match cursor {
+            Err(reason) => Ok((oldest()?, Some(reason))),
+            Ok(cursor) => {
+                let scan = self.scan(topics, cursor, 1)?;
+                match scan.floors.highest() > cursor {
+                    true => Ok((goes_on_after(&scan), Some(GapReason::Expired))),
+                    false => Ok((cursor, None)),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Reads everything and compares it: segments with their checksums, indexes with records, what is known of topics with what there is.
+//!
+//! What a running server changes meanwhile is no finding: what looks damaged is looked at twice, and what is gone the second time was
+//! let go.
+
+use std::io;
+
+use super::{
+    LookError,
+    beside::{self, Known},
+    is_nothing,
+    walk::{Checked, Walk},
+};
+use crate::{
+    Epoch, Millis, Seq,
+    archive::segments::{
+        disk::Disk,
+        format::LogId,
+        meta::Meta,
+        recover::UNSYNCED,
+        segment::{Body, FOLDER, bases, index_name, numbered, segment_name},
+        snapshot,
+    },
+};
+
+/// Something that is not as it should be, or that whoever looks should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub gravity: Gravity,
+    /// The file, in the log's folder.
+    pub file: String,
+    /// Where in it.
+    pub offset: Option<u64>,
+    /// What it is, and what it means.
+    pub what: String,
+    /// What to do.
+    pub advice: &'static str,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gravity {
+    /// Nothing is lost, and nothing must be done.
+    Note,
+    /// The bytes are not what was written.
+    Damage,
+}
+
+/// What was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Verified {
+    /// Segments.
+    pub segments: u64,
+    /// Their records that are good.
+    pub records: u64,
+    /// How many of them are events.
+    pub events: u64,
+    /// Bytes that were read of segments and indexes.
+    pub bytes: u64,
+    /// Findings that are damage.
+    pub damage: u64,
+}
+
+pub(super) const RESTORE: &str = "restore the folder from a copy, or move it away to begin anew; the other records stay readable as they are";
+
+/// The bytes of segments and indexes: what [`verify`] has to read.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn bytes_to_verify(disk: &dyn Disk) -> io::Result<u64> {
+    let len = |name: String| disk.open(&name).and_then(|file| file.len()).unwrap_or(0);
+    let both = |base| len(segment_name(base)) + len(index_name(base));
+    Ok(bases(disk)?.into_iter().map(both).sum())
+}
+
+/// Checks the log on this disk, tells each finding, and how far it has come, in bytes.
+///
+/// # Errors
+/// [`LookError`] when there is no log, or it cannot be read; damage is no error.
+pub fn verify(
+    disk: &dyn Disk,
+    progress: &mut dyn FnMut(u64),
+    found: &mut dyn FnMut(Finding),
+) -> Result<Verified, LookError> {
+    if is_nothing(disk)? {
+        return Err(LookError::NoLog);
+    }
+    let mut verified = Verified::default();
+    let mut damage = 0;
+    let mut tell = |finding: Finding| {
+        damage += u64::from(finding.gravity == Gravity::Damage);
+        found(finding);
+    };
+    let meta = match Meta::load(disk) {
+        Ok(Some(meta)) => Some(meta),
+        Ok(None) => {
+            tell(about_meta("it is missing: the log is not opened"));
+            None
+        }
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            tell(about_meta(&format!("{error}: the log is not opened")));
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut bases = bases(disk)?;
+    let log = match &meta {
+        Some(meta) => meta.log,
+        // What the segments say is good enough to go on.
+        None => match bases.iter().find_map(|base| Body::open(disk, *base).ok()) {
+            Some(body) => body.header.log,
+            None => {
+                verified.damage = damage;
+                return Ok(verified);
+            }
+        },
+    };
+    // Before the segments: what it says is in them then, whatever comes meanwhile.
+    let topics = beside::load_topics(disk, &log, &mut tell)?;
+    bases.extend(self::bases_since(disk, &bases)?);
+    let mut known = Known::new(topics.as_ref());
+    let mut end = (Seq::ZERO, 0);
+    for (number, base) in bases.iter().enumerate() {
+        let is_last = number + 1 == bases.len();
+        let Some(checked) = twice(disk, &log, *base, is_last, end, progress)? else {
+            tell(note(segment_name(*base), "it was let go meanwhile"));
+            continue;
+        };
+        verified.segments += 1;
+        verified.records += checked.index.totals.records;
+        verified.events += checked.index.totals.events;
+        verified.bytes += checked.read;
+        known.take(&checked);
+        end = checked.end;
+        checked.findings.into_iter().for_each(&mut tell);
+    }
+    if let Some(topics) = &topics {
+        let end = bases.last().map_or(end.0, |base| end.0.max(base.before()));
+        known.compare(disk, &log, topics, end, &mut tell)?;
+    }
+    if let Some(meta) = &meta {
+        about_epochs(meta, end.0, &mut tell);
+        beside::snapshots(disk, meta, end.0, &mut tell)?;
+    }
+    leftovers(disk, &bases, &mut tell)?;
+    verified.damage = damage;
+    Ok(verified)
+}
+
+/// Those that were begun meanwhile.
+fn bases_since(disk: &dyn Disk, before: &[Seq]) -> io::Result<Vec<Seq>> {
+    let mut all = bases(disk)?;
+    all.retain(|base| before.last().is_none_or(|last| base > last));
+    Ok(all)
+}
+
+/// Checks a segment, and once more if something was found. None if it is gone.
+fn twice(
+    disk: &dyn Disk,
+    log: &LogId,
+    base: Seq,
+    is_last: bool,
+    after: (Seq, Millis),
+    progress: &mut dyn FnMut(u64),
+) -> Result<Option<Checked>, LookError> {
+    let once = |progress: &mut dyn FnMut(u64)| {
+        let walk = Walk {
+            disk,
+            log,
+            base,
+            is_last,
+            after,
+        };
+        match walk.check(progress) {
+            Ok(checked) => Ok(Some(checked)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+    let first = once(progress)?;
+    match first {
+        // A torn tail stays one.
+        Some(checked) if checked.findings.is_empty() || is_last && checked.is_whole() => Ok(Some(checked)),
+        Some(_) => Ok(once(&mut |_| ())?),
+        None => Ok(None),
+    }
+}
+
+pub(super) fn note(file: String, what: impl Into<String>) -> Finding {
+    Finding {
+        gravity: Gravity::Note,
+        file,
+        offset: None,
+        what: what.into(),
+        advice: "nothing is to be done",
+    }
+}
+
+fn about_meta(what: &str) -> Finding {
+    Finding {
+        gravity: Gravity::Damage,
+        file: "meta".into(),
+        offset: None,
+        what: what.strip_prefix("meta: ").unwrap_or(what).to_owned(),
+        advice: "restore this file from a copy of the same log: without it nobody knows what the ids mean that readers hold",
+    }
+}
+
+fn about_epochs(meta: &Meta, end: Seq, tell: &mut dyn FnMut(Finding)) {
+    let firsts = meta.epochs.iter().map(|(_, first)| *first);
+    let last: Option<&(Epoch, Seq)> = meta.epochs.last();
+    if last.is_none() || !firsts.is_sorted() {
+        tell(about_meta("its epochs are not in order"));
+    }
+    if !meta.is_whole {
+        let what = format!(
+            "the log was not closed under a durability other than `always`, or is open now: the next start begins a new epoch after {}",
+            end.0
+        );
+        tell(note("meta".into(), what));
+    }
+}
+
+/// What is there besides.
+fn leftovers(disk: &dyn Disk, bases: &[Seq], tell: &mut dyn FnMut(Finding)) -> io::Result<()> {
+    for folder in ["", FOLDER, snapshot::FOLDER] {
+        let names = match disk.list(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            names => names?,
+        };
+        for name in names.into_iter().filter(|name| name.ends_with(".tmp")) {
+            let path = match folder {
+                "" => name,
+                _ => format!("{folder}/{name}"),
+            };
+            tell(note(path, "it was being made, and does not count"));
+        }
+    }
+    for base in numbered(disk, FOLDER, ".idx")? {
+        if !bases.contains(&base) && bases.last().is_none_or(|last| base < *last) {
+            tell(note(
+                index_name(base),
+                "its segment is not there, so it does not count",
+            ));
+        }
+    }
+    if disk.list("")?.iter().any(|name| name == UNSYNCED) {
+        let what = "a sync has failed: the next start writes what may not be safe once more";
+        tell(note(UNSYNCED.into(), what));
+    }
+    Ok(())
+}

@@ -1,0 +1,335 @@
+//! Giving back the room of what is gone: a sealed segment that is mostly dead is written anew without it.
+//!
+//! - **Dead** is a record that is gone from all of its topics. Ends and purges stay: they say what became of their topics should the list
+//!   of them be lost. So does a segment's last record, which says how far numbers and time have come.
+//! - **When.** At least half of a segment's bytes are dead, as its index has them by topic (an event of several topics counts in
+//!   each), and no machine that starts anew needs its records: they are in both snapshots that a recovery may find.
+//! - **Safe.** First the floors are written down; then the new file is written beside the old one and synced; then it takes the old one's
+//!   name. A crash leaves the one or the other; an index that does not fit is made anew. Its header says that records are
+//!   missing, for those who have lost the floors.
+//! - **Beside everything else.** Only the swap, and writing down the floors, keep the writer out. Readers that have the old file go on
+//!   with it.
+//!
+//! Bounds: one segment at a time, one a call; [`LOOKS`] lines of indexes are looked at a call, and only after something was let go.
+
+use std::{collections::BTreeMap, io, sync::Arc};
+
+use super::{
+    disk::DiskFile,
+    format::{BATCH_HEADER, BatchHeader, SegmentHeader, encode_record},
+    index::{Active, Sealed},
+    paged::temporary,
+    segment::{Body, FOLDER, SealedSegment, index_name, segment_name},
+    topics::Topics,
+    writer::Log,
+};
+use crate::{Record, Seq};
+
+/// How many lines of indexes are looked at in one call. A segment with more waits for several.
+const LOOKS: u64 = 20_000;
+
+/// A segment is rewritten when this part of its bytes is dead: one of so many.
+const PART: u64 = 2;
+
+/// After a failure so many calls pass before the next try.
+const REST: u32 = 60;
+
+/// How many bytes are written at once.
+const CHUNK: usize = 1 << 20;
+
+/// What rewriting remembers from one call to the next.
+#[derive(Default)]
+pub(crate) struct Rewriting {
+    /// How many lines may be looked at.
+    lines: u64,
+    /// Where to go on.
+    next: Seq,
+    /// What was found in each segment.
+    found: BTreeMap<Seq, Found>,
+    rest: u32,
+}
+
+/// What was found in a segment.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    /// How much had been let go in all at that time.
+    raised: u64,
+    /// Bytes that count as dead and cannot be given back.
+    stays: u64,
+}
+
+/// The bytes of a segment's records.
+#[derive(Clone, Copy, Default)]
+struct Bytes {
+    dead: u64,
+    live: u64,
+}
+
+impl Log {
+    /// See [`Archive::compact`](crate::archive::Archive::compact).
+    pub(crate) fn compact(&self, go_on: &dyn Fn() -> bool) {
+        let Some(mut rewriting) = self.rewriting.try_lock() else {
+            return;
+        };
+        if rewriting.rest > 0 {
+            rewriting.rest -= 1;
+            return;
+        }
+        if let Err(error) = self.compact_one(&mut rewriting, go_on) {
+            tracing::warn!(%error, "cannot give back the room of events that are gone: trying again");
+            rewriting.rest = REST;
+        }
+    }
+
+    fn compact_one(&self, rewriting: &mut Rewriting, go_on: &dyn Fn() -> bool) -> io::Result<()> {
+        let (sealed, raised) = {
+            let state = self.state.read();
+            (Arc::clone(&state.sealed), state.topics.raised)
+        };
+        let base = |segment: &SealedSegment| segment.body.header.base;
+        rewriting.found.retain(|found, _| {
+            sealed
+                .binary_search_by_key(found, |segment| base(segment))
+                .is_ok()
+        });
+        let covered = match self.writer.lock() {
+            writer if writer.poisoned().is_some() => return Ok(()),
+            writer => writer.snapshots.covered(),
+        };
+        rewriting.lines = rewriting.lines.saturating_add(LOOKS);
+        let from = sealed.partition_point(|segment| base(segment) < rewriting.next);
+        for segment in sealed[from..].iter().chain(&sealed[..from]) {
+            let found = rewriting.found.get(&base(segment)).copied();
+            if segment.index.totals.last > covered || found.is_some_and(|found| found.raised == raised) {
+                continue;
+            }
+            let lines = u64::from(segment.index.len()) + 1;
+            if rewriting.lines < lines {
+                return Ok(()); // Until there are enough of them.
+            }
+            rewriting.lines -= lines;
+            rewriting.next = base(segment).next();
+            let stays = found.map_or(0, |found| found.stays);
+            let (bytes, dead) = self.dead(segment)?;
+            let is_oldest = sealed.first().is_some_and(|first| Arc::ptr_eq(first, segment));
+            let stays = if bytes.live == 0 && is_oldest {
+                self.drop_dead(segment)?;
+                stays
+            } else if dead.saturating_sub(stays) * PART >= segment.body.len {
+                self.rewrite(segment, dead, go_on)?
+            } else {
+                rewriting.found.insert(base(segment), Found { raised, stays });
+                continue;
+            };
+            rewriting.found.insert(base(segment), Found { raised, stays });
+            break;
+        }
+        // What is saved up is for a segment that needs more than one call's.
+        let most = sealed
+            .iter()
+            .map(|segment| u64::from(segment.index.len()) + 1)
+            .max();
+        rewriting.lines = rewriting.lines.min(most.unwrap_or_default());
+        Ok(())
+    }
+
+    /// What its index says is dead and alive in a segment, and how much of its file that makes.
+    fn dead(&self, segment: &SealedSegment) -> io::Result<(Bytes, u64)> {
+        let mut bytes = Bytes::default();
+        for line in segment.index.topics() {
+            let (topic, line) = line?;
+            let start = self.state.read().topics.start(&topic);
+            let gone = match segment.body.delta(start) {
+                None => 0,
+                Some(_) if start >= segment.index.totals.last => line.count,
+                Some(delta) => segment.index.rank(&line, delta)?,
+            };
+            let dead = share(line.bytes, gone.into(), line.count.into());
+            bytes.dead += dead;
+            bytes.live += line.bytes - dead;
+        }
+        let dead = share(segment.body.len, bytes.dead, bytes.dead + bytes.live);
+        Ok((bytes, dead))
+    }
+
+    /// The oldest segment, if it still is, goes as a whole.
+    fn drop_dead(&self, segment: &Arc<SealedSegment>) -> io::Result<()> {
+        let mut writer = self.writer.lock();
+        let oldest = self.state.read().sealed.first().cloned();
+        if writer.poisoned().is_none() && oldest.is_some_and(|oldest| Arc::ptr_eq(&oldest, segment)) {
+            self.sync_written(&mut writer).map_err(io::Error::other)?;
+            self.drop_oldest(&mut writer, 1)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a segment anew. Returns how many of the `dead` bytes cannot be given back.
+    fn rewrite(&self, segment: &Arc<SealedSegment>, dead: u64, go_on: &dyn Fn() -> bool) -> io::Result<u64> {
+        let base = segment.body.header.base;
+        let rewritten = self.save_floors().and_then(|topics| match topics {
+            Some(topics) => self.copy(segment, &topics, go_on),
+            None => Ok(None),
+        });
+        let swapped = rewritten.and_then(|copied| match copied {
+            Some(copy) => {
+                let (was, is) = (segment.body.len, copy.body.len);
+                let stays = dead.saturating_sub(was - is);
+                // Not worth it: what is dead is mostly of the kind that stays.
+                if (was - is) * PART * 2 < was {
+                    return Ok(Some(stays));
+                }
+                self.swap(segment, copy)?;
+                tracing::debug!(base = base.0, was, is, "a segment was rewritten");
+                Ok(Some(stays))
+            }
+            None => Ok(None),
+        });
+        // What has not taken its place would only take room.
+        for name in [segment_name(base), index_name(base)] {
+            drop(self.disk.remove(&temporary(&name)));
+        }
+        Ok(swapped?.unwrap_or_default())
+    }
+
+    /// Writes down what is gone, before the last trace of it goes. None: nothing is written any more.
+    fn save_floors(&self) -> io::Result<Option<Topics>> {
+        let mut writer = self.writer.lock();
+        if writer.poisoned().is_some() {
+            return Ok(None);
+        }
+        self.sync_written(&mut writer).map_err(io::Error::other)?;
+        let topics = self.state.read().topics.clone();
+        topics.save(&*self.disk, &self.id)?;
+        Ok(Some(topics))
+    }
+
+    /// A segment without its dead records, and its index, safe under names of their own. None: it was broken off.
+    fn copy(
+        &self,
+        segment: &SealedSegment,
+        topics: &Topics,
+        go_on: &dyn Fn() -> bool,
+    ) -> io::Result<Option<SealedSegment>> {
+        let base = segment.body.header.base;
+        let last = segment.index.totals.last;
+        let is_dead = |record: &Record| {
+            let is_gone = |topic| record.seq <= topics.start(topic);
+            record.change.is_none() && record.seq != last && record.topics.iter().all(is_gone)
+        };
+        let header = SegmentHeader {
+            has_holes: true,
+            ..segment.body.header
+        };
+        let mut copy = Copy {
+            file: self.disk.create(&temporary(&segment_name(base)))?,
+            header,
+            index: Active::default(),
+            bytes: header.encode().to_vec(),
+            written: 0,
+        };
+        let mut failed = None;
+        let walked = segment.body.batches(|batch, records| {
+            let left = records
+                .iter()
+                .map(|(record, ..)| record)
+                .filter(|record| !is_dead(record));
+            let added = copy.add(batch, left);
+            failed = added.err();
+            failed.is_none() && go_on()
+        })?;
+        if let Some(why) = failed.or(walked.stopped_by) {
+            return Err(why);
+        }
+        if walked.end != segment.body.len || !go_on() {
+            return Ok(None);
+        }
+        copy.write()?;
+        copy.file.sync()?;
+        let (len, name) = (copy.written, temporary(&index_name(base)));
+        copy.index.prepare(&*self.disk, &name, &self.id, base, len)?;
+        let index = Sealed::open(self.disk.open(&name)?, &self.id, base, len)?;
+        let body = Body {
+            header,
+            file: copy.file,
+            len,
+        };
+        Ok(Some(SealedSegment { body, index }))
+    }
+
+    /// Puts a copy in the place of a segment, unless that has gone meanwhile.
+    fn swap(&self, segment: &Arc<SealedSegment>, copy: SealedSegment) -> io::Result<()> {
+        let writer = self.writer.lock();
+        let mut sealed = Vec::clone(&self.state.read().sealed);
+        let place = sealed.iter_mut().find(|one| Arc::ptr_eq(one, segment));
+        let (None, Some(place)) = (writer.poisoned(), place) else {
+            return Ok(());
+        };
+        let base = segment.body.header.base;
+        for name in [segment_name(base), index_name(base)] {
+            self.disk.rename(&temporary(&name), &name)?;
+        }
+        self.disk.sync_dir(FOLDER)?;
+        *place = Arc::new(copy);
+        self.state.write().sealed = Arc::new(sealed);
+        Ok(())
+    }
+}
+
+/// So many parts of a whole.
+fn share(whole: u64, parts: u64, of: u64) -> u64 {
+    let share = u128::from(whole) * u128::from(parts) / u128::from(of.max(1));
+    u64::try_from(share).unwrap_or(whole).min(whole)
+}
+
+/// A segment that is being written anew.
+struct Copy {
+    file: Arc<dyn DiskFile>,
+    header: SegmentHeader,
+    index: Active,
+    /// What comes next.
+    bytes: Vec<u8>,
+    /// The bytes before it.
+    written: u64,
+}
+
+impl Copy {
+    /// Adds what is left of a batch.
+    fn add<'a>(&mut self, batch: &BatchHeader, left: impl Iterator<Item = &'a Record>) -> io::Result<()> {
+        let start = self.bytes.len();
+        let mut header = BatchHeader {
+            len: 0,
+            count: 0,
+            ..*batch
+        };
+        for record in left {
+            if header.count == 0 {
+                header.first = record.seq;
+                self.bytes.resize(start + BATCH_HEADER, 0);
+            }
+            header.count += 1;
+            let at = self.bytes.len();
+            encode_record(record, self.header.base, &mut self.bytes).map_err(io::Error::other)?;
+            let offset = u32::try_from(self.written + at as u64).map_err(io::Error::other)?;
+            let len = (self.bytes.len() - at) as u64;
+            self.index.add(record, self.header.base, offset, len);
+        }
+        if header.count == 0 {
+            return Ok(());
+        }
+        let len = self.bytes.len() - start - BATCH_HEADER;
+        header.len = u32::try_from(len).map_err(io::Error::other)?;
+        let head = header.encode(&self.header, self.written + start as u64);
+        self.bytes[start..start + BATCH_HEADER].copy_from_slice(&head);
+        if self.bytes.len() >= CHUNK {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.file.write_at(&self.bytes, self.written)?;
+        self.written += self.bytes.len() as u64;
+        self.bytes.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,47 @@
+//! Giving back room on the disk, beside publishing: one job at a time, which ends when its owner does.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::archive::Archive;
+
+/// See the module's text. When it is dropped, its job gives up soon.
+#[derive(Default)]
+pub(crate) struct Compaction {
+    job: Option<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Compaction {
+    /// Begins the next job, unless one is running.
+    pub(crate) fn go_on(&mut self, archive: &Arc<dyn Archive>) {
+        let is_running = self.job.as_ref().is_some_and(|job| !job.is_finished());
+        // What is in memory has nothing to give back.
+        if is_running || !archive.waits() {
+            return;
+        }
+        let (archive, stop) = (Arc::clone(archive), Arc::clone(&self.stop));
+        self.job = Some(spawn_blocking(move || archive.compact(&|| !stop.load(Relaxed))));
+    }
+
+    /// Tells the job to give up, and waits until it has.
+    pub(crate) async fn end(mut self) {
+        self.stop.store(true, Relaxed);
+        if let Some(Err(error)) = match self.job.take() {
+            Some(job) => Some(job.await),
+            None => None,
+        } {
+            tracing::error!(%error, "giving back room ended badly");
+        }
+    }
+}
+
+impl Drop for Compaction {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+    }
+}

@@ -1,0 +1,7 @@
+//! A record that can be read is written to the same bytes; one that can be written is read.
+
+#![no_main]
+
+use tidewire_hub::archive::segments::fuzzing;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzzing::record(input));
