@@ -3,10 +3,12 @@
 //! | open | for |
 //! |---|---|
 //! | [`plain`] | `/events/…`: subscribe and publish with plain HTTP |
+//! | [`relay`] | answers of upstreams that survive: configured routes, and `/relay/…` |
 //! | [`respond`] | [`Sse`]: any stream of events as a response, for app authors |
 //! | [`guard`] | who may talk to the server at all: host, origin, CORS, tokens |
 //! | [`problem`] | every error on the wire, as `application/problem+json` |
 //! | `body` | the body of a stream: heartbeats, retry line, end or cut |
+//! | `intake` | bodies of requests |
 //! | `json` | objects that clients send |
 //! | `negotiate` | what a client accepts |
 //!
@@ -14,10 +16,12 @@
 
 mod body;
 pub mod guard;
+mod intake;
 mod json;
 mod negotiate;
 pub mod plain;
 pub mod problem;
+pub mod relay;
 pub mod respond;
 
 pub use problem::Problem;

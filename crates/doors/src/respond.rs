@@ -23,7 +23,7 @@ use axum::{body::Body, response::IntoResponse};
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{StreamExt as _, stream::BoxStream};
-use http::{HeaderName, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header, request::Parts};
 use tidewire_codec::{Event, encode};
 use tokio_util::task::TaskTracker;
 
@@ -161,6 +161,27 @@ where
     headers.insert(X_ACCEL_BUFFERING, text("no"));
     headers.insert(TIDEWIRE_HEARTBEAT, heartbeat.as_secs().max(1).into());
     response
+}
+
+/// Says of a stream's connection what is true: that it goes on after the response only where it does.
+pub(crate) fn fit_connection(parts: &Parts, response: &mut Response<Body>) {
+    if parts.version != Version::HTTP_11 || asks_to_close(&parts.headers) {
+        response.headers_mut().remove(header::CONNECTION);
+    }
+}
+
+/// Whether the connection is to end with this response, which hyper then says in the header itself.
+fn asks_to_close(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+        .any(|option| option.trim().eq_ignore_ascii_case("close"))
+}
+
+/// When readers of a server that leaves are to come again: spread, so that they do not come at once.
+pub(crate) fn come_again() -> Duration {
+    Duration::from_millis(fastrand::u64(500..=5000))
 }
 
 /// Appends a wait as a `retry` line.

@@ -28,6 +28,7 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority};
 
 use crate::Problem;
+use access::Access;
 pub use cors::Cors;
 use cors::RequestOrigin;
 use host::Hosts;
@@ -50,6 +51,8 @@ pub struct Guard {
     hosts: Hosts,
     cors: Option<Cors>,
     tokens: Tokens,
+    /// Paths, with what is below them, where asking costs money.
+    paid: Vec<String>,
 }
 
 impl Guard {
@@ -78,16 +81,23 @@ impl Guard {
         self
     }
 
+    /// Wants a token, a reader's or a publisher's, on these paths and what is below them: asking there costs money.
+    #[must_use]
+    pub fn paid(mut self, paths: impl IntoIterator<Item = String>) -> Self {
+        self.paid.extend(paths);
+        self
+    }
+
     /// Whether publishing needs a token.
     #[must_use]
     pub fn wants_publish_token(&self) -> bool {
-        self.tokens.guards(access::Access::Publish)
+        self.tokens.guards(Access::Publish)
     }
 
     /// Whether reading needs a token.
     #[must_use]
     pub fn wants_read_token(&self) -> bool {
-        self.tokens.guards(access::Access::Read)
+        self.tokens.guards(Access::Read)
     }
 
     /// Puts the guard in front of everything in `router`, also what it does not find.
@@ -136,7 +146,15 @@ impl Guard {
                 cors::FOREIGN,
             ));
         }
-        let access = access::needed(request.method(), request.uri().path());
+        let path = request.uri().path();
+        let is_below = |paid: &String| {
+            path.strip_prefix(paid.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let access = match self.paid.iter().any(is_below) {
+            true => Access::Presence,
+            false => access::needed(request.method(), path),
+        };
         self.tokens.admit(access, request)
     }
 }

@@ -22,6 +22,7 @@ impl From<Error> for Problem {
             Error::Ended { .. } => (StatusCode::CONFLICT, "ended"),
             Error::TopicsFull { .. } => (StatusCode::INSUFFICIENT_STORAGE, "topics_full"),
             Error::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+            Error::Unwritten { .. } => (StatusCode::SERVICE_UNAVAILABLE, "log_failing"),
             Error::Poisoned { .. } => (StatusCode::SERVICE_UNAVAILABLE, "poisoned"),
             Error::WatchedFull { .. } => (StatusCode::SERVICE_UNAVAILABLE, "watched_full"),
             Error::Closed => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
@@ -47,10 +48,13 @@ mod tests {
         let why = || "ENOSPC".to_owned();
         let answer = |error| Problem::from(error).into_response();
         let full = answer(Error::Full { why: why() });
+        let failing = answer(Error::Unwritten { why: why() });
         let poisoned = answer(Error::Poisoned { why: why() });
         let draining = answer(Error::Closed);
         assert_eq!(full.status(), StatusCode::INSUFFICIENT_STORAGE);
-        assert_eq!(poisoned.status(), StatusCode::SERVICE_UNAVAILABLE);
+        for answer in [&poisoned, &failing] {
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
         // Only after a drain is somebody else there in a moment.
         let retries = |response: &http::Response<_>| response.headers().contains_key(header::RETRY_AFTER);
         assert!(retries(&draining) && !retries(&full) && !retries(&poisoned));

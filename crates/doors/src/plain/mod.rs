@@ -14,7 +14,6 @@
 //! | `config` | settings |
 //! | `wire`, `parameters` | what a request says in its path, query and headers |
 //! | `ask`, `body_parameters` | what a reader asks for, in the query or a body |
-//! | `intake` | bodies of requests, as they come |
 //! | `publish`, `bulk` | publishing one event, and many |
 //! | `subscribe`, `presence` | reading |
 //! | `format`, `outgoing` | the formats of streams, and streams as responses |
@@ -26,7 +25,6 @@ mod bulk;
 mod config;
 mod errors;
 mod format;
-mod intake;
 mod outgoing;
 mod parameters;
 mod presence;

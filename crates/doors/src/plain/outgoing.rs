@@ -10,11 +10,11 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::stream;
-use http::{HeaderMap, Response, Version, header, request::Parts};
+use http::{Response, header, request::Parts};
 use tidewire_hub::Cut;
 
 use super::format::{Format, VARY};
-use crate::respond::{retry_line, stream_response};
+use crate::respond::{come_again, fit_connection, retry_line, stream_response};
 
 /// How a stream goes out.
 #[derive(Debug, Clone, Copy)]
@@ -63,22 +63,10 @@ impl Outgoing {
 
     /// With what depends on the request: the format, and whether the connection goes on.
     fn suited(self, parts: &Parts, mut response: Response<Body>) -> Response<Body> {
-        let headers = response.headers_mut();
-        headers.insert(header::VARY, VARY);
-        if parts.version != Version::HTTP_11 || asks_to_close(&parts.headers) {
-            headers.remove(header::CONNECTION);
-        }
+        response.headers_mut().insert(header::VARY, VARY);
+        fit_connection(parts, &mut response);
         response
     }
-}
-
-/// Whether the connection is to end with this response, which hyper then says in the header itself.
-fn asks_to_close(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
-        .any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
 /// Chunks of a stream. When it is cut, it says when to come again, and then fails, so that the body is
@@ -111,9 +99,4 @@ where
             other => other,
         }
     }
-}
-
-/// When readers of a server that leaves are to come again: spread, so that they do not come at once.
-fn come_again() -> Duration {
-    Duration::from_millis(fastrand::u64(500..=5000))
 }

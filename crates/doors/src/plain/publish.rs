@@ -8,11 +8,13 @@ use tidewire_hub::{Draft, Outcome};
 use super::{
     Door,
     bulk::{self, Order},
-    intake::{Intake, Purpose, media_type},
     parameters::Parameters,
     wire,
 };
-use crate::Problem;
+use crate::{
+    Problem,
+    intake::{Intake, Purpose, media_type},
+};
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 

@@ -10,12 +10,14 @@ use super::{
     ask::Ask,
     body_parameters::BodyParameters,
     format::{Format, VARY},
-    intake::{Intake, Purpose, media_type},
     outgoing::Outgoing,
     parameters::Parameters,
     wire,
 };
-use crate::Problem;
+use crate::{
+    Problem,
+    intake::{Intake, Purpose, media_type},
+};
 
 const TIDEWIRE_RESUME: HeaderName = HeaderName::from_static("tidewire-resume");
 const TIDEWIRE_LAST_EVENT_ID: HeaderName = HeaderName::from_static("tidewire-last-event-id");

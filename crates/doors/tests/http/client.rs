@@ -170,7 +170,8 @@ impl Client {
                 None => *framing = Framing::Over(End::Cut),
             },
             Framing::ToClose => {
-                if !self.fill() {
+                // Some may have come with the head.
+                if self.unread.is_empty() && !self.fill() {
                     *framing = Framing::Over(End::Closed);
                 }
                 body.append(&mut self.unread);

@@ -96,7 +96,7 @@ impl Server {
         Self::start_on(Runtime::new().unwrap(), router)
     }
 
-    fn start_on(runtime: Runtime, router: Router) -> Self {
+    pub fn start_on(runtime: Runtime, router: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -117,6 +117,11 @@ impl Server {
         let mut client = self.connect();
         client.send(request("GET", target, headers, ""));
         client.reader()
+    }
+
+    /// Ends with all that runs in it, as a process does.
+    pub fn stop(self) {
+        self.runtime.shutdown_timeout(crate::client::PATIENCE);
     }
 
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {

@@ -1,7 +1,7 @@
 //! What went wrong in a body of many events, where, and what had been accepted.
 
 use super::flight::Accepted;
-use crate::{Problem, plain::intake::Broken};
+use crate::{Problem, intake::Broken};
 
 /// A problem, and the line it is about.
 #[derive(Debug)]

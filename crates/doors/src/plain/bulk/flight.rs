@@ -11,7 +11,7 @@ use tidewire_hub::{Draft, Hub, IdempotencyKey, Outcome, Pending, Row, TopicSet};
 use super::fault::Fault;
 
 /// How many may be under way.
-const MAX_COUNT: usize = 256;
+const MAX_COUNT: usize = 1024;
 
 /// How many bytes of events; one event may be more.
 const MAX_BYTES: usize = 1 << 20;

@@ -35,8 +35,8 @@ use self::{
     found::Found,
     lines::{Ends, Line, Lines},
 };
-use super::{intake::Intake, publish::answer};
-use crate::Problem;
+use super::publish::answer;
+use crate::{Problem, intake::Intake};
 
 /// The formats of bodies that hold many events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

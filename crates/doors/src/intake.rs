@@ -68,7 +68,17 @@ impl Intake {
     }
 
     /// The whole body as text.
-    pub(super) async fn text(mut self, purpose: &Purpose) -> Result<String, Problem> {
+    pub(super) async fn text(self, purpose: &Purpose) -> Result<String, Problem> {
+        String::from_utf8(self.bytes(purpose).await?).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let detail =
+                format!("the body is no UTF-8 at byte {at}: send text, binary as base64 or as a data URL");
+            Problem::bad_request("not_utf8", detail)
+        })
+    }
+
+    /// The whole body.
+    pub(super) async fn bytes(mut self, purpose: &Purpose) -> Result<Vec<u8>, Problem> {
         let max = purpose.max;
         // Said before the body is asked for, so that a client that waits for `100 Continue` sends none.
         if self.announced.is_some_and(|len| len > max as u64) {
@@ -87,12 +97,7 @@ impl Intake {
             }
             bytes.extend_from_slice(&piece);
         }
-        String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            let detail =
-                format!("the body is no UTF-8 at byte {at}: send text, binary as base64 or as a data URL");
-            Problem::bad_request("not_utf8", detail)
-        })
+        Ok(bytes)
     }
 }
 

@@ -1,0 +1,188 @@
+//! An answer: what it is at, who reads it, and whether it is to stop.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use http::HeaderMap;
+use tidewire_hub::{Millis, TopicSet};
+use tokio::{sync::watch, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    config::OnDisconnect,
+    scope::Hash,
+    shape::{Broken, Shape},
+    stream::StreamId,
+};
+
+/// What an answer is at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The upstream has not answered yet.
+    Asking,
+    /// It is a stream; events come.
+    Streaming,
+    /// It was no stream, or there was no answer: nothing is kept of it.
+    Nothing,
+    /// All of it has come, or no more will.
+    Ended { at: Millis },
+}
+
+/// What an answer is known by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named {
+    pub(super) stream: StreamId,
+    /// Which route, by its place in the config.
+    pub(super) route: usize,
+    /// Whose it is.
+    pub(super) owner: Hash,
+    /// Of the request's method, path and body.
+    pub(super) request: Hash,
+    pub(super) key: Option<Hash>,
+    pub(super) chat: Option<Hash>,
+}
+
+/// See the module's text.
+pub(super) struct Answer {
+    pub(super) named: Named,
+    pub(super) topics: TopicSet,
+    phase: watch::Sender<Phase>,
+    readers: watch::Sender<usize>,
+    /// Somebody wants the upstream to be stopped.
+    pub(super) stop: CancellationToken,
+    /// The log does not take its events: readers are told by us, and not by the log.
+    lost: watch::Sender<Option<Broken>>,
+    shape: OnceLock<Shape>,
+    /// What each reader gets of the upstream's headers.
+    headers: OnceLock<HeaderMap>,
+    pub(super) events: AtomicU64,
+    /// It no longer counts among those that run.
+    pub(super) has_stopped: AtomicBool,
+}
+
+impl Answer {
+    pub(super) fn new(named: Named, topics: TopicSet, phase: Phase) -> Arc<Self> {
+        Arc::new(Self {
+            named,
+            topics,
+            phase: watch::Sender::new(phase),
+            readers: watch::Sender::new(0),
+            stop: CancellationToken::new(),
+            lost: watch::Sender::new(None),
+            shape: OnceLock::new(),
+            headers: OnceLock::new(),
+            events: AtomicU64::new(0),
+            has_stopped: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.phase.borrow().clone()
+    }
+
+    pub(super) fn set_phase(&self, phase: Phase) {
+        self.phase.send_replace(phase);
+    }
+
+    /// Whether it is one that can be read, running or not.
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(*self.phase.borrow(), Phase::Streaming | Phase::Ended { .. })
+    }
+
+    /// Waits until it is known whether it is a stream.
+    pub(super) async fn settled(&self) -> Phase {
+        let mut phase = self.phase.subscribe();
+        let settled = phase.wait_for(|phase| *phase != Phase::Asking).await;
+        // The sender is here.
+        settled.map_or(Phase::Nothing, |phase| phase.clone())
+    }
+
+    /// It is a stream of this kind, with these headers for each reader. Counts once.
+    pub(super) fn set_form(&self, shape: Shape, headers: HeaderMap) {
+        // A stream that began before the upstream's headers were there keeps what its first reader was told.
+        let _ = self.shape.set(shape);
+        let _ = self.headers.set(headers);
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        self.shape.get().copied().unwrap_or_default()
+    }
+
+    pub(super) fn headers(&self) -> HeaderMap {
+        self.headers.get().cloned().unwrap_or_default()
+    }
+
+    /// The number of its next event, from 1.
+    pub(super) fn next_number(&self) -> u64 {
+        self.events.load(Ordering::Relaxed) + 1
+    }
+
+    /// There is an event with that number. Only who publishes it says so.
+    pub(super) fn took_number(&self) {
+        self.events.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The log takes no more of it.
+    pub(super) fn lose(&self, why: Broken) {
+        self.lost.send_replace(Some(why));
+    }
+
+    /// Resolves when the log takes no more of it.
+    pub(super) async fn lost(self: Arc<Self>) -> Broken {
+        let mut lost = self.lost.subscribe();
+        let found = lost
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|why| why.clone());
+        match found {
+            Some(why) => why,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// One more reader, who counts until this is dropped.
+    pub(super) fn join(self: &Arc<Self>) -> Reader {
+        self.readers.send_modify(|count| *count += 1);
+        Reader(Arc::clone(self))
+    }
+
+    /// Resolves when the upstream is no longer wanted, as nobody reads.
+    pub(super) async fn abandoned(&self, policy: OnDisconnect) {
+        let mut readers = self.readers.subscribe();
+        loop {
+            if readers.wait_for(|count| *count == 0).await.is_err() {
+                return;
+            }
+            let grace = match policy {
+                OnDisconnect::Finish => return std::future::pending().await,
+                OnDisconnect::Cancel => Duration::ZERO,
+                OnDisconnect::Grace(grace) => grace,
+            };
+            tokio::select! {
+                () = sleep(grace) => return,
+                _ = readers.wait_for(|count| *count > 0) => {}
+            }
+        }
+    }
+}
+
+/// Somebody who gets an answer.
+pub(super) struct Reader(Arc<Answer>);
+
+impl Reader {
+    pub(super) fn answer(&self) -> &Arc<Answer> {
+        &self.0
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.readers.send_modify(|count| *count -= 1);
+    }
+}

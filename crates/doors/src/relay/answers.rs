@@ -1,0 +1,231 @@
+//! All answers that run or are kept, and what they are found by: their names, idempotency keys, chats.
+//!
+//! Bounds: running answers in all and of one owner (one more is refused), answers in all (the oldest that has ended goes
+//! first), and as many names of answers that are gone, so that who asks is told that they were there.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, atomic::Ordering},
+};
+
+use http::{HeaderValue, StatusCode, header};
+use parking_lot::Mutex;
+use tidewire_hub::{Millis, clock::millis};
+
+use super::{
+    answer::{Answer, Named, Phase, Reader},
+    config::Config,
+    scope::Hash,
+    stream::StreamId,
+};
+use crate::Problem;
+
+#[derive(Default)]
+pub(super) struct Answers(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    by_stream: HashMap<StreamId, Arc<Answer>>,
+    by_key: HashMap<Hash, Arc<Answer>>,
+    /// Those of a chat that run, the newest last.
+    by_chat: HashMap<Hash, Vec<Arc<Answer>>>,
+    running: usize,
+    running_of: HashMap<Hash, usize>,
+    /// Those that have ended, in order, by route: each keeps its own for another time.
+    ended: HashMap<usize, VecDeque<(Millis, Arc<Answer>)>>,
+    gone: HashSet<StreamId>,
+    gone_in_order: VecDeque<StreamId>,
+}
+
+/// What a name stands for.
+pub(super) enum Found {
+    Here(Arc<Answer>),
+    /// It was there, and has been let go.
+    Gone,
+    Unknown,
+}
+
+/// What came of taking a place for a new answer.
+pub(super) enum Taken {
+    New(Reader),
+    /// The same request is being answered, or has been.
+    Same(Arc<Answer>),
+}
+
+impl Answers {
+    pub(super) fn find(&self, stream: StreamId) -> Found {
+        let table = self.0.lock();
+        match table.by_stream.get(&stream) {
+            // Until it is a stream nobody knows its name.
+            Some(answer) => Found::Here(Arc::clone(answer)),
+            None if table.gone.contains(&stream) => Found::Gone,
+            None => Found::Unknown,
+        }
+    }
+
+    /// The answer that a chat is at, or waits for.
+    pub(super) fn of_chat(&self, chat: Hash) -> Option<Arc<Answer>> {
+        self.0.lock().by_chat.get(&chat)?.last().cloned()
+    }
+
+    /// Takes a place for a new answer, unless its key has one already. The reader that comes back counts from now on.
+    ///
+    /// # Errors
+    /// 422 if the key came with another request; 429 if too many run.
+    pub(super) fn take(&self, answer: &Arc<Answer>, config: &Config) -> Result<Taken, Problem> {
+        let named = answer.named;
+        let mut guard = self.0.lock();
+        let table = &mut *guard;
+        if let Some(same) = named.key.and_then(|key| table.by_key.get(&key)) {
+            return match same.named.request == named.request {
+                true => Ok(Taken::Same(Arc::clone(same))),
+                false => Err(Problem::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "key_reused",
+                    "this Idempotency-Key came with another request before: give each request a key of its own",
+                )),
+            };
+        }
+        let busy = |detail: String| {
+            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", detail);
+            Err(problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")))
+        };
+        if table.running >= config.max_running {
+            let max = config.max_running;
+            return busy(format!(
+                "{max} answers are running already, the most that may: try again when one has ended"
+            ));
+        }
+        let own = table.running_of.get(&named.owner).copied().unwrap_or_default();
+        let max = config.routes[named.route].limits.max_running_per_owner;
+        if own >= max {
+            return busy(format!(
+                "{max} answers of yours are running already: stop one, or wait until one has ended"
+            ));
+        }
+        table.running_of.insert(named.owner, own + 1);
+        table.running += 1;
+        table.insert(answer);
+        if let Some(chat) = named.chat {
+            table.by_chat.entry(chat).or_default().push(Arc::clone(answer));
+        }
+        Ok(Taken::New(answer.join()))
+    }
+
+    /// An answer from before a restart.
+    pub(super) fn recall(&self, answer: &Arc<Answer>) {
+        let mut table = self.0.lock();
+        table.insert(answer);
+        if let Phase::Ended { at } = answer.phase() {
+            table.note_end(answer, at);
+        }
+    }
+
+    /// It is no stream: its keys are free again.
+    pub(super) fn release(&self, answer: &Arc<Answer>) {
+        // In this order: who is waiting for it takes its place anew.
+        let mut table = self.0.lock();
+        table.stopped_running(answer);
+        table.remove(answer);
+        answer.set_phase(Phase::Nothing);
+    }
+
+    /// Its upstream is done with: the next one may run. To be said before readers see its end, or whoever asks again at
+    /// once is refused.
+    pub(super) fn stopped_running(&self, answer: &Answer) {
+        self.0.lock().stopped_running(answer);
+    }
+
+    pub(super) fn ended(&self, answer: &Arc<Answer>, at: Millis) {
+        let mut table = self.0.lock();
+        table.stopped_running(answer);
+        table.note_end(answer, at);
+        answer.set_phase(Phase::Ended { at });
+    }
+
+    /// Lets one go of those that have been kept long enough, or that are too many.
+    pub(super) fn expire(&self, config: &Config, now: Millis) -> Option<Arc<Answer>> {
+        let mut table = self.0.lock();
+        let is_many = table.by_stream.len() > config.max_kept;
+        let oldest = table.ended.iter().filter_map(|(route, ended)| {
+            let (at, _) = ended.front()?;
+            let is_due = at.saturating_add(millis(config.routes[*route].keep)) <= now;
+            (is_many || is_due).then_some((*at, *route))
+        });
+        let (_, route) = oldest.min()?;
+        let (_, answer) = table.ended.get_mut(&route)?.pop_front()?;
+        table.remove(&answer);
+        let stream = answer.named.stream;
+        if table.gone.insert(stream) {
+            table.gone_in_order.push_back(stream);
+        }
+        if table.gone_in_order.len() > config.max_kept
+            && let Some(oldest) = table.gone_in_order.pop_front()
+        {
+            table.gone.remove(&oldest);
+        }
+        Some(answer)
+    }
+
+    pub(super) fn running(&self) -> usize {
+        self.0.lock().running
+    }
+
+    pub(super) fn kept(&self) -> usize {
+        self.0.lock().by_stream.len()
+    }
+}
+
+impl Table {
+    fn insert(&mut self, answer: &Arc<Answer>) {
+        let named = answer.named;
+        self.by_stream.insert(named.stream, Arc::clone(answer));
+        if let Some(key) = named.key {
+            self.by_key.insert(key, Arc::clone(answer));
+        }
+    }
+
+    fn remove(&mut self, answer: &Arc<Answer>) {
+        let named = answer.named;
+        self.by_stream.remove(&named.stream);
+        // A newer answer may stand there.
+        if let Some(key) = named.key
+            && self
+                .by_key
+                .get(&key)
+                .is_some_and(|other| Arc::ptr_eq(other, answer))
+        {
+            self.by_key.remove(&key);
+        }
+    }
+
+    fn note_end(&mut self, answer: &Arc<Answer>, at: Millis) {
+        let ended = self.ended.entry(answer.named.route).or_default();
+        // Nearly always the last; after a restart they come in the order in which they began.
+        let place = ended.partition_point(|(other, _)| *other <= at);
+        ended.insert(place, (at, Arc::clone(answer)));
+    }
+
+    /// Counts once.
+    fn stopped_running(&mut self, answer: &Answer) {
+        if answer.has_stopped.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.running -= 1;
+        let Named { owner, chat, .. } = answer.named;
+        if let Some(own) = self.running_of.get_mut(&owner) {
+            *own -= 1;
+            if *own == 0 {
+                self.running_of.remove(&owner);
+            }
+        }
+        if let Some(chat) = chat
+            && let Some(running) = self.by_chat.get_mut(&chat)
+        {
+            running.retain(|other| other.named.stream != answer.named.stream);
+            if running.is_empty() {
+                self.by_chat.remove(&chat);
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! A request to a route: the answer that there is, or a call of the upstream.
+
+use axum::{
+    body::{Body, Bytes},
+    extract::Request,
+};
+use http::{HeaderMap, HeaderName, Method, Response, header, request::Parts};
+use tidewire_hub::{Error, Health, Start};
+use tokio::sync::oneshot;
+
+use super::{
+    Relay,
+    answer::{Answer, Named, Phase},
+    answers::{Found, Taken},
+    config::Route,
+    forward,
+    pick::{Scalar, pick},
+    read,
+    scope::{Hash, Scope},
+    stream::StreamId,
+    upstream::{Call, Head},
+};
+use crate::{
+    Problem,
+    intake::{Intake, Purpose, media_type},
+};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// Answers a request to the route with this number.
+pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Result<Response<Body>, Problem> {
+    let route = &relay.inner.config.routes[number];
+    relay.inner.measures[number].request();
+    let (parts, body) = request.into_parts();
+    if let Some(chat) = read::chat(route, &parts) {
+        return read::of_chat(&relay, number, &parts, &chat).await;
+    }
+    let target = forward::target(route, &parts.method, &parts.uri)?;
+    let scope = Scope::of(route, &parts.headers)?;
+    let purpose = Purpose {
+        max: route.limits.max_body,
+        bound: "a request may have (max_body)",
+        nothing: "the upstream was not asked",
+    };
+    let body = Intake::new(&parts.headers, body, relay.inner.config.body_stall);
+    let body: Bytes = body.bytes(&purpose).await?.into();
+    let asked = Asked::read(route, &parts.headers, &body);
+    let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
+    let hash = Hash::of(&[parts.method.as_str().as_bytes(), path.as_bytes(), &body]);
+
+    if let Some(response) = go_on(&relay, number, &parts, scope, hash)? {
+        return Ok(response);
+    }
+    let key = parts.headers.get(IDEMPOTENCY_KEY);
+    let named = Named {
+        stream: StreamId::random().map_err(no_randomness)?,
+        route: number,
+        owner: scope.hash(),
+        request: hash,
+        key: key.and_then(|key| scope.key("idempotency", key.as_bytes())),
+        chat: asked
+            .chat
+            .as_ref()
+            .and_then(|chat| scope.key("chat", chat.as_bytes())),
+    };
+    let (answer, reader) = loop {
+        let answer = Answer::new(named, named.stream.topics()?, Phase::Asking);
+        match relay.inner.answers.take(&answer, &relay.inner.config)? {
+            Taken::New(reader) => break (answer, reader),
+            Taken::Same(same) => {
+                let reader = same.join();
+                if same.settled().await == Phase::Nothing {
+                    continue; // It was no stream: nothing of it is there.
+                }
+                relay.inner.measures[number].joined();
+                let headers = same.headers();
+                return read::reply(&relay, &parts, reader, &from_the_first(), &headers);
+            }
+        }
+    };
+    // An answer that cannot be kept is not paid for.
+    if asked.wants_stream
+        && let Health::Poisoned(why) = relay.inner.hub.health()
+    {
+        relay.inner.answers.release(&answer);
+        return Err(Error::Poisoned { why }.into());
+    }
+    relay.inner.measures[number].called();
+    let (head, answered) = oneshot::channel();
+    let mut request = reqwest::Request::new(parts.method.clone(), target);
+    *request.headers_mut() = forward::request_headers(route, &parts.headers, asked.wants_stream);
+    *request.body_mut() = (!body.is_empty() || takes_body(&parts.method)).then(|| body.into());
+    let call = Call {
+        relay: relay.clone(),
+        answer,
+        request,
+        wants_stream: asked.wants_stream,
+        head,
+    };
+    relay.inner.tasks.spawn(call.run());
+    match answered.await {
+        Ok(Head::Stream(headers)) => read::reply(&relay, &parts, reader, &from_the_first(), &headers),
+        Ok(Head::Other(response)) => Ok(passed_on(response)),
+        Ok(Head::Failed(problem)) => Err(problem),
+        Err(_) => Err(forward::bad_gateway(
+            "abandoned",
+            "the request to the upstream was given up",
+        )),
+    }
+}
+
+fn from_the_first() -> Start {
+    Start::After(Start::EARLIEST.into())
+}
+
+fn takes_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+fn no_randomness(error: getrandom::Error) -> Problem {
+    tracing::error!(%error, "the system gives no randomness");
+    Problem::new(
+        http::StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "the system gives no randomness",
+    )
+}
+
+/// What a request asks for, as far as it concerns us.
+struct Asked {
+    wants_stream: bool,
+    chat: Option<String>,
+}
+
+impl Asked {
+    fn read(route: &Route, headers: &HeaderMap, body: &[u8]) -> Self {
+        let mut accepts = headers.get_all(header::ACCEPT).iter();
+        let accepts = accepts.any(|accept| {
+            let accept = accept.to_str().unwrap_or_default().to_ascii_lowercase();
+            accept.contains("text/event-stream")
+        });
+        let is_json = media_type(headers).to_ascii_lowercase().ends_with("json");
+        // What is no JSON, though it says so, is the upstream's to refuse.
+        let said = |pointer: &str| is_json.then(|| pick(body, pointer)).flatten();
+        let streams = match said("/stream") {
+            Some(Scalar::Bool(streams)) => Some(streams),
+            _ => None,
+        };
+        let chat = route.chat_key.as_deref().and_then(said);
+        let chat = chat.and_then(|chat| match chat {
+            Scalar::Text(text) if !text.is_empty() => Some(text),
+            _ => None,
+        });
+        Self {
+            // Who names a chat has a stream in mind.
+            wants_stream: streams.unwrap_or(accepts || chat.is_some()),
+            chat,
+        }
+    }
+}
+
+/// The rest of an answer, if the request is the one that it answers, come again.
+fn go_on(
+    relay: &Relay,
+    number: usize,
+    parts: &Parts,
+    scope: Scope,
+    request: Hash,
+) -> Result<Option<Response<Body>>, Problem> {
+    let id = parts.headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+    let Some((id, stream)) = id.and_then(|id| Some((id, StreamId::of_event(id)?))) else {
+        return Ok(None);
+    };
+    let Found::Here(answer) = relay.inner.answers.find(stream) else {
+        return Ok(None);
+    };
+    if !answer.is_stream() {
+        return Ok(None);
+    }
+    let named = answer.named;
+    // Another prompt is always answered anew, whatever its client still remembers.
+    if (named.route, named.owner, named.request) != (number, scope.hash(), request) {
+        return Ok(None);
+    }
+    relay.inner.measures[number].joined();
+    let headers = answer.headers();
+    read::reply(
+        relay,
+        parts,
+        answer.join(),
+        &Start::After(id.to_owned()),
+        &headers,
+    )
+    .map(Some)
+}
+
+/// An answer that is no stream, as it is.
+fn passed_on(response: reqwest::Response) -> Response<Body> {
+    let mut passed = Response::new(Body::empty());
+    *passed.status_mut() = response.status();
+    *passed.headers_mut() = forward::response_headers(response.headers());
+    *passed.body_mut() = Body::from_stream(response.bytes_stream());
+    passed
+}

@@ -1,0 +1,273 @@
+//! What a relay is told: its routes and its bounds.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method};
+use url::Url;
+
+use super::forward::CREDENTIALS;
+
+/// The relay as a whole.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The routes, of which the first that matches counts.
+    pub routes: Vec<Route>,
+    /// A comment goes out whenever an answer has been silent for so long.
+    pub heartbeat: Duration,
+    /// When readers are told to come again.
+    pub retry: Duration,
+    /// A request of whose body nothing comes for so long is refused.
+    pub body_stall: Duration,
+    /// The most answers that run at a time; one more is 429.
+    pub max_running: usize,
+    /// The most answers that are kept; the oldest that has ended is let go first.
+    pub max_kept: usize,
+}
+
+impl Config {
+    /// With these routes and the bounds that `tidewire config` prints.
+    #[must_use]
+    pub fn new(routes: Vec<Route>) -> Self {
+        Self {
+            routes,
+            heartbeat: Duration::from_secs(15),
+            retry: Duration::from_secs(2),
+            body_stall: Duration::from_secs(30),
+            max_running: 10_000,
+            max_kept: 100_000,
+        }
+    }
+}
+
+/// Requests that go to an upstream.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Where it begins, such as `/v1`; also its name in measures.
+    pub path: String,
+    /// What stands for that path, such as `https://api.openai.com/v1`.
+    pub upstream: Url,
+    /// Which methods and paths below `path` there are; all, if there is no list.
+    pub allow: Option<Vec<Allowed>>,
+    /// A header with our key, in place of the client's.
+    pub key: Option<(HeaderName, HeaderValue)>,
+    /// Whose answers these are.
+    pub owner: Owner,
+    /// Headers of requests that do not go on, beside those that never do.
+    pub remove_headers: Vec<HeaderName>,
+    /// Headers that go with every request.
+    pub set_headers: Vec<(HeaderName, HeaderValue)>,
+    /// Where a request's body says which chat it belongs to: a JSON pointer, such as `/id`.
+    pub chat_key: Option<String>,
+    /// What becomes of an answer that nobody reads any more.
+    pub on_disconnect: OnDisconnect,
+    /// How long an answer that has ended can be read again.
+    pub keep: Duration,
+    /// How long things may take.
+    pub times: Times,
+    /// How large things may be.
+    pub limits: Limits,
+}
+
+/// A request that a route has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowed {
+    /// Its method.
+    pub method: Method,
+    /// Its path below the route's, such as `/chat/completions`; empty for the route's own.
+    pub path: String,
+}
+
+/// Who may use idempotency and chat keys together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Owner {
+    /// Who knows an answer's name may read it. Idempotency keys belong to the request's `Authorization` or `x-api-key`.
+    #[default]
+    Capability,
+    /// Whom a trusted proxy names in this header.
+    Header(HeaderName),
+    /// Whose cookie of this name it is.
+    Cookie(String),
+}
+
+/// What becomes of an answer when its last reader has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDisconnect {
+    /// The upstream is stopped if nobody has come back for so long.
+    Grace(Duration),
+    /// It is read to its end and kept.
+    Finish,
+    /// The upstream is stopped at once.
+    Cancel,
+}
+
+impl Default for OnDisconnect {
+    fn default() -> Self {
+        Self::Grace(Duration::from_secs(30))
+    }
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// Until the upstream is connected.
+    pub connect: Duration,
+    /// Until the upstream's headers are there; then a stream that was asked for begins without them.
+    pub commit_after: Duration,
+    /// Until the first event.
+    pub first_event: Duration,
+    /// Between events.
+    pub idle: Duration,
+    /// In all.
+    pub total: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        Self {
+            connect: Duration::from_secs(10),
+            commit_after: Duration::from_secs(10),
+            first_event: minutes(10),
+            idle: minutes(5),
+            total: minutes(60),
+        }
+    }
+}
+
+/// How large things may be, in bytes, and how many there may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// A request's body.
+    pub max_body: usize,
+    /// An event of the upstream.
+    pub max_event: usize,
+    /// All events of an answer.
+    pub max_answer: usize,
+    /// Answers of one owner that run at a time.
+    pub max_running_per_owner: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_body: 32 << 20,
+            max_event: 4 << 20,
+            max_answer: 64 << 20,
+            max_running_per_owner: 100,
+        }
+    }
+}
+
+impl Route {
+    /// A route with the defaults: everything below `path` goes to `upstream`, with the client's own key.
+    #[must_use]
+    pub fn new(path: impl Into<String>, upstream: Url) -> Self {
+        Self {
+            path: path.into(),
+            upstream,
+            allow: None,
+            key: None,
+            owner: Owner::default(),
+            remove_headers: Vec::new(),
+            set_headers: Vec::new(),
+            chat_key: None,
+            on_disconnect: OnDisconnect::default(),
+            keep: Duration::from_secs(60 * 60),
+            times: Times::default(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// What is wrong with it, before it is used.
+    ///
+    /// # Errors
+    /// [`InvalidRoute`].
+    pub fn check(&self) -> Result<(), InvalidRoute> {
+        let path = &self.path;
+        let wrong = |what: &str| InvalidRoute(format!("the relay route {path}: {what}"));
+        const TAKEN: [&str; 11] = [
+            "events",
+            "subscribe",
+            "presence",
+            "relay",
+            "stats",
+            "metrics",
+            "healthz",
+            "readyz",
+            "assets",
+            "demo",
+            "chat",
+        ];
+        let first = path
+            .strip_prefix('/')
+            .map(|rest| rest.split('/').next().unwrap_or_default());
+        match first {
+            None => return Err(wrong("its path must begin with /, as /v1 does")),
+            Some("") => return Err(wrong("its path must have a name, as /v1 has")),
+            Some(name) if TAKEN.contains(&name) => {
+                return Err(wrong(&format!(
+                    "/{name} is the server's own: choose another path"
+                )));
+            }
+            Some(_) => {}
+        }
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+        if path.ends_with('/') || !path.chars().all(is_plain) || path.contains("..") || path.contains("//") {
+            return Err(wrong(
+                "its path may hold letters, digits, - _ . ~ and single slashes, and no slash at its end",
+            ));
+        }
+        if !matches!(self.upstream.scheme(), "http" | "https") || self.upstream.host().is_none() {
+            return Err(wrong(
+                "its upstream must be an http or https address, as https://api.openai.com/v1 is",
+            ));
+        }
+        if !self.upstream.username().is_empty() || self.upstream.password().is_some() {
+            return Err(wrong(
+                "its upstream must have no name and no password: the key of the server has a setting of its own (key_env)",
+            ));
+        }
+        if self.upstream.query().is_some() || self.upstream.fragment().is_some() {
+            return Err(wrong("its upstream must have no ? and no #"));
+        }
+        let mut set = self.set_headers.iter().map(|(name, _)| name.as_str());
+        if let Some(name) = set.find(|name| CREDENTIALS.contains(name)) {
+            return Err(wrong(&format!(
+                "set_headers has {name}, with which whoever asks spends your money: give it as the server's key (key_env, key_header)"
+            )));
+        }
+        if self.key.is_some() && self.allow.is_none() {
+            return Err(wrong(
+                "with a key of the server, name what may be asked for: allow = [\"POST /chat/completions\"]",
+            ));
+        }
+        if self.chat_key.is_some() && self.owner == Owner::Capability {
+            return Err(wrong(
+                "chat keys need an owner (owner = \"header:NAME\" or \"cookie:NAME\"), or one user could guess another's",
+            ));
+        }
+        if self
+            .chat_key
+            .as_ref()
+            .is_some_and(|pointer| !pointer.starts_with('/'))
+        {
+            return Err(wrong(
+                "chat_key is a JSON pointer, which begins with /, as /id does",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A route that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidRoute(String);
+
+impl InvalidRoute {
+    pub(super) fn twice(path: &str) -> Self {
+        Self(format!(
+            "the relay route {path} is there twice: give each a path of its own"
+        ))
+    }
+}

@@ -1,0 +1,229 @@
+//! The relay door: requests go to an upstream, and answers that are event streams become streams of the log, which survive
+//! their client, its network and a restart.
+//!
+//! | request | does |
+//! |---|---|
+//! | any on a route | asks the upstream; a stream is answered from the log, anything else is passed on untouched |
+//! | the same with `Last-Event-ID`, or with the same `Idempotency-Key` | goes on with the answer that there is |
+//! | `GET /relay/{stream}` | reads an answer, from its first event or after `Last-Event-ID` |
+//! | `DELETE /relay/{stream}` | stops it |
+//! | `GET`, `DELETE` on `{route}/{chat}/stream` | the same for the answer that a chat is at |
+//!
+//! | file | holds |
+//! |---|---|
+//! | `config` | routes and bounds |
+//! | `call` | a request: the answer that there is, or a call of the upstream |
+//! | `forward` | addresses and headers, there and back |
+//! | `upstream`, `publisher` | reading the upstream, as a task of its own, into the log |
+//! | `read` | reading answers, and stopping them |
+//! | `answer`, `answers` | an answer; all of them, and what they are found by |
+//! | `scope`, `stream` | whose a key is; names of answers |
+//! | `shape` | errors, as each provider's clients know them |
+//! | `recover` | after a restart |
+//! | `measures` | numbers |
+//! | `pick` | a value out of a request's JSON |
+
+mod answer;
+mod answers;
+mod call;
+pub mod config;
+mod forward;
+pub mod measures;
+mod pick;
+mod publisher;
+mod read;
+mod recover;
+mod scope;
+mod shape;
+mod stream;
+mod upstream;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Path, Request, State},
+    routing::any,
+};
+use http::{HeaderValue, Method, header};
+use tidewire_hub::{Clock, Draft, Hub, Millis};
+use tokio::time::sleep;
+use tokio_util::task::TaskTracker;
+
+use self::{answer::Answer, answers::Answers, measures::Measures};
+use crate::Problem;
+pub use config::{Config, InvalidRoute, Route};
+pub use measures::{Ending, RouteStats};
+
+/// How often answers are looked at that have been kept long enough.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+
+/// Why a relay cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A route cannot be.
+    #[error(transparent)]
+    Route(#[from] InvalidRoute),
+    /// The HTTP client cannot be set up.
+    #[error("the HTTP client for upstreams cannot be set up: {0}")]
+    Client(#[from] reqwest::Error),
+    /// The answers of before cannot be read.
+    #[error("the answers that the log has cannot be read: {0}")]
+    Log(#[from] tidewire_hub::Error),
+}
+
+/// A running relay. Clones are the same one.
+#[derive(Clone)]
+pub struct Relay {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    hub: Hub,
+    config: Config,
+    /// One a route.
+    clients: Vec<reqwest::Client>,
+    measures: Vec<Measures>,
+    answers: Answers,
+    tasks: TaskTracker,
+    clock: Clock,
+}
+
+impl Relay {
+    /// Starts a relay over a hub. Answers that the hub's log has from before are there again; those that were running are
+    /// ended. Its tasks run in the tracker and end when the hub is drained.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(hub: Hub, config: Config, tasks: TaskTracker) -> Result<Self, StartError> {
+        for (number, route) in config.routes.iter().enumerate() {
+            route.check()?;
+            if config.routes[..number]
+                .iter()
+                .any(|other| other.path == route.path)
+            {
+                return Err(InvalidRoute::twice(&route.path).into());
+            }
+        }
+        let clients = config.routes.iter().map(client).collect::<Result<_, _>>()?;
+        let measures = config.routes.iter().map(|_| Measures::default()).collect();
+        let relay = Self {
+            inner: Arc::new(Inner {
+                hub,
+                config,
+                clients,
+                measures,
+                answers: Answers::default(),
+                tasks: tasks.clone(),
+                clock: Clock::system(),
+            }),
+        };
+        recover::recover(&relay).await?;
+        tasks.spawn(relay.clone().keep_house());
+        Ok(relay)
+    }
+
+    /// Its routes. What is not on them is up to the router they are merged into.
+    pub fn router(&self) -> Router {
+        let mut router = Router::new().route("/relay/{stream}", any(answer_by_name));
+        for (number, route) in self.inner.config.routes.iter().enumerate() {
+            let handler =
+                move |State(relay): State<Self>, request: Request| call::call(relay, number, request);
+            let path = &route.path;
+            router = router
+                .route(path, any(handler))
+                .route(&format!("{path}/"), any(handler))
+                .route(&format!("{path}/{{*rest}}"), any(handler));
+        }
+        router.with_state(self.clone())
+    }
+
+    /// What each route has done.
+    #[must_use]
+    pub fn stats(&self) -> Vec<RouteStats> {
+        let inner = &self.inner;
+        let routes = inner.config.routes.iter().zip(&inner.measures);
+        routes
+            .map(|(route, measures)| measures.read(&route.path))
+            .collect()
+    }
+
+    /// How many answers there are: running, and in all.
+    #[must_use]
+    pub fn answers(&self) -> (usize, usize) {
+        (self.inner.answers.running(), self.inner.answers.kept())
+    }
+
+    fn route(&self, answer: &Answer) -> &Route {
+        &self.inner.config.routes[answer.named.route]
+    }
+
+    fn client(&self, answer: &Answer) -> &reqwest::Client {
+        &self.inner.clients[answer.named.route]
+    }
+
+    fn measures(&self, answer: &Answer) -> &Measures {
+        &self.inner.measures[answer.named.route]
+    }
+
+    fn now(&self) -> Millis {
+        self.inner.clock.now()
+    }
+
+    /// Lets go what has been kept long enough.
+    async fn keep_house(self) {
+        let hub = &self.inner.hub;
+        loop {
+            tokio::select! {
+                () = hub.closing() => return,
+                () = sleep(HOUSEKEEPING) => {}
+            }
+            while let Some(answer) = self.inner.answers.expire(&self.inner.config, self.now()) {
+                // After a restart it may have been let go before.
+                if hub.kept(&answer.topics).is_ok_and(|kept| kept.count == 0) {
+                    continue;
+                }
+                if let Err(error) = hub.append(Draft::purge(answer.topics.clone())).await {
+                    tracing::warn!(%error, "an answer that is no longer kept cannot be let go");
+                }
+            }
+        }
+    }
+}
+
+async fn answer_by_name(
+    State(relay): State<Relay>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<axum::response::Response, Problem> {
+    match *request.method() {
+        Method::GET | Method::DELETE => read::named(relay, name, request).await,
+        _ => {
+            let allow = HeaderValue::from_static("GET, DELETE");
+            Err(Problem::method_not_allowed(request.method()).with_header(header::ALLOW, allow))
+        }
+    }
+}
+
+/// The client for a route's upstream: no redirects, nothing tried again, nothing unpacked.
+fn client(route: &Route) -> reqwest::Result<reqwest::Client> {
+    // Fails only when a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .connect_timeout(route.times.connect)
+        .tcp_nodelay(true);
+    let is_here = match route.upstream.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    match is_here {
+        true => client.no_proxy().build(),
+        false => client.build(),
+    }
+}

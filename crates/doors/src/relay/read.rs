@@ -1,0 +1,285 @@
+//! Reading an answer, and stopping it: by its name, by its chat, by the request that it answers.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll},
+};
+
+use axum::{body::Body, extract::Request};
+use bytes::Bytes;
+use futures_core::Stream;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use percent_encoding::percent_decode_str;
+use tidewire_hub::{Cut, Encoding, GapReason, Resume, Start, Subscribed, Subscription};
+
+use super::{
+    Relay,
+    answer::{Answer, Phase, Reader},
+    answers::Found,
+    call::LAST_EVENT_ID,
+    config::{Owner, Route},
+    forward::below,
+    scope::Scope,
+    shape::Broken,
+    stream::StreamId,
+};
+use crate::{
+    Problem,
+    respond::{Form, come_again, fit_connection, retry_line, stream_response},
+};
+
+const TIDEWIRE_STREAM: HeaderName = HeaderName::from_static("tidewire-stream");
+const TIDEWIRE_RESUME: HeaderName = HeaderName::from_static("tidewire-resume");
+
+/// `/relay/{stream}`.
+pub(super) async fn named(relay: Relay, name: String, request: Request) -> Result<Response<Body>, Problem> {
+    let (parts, _) = request.into_parts();
+    let unknown = || {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "no_answer",
+            "there is no answer of this name",
+        )
+    };
+    let stream: StreamId = name.parse().map_err(|_| unknown())?;
+    let answer = match relay.inner.answers.find(stream) {
+        Found::Here(answer) if answer.is_stream() => answer,
+        Found::Gone => return Err(gone()),
+        Found::Here(_) | Found::Unknown => return Err(unknown()),
+    };
+    let route = relay.route(&answer);
+    // Where answers have owners, knowing a name is not enough.
+    if route.owner != Owner::Capability && Scope::of(route, &parts.headers)?.hash() != answer.named.owner {
+        return Err(unknown());
+    }
+    match parts.method {
+        Method::GET => {
+            let headers = answer.headers();
+            let reader = answer.join();
+            reply(&relay, &parts, reader, &start(&parts), &headers)
+        }
+        _ => Ok(stop(&answer)),
+    }
+}
+
+/// From where a reader wants to read; from the first event, if it does not say.
+fn start(parts: &Parts) -> Start {
+    let header = parts.headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+    let query = parts.uri.query().unwrap_or_default();
+    let query = url::form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| matches!(&**name, "last_event_id" | "lastEventId"))
+        .map(|(_, value)| value.into_owned());
+    let id = header.map(str::to_owned).or(query);
+    Start::After(
+        id.filter(|id| !id.is_empty())
+            .unwrap_or_else(|| Start::EARLIEST.into()),
+    )
+}
+
+fn gone() -> Problem {
+    Problem::new(
+        StatusCode::GONE,
+        "expired",
+        "the answer has been let go (keep): ask again to get a new one",
+    )
+}
+
+/// The chat that a path names: `{route}/{key}/stream`.
+pub(super) fn chat(route: &Route, parts: &Parts) -> Option<String> {
+    route.chat_key.as_ref()?;
+    let key = below(route, parts.uri.path())?
+        .strip_prefix('/')?
+        .strip_suffix("/stream")?;
+    let is_one = !key.is_empty() && !key.contains('/');
+    let key = is_one.then(|| percent_decode_str(key).decode_utf8().ok())??;
+    matches!(parts.method, Method::GET | Method::DELETE).then(|| key.into_owned())
+}
+
+/// The answer that a chat is at, if it runs. One that is about to begin is waited for, and can be stopped.
+pub(super) async fn of_chat(
+    relay: &Relay,
+    number: usize,
+    parts: &Parts,
+    chat: &str,
+) -> Result<Response<Body>, Problem> {
+    let scope = Scope::of(&relay.inner.config.routes[number], &parts.headers)?;
+    let chat = scope.key("chat", chat.as_bytes());
+    let answer = chat.and_then(|chat| relay.inner.answers.of_chat(chat));
+    match (answer, &parts.method) {
+        (Some(answer), &Method::GET) => {
+            let reader = answer.join();
+            if answer.settled().await != Phase::Streaming {
+                return Ok(nothing());
+            }
+            relay.inner.measures[number].joined();
+            reply(relay, parts, reader, &start(parts), &answer.headers())
+        }
+        (Some(answer), _) => Ok(stop(&answer)),
+        (None, _) => Ok(nothing()),
+    }
+}
+
+fn stop(answer: &Arc<Answer>) -> Response<Body> {
+    answer.stop.cancel();
+    nothing()
+}
+
+fn nothing() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A reading of an answer, with the headers that the upstream gave it.
+pub(super) fn reply(
+    relay: &Relay,
+    parts: &Parts,
+    reader: Reader,
+    start: &Start,
+    upstream: &HeaderMap,
+) -> Result<Response<Body>, Problem> {
+    let answer = Arc::clone(reader.answer());
+    let is_get = parts.method == Method::GET;
+    let subscribed = relay
+        .inner
+        .hub
+        .subscribe(answer.topics.clone(), start, Encoding::EventStream)?;
+    let mut subscription = match subscribed {
+        Subscribed::Open(subscription) => Some(subscription),
+        Subscribed::Ended if is_get => return Ok(nothing()),
+        Subscribed::Ended => None,
+    };
+    let mut resume = "resumed";
+    if let Some(subscription) = &mut subscription {
+        resume = subscription.resume().as_str();
+        if !is_get {
+            match subscription.resume() {
+                Resume::Gap(gap) if gap.reason == GapReason::Expired => return Err(gone()),
+                Resume::Gap(_) => {
+                    let detail = "the Last-Event-ID is no event of this answer: send the request without it";
+                    return Err(Problem::bad_request("bad_last_event_id", detail));
+                }
+                Resume::Live | Resume::Resumed => {}
+            }
+            // Its client does not know our events.
+            subscription.cut_at_gaps();
+        }
+    }
+    let counted = Counted::new(relay.clone(), reader);
+    let chunks = Chunks {
+        lost: Box::pin(Arc::clone(&answer).lost()),
+        subscription,
+        answer: Arc::clone(&answer),
+        is_get,
+        next: Next::Read,
+        _counted: counted,
+    };
+    let mut head = Vec::new();
+    if is_get {
+        retry_line(&mut head, relay.inner.config.retry);
+    }
+    let mut response = stream_response(Form::EVENT_STREAM, head, chunks, relay.inner.config.heartbeat);
+    fit_connection(parts, &mut response);
+    let headers = response.headers_mut();
+    let ours: Vec<HeaderName> = headers.keys().cloned().collect();
+    for (name, value) in upstream.iter().filter(|(name, _)| !ours.contains(name)) {
+        headers.append(name, value.clone());
+    }
+    if let Ok(place) = HeaderValue::from_str(&format!("/relay/{}", answer.named.stream)) {
+        headers.insert(TIDEWIRE_STREAM, place);
+    }
+    headers.insert(TIDEWIRE_RESUME, HeaderValue::from_static(resume));
+    Ok(response)
+}
+
+/// A reader, who counts until its response is gone.
+struct Counted {
+    relay: Relay,
+    reader: Reader,
+}
+
+impl Counted {
+    fn new(relay: Relay, reader: Reader) -> Self {
+        relay
+            .measures(reader.answer())
+            .readers
+            .fetch_add(1, Ordering::Relaxed);
+        Self { relay, reader }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.relay
+            .measures(self.reader.answer())
+            .readers
+            .fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// An answer's bytes.
+struct Chunks {
+    /// None if there is nothing left to read.
+    subscription: Option<Subscription>,
+    lost: Pin<Box<dyn Future<Output = Broken> + Send>>,
+    answer: Arc<Answer>,
+    is_get: bool,
+    next: Next,
+    _counted: Counted,
+}
+
+enum Next {
+    Read,
+    Cut(Cut),
+    End,
+}
+
+impl Chunks {
+    fn say(&mut self, why: &Broken) -> Bytes {
+        let mut out = Vec::new();
+        for event in self.answer.shape().broken(why) {
+            event.encode(&mut out);
+        }
+        self.next = Next::End;
+        out.into()
+    }
+}
+
+impl Stream for Chunks {
+    type Item = Result<Bytes, Cut>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        match this.next {
+            Next::Read => {}
+            Next::Cut(cut) => return Poll::Ready(Some(Err(cut))),
+            Next::End => return Poll::Ready(None),
+        }
+        let Some(subscription) = &mut this.subscription else {
+            return Poll::Ready(None);
+        };
+        match subscription.poll_chunk(cx) {
+            Poll::Ready(Some(Err(Cut::Lagged))) => {
+                let why = Broken {
+                    code: "expired",
+                    message: "part of the answer has been let go before it could be sent".into(),
+                };
+                Poll::Ready(Some(Ok(this.say(&why))))
+            }
+            Poll::Ready(Some(Err(cut))) if this.is_get => {
+                this.next = Next::Cut(cut);
+                let mut line = Vec::new();
+                retry_line(&mut line, come_again());
+                Poll::Ready(Some(Ok(line.into())))
+            }
+            Poll::Pending => match this.lost.as_mut().poll(cx) {
+                Poll::Ready(why) => Poll::Ready(Some(Ok(this.say(&why)))),
+                Poll::Pending => Poll::Pending,
+            },
+            other => other,
+        }
+    }
+}

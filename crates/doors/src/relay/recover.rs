@@ -1,0 +1,164 @@
+//! After a restart: which answers there are, and what is said of those that were running.
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures_util::stream::{self, TryStreamExt as _};
+use tidewire_hub::{Millis, Seq, TopicSet};
+
+use super::{
+    Relay,
+    answer::{Answer, Named, Phase},
+    measures::Ending,
+    publisher::{Note, Publisher, control},
+    shape::{Broken, Shape},
+};
+
+/// How much is read at a time, in bytes.
+const BUDGET: usize = 1 << 20;
+
+/// How many are ended at a time.
+const AT_A_TIME: usize = 256;
+
+/// An answer as the notes tell of it.
+struct Noted {
+    named: Named,
+    shape: Shape,
+    headers: http::HeaderMap,
+    ended: Option<Millis>,
+}
+
+/// Finds the answers that the log has, and ends those that were running.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(super) async fn recover(relay: &Relay) -> Result<(), tidewire_hub::Error> {
+    let noted = notes(relay)?.into_iter().map(Ok);
+    // Many at a time: each waits for the disk.
+    stream::iter(noted)
+        .try_for_each_concurrent(AT_A_TIME, |noted| recall(relay, noted))
+        .await
+}
+
+async fn recall(relay: &Relay, noted: Noted) -> Result<(), tidewire_hub::Error> {
+    let topics = noted.named.stream.topics()?;
+    let answer = Answer::new(noted.named, topics.clone(), Phase::Streaming);
+    answer.set_form(noted.shape, noted.headers);
+    let has_ended = topics.iter().all(|topic| relay.inner.hub.has_ended(topic));
+    let at = match (noted.ended, has_ended) {
+        (Some(at), _) => at,
+        (None, true) => relay.now(),
+        (None, false) => {
+            interrupt(relay, &answer, &topics).await?;
+            relay.now()
+        }
+    };
+    answer.set_phase(Phase::Ended { at });
+    relay.inner.answers.recall(&answer);
+    Ok(())
+}
+
+fn notes(relay: &Relay) -> Result<Vec<Noted>, tidewire_hub::Error> {
+    let control = control()?;
+    let mut noted: Vec<Noted> = Vec::new();
+    let mut places = HashMap::new();
+    let mut after = Seq::ZERO;
+    loop {
+        let scan = relay.inner.hub.records(&control, after, BUDGET)?;
+        for record in &scan.records {
+            let text = record.event.as_ref().map_or("", |event| &event.data);
+            match serde_json::from_str(text) {
+                Ok(Note::Ended { stream, .. }) => {
+                    if let Some(place) = places.get(&stream) {
+                        let noted: &mut Noted = &mut noted[*place];
+                        noted.ended = Some(record.time);
+                    }
+                }
+                Ok(began) => {
+                    if let Some((name, answer)) = read(relay, began) {
+                        places.insert(name, noted.len());
+                        noted.push(answer);
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "a note about an answer cannot be read"),
+            }
+        }
+        if scan.records.is_empty() || scan.through <= after {
+            return Ok(noted);
+        }
+        after = scan.through;
+    }
+}
+
+/// None if its route is no more.
+fn read(relay: &Relay, note: Note) -> Option<(String, Noted)> {
+    let Note::Began {
+        stream,
+        route,
+        owner,
+        request,
+        key,
+        chat,
+        shape,
+        headers,
+    } = note
+    else {
+        return None;
+    };
+    let hash = |text: Option<String>| text.and_then(|text| text.parse().ok());
+    let header = |(name, value): (String, String)| Some((name.parse().ok()?, value.parse().ok()?));
+    let noted = Noted {
+        named: Named {
+            stream: stream.parse().ok()?,
+            route: relay
+                .inner
+                .config
+                .routes
+                .iter()
+                .position(|other| other.path == route)?,
+            owner: owner.parse().ok()?,
+            request: request.parse().ok()?,
+            key: hash(key),
+            chat: hash(chat),
+        },
+        shape,
+        headers: headers
+            .into_iter()
+            .filter_map(header)
+            .collect::<http::HeaderMap>(),
+        ended: None,
+    };
+    Some((stream, noted))
+}
+
+async fn interrupt(
+    relay: &Relay,
+    answer: &Arc<Answer>,
+    topics: &TopicSet,
+) -> Result<(), tidewire_hub::Error> {
+    let last = last_number(relay, topics)?;
+    answer.events.store(last, std::sync::atomic::Ordering::Relaxed);
+    let why = Broken {
+        code: "interrupted",
+        message: "the server was restarted in the midst of the answer: ask again".into(),
+    };
+    let last = answer.shape().broken(&why);
+    let mut publisher = Publisher::new(relay.inner.hub.clone(), Arc::clone(answer));
+    if let Err(error) = publisher.end(last, Ending::Interrupted).await {
+        tracing::error!(%error, "an answer that was interrupted cannot be ended");
+    }
+    Ok(())
+}
+
+/// The number of the last event that an answer has. Those before it may be gone.
+fn last_number(relay: &Relay, topics: &TopicSet) -> Result<u64, tidewire_hub::Error> {
+    let Some(last) = relay.inner.hub.kept(topics)?.last else {
+        return Ok(0);
+    };
+    let scan = relay.inner.hub.records(topics, last.seq.before(), BUDGET)?;
+    let ids = scan
+        .records
+        .iter()
+        .filter_map(|record| record.event.as_ref()?.id.as_ref());
+    let numbers = ids.filter_map(|id| id.as_str().rsplit_once('.')?.1.parse().ok());
+    Ok(numbers.max().unwrap_or(0))
+}

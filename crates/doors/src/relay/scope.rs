@@ -1,0 +1,217 @@
+//! Whose request it is, and what that makes of the keys it brings.
+//!
+//! Keys are never held or written down as they came: they are hashed together with the route and whom they belong to, so one
+//! owner's key is never another's.
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderName, StatusCode, header};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    config::{Owner, Route},
+    forward::CREDENTIALS,
+};
+use crate::Problem;
+
+/// What stands for something that is not to be held itself.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Hash(pub(super) [u8; 32]);
+
+impl Hash {
+    /// Of parts, each with its length before it, so that no two lists of parts are one text.
+    pub(super) fn of(parts: &[&[u8]]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize().into())
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hash(…)")
+    }
+}
+
+impl std::str::FromStr for Hash {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut bytes = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(());
+        }
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).map_err(drop)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// Whom a request's keys belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Scope {
+    hash: Hash,
+    /// Nobody in particular: what it brings belongs to all such requests together.
+    is_anonymous: bool,
+}
+
+impl Scope {
+    /// Of a request to a route.
+    ///
+    /// # Errors
+    /// 401 if the route has owners and the request names none.
+    pub(super) fn of(route: &Route, headers: &HeaderMap) -> Result<Self, Problem> {
+        let owner = match &route.owner {
+            Owner::Capability => credentials(headers),
+            Owner::Header(name) => {
+                Some(single(headers, name).ok_or_else(|| nobody(&format!("the header {name}")))?)
+            }
+            Owner::Cookie(name) => {
+                Some(cookie(headers, name).ok_or_else(|| nobody(&format!("the cookie {name}")))?)
+            }
+        };
+        let kind = match &route.owner {
+            Owner::Capability => "credentials",
+            Owner::Header(_) => "header",
+            Owner::Cookie(_) => "cookie",
+        };
+        let value = owner.as_deref().unwrap_or_default();
+        Ok(Self {
+            hash: Hash::of(&[route.path.as_bytes(), kind.as_bytes(), value]),
+            is_anonymous: owner.is_none(),
+        })
+    }
+
+    pub(super) fn hash(self) -> Hash {
+        self.hash
+    }
+
+    /// A key of this owner; none where nobody knows whose it is.
+    pub(super) fn key(self, kind: &str, key: &[u8]) -> Option<Hash> {
+        (!self.is_anonymous).then(|| Hash::of(&[&self.hash.0, kind.as_bytes(), key]))
+    }
+}
+
+fn nobody(wanted: &str) -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "no_owner",
+        format!("whose request this is must be said in {wanted}"),
+    )
+}
+
+/// All that a request says of who asks, as one of its headers may be the same for many: a gateway's, say.
+fn credentials(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for name in CREDENTIALS {
+        for value in headers.get_all(name) {
+            parts.extend([name.as_bytes(), value.as_bytes()]);
+        }
+    }
+    (!parts.is_empty()).then(|| Hash::of(&parts).0.to_vec())
+}
+
+/// The header's value; none if it is empty or stands twice: the client's own may be beside that of the proxy.
+fn single(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next().filter(|value| !value.is_empty())?;
+    values.next().is_none().then(|| first.as_bytes().to_vec())
+}
+
+/// The cookie's value; none if it is empty or stands twice.
+fn cookie(headers: &HeaderMap, name: &str) -> Option<Vec<u8>> {
+    let cookies = headers.get_all(header::COOKIE).iter();
+    let pairs = cookies.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let mut values = pairs.filter_map(|pair| {
+        let at = pair.iter().position(|byte| *byte == b'=')?;
+        let (found, value) = (pair[..at].trim_ascii(), pair[at + 1..].trim_ascii());
+        (found == name.as_bytes()).then(|| value.to_vec())
+    });
+    let first = values.next().filter(|value| !value.is_empty())?;
+    values.next().is_none().then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(owner: Owner, headers: &[(&str, &str)]) -> Option<Scope> {
+        let route = Route {
+            owner,
+            ..Route::new("/v1", "http://upstream/v1".parse().unwrap())
+        };
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(
+                http::HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                value.parse().unwrap(),
+            );
+        }
+        Scope::of(&route, &map).ok()
+    }
+
+    #[test]
+    fn keys_belong_to_whom_the_route_says() {
+        let of =
+            |owner: &Owner, headers: &[(&str, &str)]| scope(owner.clone(), headers).unwrap().key("k", b"1");
+        let capability = Owner::Capability;
+        assert_eq!(of(&capability, &[]), None, "nobody's");
+        let a = of(&capability, &[("authorization", "Bearer a")]);
+        assert!(a.is_some());
+        assert_eq!(
+            a,
+            of(
+                &capability,
+                &[("authorization", "Bearer a"), ("cookie", "user=x")]
+            )
+        );
+        assert_ne!(a, of(&capability, &[("authorization", "Bearer b")]));
+        let through = |key| {
+            of(
+                &capability,
+                &[("authorization", "Bearer gateway"), ("x-api-key", key)],
+            )
+        };
+        assert_ne!(through("a"), through("b"), "behind one gateway");
+        assert_ne!(
+            of(&capability, &[("x-api-key", "a")]),
+            of(&capability, &[("api-key", "a")])
+        );
+
+        let header = Owner::Header(http::HeaderName::from_static("x-user"));
+        assert_eq!(scope(header.clone(), &[("authorization", "Bearer a")]), None);
+        for none in [&[("x-user", "")][..], &[("x-user", "anna"), ("x-user", "bert")]] {
+            assert_eq!(scope(header.clone(), none), None, "{none:?}");
+        }
+        let anna = of(&header, &[("x-user", "anna"), ("authorization", "1")]);
+        assert_eq!(anna, of(&header, &[("x-user", "anna"), ("authorization", "2")]));
+        assert_ne!(anna, of(&header, &[("x-user", "bert")]));
+
+        let cookie = Owner::Cookie("user".into());
+        assert_ne!(
+            of(&cookie, &[("cookie", "a=b; user=anna; c")]),
+            of(&cookie, &[("cookie", "user=bert")])
+        );
+        for none in ["a=user", "user", "user=", "user=anna; user=bert"] {
+            assert_eq!(scope(cookie.clone(), &[("cookie", none)]), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_read_as_it_was_written() {
+        let hash = Hash::of(&[b"a", b"bc"]);
+        assert_eq!(hash.to_string().parse(), Ok(hash));
+        assert_ne!(hash, Hash::of(&[b"ab", b"c"]));
+        assert_eq!("xyz".parse::<Hash>(), Err(()));
+    }
+}

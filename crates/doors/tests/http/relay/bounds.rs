@@ -1,0 +1,146 @@
+//! Everything has a bound, and says so when it is hit.
+
+use std::{thread::sleep, time::Duration};
+
+use super::{Call, Relayed, stream_of};
+use crate::client::{End, Reader, eventually};
+
+/// An answer that has begun, with who answers it.
+fn begun(relayed: &Relayed, headers: &[(&str, &str)]) -> (Reader, Call) {
+    let mut call = None;
+    let reader = relayed.answered_to("hello", headers, |mut asked| {
+        asked.stream();
+        asked.event("1");
+        call = Some(asked);
+    });
+    (reader, call.unwrap())
+}
+
+fn finished(relayed: &Relayed, headers: &[(&str, &str)]) -> String {
+    let (reader, call) = begun(relayed, headers);
+    call.end();
+    let stream = stream_of(&reader);
+    assert_eq!(reader.rest().1, End::Finished);
+    stream
+}
+
+#[test]
+fn one_answer_more_than_may_run_is_refused_and_a_place_is_free_when_one_has_ended() {
+    let relayed = Relayed::built(|config| {
+        config.max_running = 3;
+        config.routes[0].limits.max_running_per_owner = 2;
+    });
+    let (anna, bert) = (("Authorization", "anna"), ("Authorization", "bert"));
+    let refused = |who| {
+        let reader = relayed.ask(&[who]);
+        assert_eq!(
+            (reader.head.status, reader.head.get("retry-after")),
+            (429, Some("1"))
+        );
+        let text = reader.rest().0;
+        assert!(text.contains("busy"), "{text}");
+    };
+    let (first, call) = begun(&relayed, &[anna]);
+    let _second = begun(&relayed, &[anna]);
+    refused(anna);
+    let _third = begun(&relayed, &[bert]);
+    refused(bert);
+    assert_eq!(relayed.relay.answers(), (3, 3));
+    // A twin takes no place: it joins.
+    call.end();
+    assert_eq!(first.rest().1, End::Finished);
+    // At once: whoever has seen the end may ask again.
+    let mut one = begun(&relayed, &[anna]);
+    for _ in 0..20 {
+        let (reader, call) = one;
+        call.end();
+        assert_eq!(reader.rest().1, End::Finished);
+        one = begun(&relayed, &[anna]);
+    }
+    relayed.upstream.is_left_alone();
+}
+
+#[test]
+fn an_answer_can_be_read_until_it_has_been_kept_long_enough_and_then_nothing_of_it_is_there() {
+    let relayed = Relayed::with(|route| route.keep = Duration::from_millis(500));
+    let key = [("Authorization", "a"), ("Idempotency-Key", "k")];
+    let stream = finished(&relayed, &key);
+    let place = format!("/relay/{stream}");
+    assert!(relayed.get(&place, &[]).rest().0.contains("data: 1\n"));
+    eventually(|| relayed.relay.answers() == (0, 0));
+    for target in [place.clone(), format!("{place}?last_event_id={stream}.1")] {
+        let answer = relayed.request("GET", &target, &[], "");
+        assert_eq!(answer.head.status, 410);
+        assert!(answer.body.contains("expired"), "{}", answer.body);
+    }
+    assert_eq!(relayed.request("DELETE", &place, &[], "").head.status, 410);
+    // Its key is free, and its place in it stands for nothing.
+    let last = format!("{stream}.1");
+    let again = finished(&relayed, &[key[0], key[1], ("Last-Event-ID", &last)]);
+    assert_ne!(again, stream);
+    eventually(|| relayed.relay.answers() == (0, 0));
+    let (reader, mut call) = begun(&relayed, &key);
+    (0..50).for_each(|_| call.event("more"));
+    call.end();
+    reader.rest();
+    let records = || relayed.hub.stats().archive.records;
+    assert!(records() > 50);
+    // The notes are all that is left in the log.
+    eventually(|| records() < 20);
+}
+
+#[test]
+fn of_answers_that_are_too_many_the_oldest_goes_and_one_that_runs_stays() {
+    let relayed = Relayed::built(|config| config.max_kept = 3);
+    let (running, _call) = begun(&relayed, &[]);
+    let streams: Vec<_> = (0..5).map(|_| finished(&relayed, &[])).collect();
+    eventually(|| relayed.relay.answers() == (1, 3));
+    let status = |stream: &String| relayed.get(&format!("/relay/{stream}"), &[]).head.status;
+    let statuses: Vec<u16> = streams.iter().map(status).collect();
+    assert_eq!(statuses, [410, 410, 410, 200, 200]);
+    assert_eq!(status(&stream_of(&running)), 200);
+}
+
+#[test]
+fn a_request_that_is_too_large_or_never_comes_does_not_reach_the_upstream() {
+    let relayed = Relayed::built(|config| {
+        config.body_stall = Duration::from_millis(300);
+        config.routes[0].limits.max_body = 1000;
+    });
+    let large = "x".repeat(1001);
+    assert_eq!(relayed.request("POST", "/v1/chat", &[], &large).head.status, 413);
+    let mut client = relayed.server.connect();
+    // At once, or the server closes while it is still being sent.
+    let chunk = format!("64\r\n{}\r\n", "x".repeat(100));
+    client.send(format!(
+        "POST /v1/chat HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+        chunk.repeat(11)
+    ));
+    assert_eq!(client.response().head.status, 413);
+    let mut client = relayed.server.connect();
+    client.send("POST /v1/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf");
+    sleep(Duration::from_millis(100));
+    assert_eq!(client.response().head.status, 408);
+    relayed.upstream.is_left_alone();
+}
+
+#[test]
+fn an_answer_larger_than_it_may_be_is_ended_and_its_upstream_let_go() {
+    let relayed = Relayed::with(|route| route.limits.max_answer = 5000);
+    let (reader, mut call) = begun(&relayed, &[]);
+    call.event(&"x".repeat(3000));
+    call.event(&"y".repeat(3000));
+    call.gone();
+    let (text, end) = reader.rest();
+    assert!(text.contains("xxx") && !text.contains("yyy"));
+    assert!(text.contains("\"code\":\"answer_too_large\""));
+    assert_eq!(end, End::Finished);
+}
+
+#[test]
+fn an_answer_that_takes_longer_than_it_may_is_ended() {
+    let relayed = Relayed::with(|route| route.times.total = Duration::from_millis(500));
+    let (reader, mut call) = begun(&relayed, &[]);
+    call.gone();
+    assert!(reader.rest().0.contains("\"code\":\"answer_timeout\""));
+}

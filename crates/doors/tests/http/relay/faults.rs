@@ -1,0 +1,376 @@
+//! Upstreams that break off, stall, or write their stream in one of the odd ways that there are.
+
+use std::{io::Cursor, thread::sleep, time::Duration};
+
+use async_compression::tokio::write::{BrotliEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder};
+use tokio::io::AsyncWriteExt as _;
+
+use super::{Call, Relayed, stream_of};
+use crate::client::{End, Reader};
+
+/// A short stream with most of what there is, and its events as they arrive.
+const STREAM: &str = "id: 7\nevent: delta\ndata: {\"a\":1}\n\n: c\nretry: 5\ndata: zwei\ndata: ü€𝄞\n\nevent\nid\ndata\n\ndata: [DONE]\n\n";
+const EVENTS: [&str; 4] = [
+    "event: delta\ndata: {\"a\":1}\n\n",
+    "data: zwei\ndata: ü€𝄞\n\n",
+    "data: \n\n",
+    "data: [DONE]\n\n",
+];
+
+/// These events as readers of an answer get them.
+fn with_ids(stream: &str, events: &[&str]) -> String {
+    let numbered = events.iter().zip(1..);
+    numbered
+        .map(|(event, number)| format!("id: {stream}.{number}\n{event}"))
+        .collect()
+}
+
+/// The answer is these events and then an error with this code.
+#[track_caller]
+fn breaks(reader: Reader, events: &[&str], code: &str) {
+    let stream = stream_of(&reader);
+    let (text, end) = reader.rest();
+    let rest = text
+        .strip_prefix(&with_ids(&stream, events))
+        .unwrap_or_else(|| panic!("{events:?}: {text:?}"));
+    let number = events.len() + 1;
+    assert!(
+        rest.starts_with(&format!(
+            "id: {stream}.{number}\nevent: error\ndata: {{\"error\":"
+        )),
+        "{rest}"
+    );
+    assert!(rest.contains(&format!("\"code\":\"{code}\"")), "{code}: {rest}");
+    assert_eq!(rest.matches("\n\n").count(), 1, "nothing after it: {rest}");
+    assert_eq!(end, End::Finished);
+}
+
+/// The answer is these events, and whole.
+#[track_caller]
+fn is_whole(reader: Reader, events: &[&str]) {
+    let stream = stream_of(&reader);
+    assert_eq!(reader.rest(), (with_ids(&stream, events), End::Finished));
+}
+
+#[test]
+fn an_upstream_that_breaks_off_at_any_byte_gives_what_was_whole_and_an_error() {
+    let relayed = Relayed::open();
+    for cut in 0..=STREAM.len() {
+        let sent = &STREAM.as_bytes()[..cut];
+        let whole = sent.windows(2).filter(|two| two == b"\n\n").count();
+        let reader = relayed.answered(|mut call| {
+            call.stream();
+            if cut > 0 {
+                call.chunk(sent);
+            }
+        });
+        match whole == EVENTS.len() {
+            true => is_whole(reader, &EVENTS),
+            false => breaks(reader, &EVENTS[..whole], "upstream_died"),
+        }
+    }
+}
+
+#[test]
+fn an_upstream_with_a_length_that_breaks_off_is_no_end_and_one_that_closes_is() {
+    let relayed = Relayed::open();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n";
+    let reader = relayed.answered(|mut call| {
+        call.send(format!("{head}Content-Length: 100\r\n\r\ndata: 1\n\n"));
+    });
+    breaks(reader, &["data: 1\n\n"], "upstream_died");
+    // Without a length and without chunks the end of the connection is the end of the answer.
+    let reader = relayed.answered(|mut call| {
+        call.send(format!("{head}Connection: close\r\n\r\ndata: 1\n\ndata: 2"));
+    });
+    is_whole(reader, &["data: 1\n\n", "data: 2\n\n"]);
+}
+
+#[test]
+fn lines_may_end_in_any_of_the_three_ways_and_packets_anywhere() {
+    let relayed = Relayed::open();
+    for end in ["\n", "\r\n", "\r"] {
+        for bom in ["", "\u{feff}"] {
+            let text = format!("{bom}{}", STREAM.replace('\n', end));
+            for size in [1, 3, 7, text.len()] {
+                let reader = relayed.answered(|mut call| {
+                    call.stream();
+                    for piece in text.as_bytes().chunks(size) {
+                        call.chunk(piece);
+                    }
+                    call.end();
+                });
+                is_whole(reader, &EVENTS);
+            }
+        }
+    }
+}
+
+/// The pieces packed as one stream, each so that it can be unpacked when it has come.
+fn packed(relayed: &Relayed, encoding: &str, pieces: &[&str]) -> Vec<Vec<u8>> {
+    macro_rules! packed {
+        ($encoder:ident) => {{
+            let mut packing = $encoder::new(Cursor::new(Vec::new()));
+            let mut ends = Vec::new();
+            for piece in pieces {
+                packing.write_all(piece.as_bytes()).await.unwrap();
+                packing.flush().await.unwrap();
+                ends.push(packing.get_ref().get_ref().len());
+            }
+            packing.shutdown().await.unwrap();
+            (packing.into_inner().into_inner(), ends)
+        }};
+    }
+    let (mut bytes, ends) = relayed.server.block_on(async {
+        match encoding {
+            "gzip" => packed!(GzipEncoder),
+            "br" => packed!(BrotliEncoder),
+            "zstd" => packed!(ZstdEncoder),
+            _ => packed!(ZlibEncoder),
+        }
+    });
+    let mut found: Vec<_> = ends.iter().rev().map(|end| bytes.split_off(*end)).collect();
+    found.push(bytes);
+    found.reverse();
+    found
+}
+
+#[test]
+fn an_answer_that_is_packed_though_nobody_asked_is_unpacked_as_it_comes() {
+    let relayed = Relayed::open();
+    for encoding in ["gzip", "br", "zstd", "deflate"] {
+        let pieces = packed(&relayed, encoding, &["data: 1\n\n", "data: 2\n\n", "data: 3\n\n"]);
+        let header = format!("Content-Encoding: {encoding}\r\n");
+        let open = |mut call: Call| {
+            call.stream_with(&header);
+            call.chunk(&pieces[0]);
+            call
+        };
+        let mut call = None;
+        let mut reader = relayed.answered(|asked| call = Some(open(asked)));
+        let mut call = call.unwrap();
+        let stream = stream_of(&reader);
+        assert_eq!(reader.head.get("content-encoding"), None);
+        // Before the next one is even sent.
+        reader.expect(&format!("id: {stream}.1\ndata: 1\n\n"));
+        for piece in &pieces[1..] {
+            if !piece.is_empty() {
+                call.chunk(piece);
+            }
+        }
+        call.end();
+        reader.expect(&format!("id: {stream}.2\ndata: 2\n\nid: {stream}.3\ndata: 3\n\n"));
+        reader.finished();
+
+        // Cut in the middle: the connection, and what is packed within a body that is whole.
+        for is_clean in [false, true] {
+            let reader = relayed.answered(|asked| {
+                let mut call = open(asked);
+                call.chunk(&pieces[1][..pieces[1].len() / 2]);
+                if is_clean {
+                    call.end();
+                }
+            });
+            breaks(reader, &["data: 1\n\n"], "upstream_died");
+        }
+    }
+    let reader = relayed.answered(|mut call| {
+        call.stream_with("Content-Encoding: rot13\r\n");
+        call.event("1");
+    });
+    breaks(reader, &[], "upstream_encoding");
+}
+
+#[test]
+fn a_large_event_and_many_small_ones_come_whole_in_order_and_once() {
+    let relayed = Relayed::open();
+    let large = "x".repeat(1 << 20);
+    let reader = relayed.answered(|mut call| {
+        call.stream();
+        call.event(&large);
+        call.end();
+    });
+    is_whole(reader, &[&format!("data: {large}\n\n")]);
+
+    let tokens: Vec<String> = (0..50_000).map(|number| format!("data: {number}\n\n")).collect();
+    let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    let reader = relayed.answered(|mut call| {
+        call.stream();
+        for some in tokens.chunks(100) {
+            call.chunk(some.concat());
+        }
+        call.end();
+    });
+    is_whole(reader, &tokens);
+}
+
+#[test]
+fn after_its_last_word_an_upstream_may_be_silent() {
+    let relayed = Relayed::open();
+    let mut calls = Vec::new();
+    let reader = relayed.answered(|mut call| {
+        call.stream();
+        call.event("1");
+        call.event("[DONE]");
+        call.event("beyond the end");
+        calls.push(call);
+    });
+    is_whole(reader, &["data: 1\n\n", "data: [DONE]\n\n"]);
+    calls[0].gone();
+    let readers = ["message_stop", "response.completed"].map(|last| {
+        relayed.answered(|mut call| {
+            call.stream();
+            call.chunk(format!("event: {last}\ndata: {{}}\n\n"));
+            calls.push(call);
+        })
+    });
+    for (reader, last) in readers.into_iter().zip(["message_stop", "response.completed"]) {
+        is_whole(reader, &[&format!("event: {last}\ndata: {{}}\n\n")]);
+    }
+    // Some say [DONE] after it.
+    let reader = relayed.answered(|mut call| {
+        call.stream();
+        call.chunk("event: response.completed\ndata: {}\n\ndata: [DONE]\n\n");
+        calls.push(call);
+    });
+    is_whole(
+        reader,
+        &["event: response.completed\ndata: {}\n\n", "data: [DONE]\n\n"],
+    );
+}
+
+#[test]
+fn an_event_with_a_name_of_ours_ends_the_answer_in_order() {
+    let relayed = Relayed::open();
+    for name in ["tidewire.gap", "tidewire.x", "mercure"] {
+        let reader = relayed.answered(|mut call| {
+            call.stream();
+            call.event("1");
+            call.chunk(format!("event: {name}\ndata: {{}}\n\n"));
+            call.event("2");
+            sleep(Duration::from_millis(50));
+        });
+        let place = format!("/relay/{}", stream_of(&reader));
+        breaks(reader, &["data: 1\n\n"], "reserved_event");
+        assert!(
+            relayed.get(&place, &[]).rest().0.contains("reserved_event"),
+            "it is kept"
+        );
+    }
+}
+
+#[test]
+fn comments_keep_an_answer_alive_but_are_no_first_event() {
+    let relayed = Relayed::with(|route| {
+        route.times.first_event = Duration::from_millis(600);
+        route.times.idle = Duration::from_millis(400);
+    });
+    let reader = relayed.answered(|mut call| {
+        call.stream();
+        call.event("1");
+        for _ in 0..4 {
+            sleep(Duration::from_millis(200));
+            call.chunk(": still there\n");
+        }
+        call.event("2");
+        call.end();
+    });
+    is_whole(reader, &["data: 1\n\n", "data: 2\n\n"]);
+    let mut left = None;
+    let reader = relayed.answered(|mut call| {
+        call.stream();
+        left = Some(std::thread::spawn(move || {
+            for _ in 0..10 {
+                sleep(Duration::from_millis(200));
+                if call.try_chunk(": still there\n").is_err() {
+                    break;
+                }
+            }
+        }));
+    });
+    breaks(reader, &[], "upstream_timeout");
+    left.unwrap().join().unwrap();
+}
+
+#[test]
+fn events_without_text_have_a_bound_too() {
+    let relayed = Relayed::with(|route| route.limits.max_answer = 10_000);
+    let reader = relayed.answered(|mut call| {
+        call.stream();
+        let _ = call.try_chunk("data:\n\n".repeat(1000));
+    });
+    let (text, _) = reader.rest();
+    assert!(text.contains("answer_too_large"), "{text}");
+    assert!(text.matches("\n\n").count() < 200);
+}
+
+#[test]
+fn headers_that_come_late_are_answered_in_band_whatever_they_say() {
+    let relayed = Relayed::with(|route| route.times.commit_after = Duration::from_millis(50));
+    let late = |act: &dyn Fn(Call)| {
+        relayed.answered(|call| {
+            sleep(Duration::from_millis(200));
+            act(call);
+        })
+    };
+    is_whole(
+        late(&|mut call| {
+            call.stream();
+            call.event("1");
+            call.end();
+        }),
+        &["data: 1\n\n"],
+    );
+    breaks(late(&drop), &[], "upstream_unreachable");
+    for (status, headers, body, told) in [
+        ("500 Internal Server Error", "", "<html>", "500"),
+        (
+            "429 Too Many Requests",
+            "Retry-After: 1\r\n",
+            "{\"error\":{\"message\":\"slow down\"}}",
+            "slow down",
+        ),
+        (
+            "200 OK",
+            "Content-Type: application/json\r\n",
+            "{\"error\":{\"message\":\"odd\"}}",
+            "odd",
+        ),
+        ("302 Found", "Location: http://elsewhere/\r\n", "", "302"),
+    ] {
+        let reader = late(&|call| call.answer(status, headers, body));
+        let (text, end) = reader.rest();
+        assert!(
+            text.contains("event: error\n") && text.contains(told),
+            "{status}: {text}"
+        );
+        assert_eq!(end, End::Finished);
+    }
+}
+
+#[test]
+fn statuses_errors_and_redirects_that_come_in_time_pass_untouched() {
+    let relayed = Relayed::open();
+    for (status, headers, body) in [
+        ("429 Too Many Requests", "Retry-After: 7\r\n", "{}"),
+        (
+            "500 Internal Server Error",
+            "Content-Type: text/event-stream\r\n",
+            "data: no\n\n",
+        ),
+        ("200 OK", "Content-Type: application/json\r\n", "{\"error\":{}}"),
+        ("307 Temporary Redirect", "Location: http://elsewhere/\r\n", ""),
+        ("204 No Content", "Content-Type: text/event-stream\r\n", ""),
+    ] {
+        let mut reader = relayed.answered(|call| call.answer(status, headers, body));
+        assert!(reader.head.line.contains(status), "{:?}", reader.head);
+        assert_eq!(reader.head.get("tidewire-stream"), None);
+        for header in headers.lines() {
+            let (name, value) = header.split_once(": ").unwrap();
+            assert_eq!(reader.head.get(name), Some(value));
+        }
+        reader.expect(body);
+    }
+    // No twin of what was no stream is there.
+    assert_eq!(relayed.relay.answers(), (0, 0));
+}

@@ -1,0 +1,147 @@
+//! The relay door: A1 to A5, S5.
+
+mod answers;
+mod bounds;
+mod cancel;
+mod faults;
+mod hostile;
+mod lost;
+mod readers;
+mod restart;
+mod upstream;
+mod users;
+
+use std::time::Duration;
+
+use tidewire_doors::relay::{Config, Relay, Route, config::Times};
+use tidewire_hub::{
+    Hub,
+    archive::{Archive, Memory, Retention},
+};
+use tokio::runtime::Runtime;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    client::{Reader, Response, request},
+    server::Server,
+};
+pub use upstream::{Call, Upstream};
+
+/// A relay in front of a scripted upstream.
+pub struct Relayed {
+    pub upstream: Upstream,
+    pub relay: Relay,
+    pub server: Server,
+    pub hub: Hub,
+}
+
+impl Relayed {
+    pub fn open() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// With a route that is like this.
+    pub fn with(change: impl FnOnce(&mut Route)) -> Self {
+        Self::built(|config| change(&mut config.routes[0]))
+    }
+
+    /// With bounds and routes like these.
+    pub fn built(change: impl FnOnce(&mut Config)) -> Self {
+        let upstream = Upstream::start();
+        let archive = Memory::new(Retention::default());
+        Self::over(Runtime::new().unwrap(), upstream, archive, change)
+    }
+
+    /// Over this archive.
+    pub fn over<A: Archive>(
+        runtime: Runtime,
+        upstream: Upstream,
+        archive: A,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let url = format!("http://{}/v1", upstream.address).parse().unwrap();
+        let mut route = Route::new("/v1", url);
+        route.times = Times {
+            connect: Duration::from_secs(2),
+            commit_after: Duration::from_secs(5),
+            ..Times::default()
+        };
+        let mut config = Config::new(vec![route]);
+        change(&mut config);
+        let (relay, hub) = runtime.block_on(async {
+            let hub = Hub::start(tidewire_hub::Config::default(), archive).unwrap();
+            let relay = Relay::start(hub.clone(), config, TaskTracker::new())
+                .await
+                .unwrap();
+            (relay, hub)
+        });
+        let server = Server::start_on(runtime, relay.router());
+        Self {
+            upstream,
+            relay,
+            server,
+            hub,
+        }
+    }
+
+    /// Ends as a process does that is killed, unless its hub has been drained.
+    pub fn stop(self) -> Upstream {
+        let Self {
+            upstream,
+            relay,
+            server,
+            hub,
+        } = self;
+        drop((relay, hub));
+        server.stop();
+        upstream
+    }
+
+    /// What the client gets for what the upstream does with the request.
+    pub fn answered(&self, act: impl FnOnce(Call)) -> Reader {
+        self.answered_to("hello", &[], act)
+    }
+
+    pub fn answered_to(&self, prompt: &str, headers: &[(&str, &str)], act: impl FnOnce(Call)) -> Reader {
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| self.ask_for(prompt, headers));
+            act(self.upstream.call());
+            asked.join().unwrap()
+        })
+    }
+
+    /// Asks for a stream.
+    pub fn ask(&self, headers: &[(&str, &str)]) -> Reader {
+        self.ask_for("hello", headers)
+    }
+
+    pub fn ask_for(&self, prompt: &str, headers: &[(&str, &str)]) -> Reader {
+        let mut client = self.server.connect();
+        client.send(chat(prompt, headers));
+        client.reader()
+    }
+
+    /// A whole answer that is no stream.
+    pub fn request(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        self.server.connect().ask(request(method, target, headers, body))
+    }
+
+    pub fn get(&self, target: &str, headers: &[(&str, &str)]) -> Reader {
+        self.server.get(target, headers)
+    }
+}
+
+/// The bytes of a request for a stream.
+pub fn chat(prompt: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    let body =
+        format!(r#"{{"model":"m","stream":true,"messages":[{{"role":"user","content":"{prompt}"}}]}}"#);
+    let headers = [&[("Content-Type", "application/json")], headers].concat();
+    request("POST", "/v1/chat/completions", &headers, body)
+}
+
+/// The name of the answer that a response is.
+#[track_caller]
+pub fn stream_of(reader: &Reader) -> String {
+    let place = reader.head.get("tidewire-stream").expect("no name");
+    place.strip_prefix("/relay/").expect("no place").to_owned()
+}

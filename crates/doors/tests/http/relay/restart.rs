@@ -1,0 +1,189 @@
+//! After a restart: what had ended can be read, and what was running is ended in band.
+
+use std::{path::Path, sync::Arc};
+
+use tidewire_doors::relay::{Config, config::Owner};
+use tidewire_hub::archive::segments::{RealDisk, Segments, Settings};
+use tokio::runtime::Runtime;
+
+use super::{Call, Relayed, Upstream, stream_of};
+use crate::client::{End, eventually, request};
+
+/// A relay whose log is in this folder.
+fn at(folder: &Path, upstream: Upstream, change: impl FnOnce(&mut Config)) -> Relayed {
+    let runtime = Runtime::new().unwrap();
+    let archive = {
+        let _inside = runtime.enter();
+        // The one before lets go of it in a thread of its own.
+        let mut disk = None;
+        eventually(|| {
+            disk = RealDisk::open(folder).ok();
+            disk.is_some()
+        });
+        Segments::open(Arc::new(disk.unwrap()), Settings::default()).unwrap()
+    };
+    Relayed::over(runtime, upstream, archive, change)
+}
+
+fn chats(config: &mut Config) {
+    super::users::chats_of_users(&mut config.routes[0]);
+}
+
+const MINE: [(&str, &str); 3] = [
+    ("X-User", "anna"),
+    ("Idempotency-Key", "k"),
+    ("Content-Type", "application/json"),
+];
+
+/// An answer to a chat, with as many events.
+fn begun(relayed: &Relayed, key: &str, events: usize) -> (String, Call) {
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| {
+            let mut client = relayed.server.connect();
+            let headers = [MINE[0], ("Idempotency-Key", key), MINE[2]];
+            client.send(request(
+                "POST",
+                "/v1/chat",
+                &headers,
+                format!("{{\"id\":\"{key}\"}}"),
+            ));
+            let mut reader = client.reader();
+            reader.until(&format!("data: {events}\n\n"));
+            stream_of(&reader)
+        });
+        let mut call = relayed.upstream.call();
+        call.stream_with("X-Request-Id: r1\r\nSet-Cookie: secret=1\r\n");
+        for number in 1..=events {
+            call.event(&number.to_string());
+        }
+        (asked.join().unwrap(), call)
+    })
+}
+
+#[test]
+fn answers_that_were_running_are_ended_as_interrupted_and_their_numbers_go_on() {
+    for is_drained in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let before = at(folder.path(), Upstream::start(), chats);
+        let (running, call) = begun(&before, "running", 3);
+        let (done, done_call) = begun(&before, "done", 2);
+        done_call.end();
+        eventually(|| before.relay.stats()[0].endings[0] == 1);
+        if is_drained {
+            before.server.block_on(before.hub.drain());
+        }
+        let upstream = before.stop();
+        drop(call);
+
+        let after = at(folder.path(), upstream, chats);
+        assert_eq!(after.relay.answers(), (0, 2));
+        let anna = MINE[0];
+        let (text, end) = after.get(&format!("/relay/{running}"), &[anna]).rest();
+        for number in 1..=3 {
+            assert!(
+                text.contains(&format!("id: {running}.{number}\ndata: {number}\n\n")),
+                "{text}"
+            );
+        }
+        assert!(
+            text.contains(&format!("id: {running}.4\nevent: error\n")),
+            "{text}"
+        );
+        assert!(text.contains("\"code\":\"interrupted\""), "{text}");
+        assert_eq!(end, End::Finished);
+
+        // By name, by key, and not by another owner.
+        let reader = after.get(&format!("/relay/{done}"), &[anna]);
+        assert_eq!(
+            (reader.head.get("x-request-id"), reader.head.get("set-cookie")),
+            (Some("r1"), None)
+        );
+        let (text, end) = reader.rest();
+        let whole = format!("id: {done}.1\ndata: 1\n\nid: {done}.2\ndata: 2\n\n");
+        assert!(text.ends_with(&whole), "{text}");
+        assert_eq!(end, End::Finished);
+        let mut client = after.server.connect();
+        let headers = [anna, ("Idempotency-Key", "done"), MINE[2]];
+        client.send(request("POST", "/v1/chat", &headers, "{\"id\":\"done\"}"));
+        let reader = client.reader();
+        assert_eq!(stream_of(&reader), done);
+        assert_eq!(reader.rest(), (whole, End::Finished));
+        let bert = [("X-User", "bert")];
+        assert_eq!(
+            after
+                .request("GET", &format!("/relay/{done}"), &bert, "")
+                .head
+                .status,
+            404
+        );
+        // No chat is at an answer.
+        for chat in ["running", "done"] {
+            let status = after
+                .request("GET", &format!("/v1/{chat}/stream"), &[anna], "")
+                .head
+                .status;
+            assert_eq!(status, 204, "{chat}");
+        }
+        after.upstream.is_left_alone();
+        drop(after);
+    }
+}
+
+#[test]
+fn answers_of_a_route_that_is_no_more_are_not_there_and_come_back_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = at(folder.path(), Upstream::start(), |_| {});
+    let (stream, call) = begun(&before, "k", 2);
+    drop(call);
+    let place = format!("/relay/{stream}");
+    let (text, _) = before.get(&place, &[]).rest();
+    assert!(text.contains("upstream_died"), "{text}");
+    eventually(|| before.relay.answers().0 == 0);
+    let upstream = before.stop();
+
+    let without = at(folder.path(), upstream, |config| {
+        config.routes[0].path = "/v2".into();
+    });
+    assert_eq!(without.relay.answers(), (0, 0));
+    assert_eq!(without.request("GET", &place, &[], "").head.status, 404);
+    let upstream = without.stop();
+
+    let with = at(folder.path(), upstream, |_| {});
+    assert!(with.get(&place, &[]).rest().0.contains("data: 2\n"));
+    let upstream = with.stop();
+    // Where answers have owners now, an answer of nobody's is nobody's.
+    let owned = at(folder.path(), upstream, |config| {
+        config.routes[0].owner = Owner::Cookie("user".into());
+    });
+    let status = owned
+        .request("GET", &place, &[("Cookie", "user=anna")], "")
+        .head
+        .status;
+    assert_eq!(status, 404);
+}
+
+#[test]
+fn the_log_holds_no_key_and_no_prompt() {
+    let folder = tempfile::tempdir().unwrap();
+    let relayed = at(folder.path(), Upstream::start(), |_| {});
+    let headers = [
+        ("Authorization", "Bearer hush-authorization"),
+        ("X-Api-Key", "hush-api-key"),
+        ("Idempotency-Key", "hush-idempotency"),
+        ("Cookie", "hush=cookie"),
+    ];
+    let reader = relayed.answered_to("hush-prompt", &headers, |mut call| {
+        call.stream_with("Set-Cookie: hush=set-cookie\r\nX-Own: hush-header\r\n");
+        call.event("the answer");
+        call.end();
+    });
+    reader.rest();
+    relayed.server.block_on(relayed.hub.drain());
+    let mut bytes = Vec::new();
+    for entry in std::fs::read_dir(folder.path().join("log")).unwrap() {
+        bytes.extend(std::fs::read(entry.unwrap().path()).unwrap());
+    }
+    let has = |text: &str| bytes.windows(text.len()).any(|at| at == text.as_bytes());
+    assert!(has("the answer"), "the log is what was looked at");
+    assert!(!has("hush"));
+}
