@@ -11,7 +11,7 @@ use axum::{
     http::StatusCode,
     routing,
 };
-use tidewire_doors::{Problem, guard::Guard, plain};
+use tidewire_doors::{Problem, guard::Guard, plain, relay::Relay};
 use tidewire_hub::{Health, Hub};
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +38,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) hub: &'a Hub,
     pub(crate) guests: &'a Arc<Guests>,
     pub(crate) readiness: Readiness,
+    pub(crate) relay: Relay,
     /// Gets the demo's tasks.
     pub(crate) typists: TaskTracker,
 }
@@ -54,10 +55,16 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
     };
     let mut router = Router::new()
         .merge(plain::router(hub.clone(), plain))
+        .merge(parts.relay.router())
         .merge(health(parts.readiness, hub.clone()))
-        .merge(metrics::router(hub.clone(), Arc::clone(parts.guests)))
+        .merge(metrics::router(
+            hub.clone(),
+            parts.relay.clone(),
+            Arc::clone(parts.guests),
+        ))
         .merge(stats::router(
             hub.clone(),
+            parts.relay.clone(),
             Arc::clone(parts.guests),
             config.archive_kind(),
         ));
@@ -95,6 +102,7 @@ async fn is_ready(State((readiness, hub)): State<(Readiness, Hub)>) -> (StatusCo
     }
     match hub.health() {
         Health::Poisoned(why) => red(format!("the log can no longer be written, restart: {why}\n")),
+        Health::Failing(why) => red(format!("the log cannot be written: {why}\n")),
         // Readers are served, and the next publish may find room.
         Health::Full(why) => (StatusCode::OK, format!("ready, but the log is full: {why}\n")),
         _ => (StatusCode::OK, "ready\n".into()),

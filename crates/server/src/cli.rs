@@ -12,6 +12,7 @@ use confique::meta::{Expr, FieldKind, LeafKind, Meta};
 use reqwest::Url;
 
 use crate::cmd::http::parse_url;
+use crate::cmd::log::args::Log;
 use crate::config::load::ConfigError;
 use crate::config::secret::Secret;
 use crate::config::value::{HOUR, Span};
@@ -20,8 +21,8 @@ use crate::config::{Config, Flags};
 const AFTER_HELP: &str = "\
 Exit codes:
   0    done (also when the reader of standard output went away)
-  1    it failed while running
-  2    the command line or the configuration is wrong
+  1    it failed while running, or the log is damaged
+  2    the command line or the configuration is wrong, or there is no log to look at
   130  ended by Ctrl-C, as shells show it (pub, tail)";
 
 /// Streams that survive: a Server-Sent Events server, publisher and reader.
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Pub(Publish),
     /// Read a stream and print its events; goes on by itself after a lost connection.
     Tail(Tail),
+    /// Look into a log on disk, check it, or carry it elsewhere.
+    Log(Log),
     /// Print a script that completes commands and flags in a shell.
     Completions(Completions),
     /// Print the manual page, or write the pages of all commands.

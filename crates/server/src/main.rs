@@ -27,6 +27,7 @@ mod stats;
 use std::process::ExitCode;
 
 use cli::{Cli, UsageError};
+use cmd::log::CannotLook;
 use cmd::stdout;
 use config::load::ConfigError;
 
@@ -42,7 +43,8 @@ fn main() -> ExitCode {
         Err(error) if stdout::has_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             cmd::stderr::say(format_args!("error: {error:#}"));
-            let must_be_mended = error.is::<ConfigError>() || error.is::<UsageError>();
+            let must_be_mended =
+                error.is::<ConfigError>() || error.is::<UsageError>() || error.is::<CannotLook>();
             ExitCode::from(if must_be_mended { 2 } else { 1 })
         }
     }

@@ -1,7 +1,7 @@
 //! `GET /metrics`: counters for Prometheus, as OpenMetrics text.
 //!
-//! Nothing is counted here: the hub and the listener count as they go, and each scrape reads them. Labels have
-//! few values that are known beforehand; no topic and no address is ever one.
+//! Nothing is counted here: the hub, the relay and the listener count as they go, and each scrape reads them. Labels have
+//! few values that are known beforehand, as a relay route's path is; no topic, no answer and no address is ever one.
 
 use std::{
     fmt::{self, Debug},
@@ -20,7 +20,13 @@ use prometheus_client::{
     metrics::MetricType,
     registry::Registry,
 };
-use tidewire_doors::Problem;
+use tidewire_doors::{
+    Problem,
+    relay::{
+        Ending, Relay, RouteStats,
+        measures::{BUCKETS, TimesRead},
+    },
+};
 use tidewire_hub::{Hub, stats::Histogram};
 use tokio::time::Instant;
 
@@ -29,10 +35,11 @@ use crate::listen::Guests;
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The route.
-pub(crate) fn router(hub: Hub, guests: Arc<Guests>) -> Router {
+pub(crate) fn router(hub: Hub, relay: Relay, guests: Arc<Guests>) -> Router {
     let mut registry = Registry::with_prefix("tidewire");
     registry.register_collector(Box::new(Source {
         hub,
+        relay,
         guests,
         started: Instant::now(),
     }));
@@ -58,6 +65,7 @@ async fn scrape(
 /// Where the numbers come from.
 struct Source {
     hub: Hub,
+    relay: Relay,
     guests: Arc<Guests>,
     started: Instant,
 }
@@ -78,6 +86,7 @@ impl Collector for Source {
             self.started.elapsed().as_secs(),
         )?;
         self.hub(&mut out)?;
+        self.relay(&mut out)?;
         self.connections(&mut out)
     }
 }
@@ -141,6 +150,44 @@ impl Source {
         )
     }
 
+    fn relay(&self, out: &mut Out<'_>) -> fmt::Result {
+        let routes = self.relay.stats();
+        out.gauge(
+            "relay_answers",
+            "Answers that run or are kept",
+            count(self.relay.answers().1),
+        )?;
+        if routes.is_empty() {
+            return Ok(());
+        }
+        for (name, help, value) in RELAY_COUNTERS {
+            let values = routes.iter().map(|route| (&*route.route, value(route)));
+            out.counters(name, help, "route", values)?;
+        }
+        for (name, help, value) in RELAY_GAUGES {
+            let mut metric = out.metric(name, help, MetricType::Gauge)?;
+            for route in &routes {
+                let labels = [("route", &*route.route)];
+                metric.encode_family(&labels)?.encode_gauge(&value(route))?;
+            }
+        }
+        let mut endings = out.metric("relay_endings", "Answers that have ended", MetricType::Counter)?;
+        for route in &routes {
+            for (ending, count) in Ending::ALL.iter().zip(route.endings) {
+                let labels = [("route", &*route.route), ("reason", ending.as_str())];
+                endings
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+            }
+        }
+        let first = "From the request to the upstream's first event";
+        out.times("relay_first_event_seconds", first, &routes, |route| {
+            &route.first_event
+        })?;
+        let whole = "From the request to the end of the answer";
+        out.times("relay_duration_seconds", whole, &routes, |route| &route.duration)
+    }
+
     fn connections(&self, out: &mut Out<'_>) -> fmt::Result {
         let counts = self.guests.counts();
         out.gauge("connections", "Connections that are open", count(counts.open))?;
@@ -166,6 +213,31 @@ impl Source {
         )
     }
 }
+
+/// A number of a route, with its name and what it means.
+type OfRoute = (&'static str, &'static str, fn(&RouteStats) -> u64);
+
+const RELAY_COUNTERS: [OfRoute; 6] = [
+    ("relay_requests", "Requests to a route", |route| route.requests),
+    ("relay_upstream_calls", "Calls of its upstream", |route| {
+        route.upstream_calls
+    }),
+    (
+        "relay_joined",
+        "Requests answered by an answer that was there: calls that were saved",
+        |route| route.joined,
+    ),
+    ("relay_streams", "Answers that were streams", |route| {
+        route.streams
+    }),
+    ("relay_events", "Events of its upstream", |route| route.events),
+    ("relay_event_bytes", "Bytes of their data", |route| route.bytes),
+];
+
+const RELAY_GAUGES: [OfRoute; 2] = [
+    ("relay_readers", "Who reads an answer", |route| route.readers),
+    ("relay_running", "Answers that run", |route| route.running),
+];
 
 /// Writes one metric after another.
 struct Out<'a>(DescriptorEncoder<'a>);
@@ -195,18 +267,39 @@ impl Out<'_> {
     }
 
     /// A counter for each value of a label.
-    fn counters(
+    fn counters<'a>(
         &mut self,
         name: &'static str,
         help: &str,
         label: &'static str,
-        values: impl IntoIterator<Item = (&'static str, u64)>,
+        values: impl IntoIterator<Item = (&'a str, u64)>,
     ) -> fmt::Result {
         let mut metric = self.metric(name, help, MetricType::Counter)?;
         for (value, count) in values {
             metric
                 .encode_family(&[(label, value)])?
                 .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+        Ok(())
+    }
+
+    /// A histogram for each route.
+    fn times(
+        &mut self,
+        name: &'static str,
+        help: &str,
+        routes: &[RouteStats],
+        of: fn(&RouteStats) -> &TimesRead,
+    ) -> fmt::Result {
+        let mut metric = self.metric(name, help, MetricType::Histogram)?;
+        for route in routes {
+            let times = of(route);
+            let bounds = BUCKETS.into_iter().chain([f64::MAX]);
+            let buckets: Vec<_> = bounds.zip(times.classes).collect();
+            let all = times.classes.iter().sum();
+            metric
+                .encode_family(&[("route", &*route.route)])?
+                .encode_histogram::<NoLabelSet>(times.seconds, all, &buckets, None)?;
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
-//! The first page: a typing answer, and a console that reads and publishes, embedded in the binary.
+//! The pages, embedded in the binary: `/`, a typing answer and a console that reads and publishes; `/chat`, which asks
+//! through the relay.
 //!
 //! Owns the files under `pages/`, their addresses, and the headers that keep them safe: a strict
 //! Content-Security-Policy, no sniffing, no referrer. Does not own what the page talks to
-//! (`/events`, `/demo`), nor the Host check, which guards these routes as it guards all others.
+//! (`/events`, `/demo`, `/v1`, `/relay`), nor the Host check, which guards these routes as it guards all others.
 //!
 //! Invariants: nothing is read from the disk at run time; every file under `pages/` is served, and
 //! nothing else is. A browser asks again for each file (`no-cache`) and gets a 304 while the binary
@@ -24,6 +25,12 @@ use axum::routing::get;
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+/// The same, and no text becomes markup, whoever tries: the chat shows what nobody here has written.
+const CHAT_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+     img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'",
 );
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -57,6 +64,12 @@ fn assets() -> Vec<Asset> {
             content_type: HTML,
             bytes: include_bytes!("../pages/index.html"),
         },
+        Asset {
+            path: "/chat",
+            content_type: HTML,
+            bytes: include_bytes!("../pages/chat.html"),
+        },
+        asset!(CSS, "chat.css"),
         asset!(SVG, "icon.svg"),
         asset!(CSS, "style.css"),
         asset!(SCRIPT, "js/addresses.js"),
@@ -64,6 +77,15 @@ fn assets() -> Vec<Asset> {
         asset!(SCRIPT, "js/answer-view.js"),
         asset!(SCRIPT, "js/answer.js"),
         asset!(SCRIPT, "js/backoff.js"),
+        asset!(SCRIPT, "js/chat/blocks.js"),
+        asset!(SCRIPT, "js/chat/conversation-view.js"),
+        asset!(SCRIPT, "js/chat/conversation.js"),
+        asset!(SCRIPT, "js/chat/delta.js"),
+        asset!(SCRIPT, "js/chat/kept.js"),
+        asset!(SCRIPT, "js/chat/main.js"),
+        asset!(SCRIPT, "js/chat/pace.js"),
+        asset!(SCRIPT, "js/chat/share.js"),
+        asset!(SCRIPT, "js/chat/text-view.js"),
         asset!(SCRIPT, "js/connection.js"),
         asset!(SCRIPT, "js/copy.js"),
         asset!(SCRIPT, "js/curl.js"),
@@ -96,6 +118,7 @@ fn assets() -> Vec<Asset> {
         asset!(SCRIPT, "js/token.js"),
         asset!(SCRIPT, "js/topic-choice.js"),
         asset!(SCRIPT, "js/topics.js"),
+        asset!(SCRIPT, "js/vendor/qrcode-generator.js"),
     ]
 }
 
@@ -113,7 +136,11 @@ fn respond(asset: &Asset, tag: &HeaderValue, request: &HeaderMap) -> Response<Bo
     let mut response = Response::default();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    let policy = match asset.path {
+        "/chat" => CHAT_POLICY,
+        _ => POLICY,
+    };
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     headers.insert(ETAG, tag.clone());
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -174,6 +201,7 @@ mod tests {
             .map(|file| file.strip_prefix(&root).unwrap().to_str().unwrap())
             .map(|name| match name {
                 "index.html" => "/".to_owned(),
+                "chat.html" => "/chat".to_owned(),
                 name => format!("/assets/{}", name.replace('\\', "/")),
             })
             .collect();
@@ -182,13 +210,18 @@ mod tests {
     }
 
     #[test]
-    fn the_page_has_no_inline_script_or_style() {
-        let html = std::str::from_utf8(index().bytes).unwrap();
-        assert!(!html.contains("<style"), "styles belong into style.css");
-        assert!(!html.contains(" style="), "styles belong into style.css");
-        assert!(!html.contains(" on"), "handlers belong into the modules");
-        let scripts = html.matches("<script").count();
-        assert_eq!(scripts, html.matches("<script type=\"module\" src=").count());
+    fn no_page_has_an_inline_script_or_style() {
+        let pages = assets().into_iter().filter(|asset| asset.content_type == HTML);
+        let pages: Vec<_> = pages.collect();
+        assert_eq!(pages.len(), 2);
+        for page in pages {
+            let html = std::str::from_utf8(page.bytes).unwrap();
+            assert!(!html.contains("<style"), "styles belong into style.css");
+            assert!(!html.contains(" style="), "styles belong into style.css");
+            assert!(!html.contains(" on"), "handlers belong into the modules");
+            let scripts = html.matches("<script").count();
+            assert_eq!(scripts, html.matches("<script type=\"module\" src=").count());
+        }
     }
 
     #[test]
@@ -200,6 +233,16 @@ mod tests {
         assert_eq!(response.headers()[X_CONTENT_TYPE_OPTIONS], "nosniff");
         assert_eq!(response.headers()[REFERRER_POLICY], "no-referrer");
         assert_eq!(response.headers()[CACHE_CONTROL], "no-cache");
+    }
+
+    #[test]
+    fn the_chat_lets_no_text_become_markup() {
+        let chat = assets().into_iter().find(|asset| asset.path == "/chat").unwrap();
+        let response = respond(&chat, &entity_tag(b"page"), &HeaderMap::new());
+        let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
+        let (same, more) = policy.split_at(POLICY.to_str().unwrap().len());
+        assert_eq!(same, POLICY);
+        assert_eq!(more, "; require-trusted-types-for 'script'; trusted-types 'none'");
     }
 
     #[test]

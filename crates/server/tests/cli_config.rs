@@ -28,12 +28,17 @@ fn the_defaults_are_those_of_the_design() {
         demo = true
         retry = "1s"
         heartbeat = "15s"
+        data = "./tidewire-data"
+        memory = false
+        relay = []
         [cors]
         origins = []
         headers = []
         [archive]
         durability = "always"
-        max_bytes = "64MiB"
+        max_bytes = "1GiB"
+        max_age = "7days"
+        topics = []
         [limits]
         max_event = "1MiB"
         max_subscribe_body = "512KiB"
@@ -44,6 +49,8 @@ fn the_defaults_are_those_of_the_design() {
         max_connections = 100_000
         max_keys = 100_000
         keep_keys = "1day"
+        max_running_answers = 10_000
+        max_kept_answers = 100_000
         backlog = 4096
         [timeouts]
         header_read = "10s"
@@ -80,7 +87,9 @@ fn the_printed_file_is_valid_and_holds_the_defaults() {
     let written = written.collect::<Vec<_>>().join("\n");
     let mut expected = defaults();
     expected.remove("demo"); // It depends on the address,
-    expected["archive"].as_table_mut().unwrap().remove("max_bytes"); // and this on where the log is.
+    for name in ["max_bytes", "max_age"] {
+        expected["archive"].as_table_mut().unwrap().remove(name); // and these on where the log is.
+    }
     assert_eq!(written.parse::<toml::Table>().unwrap(), expected);
     let all = tidewire(["config", "--effective"]).file("tidewire.toml", &written);
     assert_eq!(effective(all), defaults());
@@ -93,6 +102,46 @@ fn the_values_in_force_are_a_file_too() {
     assert_eq!(own["archive"]["max_age"].as_str(), Some("1m 30s"));
     let again = tidewire(["config", "--effective"]).file("tidewire.toml", &own.to_string());
     assert_eq!(effective(again), own);
+}
+
+#[test]
+fn rules_for_topics_come_from_file_or_environment_and_wrong_ones_say_why() {
+    let chat = "[[archive.topics]]\nprefix = \"chat/\"\nmax_events = 9\nmax_age = \"1day\"\n";
+    let found = effective(tidewire(["config", "--effective"]).file("tidewire.toml", chat));
+    let rules: toml::Table = chat.parse().unwrap();
+    assert_eq!(found["archive"]["topics"], rules["archive"]["topics"]);
+    let again = tidewire(["config", "--effective"]).file("tidewire.toml", &found.to_string());
+    assert_eq!(effective(again), found);
+    let listed = r#"[{ prefix = "chat/", max_events = 9, max_age = "1day" }]"#;
+    let from_env = tidewire(["config", "--effective"]).env("TIDEWIRE_ARCHIVE_TOPICS", listed);
+    assert_eq!(
+        effective(from_env)["archive"]["topics"],
+        rules["archive"]["topics"]
+    );
+
+    let many: String = (0..=100)
+        .map(|number| format!("[[archive.topics]]\nprefix = \"{number}/\"\nmax_events = 1\n"))
+        .collect();
+    for (file, why) in [
+        (chat.repeat(2), "two rules for the prefix \"chat/\""),
+        ("[[archive.topics]]\nprefix = \"a\"\n".into(), "bounds nothing"),
+        (chat.replace('9', "0"), "`0` is out of bounds: give 1 to"),
+        (chat.replace("1day", "0s"), "`0s` is out of bounds: give 1s to"),
+        (chat.replace("prefix = \"chat/\"", ""), "missing field `prefix`"),
+        (chat.replace("max_age", "max_years"), "unknown field `max_years`"),
+        (many, "there are 101 rules, and at most 100"),
+    ] {
+        let run = tidewire(["config", "--check", "wrong.toml"])
+            .file("wrong.toml", &file)
+            .run();
+        assert_eq!(run.code, Some(2), "{file}: {run:?}");
+        assert!(run.stderr.contains(why), "{why}: {}", run.stderr);
+    }
+    let run = tidewire(["config", "--effective"])
+        .env("TIDEWIRE_ARCHIVE_TOPICS", "chat/=9")
+        .run();
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("give a list such as"), "{}", run.stderr);
 }
 
 #[test]
@@ -181,11 +230,10 @@ fn what_is_kept_depends_on_where_the_log_is() {
         let text = |name: &str| Some(found["archive"].get(name)?.as_str()?.to_owned());
         (text("max_bytes"), text("max_age"))
     };
-    assert_eq!(kept(&[]), (Some("64MiB".into()), None));
-    assert_eq!(
-        kept(&["--data", "log"]),
-        (Some("1GiB".into()), Some("7days".into()))
-    );
+    assert_eq!(kept(&["--memory"]), (Some("64MiB".into()), None));
+    for on_disk in [&[][..], &["--data", "log"]] {
+        assert_eq!(kept(on_disk), (Some("1GiB".into()), Some("7days".into())));
+    }
     let own = [
         "--data",
         "log",
@@ -195,6 +243,80 @@ fn what_is_kept_depends_on_where_the_log_is() {
         "1h",
     ];
     assert_eq!(kept(&own), (Some("2MiB".into()), Some("1h".into())));
+}
+
+/// The settings of a layer say where the log is; the highest layer that says it counts.
+#[test]
+fn a_folder_or_memory_the_higher_layer_says_which() {
+    let place = |args: &[&str], variables: &[(&str, &str)], file: &str| {
+        let command = tidewire([&["config", "--effective"], args].concat()).file("tidewire.toml", file);
+        let command = variables
+            .iter()
+            .fold(command, |command, (name, value)| command.env(name, value));
+        let found = effective(command);
+        let again = effective(tidewire(["config", "--effective"]).file("tidewire.toml", &found.to_string()));
+        assert_eq!(again, found, "what is printed can be read");
+        let folder = found.get("data").map(|data| data.as_str().unwrap().to_owned());
+        assert_eq!(found["memory"].as_bool(), Some(folder.is_none()));
+        folder.unwrap_or("memory".into())
+    };
+    let (data, memory) = (("TIDEWIRE_DATA", "env"), ("TIDEWIRE_MEMORY", "true"));
+    for (args, variables, file, expected) in [
+        (&[][..], &[][..], "", "./tidewire-data"),
+        (&["--memory"], &[], "", "memory"),
+        (&["--memory"], &[data], "", "memory"),
+        (&["--memory"], &[], "data = \"file\"", "memory"),
+        (&["--data", "flag"], &[memory], "", "flag"),
+        (&["--data", "flag"], &[data], "memory = true", "flag"),
+        (&[], &[memory], "data = \"file\"", "memory"),
+        (&[], &[data], "memory = true", "env"),
+        (
+            &[],
+            &[("TIDEWIRE_MEMORY", "false")],
+            "memory = true",
+            "./tidewire-data",
+        ),
+        (&[], &[("TIDEWIRE_MEMORY", "false"), data], "", "env"),
+        (&[], &[], "memory = true", "memory"),
+        (&[], &[], "memory = false\ndata = \"file\"", "file"),
+    ] {
+        assert_eq!(
+            place(args, variables, file),
+            expected,
+            "{args:?} {variables:?} {file}"
+        );
+    }
+}
+
+#[test]
+fn a_folder_and_memory_at_once_are_refused() {
+    let both = || tidewire(["serve", "--listen", "127.0.0.1:0"]);
+    for (command, text) in [
+        (
+            tidewire(["--memory", "--data", "log"]),
+            "'--memory' cannot be used with '--data",
+        ),
+        (
+            both().env("TIDEWIRE_MEMORY", "true").env("TIDEWIRE_DATA", "log"),
+            "TIDEWIRE_MEMORY and TIDEWIRE_DATA contradict each other: the log is either in memory or in log",
+        ),
+        (
+            both().file("tidewire.toml", "memory = true\ndata = \"log\""),
+            "tidewire.toml: memory and data contradict each other",
+        ),
+        (
+            tidewire(["config", "--check", "own.toml"]).file("own.toml", "memory = true\ndata = \"log\""),
+            "own.toml: memory and data contradict each other",
+        ),
+        (
+            both().file("tidewire.toml", "data = \"\""),
+            "data is empty: name a folder",
+        ),
+    ] {
+        let run = command.run();
+        assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{text}");
+        assert!(run.stderr.contains(text), "{text:?} is missing:\n{}", run.stderr);
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ fn help_names_every_command_and_the_exit_codes() {
         "config ",
         "pub ",
         "tail ",
+        "log ",
         "completions ",
         "man ",
         "Exit codes:",
@@ -25,8 +26,21 @@ fn help_names_every_command_and_the_exit_codes() {
 
 #[test]
 fn every_flag_of_every_command_has_a_text() {
-    for command in ["serve", "config", "pub", "tail", "completions", "man"] {
-        let help = tidewire([command, "--help"]).run().stdout;
+    for command in [
+        "serve",
+        "config",
+        "pub",
+        "tail",
+        "completions",
+        "man",
+        "log",
+        "log info",
+        "log verify",
+        "log dump",
+        "log export",
+        "log import",
+    ] {
+        let help = tidewire(command.split(' ').chain(["--help"])).run().stdout;
         let mut lines = help.lines().peekable();
         while let Some(line) = lines.next() {
             let flag = line.trim_start();
@@ -53,6 +67,9 @@ fn the_settings_flags_tell_default_and_environment_name() {
         for text in [
             "[default: 15s] [env: TIDEWIRE_HEARTBEAT]",
             "[default: 127.0.0.1:8420] [env: TIDEWIRE_LISTEN]",
+            "relative to the folder that the server is started in",
+            "[default: ./tidewire-data] [env: TIDEWIRE_DATA]",
+            "[env: TIDEWIRE_MEMORY]",
             "[env: TIDEWIRE_ARCHIVE_MAX_BYTES]",
             "[default: info] [env: TIDEWIRE_LOG]",
             "Do not serve the demo page and its typing answers",

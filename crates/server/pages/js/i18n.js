@@ -73,14 +73,19 @@ export function setLanguage(next) {
 /** Fills the static texts of the document, then lets the views draw theirs. */
 function apply() {
   document.documentElement.lang = current === 'zh' ? 'zh-CN' : 'en';
-  for (const element of document.querySelectorAll('[data-i18n]')) {
+  fillTexts(document);
+  for (const listener of listeners) listener();
+}
+
+/** Fills the static texts below an element, such as one that was made of a template. @param {ParentNode} root */
+export function fillTexts(root) {
+  for (const element of root.querySelectorAll('[data-i18n]')) {
     element.textContent = t(/** @type {HTMLElement} */ (element).dataset.i18n ?? '');
   }
-  for (const element of document.querySelectorAll('[data-i18n-label]')) {
+  for (const element of root.querySelectorAll('[data-i18n-label]')) {
     element.setAttribute('aria-label', t(element.getAttribute('data-i18n-label') ?? ''));
   }
-  for (const element of document.querySelectorAll('[data-i18n-placeholder]')) {
+  for (const element of root.querySelectorAll('[data-i18n-placeholder]')) {
     element.setAttribute('placeholder', t(element.getAttribute('data-i18n-placeholder') ?? ''));
   }
-  for (const listener of listeners) listener();
 }

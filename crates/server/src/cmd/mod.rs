@@ -3,6 +3,7 @@
 mod completions;
 mod config;
 pub(crate) mod http;
+pub(crate) mod log;
 mod man;
 mod publish;
 mod serve;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Config(args) => config::run(args),
         Command::Pub(args) => one_thread()?.block_on(publish::run(args)),
+        Command::Log(args) => log::run(args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Tail(args) => one_thread()?.block_on(tail::run(args)),

@@ -3,9 +3,14 @@
 //! A drain: readiness turns red, no more connections, publishes that wait are committed, readers are
 //! told when to come again and cut, and what is still there after the deadline is left behind.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+};
 
 use anyhow::Context as _;
+use tidewire_doors::relay::{self, Relay};
 use tidewire_hub::{
     Hub,
     archive::{
@@ -19,7 +24,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::stdout;
 use crate::{
     app::{self, Parts, Readiness},
-    config::{Config, value::Bounded},
+    config::{self, Config, topics, value::Bounded},
     descriptors,
     listen::{self, Bounds, Guests},
 };
@@ -28,12 +33,19 @@ use crate::{
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let guard = config.guard()?;
     let mut signals = Signals::new()?;
+    let guests = guests(&config);
+    // Before the log is opened: where the port is taken, no folder is made.
+    let address = config.listen.get();
+    let listener = listen::bind(address, u32::try_from(config.limits.backlog.get())?).with_context(|| {
+        format!("cannot listen on {address}: is another server there? --listen takes another address")
+    })?;
     let hub = start_hub(&config)?;
     let readiness = Readiness::green();
     let tasks = TaskTracker::new();
     let stop = CancellationToken::new();
-    let guests = guests(&config);
+    let relay = start_relay(&config, &hub, listener.local_addr()?, &tasks).await?;
     let app = app::router(Parts {
+        relay,
         config: &config,
         guard,
         hub: &hub,
@@ -42,10 +54,6 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         typists: tasks.clone(),
     });
 
-    let address = config.listen.get();
-    let listener = listen::bind(address, u32::try_from(config.limits.backlog.get())?).with_context(|| {
-        format!("cannot listen on {address}: is another server there? --listen takes another address")
-    })?;
     announce(&config, listener.local_addr()?)?;
 
     let bounds = Bounds {
@@ -76,6 +84,45 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn start_relay(
+    config: &Config,
+    hub: &Hub,
+    address: SocketAddr,
+    tasks: &TaskTracker,
+) -> anyhow::Result<Relay> {
+    let mut routes = config.relay.build()?;
+    let is_demo = |route: &&relay::Route| matches!(route.path.split('/').nth(1), Some("chat" | "demo"));
+    if let Some(route) = routes
+        .iter()
+        .find(is_demo)
+        .filter(|_| config.demo.unwrap_or_default())
+    {
+        anyhow::bail!(
+            "the relay route {}: the demo and its pages are there: choose another path, or --no-demo",
+            route.path
+        );
+    }
+    if config.demo.unwrap_or_default() && !config.relay.has_usual() {
+        // So that official clients have something to talk to at the first run.
+        let host = match address.ip() {
+            ip if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        let demo = SocketAddr::from((host, address.port()));
+        routes.push(config::relay::to_demo(format!("http://{demo}/demo/v1").parse()?));
+    }
+    let limits = &config.limits;
+    let config = relay::Config {
+        heartbeat: config.heartbeat.get(),
+        retry: config.retry.get(),
+        body_stall: config.timeouts.body_stall.get(),
+        max_running: to_usize(limits.max_running_answers.get()),
+        max_kept: to_usize(limits.max_kept_answers.get()),
+        ..relay::Config::new(routes)
+    };
+    Ok(Relay::start(hub.clone(), config, tasks.clone()).await?)
+}
+
 /// The most bytes of a segment.
 const SEGMENT: u64 = 64 << 20;
 
@@ -85,6 +132,7 @@ fn start_hub(config: &Config) -> anyhow::Result<Hub> {
         max_bytes: archive.max_bytes.map_or(usize::MAX, |max| to_usize(max.get())),
         max_events: archive.max_events.map(|max| to_usize(max.get())),
         max_age: archive.max_age.map(Bounded::get),
+        rules: topics::rules(&archive.topics).map_err(anyhow::Error::msg)?,
     };
     let limits = &config.limits;
     let bounds = tidewire_hub::Config {
@@ -96,7 +144,7 @@ fn start_hub(config: &Config) -> anyhow::Result<Hub> {
         keep_keys: limits.keep_keys.get(),
         ..tidewire_hub::Config::default()
     };
-    let Some(folder) = &config.data else {
+    let Some(folder) = config.data.folder() else {
         return Ok(Hub::start(bounds, Memory::new(retention))?);
     };
     let settings = segments::Settings {
@@ -105,12 +153,24 @@ fn start_hub(config: &Config) -> anyhow::Result<Hub> {
         segment_bytes: (retention.max_bytes as u64 / 8).min(SEGMENT),
         retention,
     };
+    let disk = RealDisk::open(folder).map_err(|why| {
+        let place = in_full(folder);
+        anyhow::anyhow!(
+            "cannot keep the log in {place}: {why}. --data DIR takes another folder, --memory keeps the log in memory"
+        )
+    })?;
     let open = || {
-        let disk = RealDisk::open(folder)?;
         let log = Segments::open(Arc::new(disk), settings)?;
         anyhow::Ok(Hub::start(bounds, log)?)
     };
-    open().with_context(|| format!("the log in {}", folder.display()))
+    open().with_context(|| format!("the log in {}", in_full(folder)))
+}
+
+/// A folder as it can be found from anywhere.
+fn in_full(folder: &Path) -> String {
+    // Fails where there is no working directory.
+    let path = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
+    path.display().to_string()
 }
 
 /// Makes room for connections, which are open files, as far as the system lets us.
@@ -144,7 +204,13 @@ fn announce(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
         true => format!("Open it in a browser for the demo, or try: {hint}"),
         false => format!("Try: {hint}"),
     };
-    stdout::print(&format!("Tidewire is listening on http://{address}\n{hint}\n"))
+    let log = match config.data.folder() {
+        Some(folder) => format!("The log is in {}", in_full(folder)),
+        None => "The log is in memory: a restart begins a new one".into(),
+    };
+    stdout::print(&format!(
+        "Tidewire is listening on http://{address}\n{hint}\n{log}\n"
+    ))
 }
 
 /// A setting as the platform counts; what does not fit is as much as there is.

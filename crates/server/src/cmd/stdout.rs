@@ -19,6 +19,11 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
         .map_err(|error| StdoutError(error).into())
 }
 
+/// What writing much to standard output, piece by piece, has failed with.
+pub(crate) fn failed(error: io::Error) -> anyhow::Error {
+    StdoutError(error).into()
+}
+
 /// Text from the network as it may be printed: as it is for a program, made visible on a terminal.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     if io::stdout().is_terminal() {

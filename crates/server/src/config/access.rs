@@ -60,6 +60,7 @@ impl Config {
         let hosts = hosts.chain(self.own_address().map(|ip| ip.to_string()));
         Ok(Guard::new(hosts)
             .cors(self.cors.rules())
+            .paid(self.relay.with_our_key())
             .tokens(Tokens::default().publish(publish).read(read)))
     }
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use confique::{Config as _, Layer as _};
 
-use super::{Config, Flags};
+use super::{Config, Flags, data};
 
 /// The file that is read if it is there and no other is named.
 pub(crate) const FILE: &str = "tidewire.toml";
@@ -34,7 +34,9 @@ impl Config {
             None if Path::new(FILE).exists() => read(Path::new(FILE))?,
             None => Flags::empty(),
         };
-        let layers = flags.with_fallback(Flags::from_env()?).with_fallback(from_file);
+        let flags = data::one_of_two(flags, "--memory and --data")?;
+        let from_env = data::one_of_two(Flags::from_env()?, "TIDEWIRE_MEMORY and TIDEWIRE_DATA")?;
+        let layers = flags.with_fallback(from_env).with_fallback(from_file);
         Self::over_defaults(layers).map(Self::settle)
     }
 
@@ -52,7 +54,7 @@ impl Config {
 
 fn read(file: &Path) -> Result<Flags, ConfigError> {
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
-    toml::from_str(&text).map_err(|error| {
+    let layer = toml::from_str(&text).map_err(|error| {
         let place = match error.span() {
             Some(span) if may_show_a_secret(&text, error.message()) => {
                 unquoted(&text, span.start, error.message())
@@ -60,7 +62,8 @@ fn read(file: &Path) -> Result<Flags, ConfigError> {
             _ => error.to_string(),
         };
         ConfigError(format!("{}: {place}", file.display()))
-    })
+    })?;
+    data::one_of_two(layer, &format!("{}: memory and data", file.display()))
 }
 
 /// The error's own text shows the line that is wrong, which may be a secret that lacks its quote, or one whose name has

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`load`] | the layers: flags, environment, file, defaults |
 //! | [`value`] | lengths of time, sizes and counts with bounds |
-//! | [`address`], [`cors`], [`log`], [`secret`] | values with rules of their own |
+//! | [`address`], [`cors`], [`data`], [`log`], [`secret`] | values with rules of their own |
+//! | [`relay`] | routes to upstreams |
 //! | [`access`] | the guard that the settings ask for, and what must be set on an open address |
 //!
 //! To add a setting, add a field here. Its doc text is printed by `tidewire config` and `--help`, its
@@ -13,14 +14,18 @@
 mod access;
 pub(crate) mod address;
 pub(crate) mod cors;
+mod data;
 mod durability;
 pub(crate) mod load;
 pub(crate) mod log;
+pub(crate) mod relay;
 pub(crate) mod secret;
+pub(crate) mod topics;
 pub(crate) mod value;
 
 use std::path::PathBuf;
 
+use data::Data;
 use durability::Durability;
 use serde::Serialize;
 
@@ -28,6 +33,7 @@ use address::{HostName, Listen};
 use cors::{CorsHeader, CorsOrigin};
 use log::{LogFilter, LogFormat};
 use secret::Secret;
+use topics::TopicRule;
 use value::{Count, DAY, GIB, HOUR, KIB, MIB, MINUTE, Size, Span, TIB, YEAR};
 
 /// Connections from one address, where other machines can reach the server.
@@ -104,11 +110,23 @@ pub(crate) struct Config {
     #[config(nested, layer_attr(command(flatten)))]
     pub(crate) cors: Cors,
 
-    /// Keep the log in this folder, which is made if it is not there: a restart loses nothing. Unset: the log is in
-    /// memory, and a restart begins a new one.
-    #[config(env = "TIDEWIRE_DATA")]
+    /// Keep the log in this folder: a restart loses nothing. It is made if it is not there. A relative one is relative to
+    /// the folder that the server is started in, so a service should name it in full.
+    #[config(default = "./tidewire-data", env = "TIDEWIRE_DATA")]
     #[config(layer_attr(arg(long, value_name = "DIR")))]
-    pub(crate) data: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Data::is_in_memory")]
+    pub(crate) data: Data,
+
+    /// Keep the log in memory instead of a folder: a restart begins a new one, and readers that come back are told.
+    #[config(default = false, env = "TIDEWIRE_MEMORY")]
+    #[config(layer_attr(arg(long, num_args = 0, default_missing_value = "true", conflicts_with = "data")))]
+    pub(crate) memory: bool,
+
+    /// Upstreams whose event streams survive: `--relay https://api.openai.com/v1` for one, with the client's key. In a file, a
+    /// table `[[relay]]` each, with `path` and `upstream` at least; see docs/relay.md.
+    #[config(default = [], env = "TIDEWIRE_RELAY", parse_env = relay::one)]
+    #[config(layer_attr(arg(long, value_name = "URL")))]
+    pub(crate) relay: relay::Routes,
 
     /// What is kept for readers that come back.
     #[config(nested, layer_attr(command(flatten)))]
@@ -166,6 +184,14 @@ pub(crate) struct Archive {
     #[config(env = "TIDEWIRE_ARCHIVE_MAX_AGE")]
     #[config(layer_attr(arg(long = "archive-max-age", value_name = "TIME")))]
     pub(crate) max_age: Option<Span<1, { 10 * YEAR }>>,
+
+    /// Keep less of topics whose names begin alike, beside the bounds for all: at most 100 rules, each
+    /// for every topic with its prefix, one by one. A prefix is plain text: "chat/" stands for "chat/7";
+    /// "" stands for all. The longest that fits counts, alone. Looked at once a second. For example:
+    /// topics = [{ prefix = "chat/", max_events = 1000, max_bytes = "1MiB", max_age = "1day" }]
+    #[config(default = [], env = "TIDEWIRE_ARCHIVE_TOPICS", parse_env = topics::from_env)]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) topics: Vec<TopicRule>,
 }
 
 /// See [`Config::limits`].
@@ -227,6 +253,16 @@ pub(crate) struct Limits {
     #[config(layer_attr(arg(skip)))]
     pub(crate) keep_keys: Span<1, YEAR>,
 
+    /// The most answers of upstreams that run at a time. A request for one more is refused (429).
+    #[config(default = 10_000, env = "TIDEWIRE_LIMITS_MAX_RUNNING_ANSWERS")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_running_answers: Count<1, 10_000_000>,
+
+    /// The most answers of upstreams that are kept. The oldest that has ended goes first.
+    #[config(default = 100_000, env = "TIDEWIRE_LIMITS_MAX_KEPT_ANSWERS")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_kept_answers: Count<1, 10_000_000>,
+
     /// Connections that the system holds until they are accepted.
     #[config(default = 4096, env = "TIDEWIRE_LIMITS_BACKLOG")]
     #[config(layer_attr(arg(skip)))]
@@ -280,9 +316,12 @@ impl Config {
         let open = self.listen.is_open();
         let has_tokens = !self.publish_token.is_empty() || self.publish_token_file.is_some();
         self.demo.get_or_insert(!open && !has_tokens);
-        let (bytes, age) = match self.data {
-            Some(_) => (GIB, Some(7 * DAY)),
-            None => (64 * MIB, None),
+        if self.memory {
+            self.data = Data::IN_MEMORY;
+        }
+        let (bytes, age) = match self.memory {
+            false => (GIB, Some(7 * DAY)),
+            true => (64 * MIB, None),
         };
         let archive = &mut self.archive;
         archive.max_bytes = archive.max_bytes.or(Some(Size::of(bytes)));
@@ -296,9 +335,9 @@ impl Config {
 
     /// Where the log is, in a word for programs.
     pub(crate) fn archive_kind(&self) -> &'static str {
-        match self.data {
-            Some(_) => "segments",
-            None => "memory",
+        match self.memory {
+            false => "segments",
+            true => "memory",
         }
     }
 
@@ -306,6 +345,15 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         access::check_inline(self)?;
         cors::check(&self.cors)?;
+        self.relay.check()?;
+        topics::rules(&self.archive.topics)?;
+        if self
+            .data
+            .folder()
+            .is_some_and(|folder| folder.as_os_str().is_empty())
+        {
+            return Err("data is empty: name a folder, or set memory".into());
+        }
         let event = self.limits.max_event;
         for (name, room) in [
             ("limits.window", self.limits.window.get()),

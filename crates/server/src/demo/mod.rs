@@ -1,11 +1,22 @@
 //! The demo: answers that the server types, one event a character, into topics of the plain door.
 //!
 //! `POST /demo/answers?lang=en|zh&cps=30` starts one; `GET /demo/info` says what the page shows about
-//! the server. An answer is published like anything else, so it shows what every stream can do.
+//! the server. An answer is published like anything else, so it shows what every stream can do. One that a restart
+//! broke off is typed on.
+//!
+//! | open | for |
+//! |---|---|
+//! | [`answer`] | an answer and its typing |
+//! | [`begun`] | which answers have begun, and going on with them |
+//! | [`upstream`] | `/demo/v1`: an upstream for the relay, for who has no key |
 //!
 //! Bound: [`MAX_RUNNING`] answers at a time; one more is 429.
 
-use std::{sync::Arc, time::Duration};
+mod answer;
+mod begun;
+mod upstream;
+
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -15,17 +26,19 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tidewire_codec::{Event, EventName};
 use tidewire_doors::Problem;
-use tidewire_hub::{Draft, Hub, Namespace, Topic};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{MissedTickBehavior, interval},
-};
+use tidewire_hub::{Hub, Namespace, Topic};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
+
+use answer::{Answer, Lang};
 
 /// How many answers are typed at a time.
 const MAX_RUNNING: usize = 256;
+/// How the topics of answers begin.
+const PREFIX: &str = "demo/answer-";
+/// Characters per second.
+const PACES: RangeInclusive<u32> = 1..=1000;
 
 /// What the page is told about the server.
 #[derive(Clone)]
@@ -48,17 +61,30 @@ struct Demo {
     free: Arc<Semaphore>,
 }
 
-/// The demo's routes. Typists run in the tracker; they stop by themselves when the hub is drained.
+impl Demo {
+    /// Room for one more answer.
+    fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.free).try_acquire_owned().ok()
+    }
+}
+
+/// The demo's routes. Typists run in the tracker; they stop by themselves when the hub is drained. Answers that were
+/// broken off are gone on with.
 pub(crate) fn router(hub: Hub, info: Info, typists: TaskTracker) -> Router {
+    let demo = Demo {
+        hub,
+        info,
+        typists,
+        free: Arc::new(Semaphore::new(MAX_RUNNING)),
+    };
+    // Read before anybody can ask: what begins from now on has its typist.
+    let begun = begun::last(&demo.hub);
+    demo.typists.spawn(begun::go_on(demo.clone(), begun));
     Router::new()
         .route("/demo/answers", routing::post(ask))
         .route("/demo/info", routing::get(about))
-        .with_state(Demo {
-            hub,
-            info,
-            typists,
-            free: Arc::new(Semaphore::new(MAX_RUNNING)),
-        })
+        .merge(upstream::router())
+        .with_state(demo)
 }
 
 async fn about(State(demo): State<Demo>) -> Json<Value> {
@@ -69,23 +95,6 @@ async fn about(State(demo): State<Demo>) -> Json<Value> {
         "archive": demo.info.archive,
         "tokens": { "publish": demo.info.publish_token, "read": demo.info.read_token },
     }))
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Lang {
-    #[default]
-    En,
-    Zh,
-}
-
-impl Lang {
-    fn text(self) -> &'static str {
-        match self {
-            Self::En => include_str!("en.txt"),
-            Self::Zh => include_str!("zh.txt"),
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -111,45 +120,21 @@ async fn ask(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let wrong = |why: String| Problem::new(StatusCode::BAD_REQUEST, "bad_parameter", why);
     let Query(Ask { lang, cps }) = query.map_err(|error| wrong(error.body_text()))?;
-    if !(1..=1000).contains(&cps) {
+    if !PACES.contains(&cps) {
         return Err(wrong(format!("`cps={cps}`: give 1 to 1000 characters a second")));
     }
-    let permit = Arc::clone(&demo.free).try_acquire_owned().map_err(|_| {
+    let permit = demo.permit().ok_or_else(|| {
         let detail = format!("{MAX_RUNNING} answers are being typed already: wait until one is done");
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", detail)
     })?;
-    let name = format!("demo/answer-{:016x}", fastrand::u64(..));
-    let topic = Topic::new(Namespace::Events, &name)?;
-    let pace = Duration::from_secs(1) / cps;
-    demo.typists
-        .spawn(type_answer(demo.hub, topic, lang.text(), pace, permit));
-    Ok((
-        StatusCode::CREATED,
-        Json(json!({ "topic": name, "url": format!("/events/{name}") })),
-    ))
-}
-
-/// Publishes the text, a character an event, and ends the stream. Stops when the hub takes no more.
-async fn type_answer(hub: Hub, topic: Topic, text: &str, pace: Duration, _permit: OwnedSemaphorePermit) {
-    let named = |name, data: String| Event::new(data).with_name(EventName::from_static(name));
-    let mut beat = interval(pace);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let text = text.trim_end();
-    let deltas = text
-        .chars()
-        .map(|character| (named("delta", character.into()), false));
-    let end = json!({ "characters": text.chars().count() }).to_string();
-    for (event, is_last) in deltas.chain([(named("end", end), true)]) {
-        beat.tick().await;
-        let Ok(draft) = Draft::event(topic.clone(), event) else {
-            return;
-        };
-        if hub
-            .append(if is_last { draft.and_end() } else { draft })
-            .await
-            .is_err()
-        {
-            return;
-        }
-    }
+    let name = format!("{PREFIX}{:016x}", fastrand::u64(..));
+    let answer = Answer {
+        topic: Topic::new(Namespace::Events, &name)?,
+        lang,
+        cps,
+    };
+    begun::note(&demo.hub, &answer).await?;
+    let url = format!("/events/{name}");
+    demo.typists.spawn(answer.type_after(demo.hub, 0, permit));
+    Ok((StatusCode::CREATED, Json(json!({ "topic": name, "url": url }))))
 }

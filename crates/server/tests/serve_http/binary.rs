@@ -18,6 +18,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// The second line that it printed.
     pub hint: String,
+    /// The third one: where its log is.
+    pub log: String,
     child: Child,
     stderr: Option<JoinHandle<String>>,
     /// Kept open: the server may write to it.
@@ -36,11 +38,20 @@ impl Server {
         Self::at("127.0.0.1:0", settings)
     }
 
+    /// With its log in memory, unless the settings name a folder.
     pub fn at(listen: &str, settings: &[(&str, &str)]) -> Self {
         let mut home = tidewire(["serve", "--listen", listen]);
+        if settings.iter().all(|(name, _)| *name != "TIDEWIRE_DATA") {
+            home = home.env("TIDEWIRE_MEMORY", "true");
+        }
         for (name, value) in settings {
             home = home.env(name, value);
         }
+        Self::of(home)
+    }
+
+    /// As this command says.
+    pub fn of(mut home: Tidewire) -> Self {
         let mut child = home.spawn(Stdio::piped());
         let stderr = read_all(child.stderr.take().unwrap());
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -49,11 +60,12 @@ impl Server {
             stdout.read_line(&mut line).unwrap();
             line
         };
-        let (first, hint) = (line(), line());
+        let (first, hint, log) = (line(), line(), line());
         let address = first.trim_end().strip_prefix("Tidewire is listening on http://");
         Self {
             address: address.expect("an address").parse().unwrap(),
             hint,
+            log,
             child,
             stderr: Some(stderr),
             _stdout: stdout,

@@ -88,6 +88,7 @@ fn the_limit_on_open_files_is_raised_as_far_as_it_goes() {
             "--publish-token",
             "0f6ad0b7a8c5d2e1",
             "--public-read",
+            "--memory",
         ];
         let output = Command::new("sh")
             .args(["-c", &script, env!("CARGO_BIN_EXE_tidewire")])

@@ -120,3 +120,50 @@ fn what_may_be_lost_begins_a_new_history_after_a_crash_and_only_then() {
     let gap: serde_json::Value = serde_json::from_str(&field(&reader.block(), "data").unwrap()).unwrap();
     assert_eq!(gap["reason"], json!("reset"));
 }
+
+/// The product's row on retention: a topic is bounded by its own rule, who is behind is told, others are not.
+#[test]
+fn a_rule_for_topics_holds_before_and_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || {
+        let rules = r#"[{ prefix = "chat/", max_events = 3 }]"#;
+        Server::with(&[
+            ("TIDEWIRE_DATA", folder.path().to_str().unwrap()),
+            ("TIDEWIRE_ARCHIVE_TOPICS", rules),
+        ])
+    };
+    let count = |server: &Server, topic: &str| {
+        let head = server.ask("HEAD", &format!("/events/{topic}"), &[], "").head;
+        head.get("tidewire-count").unwrap().to_owned()
+    };
+    let mut server = start();
+    let ids: Vec<_> = (0..8)
+        .map(|number| server.post("/events/chat/7", &number.to_string()))
+        .collect();
+    (0..8).for_each(|number| drop(server.post("/events/other", &number.to_string())));
+    let is_trimmed = (0..400).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        count(&server, "chat/7") == "3"
+    });
+    assert!(is_trimmed, "{} are kept", count(&server, "chat/7"));
+    for signal in ENDS {
+        assert_eq!(count(&server, "other"), "8");
+        let behind = server.get("/events/chat/7", &[("Last-Event-ID", &ids[3])]);
+        assert_eq!(
+            behind.head.get("tidewire-resume"),
+            Some("gap"),
+            "it has missed one"
+        );
+        let mut level = server.get("/events/chat/7", &[("Last-Event-ID", &ids[4])]);
+        assert_eq!(
+            level.head.get("tidewire-resume"),
+            Some("resumed"),
+            "it has missed none"
+        );
+        assert_eq!([level.data(), level.data(), level.data()], ["5", "6", "7"]);
+        server.signal(signal);
+        server.ended();
+        server = start();
+        assert_eq!(count(&server, "chat/7"), "3", "at once");
+    }
+}

@@ -211,4 +211,6 @@ fn what_was_acknowledged_survives_every_kill_in_the_same_order_for_all() {
             "too little to judge"
         );
     }
+    let acknowledged: usize = sent.iter().map(|sent| sent.acknowledged.len()).sum();
+    println!("kills: {kills} survived by {acknowledged} acknowledged events, read by {READERS} readers");
 }

@@ -4,11 +4,15 @@
 //! |---|---|
 //! | [`round_trip`] | publish, subscribe, health, the demo's answers |
 //! | [`signals`] | SIGTERM, a second one, kill -9 and a new start |
+//! | [`place`] | where the log is when nothing, something or nonsense is said |
 //! | [`durable`] | a log on disk over restarts |
+//! | [`demo`] | the demo's answers over restarts |
+//! | [`demo_upstream`] | the demo's upstream for the relay |
 //! | [`kills`] | kill -9, again and again, while some publish and others read |
 //! | [`access`] | tokens and CORS as the settings say |
 //! | [`crowds`] | more connections than there may be |
 //! | [`heads`], [`broken`] | odd requests that are right, and those that are not |
+//! | [`relay`] | answers of an upstream: routes, keys, measures, logs |
 //! | [`observed`] | metrics, stats, and logs without secrets |
 //! | [`bounds`] | heads that are too large or too slow, readers that stall, a port that is taken |
 //! | [`binary`] | starts and ends it |
@@ -28,11 +32,17 @@ mod broken;
 #[path = "../../../doors/tests/http/client.rs"]
 mod client;
 mod crowds;
+mod demo;
+mod demo_upstream;
 mod durable;
 mod heads;
 mod kills;
 mod observed;
+mod place;
+mod relay;
 mod round_trip;
 mod signals;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../../../doors/tests/http/relay/upstream.rs"]
+mod upstream;

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Metrics by name with labels. Checks the form of every line on the way.
-fn metrics(server: &Server) -> BTreeMap<String, f64> {
+pub fn metrics(server: &Server) -> BTreeMap<String, f64> {
     let response = server.ask("GET", "/metrics", &[], "");
     assert_eq!(response.status(), 200);
     let kind = response.head.get("content-type").unwrap();

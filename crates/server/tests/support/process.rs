@@ -48,6 +48,12 @@ impl Tidewire {
         self
     }
 
+    /// Runs it in another directory than its own.
+    pub fn within(mut self, directory: &Path) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
     /// Puts a file into its directory.
     pub fn file(self, name: &str, text: &str) -> Self {
         std::fs::write(self.directory.path().join(name), text).unwrap();

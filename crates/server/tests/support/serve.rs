@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 
 use super::process::{Run, Tidewire, read_all, tidewire};
 
-/// `tidewire serve`; it is killed when this is dropped.
+/// `tidewire serve` with its log in memory; it is killed when this is dropped.
 pub struct Serve {
     pub url: String,
     child: Child,
@@ -28,8 +28,8 @@ impl Serve {
     }
 
     /// Starts it as this command says, and waits until it listens.
-    pub fn start_as(mut command: Tidewire) -> Self {
-        let mut child = command.spawn(Stdio::piped());
+    pub fn start_as(command: Tidewire) -> Self {
+        let mut child = command.env("TIDEWIRE_MEMORY", "true").spawn(Stdio::piped());
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();

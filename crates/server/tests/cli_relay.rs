@@ -1,0 +1,156 @@
+//! What is said of routes of the relay that cannot be.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(unreachable_pub, reason = "nobody can reach into a test anyway")]
+
+mod support;
+
+use support::process::{Run, tidewire};
+
+const GOOD: &str = "path = \"/v1\"\nupstream = \"http://127.0.0.1:1/v1\"\n";
+
+/// Both who checks the file and who starts with it are told, with 2.
+#[track_caller]
+fn is_refused(file: &str, texts: &[&str]) {
+    for args in [
+        &["config", "--check", "tidewire.toml"][..],
+        &["serve", "--listen", "127.0.0.1:0"],
+    ] {
+        let run = tidewire(args).file("tidewire.toml", file).run();
+        said(&run, file, texts);
+    }
+}
+
+#[track_caller]
+fn said(run: &Run, file: &str, texts: &[&str]) {
+    assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{file}\n{}", run.stderr);
+    for text in texts {
+        assert!(
+            run.stderr.contains(text),
+            "{text:?} is missing:\n{file}\n{}",
+            run.stderr
+        );
+    }
+    assert!(
+        !run.stderr.contains("hush") && !run.stderr.contains("panicked"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_route_that_is_right_is_fine() {
+    let file = format!("[[relay]]\n{GOOD}");
+    let run = tidewire(["config", "--check", "tidewire.toml"])
+        .file("tidewire.toml", &file)
+        .run();
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+}
+
+#[test]
+fn each_route_that_cannot_be_is_refused_with_what_to_write_instead() {
+    let keyed = "key_env = \"TEST_KEY\"\nallow = [\"POST /chat\"]\n";
+    for (settings, texts) in [
+        (
+            "owner = \"anna\"",
+            &["\"anna\" is no owner", "\"header:NAME\""][..],
+        ),
+        ("owner = \"header:\"", &["is no name of a header"]),
+        ("owner = \"cookie:\"", &["is no owner"]),
+        ("owner = \"header:X User\"", &["is no name of a header"]),
+        ("chat_key = \"/id\"", &["/v1", "chat keys need an owner"]),
+        (
+            "chat_key = \"id\"\nowner = \"cookie:user\"",
+            &["chat_key is a JSON pointer"],
+        ),
+        (
+            "allow = [\"post /chat\"]",
+            &["\"post /chat\" is no method and path", "POST /chat/completions"],
+        ),
+        ("allow = [\"POST chat\"]", &["is no method and path"]),
+        ("allow = [\"\"]", &["is no method and path"]),
+        ("on_disconnect = \"grace\"", &["is no policy", "grace(30s)"]),
+        ("on_disconnect = \"grace(soon)\"", &["is no policy"]),
+        ("key_env = \"TEST_KEY\"", &["/v1", "allow ="]),
+        (
+            "key_header = \"x-api-key\"",
+            &["key_header is there and key_env is not"],
+        ),
+        (
+            "set_headers = { Authorization = \"Bearer hush\" }",
+            &["set_headers", "key_env"],
+        ),
+        ("keep = \"never\"", &["keep"]),
+        ("colour = \"red\"", &["colour"]),
+    ] {
+        is_refused(&format!("[[relay]]\n{GOOD}{settings}\n"), texts);
+    }
+    // The key itself is looked for when the server starts.
+    let file = format!("[[relay]]\n{GOOD}{keyed}");
+    for (value, texts) in [
+        (None, &["/v1", "TEST_KEY"][..]),
+        (Some(" "), &["/v1", "TEST_KEY"]),
+        (Some("hush\nhush"), &["/v1", "TEST_KEY", "no header can carry"]),
+    ] {
+        let mut serve =
+            tidewire(["serve", "--listen", "127.0.0.1:0", "--memory"]).file("tidewire.toml", &file);
+        if let Some(value) = value {
+            serve = serve.env("TEST_KEY", value);
+        }
+        said(&serve.run(), &file, texts);
+    }
+}
+
+#[test]
+fn paths_that_are_taken_or_stand_twice_are_refused() {
+    for (path, texts) in [
+        ("/events", &["/events is the server's own"][..]),
+        ("/relay/x", &["/relay is the server's own"]),
+        ("/metrics", &["/metrics is the server's own"]),
+        ("/demo/v1", &["/demo is the server's own"]),
+        ("/chat", &["/chat is the server's own"]),
+        ("v1", &["must begin with /"]),
+        ("/", &["must have a name"]),
+        ("/v1/", &["no slash at its end"]),
+        ("/v1/{x}", &["single slashes"]),
+        ("/v1/../x", &["single slashes"]),
+        ("/a//b", &["single slashes"]),
+    ] {
+        let file = format!("[[relay]]\npath = \"{path}\"\nupstream = \"http://127.0.0.1:1\"\n");
+        is_refused(&file, texts);
+    }
+    is_refused(&format!("[[relay]]\n{GOOD}[[relay]]\n{GOOD}"), &["/v1 twice"]);
+}
+
+#[test]
+fn addresses_that_cannot_be_upstreams_are_refused_without_their_passwords() {
+    for (upstream, text) in [
+        ("ftp://127.0.0.1/v1", "must be an http or https address"),
+        ("127.0.0.1/v1", "https://api.openai.com/v1"),
+        ("http://127.0.0.1/v1?key=hush", "must have no ? and no #"),
+        ("http://anna:hush@127.0.0.1/v1", "no name and no password"),
+        ("http://hush@127.0.0.1/v1", "no name and no password"),
+        ("http://127.0.0.1:x/v1", "https://api.openai.com/v1"),
+    ] {
+        is_refused(
+            &format!("[[relay]]\npath = \"/v1\"\nupstream = \"{upstream}\"\n"),
+            &[text],
+        );
+        let serve = [
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--memory",
+            "--relay",
+            upstream,
+        ];
+        let run = tidewire(serve).run();
+        assert_eq!(
+            (run.code, &*run.stdout),
+            (Some(2), ""),
+            "{upstream}: {}",
+            run.stderr
+        );
+        assert!(run.stderr.contains("--relay"), "{}", run.stderr);
+    }
+}

@@ -1,0 +1,110 @@
+//! A log's folder, the server on it, and `tidewire log` on it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use rustix::process::Signal;
+
+use crate::{
+    binary::Server,
+    support::process::{Run, Tidewire, tidewire},
+};
+
+pub struct Folder {
+    home: tempfile::TempDir,
+    pub data: PathBuf,
+}
+
+impl Folder {
+    pub fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data");
+        Self { home, data }
+    }
+
+    /// A log of several segments, from which the oldest have been let go; the server was killed.
+    pub fn grown() -> Self {
+        let folder = Self::new();
+        let server = folder.serve();
+        for number in 0..50 {
+            let big = format!("{number} ").repeat(16_000);
+            server.post(&format!("/events/big?id=big-{number}"), &big);
+            server.post("/events/small", &number.to_string());
+        }
+        end(server, Signal::KILL);
+        folder
+    }
+
+    /// The server; it keeps 1 MiB, in segments of 128 KiB.
+    pub fn serve(&self) -> Server {
+        Server::with(&[
+            ("TIDEWIRE_DATA", self.data.to_str().unwrap()),
+            ("TIDEWIRE_ARCHIVE_MAX_BYTES", "1MiB"),
+            ("TIDEWIRE_LIMITS_MAX_TOPICS", "100"),
+        ])
+    }
+
+    pub fn command(&self, args: &[&str]) -> Tidewire {
+        let data = self.data.to_str().unwrap();
+        tidewire([&["log"], args, &["--data", data]].concat())
+    }
+
+    pub fn log(&self, args: &[&str]) -> Run {
+        self.command(args).run()
+    }
+
+    /// A path beside the log.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// What stands beside the log, in order.
+    pub fn names_beside(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.home.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    }
+
+    /// Every file with its bytes.
+    pub fn content(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        fn read(folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => read(&path, into),
+                    false => drop(into.insert(path.clone(), fs::read(&path).unwrap())),
+                }
+            }
+        }
+        let mut content = BTreeMap::new();
+        read(&self.data, &mut content);
+        content
+    }
+
+    /// The files whose names end so, in order: names in the log's folder.
+    pub fn files(&self, end: &str) -> Vec<String> {
+        let names = self.content().into_keys().map(|path| {
+            let name = path.strip_prefix(&self.data).unwrap();
+            name.to_str().unwrap().to_owned()
+        });
+        names.filter(|name| name.ends_with(end)).collect()
+    }
+}
+
+/// Ends a server so, and waits until it has.
+pub fn end(server: Server, signal: Signal) {
+    server.signal(signal);
+    server.ended();
+}
+
+/// Lines of JSON.
+pub fn json_lines(text: &str) -> Vec<serde_json::Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}

@@ -1,0 +1,272 @@
+//! A1 to A6, S5: the relay of the real server, in front of an upstream that does what the test says.
+
+use std::thread::scope;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::{
+    binary::Server,
+    client::{Reader, eventually, request},
+    observed::metrics,
+    support::process::tidewire,
+    upstream::{Call, Upstream},
+};
+
+const CHAT: &str = r#"{"id":"hush-chat","stream":true,"messages":[{"content":"hush-prompt"}]}"#;
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+/// A server with these routes.
+fn with_routes(routes: &str, settings: &[(&str, &str)]) -> Server {
+    let mut home = tidewire(["serve", "--listen", "127.0.0.1:0"])
+        .file("tidewire.toml", routes)
+        .env("TIDEWIRE_MEMORY", "true");
+    for (name, value) in settings {
+        home = home.env(name, value);
+    }
+    Server::of(home)
+}
+
+fn ask(server: &Server, target: &str, headers: &[(&str, &str)]) -> Reader {
+    let mut client = server.connect();
+    client.send(request("POST", target, &[&[JSON], headers].concat(), CHAT));
+    client.reader()
+}
+
+/// An answer that has begun, with who answers it.
+fn begun(server: &Server, upstream: &Upstream, target: &str, headers: &[(&str, &str)]) -> (Reader, Call) {
+    scope(|scope| {
+        let asked = scope.spawn(|| ask(server, target, headers));
+        let mut call = upstream.call();
+        call.stream();
+        call.event("hush-token");
+        let mut reader = asked.join().unwrap();
+        reader.until("data: hush-token\n\n");
+        (reader, call)
+    })
+}
+
+fn place(reader: &Reader) -> String {
+    reader.head.get("tidewire-stream").unwrap().to_owned()
+}
+
+#[test]
+fn one_flag_puts_the_server_in_front_of_an_upstream() {
+    let upstream = Upstream::start();
+    let url = format!("http://{}/v1", upstream.address);
+    let home = tidewire(["serve", "--listen", "127.0.0.1:0", "--relay", &url]).env("TIDEWIRE_MEMORY", "true");
+    let server = Server::of(home);
+    let headers = [("Authorization", "Bearer theirs"), ("Idempotency-Key", "k")];
+    let (mut reader, mut call) = begun(&server, &upstream, "/v1/chat/completions", &headers);
+    assert!(call.head.starts_with("POST /v1/chat/completions "));
+    assert_eq!(
+        call.header("authorization"),
+        Some("Bearer theirs"),
+        "passed through"
+    );
+    let place = place(&reader);
+    // Another reader, a twin, the end for all of them.
+    let mut other = server.get(&place, &[]);
+    other.until("data: hush-token\n\n");
+    let mut twin = ask(&server, "/v1/chat/completions", &headers);
+    twin.until("data: hush-token\n\n");
+    call.event("[DONE]");
+    for reader in [&mut reader, &mut other, &mut twin] {
+        reader.until("data: [DONE]\n\n");
+    }
+    reader.finished();
+    call.gone();
+
+    let (stopped, mut call) = begun(&server, &upstream, "/v1/chat/completions", &[]);
+    let stop = stopped.head.get("tidewire-stream").unwrap();
+    assert_eq!(server.ask("DELETE", stop, &[], "").status(), 204);
+    call.gone();
+    assert!(stopped.rest().0.contains("\"code\":\"stopped\""));
+
+    let found = metrics(&server);
+    let of = |name: &str| found[&format!("tidewire_relay_{name}{{route=\"/v1\"}}")];
+    assert_eq!(of("requests_total"), 3.0);
+    assert_eq!(of("upstream_calls_total"), 2.0);
+    assert_eq!(of("joined_total"), 1.0);
+    assert_eq!(of("streams_total"), 2.0);
+    assert_eq!(of("events_total"), 3.0);
+    assert_eq!(of("event_bytes_total"), f64::from(2 * 10 + 6));
+    assert_eq!(of("first_event_seconds_count"), 2.0);
+    let ended = |reason: &str| {
+        metrics(&server)[&format!("tidewire_relay_endings_total{{route=\"/v1\",reason=\"{reason}\"}}")]
+    };
+    eventually(|| ended("done") == 1.0 && ended("stopped") == 1.0);
+    assert_eq!(
+        (ended("abandoned"), ended("broken"), ended("interrupted")),
+        (0.0, 0.0, 0.0)
+    );
+    eventually(|| metrics(&server)["tidewire_relay_readers{route=\"/v1\"}"] == 0.0);
+    let found = metrics(&server);
+    assert_eq!(found["tidewire_relay_duration_seconds_count{route=\"/v1\"}"], 2.0);
+    assert!(found["tidewire_relay_duration_seconds_sum{route=\"/v1\"}"] > 0.0);
+    let last = "tidewire_relay_duration_seconds_bucket{le=\"+Inf\",route=\"/v1\"}";
+    assert_eq!(found[last], 2.0, "{found:?}");
+    assert_eq!(found["tidewire_relay_running{route=\"/v1\"}"], 0.0);
+    assert_eq!(found["tidewire_relay_answers"], 2.0);
+    let stream = place.strip_prefix("/relay/").unwrap();
+    assert!(found.keys().all(|name| !name.contains(stream)));
+
+    let stats = server.ask("GET", "/stats", &[], "");
+    assert!(!stats.body.contains(stream) && !stats.body.contains("hush"));
+    let said = stats.json()["relay"].clone();
+    assert_eq!((&said["running"], &said["kept"]), (&json!(0), &json!(2)));
+    let route = &said["routes"][0];
+    assert_eq!(
+        (&route["route"], &route["calls_saved"]),
+        (&json!("/v1"), &json!(1))
+    );
+    assert_eq!(route["endings"]["stopped"], 1);
+    assert!(route["mean_s"]["first_event"].as_f64().unwrap() > 0.0);
+    assert!(route["mean_s"]["duration"].as_f64() >= route["mean_s"]["first_event"].as_f64());
+}
+
+#[test]
+fn a_route_with_our_key_wants_a_token_where_there_are_tokens_or_an_owner() {
+    let upstream = Upstream::start();
+    let address = upstream.address;
+    let route = |path: &str, owner: &str| {
+        format!(
+            "[[relay]]\npath = \"{path}\"\nupstream = \"http://{address}/v1\"\nkey_env = \"UPSTREAM_KEY\"\n\
+             allow = [\"POST /chat\", \"GET /models\"]\n{owner}\n"
+        )
+    };
+    let routes = [
+        route("/paid", ""),
+        route("/owned", "owner = \"header:X-User\""),
+        format!("[[relay]]\npath = \"/theirs\"\nupstream = \"http://{address}/v1\"\n"),
+    ]
+    .concat();
+    let tokens = [
+        ("UPSTREAM_KEY", "hush-ours"),
+        ("TIDEWIRE_PUBLISH_TOKEN", "can-publish"),
+        ("TIDEWIRE_READ_TOKEN", "can-read"),
+    ];
+    let server = with_routes(&routes, &tokens);
+    let status = |method: &str, target: &str, headers: &[(&str, &str)]| {
+        let mut client = server.connect();
+        client.send(request(method, target, headers, ""));
+        client.reader().head.status
+    };
+    for (method, target) in [
+        ("POST", "/paid/chat"),
+        ("GET", "/paid"),
+        ("DELETE", "/paid/x/stream"),
+        ("POST", "/paid/other"),
+    ] {
+        assert_eq!(status(method, target, &[]), 401, "{method} {target}");
+        assert_eq!(status(method, target, &[("Authorization", "Bearer wrong")]), 401);
+    }
+    upstream.is_left_alone();
+    for token in ["can-read", "can-publish"] {
+        let bearer = format!("Bearer {token}");
+        let (reader, call) = begun(&server, &upstream, "/paid/chat", &[("Authorization", &bearer)]);
+        assert_eq!(call.header("authorization"), Some("Bearer hush-ours"));
+        assert!(!call.head.contains(token));
+        call.end();
+        assert!(reader.rest().0.is_empty());
+    }
+    // In the query, too, it is not for the upstream.
+    scope(|scope| {
+        let target = "/paid/models?a=1&access_token=can-read";
+        let models = scope.spawn(|| server.ask("GET", target, &[], ""));
+        let call = upstream.call();
+        assert!(call.head.starts_with("GET /v1/models?a=1 "), "{}", call.head);
+        call.answer("200 OK", "", "[]");
+        assert_eq!(models.join().unwrap().body, "[]");
+    });
+    let bearer = [("Authorization", "Bearer can-read")];
+    assert_eq!(status("POST", "/paid/other", &bearer), 404, "not in the list");
+    assert_eq!(status("GET", "/paid/chat", &bearer), 405);
+
+    assert_eq!(status("POST", "/owned/chat", &[]), 401, "nobody's");
+    let (_reader, call) = begun(&server, &upstream, "/owned/chat", &[("X-User", "anna")]);
+    assert_eq!(call.header("authorization"), Some("Bearer hush-ours"));
+    let theirs = [("Authorization", "Bearer theirs")];
+    let (_reader, call) = begun(&server, &upstream, "/theirs/chat", &theirs);
+    assert_eq!(call.header("authorization"), Some("Bearer theirs"));
+}
+
+#[test]
+fn the_log_has_no_name_of_an_answer_no_chat_no_key_and_no_word_of_it() {
+    let upstream = Upstream::start();
+    let routes = format!(
+        "[[relay]]\npath = \"/v1\"\nupstream = \"http://{}/hush-base\"\nkey_env = \"UPSTREAM_KEY\"\n\
+         allow = [\"POST /chat\"]\nowner = \"header:X-User\"\nchat_key = \"/id\"\nidle = \"1s\"\n",
+        upstream.address
+    );
+    let server = with_routes(
+        &routes,
+        &[
+            ("UPSTREAM_KEY", "hush-key"),
+            ("TIDEWIRE_LOG", "trace"),
+            ("TIDEWIRE_LOG_FORMAT", "json"),
+        ],
+    );
+    let user = ("X-User", "hush-user");
+    let headers = [
+        user,
+        ("Idempotency-Key", "hush-idempotency"),
+        ("Cookie", "hush=1"),
+    ];
+    let (reader, call) = begun(&server, &upstream, "/v1/chat?q=hush-query", &headers);
+    let place = place(&reader);
+    let stream = place.strip_prefix("/relay/").unwrap();
+    for (method, target) in [
+        ("GET", &*place),
+        ("GET", "/v1/hush-chat/stream"),
+        ("GET", "/v1/hush-nothing/stream"),
+        ("POST", "/v1/hush-path"),
+        ("GET", "/relay/hush-no-name"),
+    ] {
+        let mut client = server.connect();
+        client.send(request(method, target, &[user], ""));
+        client.reader();
+    }
+    // It stalls.
+    assert!(reader.rest().0.contains("upstream_stalled"));
+    drop(call);
+    // It breaks off, and cannot be reached.
+    let (reader, call) = begun(&server, &upstream, "/v1/chat", &[user]);
+    drop(call);
+    reader.rest();
+    let (reader, _call) = begun(&server, &upstream, "/v1/chat", &[user]);
+    let stop = reader.head.get("tidewire-stream").unwrap();
+    assert_eq!(server.ask("DELETE", stop, &[user], "").status(), 204);
+    reader.rest();
+    server.signal(Signal::TERM);
+    let (code, log) = server.ended();
+    assert_eq!(code, Some(0));
+    assert!(log.contains("\"route\":\"/relay/{stream}\""), "{log}");
+    assert!(log.contains("\"route\":\"/v1/{*rest}\""), "{log}");
+    assert!(
+        log.contains("upstream_stalled") && log.contains("upstream_died"),
+        "{log}"
+    );
+    assert!(!log.contains(stream), "{log}");
+    assert!(!log.to_lowercase().contains("hush"), "{log}");
+}
+
+#[test]
+fn a_drain_tells_readers_to_come_again_and_takes_no_cut_for_an_end() {
+    let upstream = Upstream::start();
+    let url = format!("http://{}/v1", upstream.address);
+    let server = Server::with(&[("TIDEWIRE_RELAY", &url)]);
+    let (reader, mut call) = begun(&server, &upstream, "/v1/chat", &[]);
+    let mut other = server.get(&place(&reader), &[]);
+    other.until("data: hush-token\n\n");
+    server.signal(Signal::TERM);
+    call.gone();
+    let (text, end) = reader.rest();
+    assert_eq!((&*text, end), ("", crate::client::End::Cut));
+    let (text, end) = other.rest();
+    assert!(
+        text.starts_with("retry: ") && end == crate::client::End::Cut,
+        "{text}"
+    );
+    assert_eq!(server.ended().0, Some(0));
+}
