@@ -1,5 +1,5 @@
 /**
- * The server dies and comes back with an empty log: the page says so, and does not hang.
+ * The server, with its log in memory, dies and comes back with an empty one: the page says so, and does not hang.
  */
 
 import assert from 'node:assert/strict';

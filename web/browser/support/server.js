@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -25,21 +25,30 @@ function binary() {
   throw new Error(`no tidewire binary at ${candidates.join(' or ')}: build it, or set TIDEWIRE_BIN`);
 }
 
+/** In memory, unless a test names a folder (`TIDEWIRE_DATA`). */
+const placeOfLog = (settings) => (settings.TIDEWIRE_DATA ? {} : { TIDEWIRE_MEMORY: 'true' });
+
 export class Server {
   /** Where it answers, as it printed it. */
   url = '';
   #process;
   #folder;
   #settings;
+  #file;
 
-  /** @param {Record<string, string>} settings as environment variables */
-  constructor(settings) {
+  /** @param {Record<string, string>} settings as environment variables @param {string} file as its `tidewire.toml` */
+  constructor(settings, file) {
     this.#settings = settings;
+    this.#file = file;
   }
 
-  /** Starts one. @param {Record<string, string>} [settings] as environment variables: `TIDEWIRE_…` */
-  static async start(settings = {}) {
-    const server = new Server(settings);
+  /**
+   * Starts one.
+   * @param {Record<string, string>} [settings] as environment variables: `TIDEWIRE_…`
+   * @param {string} [file] the text of its `tidewire.toml`
+   */
+  static async start(settings = {}, file = '') {
+    const server = new Server(settings, file);
     await server.#start('127.0.0.1:0');
     return server;
   }
@@ -55,7 +64,7 @@ export class Server {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  /** Starts it again on the same port, with nothing left of before. */
+  /** Starts it again on the same port, with nothing left of before but its `TIDEWIRE_DATA`. */
   async startAgain() {
     await this.#start(new URL(this.url).host);
   }
@@ -63,9 +72,10 @@ export class Server {
   async #start(listen) {
     // An empty folder, so that no tidewire.toml of the developer has a say.
     this.#folder = await mkdtemp(join(tmpdir(), 'tidewire-browser-'));
+    if (this.#file) await writeFile(join(this.#folder, 'tidewire.toml'), this.#file);
     this.#process = spawn(binary(), ['--listen', listen], {
       cwd: this.#folder,
-      env: { ...withoutOwnSettings(process.env), ...this.#settings },
+      env: { ...withoutOwnSettings(process.env), ...placeOfLog(this.#settings), ...this.#settings },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.url = await listeningAt(this.#process);
