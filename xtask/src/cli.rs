@@ -28,7 +28,7 @@ enum Task {
         #[arg(value_name = "STEP", value_parser = PossibleValuesParser::new(STEPS.map(|step| step.name)))]
         steps: Vec<String>,
     },
-    /// Run what takes longer: stress under many seeds, fuzzing, miri, cargo-deny
+    /// Run what takes longer: many seeds, many kills, fuzzing, miri, cargo-deny
     Soak {
         /// Minutes of fuzzing, all targets together
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1440))]
@@ -36,6 +36,12 @@ enum Task {
         /// How many seeds the stress test runs
         #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
         seeds: u64,
+        /// How many seeds the crash judge runs
+        #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+        crash_seeds: u64,
+        /// How often the server is killed
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        kills: u64,
         /// The first seed, to see a finding again [default: a random one]
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
         seed: Option<u32>,
@@ -69,10 +75,18 @@ pub fn main() -> ExitCode {
         Task::Soak {
             minutes,
             seeds,
+            crash_seeds,
+            kills,
             seed,
             steps,
         } => {
-            let options = soak::Options { minutes, seeds, seed };
+            let options = soak::Options {
+                minutes,
+                seeds,
+                crash_seeds,
+                kills,
+                seed,
+            };
             soak::run(options, &steps)
         }
         Task::Bench { name, args } => match bench::run(&name, &args) {

@@ -1,4 +1,4 @@
-//! What takes longer than a change may wait for: miri, fuzzing, many seeds, cargo-deny.
+//! What takes longer than a change may wait for: many seeds, many kills, fuzzing, miri, cargo-deny.
 //!
 //! Everything random is seeded; seeds and counts are told at the end, so that a finding can be had again with
 //! `--seed`. Tools come by `cargo install` into `target/tools`; toolchains are never downloaded: a step that needs
@@ -18,12 +18,21 @@ use crate::system::{self, CXX};
 use crate::workspace::{self, root};
 
 /// The steps of `cargo xtask soak`: name and what it does.
-pub const STEPS: [(&str, &str); 4] = [
+pub const STEPS: [(&str, &str); 7] = [
     ("stress", "the hub's stress test under many seeds"),
+    (
+        "crash",
+        "the crash judge of the log on disk under many seeds, on all cores",
+    ),
+    ("kills", "kill -9 of the real server, again and again"),
+    (
+        "large",
+        "a log of a million topics, and records as large as there can be",
+    ),
     ("fuzz", "every fuzz target, an equal share of the minutes each"),
     (
         "miri",
-        "the codec's unit and example tests under miri (nightly toolchain with miri)",
+        "the codec's unit and example tests and the parsers of the log under miri (nightly toolchain with miri)",
     ),
     ("deny", "cargo-deny over deny.toml"),
 ];
@@ -39,6 +48,10 @@ pub struct Options {
     pub minutes: u64,
     /// How many seeds the stress test runs.
     pub seeds: u64,
+    /// How many seeds the crash judge runs.
+    pub crash_seeds: u64,
+    /// How often the server is killed.
+    pub kills: u64,
     /// The first seed; a random one if not given.
     pub seed: Option<u32>,
 }
@@ -55,6 +68,9 @@ pub fn run(options: Options, names: &[String]) -> ExitCode {
         }
         report.run(name, || match name {
             "stress" => stress(seed, options.seeds, &mut told),
+            "crash" => crash(seed, options.crash_seeds, &mut told),
+            "kills" => kills(options.kills, &mut told),
+            "large" => large(&mut told),
             "fuzz" => fuzz(seed, options.minutes, &mut told),
             "miri" => miri(&mut told),
             _ => deny(),
@@ -77,6 +93,36 @@ fn stress(seed: u32, seeds: u64, told: &mut Vec<String>) -> Result<Verdict> {
     let test = test.env("TIDEWIRE_STRESS_SEEDS", seeds.to_string());
     // The test itself says `stress: seeds …` and what it judged; a failure names its seed.
     told.extend(test.limit(LONG).run_keeping(|line| line.starts_with("stress:"))?);
+    Ok(Verdict::Passed)
+}
+
+/// A test of a crate's own, as fast as it runs; what it prints is shown.
+fn test(package: &str, target: &str, names: &[&str]) -> Cmd {
+    let test = Cmd::cargo().args(["test", "--release", "--locked", "-p", package, "--test", target]);
+    test.args(["--", "--nocapture", "--test-threads=1"]).args(names)
+}
+
+fn crash(seed: u32, seeds: u64, told: &mut Vec<String>) -> Result<Verdict> {
+    let threads = std::thread::available_parallelism()?;
+    let test = test("tidewire-hub", "segments", &["crash::segments"]);
+    let test = test.env("TIDEWIRE_CRASH_SEED", seed.to_string());
+    let test = test.env("TIDEWIRE_CRASH_SEEDS", seeds.to_string());
+    let test = test.env("TIDEWIRE_CRASH_THREADS", threads.to_string());
+    told.extend(test.limit(LONG).run_keeping(|line| line.contains("crash: "))?);
+    Ok(Verdict::Passed)
+}
+
+fn kills(kills: u64, told: &mut Vec<String>) -> Result<Verdict> {
+    let test = test("tidewire-server", "serve_http", &["kills::"]);
+    let test = test.env("TIDEWIRE_KILLS", kills.to_string());
+    told.extend(test.limit(LONG).run_keeping(|line| line.contains("kills: "))?);
+    Ok(Verdict::Passed)
+}
+
+fn large(told: &mut Vec<String>) -> Result<Verdict> {
+    test("tidewire-hub", "segments", &["large::"]).limit(LONG).run()?;
+    let test = test("tidewire-hub", "many_topics", &[]).env("TIDEWIRE_TOPICS", "1000000");
+    told.extend(test.limit(LONG).run_keeping(|line| line.contains("topics: "))?);
     Ok(Verdict::Passed)
 }
 
@@ -113,6 +159,8 @@ fn fuzz_one(target: &str, seed: u32, time: Duration, tools: &Path) -> Result<Vec
     let run = run.args([
         format!("-seed={seed}"),
         format!("-max_total_time={}", time.as_secs()),
+        // No input is near that large: who allocates more believes a length that was not checked.
+        "-malloc_limit_mb=16".to_owned(),
     ]);
     run.tools(tools)?
         .limit(time + COMPILE)
@@ -133,13 +181,18 @@ fn miri(told: &mut Vec<String>) -> Result<Verdict> {
         return Ok(Verdict::Skipped(why));
     }
     // The vectors under every cut would take days: miri is some hundred times slower.
-    let test = Cmd::cargo().args(["+nightly", "miri", "test", "--locked", "-p", "tidewire-codec"]);
-    let test = test.args(["--lib", "--test", "decode"]);
-    let test = test.env("MIRIFLAGS", "-Zmiri-disable-isolation");
-    let counts = test
-        .limit(LONG)
-        .run_keeping(|line| line.starts_with("test result:"))?;
-    told.extend(prefixed("miri", counts));
+    let runs = [
+        ["tidewire-codec", "--lib", "--test", "decode"],
+        ["tidewire-hub", "--lib", "--", "segments::fuzzing"],
+    ];
+    for [package, what @ ..] in runs {
+        let test = Cmd::cargo().args(["+nightly", "miri", "test", "--locked", "-p", package]);
+        let test = test.args(what).env("MIRIFLAGS", "-Zmiri-disable-isolation");
+        let counts = test
+            .limit(LONG)
+            .run_keeping(|line| line.starts_with("test result:"))?;
+        told.extend(prefixed(&format!("miri {package}"), counts));
+    }
     Ok(Verdict::Passed)
 }
 

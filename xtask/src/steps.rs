@@ -165,7 +165,11 @@ pub fn release_binary() -> Result<PathBuf> {
     Ok(target_dir()?.join("release").join("tidewire"))
 }
 
-fn target_dir() -> Result<PathBuf> {
+/// Where cargo puts what it builds.
+///
+/// # Errors
+/// Cargo does not say.
+pub fn target_dir() -> Result<PathBuf> {
     let metadata = workspace::members(&root().join("Cargo.toml"))?;
     Ok(metadata.target_directory.into_std_path_buf())
 }

@@ -22,6 +22,12 @@ pub const CHROMIUM: Program = Program {
     packages: &["chromium", "fonts-noto-cjk"],
 };
 
+/// Runs the Python SDKs that web tests judge by.
+pub const PYTHON: Program = Program {
+    names: &["python3"],
+    packages: &["python3", "python3-venv"],
+};
+
 /// Counts instructions for the benchmarks (callgrind).
 pub const VALGRIND: Program = Program {
     names: &["valgrind"],

@@ -1,20 +1,23 @@
-//! The tests of `web/`: npm packages by `npm ci`, Chromium from Debian, Tidewire as it ships.
+//! The tests of `web/`: npm packages by `npm ci`, Python packages by pip, Chromium from Debian, Tidewire as it ships.
+
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::command::{Cmd, find};
-use crate::report::Verdict;
-use crate::steps::release_binary;
-use crate::system::{self, CHROMIUM};
+use crate::report::{self, Verdict};
+use crate::steps::{release_binary, target_dir};
+use crate::system::{self, CHROMIUM, PYTHON};
 use crate::workspace::root;
 
 /// The oldest Node whose features the tests use.
 const NODE: u32 = 20;
 
-/// Runs `npm test` in `web/` with `TIDEWIRE_BIN` (the release binary) and `CHROMIUM` (the browser) set.
+/// Runs `npm test` in `web/` with `TIDEWIRE_BIN` (the release binary), `CHROMIUM` (the browser) and `SDK_PYTHON` (an
+/// interpreter with the Python SDKs) set. Where there can be no such interpreter, its tests say that they are skipped.
 ///
 /// # Errors
-/// Something the tests need is missing and cannot be installed, or a test fails. Nothing is skipped silently.
+/// Something else the tests need is missing and cannot be installed, or a test fails. Nothing is skipped silently.
 pub fn test() -> Result<Verdict> {
     let web = root().join("web");
     ensure!(web.join("package.json").is_file(), "web/package.json is missing");
@@ -22,9 +25,27 @@ pub fn test() -> Result<Verdict> {
     let chromium = system::ensure(CHROMIUM)?;
     let binary = release_binary()?;
     Cmd::new("npm").args(["ci"]).dir(&web).run()?;
-    let test = Cmd::new("npm").args(["test"]).dir(&web);
+    let mut test = Cmd::new("npm").args(["test"]).dir(&web);
+    match sdk_python() {
+        Ok(python) => test = test.env("SDK_PYTHON", python),
+        Err(error) => report::line(format_args!("the Python SDKs are not tested here: {error:#}")),
+    }
     test.env("TIDEWIRE_BIN", binary).env("CHROMIUM", chromium).run()?;
     Ok(Verdict::Passed)
+}
+
+/// A Python of its own, with the packages that the tests name.
+fn sdk_python() -> Result<PathBuf> {
+    let venv = target_dir()?.join("sdk").join("venv");
+    let python = venv.join("bin").join("python");
+    if !python.is_file() {
+        let create = Cmd::new(system::ensure(PYTHON)?).args(["-m", "venv", "--clear"]);
+        create.args([&venv]).run()?;
+    }
+    let packages = root().join("web/sdk/clients/requirements.txt");
+    let install = Cmd::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]);
+    install.args([packages]).run()?;
+    Ok(python)
 }
 
 fn need_node() -> Result<()> {

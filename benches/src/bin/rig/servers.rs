@@ -30,6 +30,8 @@ pub(crate) const PEERS: [Peer; 3] = [
         arguments: |port| {
             vec![
                 "--no-demo".into(),
+                // Its figures are those of delivery, from before there was a log on disk.
+                "--memory".into(),
                 "--log".into(),
                 "warn".into(),
                 format!("--listen=127.0.0.1:{port}"),
