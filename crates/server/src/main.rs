@@ -9,6 +9,7 @@
 //! | [`cmd`] | one file a command |
 //! | [`descriptors`] | how many files the process may open |
 //! | [`metrics`], [`stats`] | how the server is, for Prometheus and for people |
+//! | [`recording`] | an answer as it came, in a file |
 //! | [`logging`], [`requests`] | how log lines are written; the line of each request |
 
 mod app;
@@ -21,6 +22,8 @@ mod listen;
 mod logging;
 mod metrics;
 mod pages;
+#[cfg_attr(not(test), expect(dead_code, reason = "the inspector comes next"))]
+mod recording;
 mod requests;
 mod stats;
 
