@@ -2,6 +2,7 @@
 //!
 //! The flags of `tidewire serve` are not listed here: they are the settings of [`crate::config`].
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -13,6 +14,7 @@ use reqwest::Url;
 
 use crate::cmd::http::parse_url;
 use crate::cmd::log::args::Log;
+use crate::cmd::replay::Fault;
 use crate::config::load::ConfigError;
 use crate::config::secret::Secret;
 use crate::config::value::{HOUR, Span};
@@ -48,6 +50,8 @@ pub(crate) enum Command {
     Pub(Publish),
     /// Read a stream and print its events; goes on by itself after a lost connection.
     Tail(Tail),
+    /// Serve a recording again, at its pace or another, whole or with faults.
+    Replay(Replay),
     /// Look into a log on disk, check it, or carry it elsewhere.
     Log(Log),
     /// Print a script that completes commands and flags in a shell.
@@ -180,6 +184,40 @@ pub(crate) struct Tail {
 
     #[command(flatten)]
     pub(crate) server: Server,
+}
+
+/// Serves a recording, as `tidewire tail --save` and `tidewire inspect` make them, to whoever asks, until Ctrl-C.
+///
+/// A reader that comes back with the id of its last event (`Last-Event-ID`) gets what comes after it.
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The recording
+    pub(crate) file: PathBuf,
+
+    /// Where to listen, on this machine
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8430")]
+    pub(crate) listen: SocketAddr,
+
+    /// How many times as fast as it was recorded, for example `0.5` or `20`; `max` waits for nothing
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_speed)]
+    pub(crate) speed: f64,
+
+    /// Break a body off (`cut@N`) or let it go silent (`stall@N`) after N bytes. The first one given is for the first
+    /// body that is asked for, and so on; bodies after these are whole
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// A number above zero; infinity is no waiting at all.
+fn parse_speed(text: &str) -> Result<f64, String> {
+    if text == "max" {
+        return Ok(f64::INFINITY);
+    }
+    let speed = text
+        .parse()
+        .ok()
+        .filter(|speed| (0.001..=1_000.0).contains(speed));
+    speed.ok_or_else(|| "give a number from 0.001 to 1000, or `max`".into())
 }
 
 #[derive(Debug, Args)]

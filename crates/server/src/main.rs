@@ -22,7 +22,6 @@ mod listen;
 mod logging;
 mod metrics;
 mod pages;
-#[cfg_attr(not(test), expect(dead_code, reason = "the inspector comes next"))]
 mod recording;
 mod requests;
 mod stats;

@@ -6,6 +6,7 @@ pub(crate) mod http;
 pub(crate) mod log;
 mod man;
 mod publish;
+pub(crate) mod replay;
 mod serve;
 pub(crate) mod stderr;
 pub(crate) mod stdout;
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Config(args) => config::run(args),
         Command::Pub(args) => one_thread()?.block_on(publish::run(args)),
+        Command::Replay(args) => one_thread()?.block_on(replay::run(args)),
         Command::Log(args) => log::run(args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -22,7 +22,6 @@ mod writer;
 
 pub(crate) use head::{Head, Headers, Request, Response, headers};
 pub(crate) use line::{Chunk, Ending, Last};
-#[cfg_attr(not(test), expect(unused_imports, reason = "`tidewire replay` reads them"))]
 pub(crate) use reader::{Fault, Reader};
 pub(crate) use secrets::without_secrets;
 pub(crate) use writer::{Taken, Writer};
