@@ -2,8 +2,10 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use tidewire_codec::{EventId, Limits};
 use tower::Service;
@@ -81,7 +83,7 @@ pub(crate) struct Config {
 /// What is wrong with a value is told by [`build`](Self::build).
 #[must_use = "nothing happens until the source is built and polled"]
 pub struct Builder {
-    config: Result<Config, Error>,
+    pub(crate) config: Result<Config, Error>,
     fresh: Option<Headers>,
     transport: Option<Transport>,
 }
@@ -89,11 +91,11 @@ pub struct Builder {
 impl Builder {
     pub(crate) fn new(method: Method, url: &str) -> Self {
         Self {
-            config: parse(url).map(|url| Config {
+            config: parse(url).map(|(url, headers)| Config {
                 url,
                 method,
                 body: None,
-                headers: HeaderMap::new(),
+                headers,
                 last_event_id: None,
                 limits: Limits::default(),
                 retry: Retry::default(),
@@ -307,17 +309,39 @@ fn default_transport(_: &Url) -> Result<Transport, Error> {
     ))
 }
 
-fn parse(url: &str) -> Result<Url, Error> {
-    let url = Url::parse(url).map_err(|error| Error::Request {
+/// A URL that can be asked, and the headers that follow from it: `https://user:password@host` is one for
+/// `Authorization`, which then is kept from other origins as any header is.
+fn parse(url: &str) -> Result<(Url, HeaderMap), Error> {
+    let mut url = Url::parse(url).map_err(|error| Error::Request {
         what: "its URL is none: give it as `https://host/path`".into(),
         source: Some(error.into()),
     })?;
-    match url.scheme() {
-        "http" | "https" => Ok(url),
-        other => Err(Error::request(format!(
-            "its URL begins with `{other}:`, but only http and https can be asked"
-        ))),
+    if !matches!(url.scheme(), "http" | "https") {
+        let scheme = url.scheme();
+        return Err(Error::request(format!(
+            "its URL begins with `{scheme}:`, but only http and https can be asked"
+        )));
     }
+    let mut headers = HeaderMap::new();
+    if !url.username().is_empty() || url.password().is_some() {
+        let mut pair: Vec<u8> = percent_decode_str(url.username()).collect();
+        pair.push(b':');
+        pair.extend(percent_decode_str(url.password().unwrap_or_default()));
+        let basic = format!("Basic {}", BASE64_STANDARD.encode(pair));
+        if let Ok(mut value) = HeaderValue::try_from(basic) {
+            value.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        without_user(&mut url);
+    }
+    Ok((url, headers))
+}
+
+/// Takes the user and the password out of a URL.
+pub(crate) fn without_user(url: &mut Url) {
+    // Refused only by URLs without a host, which are no `http` URLs.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
 }
 
 impl std::fmt::Debug for Builder {

@@ -25,7 +25,6 @@ impl Events {
     }
 
     /// The source below.
-    #[must_use]
     pub fn source(&self) -> &EventSource {
         &self.source
     }

@@ -54,6 +54,9 @@ pub struct Gap {
     /// The id that the stream goes on behind.
     #[serde(default)]
     pub resumed_after: Option<String>,
+    /// The stream's last event id as of this gap.
+    #[serde(skip)]
+    pub last_event_id: String,
 }
 
 impl std::fmt::Display for Gap {
@@ -82,8 +85,11 @@ pub(crate) fn of_message(message: Message) -> Item {
     if message.name != GAP {
         return Item::Event(message);
     }
-    match serde_json::from_str(&message.data) {
-        Ok(gap) => Item::Gap(gap),
+    match serde_json::from_str::<Gap>(&message.data) {
+        Ok(mut gap) => {
+            gap.last_event_id = message.last_event_id;
+            Item::Gap(gap)
+        }
         // Somebody else's event of that name.
         Err(_) => Item::Event(message),
     }

@@ -33,7 +33,6 @@ impl<T> Json<T> {
     }
 
     /// The source below.
-    #[must_use]
     pub fn source(&self) -> &EventSource {
         self.events.source()
     }

@@ -109,10 +109,15 @@ impl Backoff {
         self.asked = Some(asked);
     }
 
+    /// What was in vain before does not count any more.
+    pub(crate) fn succeeded(&mut self) {
+        (self.failures, self.fruitless) = (0, 0);
+    }
+
     /// What comes after an attempt that went so; `after` is what `Retry-After` said.
     pub(crate) fn next(&mut self, attempt: Attempt, after: Option<Duration>) -> Next {
         match attempt {
-            Attempt::Success => (self.failures, self.fruitless) = (0, 0),
+            Attempt::Success => self.succeeded(),
             Attempt::Fruitless => {
                 self.failures = self.failures.saturating_add(1);
                 self.fruitless += 1;

@@ -90,7 +90,7 @@ impl EventSource {
     /// Leaves the connection and makes a new one at once, whatever it waits for. Items that were read already still
     /// come. Nothing happens to a source that is closed.
     pub fn restart(&mut self) {
-        self.session.restart();
+        self.session.restart(now());
         self.io = Io::Nothing;
     }
 

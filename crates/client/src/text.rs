@@ -38,7 +38,6 @@ impl Text {
     }
 
     /// The source below.
-    #[must_use]
     pub fn source(&self) -> &EventSource {
         self.events.source()
     }

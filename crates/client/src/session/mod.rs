@@ -20,6 +20,9 @@ mod answer;
 mod request;
 mod stream;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::VecDeque,
     time::{Duration, Instant, SystemTime},
@@ -357,11 +360,16 @@ impl Session {
     }
 
     /// Connects anew as soon as possible. Nothing happens if it is over.
-    pub(crate) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self, now: Instant) {
         if matches!(self.phase, Phase::Closed) {
             return;
         }
         while self.decode() {}
+        if let Phase::Open(opened) = &self.phase
+            && opened.judge(&Cause::Restarted, self.backoff.retry().stable_after, now) == Attempt::Success
+        {
+            self.backoff.succeeded();
+        }
         self.ready.push_back(Ok(Item::Reconnecting(Reconnecting {
             attempt: 1,
             delay: Duration::ZERO,

@@ -1,13 +1,11 @@
 //! The request of an attempt.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
-use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::{
-    builder::{Config, Prime, Repeat},
+    builder::{Config, Prime, Repeat, without_user},
     error::Error,
     redirect::Hop,
     transport::unpack,
@@ -50,7 +48,11 @@ impl Target {
             && !is_safe(&config.method)
             && last_event_id.is_empty()
         {
-            return Hop::first(answer.clone(), Method::GET, None);
+            let same_origin = answer.origin() == config.url.origin();
+            return Hop {
+                same_origin,
+                ..Hop::first(answer.clone(), Method::GET, None)
+            };
         }
         let mut url = config.url.clone();
         let primes = match config.prime {
@@ -115,9 +117,6 @@ pub(super) fn build(
             HeaderValue::from_static("text/plain; charset=utf-8"),
         );
     }
-    if let Some(basic) = basic(&hop.url) {
-        headers.insert(header::AUTHORIZATION, basic);
-    }
     for set in [&config.headers, fresh] {
         own(headers, set, hop);
     }
@@ -149,28 +148,13 @@ fn own(headers: &mut HeaderMap, set: &HeaderMap, hop: &Hop) {
     }
 }
 
-/// What goes onto the wire of a URL: neither its user nor its fragment.
+/// What goes onto the wire of a URL. A user that a redirect names goes nowhere.
 fn uri(url: &Url) -> Result<Uri, Error> {
     let mut url = url.clone();
     url.set_fragment(None);
-    // Refused only by URLs without a host, which are no `http` URLs.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
+    without_user(&mut url);
     url.as_str().parse().map_err(|error| Error::Request {
         what: "its URL cannot be sent".into(),
         source: Some(Box::new(error)),
     })
-}
-
-/// `Authorization` from `https://user:password@…`.
-fn basic(url: &Url) -> Option<HeaderValue> {
-    if url.username().is_empty() && url.password().is_none() {
-        return None;
-    }
-    let mut pair: Vec<u8> = percent_decode_str(url.username()).collect();
-    pair.push(b':');
-    pair.extend(percent_decode_str(url.password().unwrap_or_default()));
-    let mut value = HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(pair))).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }

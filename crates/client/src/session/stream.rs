@@ -107,7 +107,8 @@ impl Session {
                 }
                 self.progressed(is_new, now);
             }
-            Ok(Item::Gap(_)) => {
+            Ok(Item::Gap(gap)) => {
+                gap.last_event_id.clone_into(&mut self.last_event_id);
                 self.counters.gaps += 1;
                 self.progressed(true, now);
             }
@@ -130,7 +131,8 @@ impl Session {
     /// All items are handed out: what data-less blocks said of the id counts now, too.
     pub(super) fn commit_id(&mut self) {
         let id = self.inbox.decoder.last_event_id();
-        if id != self.last_event_id {
+        // After `close` it may be that of an event that was never handed out.
+        if id != self.last_event_id && !matches!(self.phase, Phase::Closed) {
             id.clone_into(&mut self.last_event_id);
             if let Phase::Open(opened) = &mut self.phase {
                 opened.is_empty = false;
