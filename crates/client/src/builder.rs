@@ -250,7 +250,8 @@ impl Builder {
         self.set(|config| config.progress_timeout = limit.into())
     }
 
-    /// Shows comments, as [`Item::Comment`](crate::Item::Comment).
+    /// Shows comments and the server's times between attempts, as [`Item::Comment`](crate::Item::Comment) and
+    /// [`Item::Retry`](crate::Item::Retry).
     pub fn comments(self, shown: bool) -> Self {
         self.set(|config| config.comments = shown)
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Version};
 use serde::Deserialize;
 use tidewire_codec::Message;
 use url::Url;
@@ -23,6 +23,8 @@ pub enum Item {
     Event(Message),
     /// A comment; only after `comments(true)`.
     Comment(String),
+    /// The server's time between attempts, the `retry` field; only after `comments(true)`.
+    Retry(Duration),
     /// Bytes of the stream, before what they complete; only after `chunks(true)`. Unpacked, if they came
     /// packed.
     Chunk(Bytes),
@@ -37,6 +39,8 @@ pub enum Item {
 pub struct Open {
     /// Always 200.
     pub status: StatusCode,
+    /// Of HTTP.
+    pub version: Version,
     /// The answer's headers.
     pub headers: HeaderMap,
     /// Who answered, redirects followed.

@@ -4,7 +4,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
@@ -15,6 +14,7 @@ use reqwest::Url;
 use crate::cmd::http::parse_url;
 use crate::cmd::log::args::Log;
 use crate::cmd::replay::Fault;
+use crate::cmd::tail::args::Tail;
 use crate::config::load::ConfigError;
 use crate::config::secret::Secret;
 use crate::config::value::{HOUR, Span};
@@ -154,38 +154,6 @@ pub(crate) struct Publish {
     pub(crate) server: Server,
 }
 
-/// Reads a stream and prints its events. After a lost connection it goes on at the next event; it
-/// stops when the stream ends.
-#[derive(Debug, Args)]
-pub(crate) struct Tail {
-    /// A topic on the server, or the URL of any event stream
-    #[arg(value_name = "TOPIC-or-URL")]
-    pub(crate) stream: Stream,
-
-    /// Print one JSON object a line
-    #[arg(long)]
-    pub(crate) json: bool,
-
-    /// Begin with the last N events
-    #[arg(long, value_name = "N", conflicts_with = "from")]
-    pub(crate) last: Option<u64>,
-
-    /// Begin after the event with this id; `earliest` begins with the oldest that is kept
-    #[arg(long, value_name = "ID")]
-    pub(crate) from: Option<String>,
-
-    /// Print comments (heartbeats are comments) and reconnection times too
-    #[arg(long)]
-    pub(crate) comments: bool,
-
-    /// Stop after N events
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) max: Option<u64>,
-
-    #[command(flatten)]
-    pub(crate) server: Server,
-}
-
 /// Serves a recording, as `tidewire tail --save` and `tidewire inspect` make them, to whoever asks, until Ctrl-C.
 ///
 /// A reader that comes back with the id of its last event (`Last-Event-ID`) gets what comes after it.
@@ -252,25 +220,6 @@ impl Server {
 
 /// The environment's token for the server.
 const TOKEN: &str = "TIDEWIRE_TOKEN";
-
-/// What to read.
-#[derive(Debug, Clone)]
-pub(crate) enum Stream {
-    Topic(String),
-    Url(Url),
-}
-
-impl FromStr for Stream {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.contains("://") {
-            parse_url(text).map(Self::Url)
-        } else {
-            Ok(Self::Topic(text.to_owned()))
-        }
-    }
-}
 
 /// The command line is wrong in a way that clap cannot know (exit code 2).
 #[derive(Debug, thiserror::Error)]

@@ -31,6 +31,7 @@ use std::process::ExitCode;
 use cli::{Cli, UsageError};
 use cmd::log::CannotLook;
 use cmd::stdout;
+use cmd::tail::Interrupted;
 use config::load::ConfigError;
 
 /// A connection holds two buffers of 8 KiB (hyper's) of which it touches little. With this allocator an idle reader
@@ -43,6 +44,8 @@ fn main() -> ExitCode {
     match cmd::run(Cli::from_command_line()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if stdout::has_closed(&error) => ExitCode::SUCCESS,
+        // As shells show a program that Ctrl-C has ended.
+        Err(error) if error.is::<Interrupted>() => ExitCode::from(130),
         Err(error) => {
             cmd::stderr::say(format_args!("error: {error:#}"));
             let must_be_mended =

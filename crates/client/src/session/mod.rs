@@ -282,6 +282,7 @@ impl Session {
         }));
         self.ready.push_back(Ok(Item::Open(Open {
             status: head.status,
+            version: head.version,
             headers: head.headers,
             url,
         })));

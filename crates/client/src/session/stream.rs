@@ -81,7 +81,10 @@ impl Session {
                         if let Phase::Open(opened) = &mut self.phase {
                             opened.is_empty = false;
                         }
-                        continue;
+                        if !self.config.comments {
+                            continue;
+                        }
+                        Ok(Item::Retry(Duration::from_millis(millis)))
                     }
                     codec::Item::Overlong(overlong) => Err(Error::Overlong(overlong)),
                 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, Response, StatusCode, Url};
 use serde::Deserialize;
 use tokio::time::timeout;
 
@@ -90,9 +90,14 @@ pub(crate) async fn error_text(mut response: Response) -> String {
         Ok(Ok(body)) => body,
         Ok(Err(_)) | Err(_) => Vec::new(),
     };
-    let detail = match serde_json::from_slice(&body) {
+    refusal_text(status, &body)
+}
+
+/// The same of a body that is there.
+pub(crate) fn refusal_text(status: StatusCode, body: &[u8]) -> String {
+    let detail = match serde_json::from_slice(body) {
         Ok(Problem { detail }) => detail,
-        Err(_) => String::from_utf8_lossy(&body)
+        Err(_) => String::from_utf8_lossy(body)
             .lines()
             .next()
             .unwrap_or_default()

@@ -10,7 +10,7 @@ pub(crate) mod replay;
 mod serve;
 pub(crate) mod stderr;
 pub(crate) mod stdout;
-mod tail;
+pub(crate) mod tail;
 mod visible;
 
 use std::io;
