@@ -12,15 +12,15 @@
 //! # The text of an AI's answer
 //!
 //! ```no_run
-//! # async fn run(key: &str) -> Result<(), Box<dyn std::error::Error>> {
 //! use futures_util::TryStreamExt;
 //! use tidewire_client::{EventSource, Method};
 //!
+//! # async fn run(key: String) -> Result<(), Box<dyn std::error::Error>> {
 //! let mut answer = EventSource::request(Method::POST, "https://api.openai.com/v1/chat/completions")
-//!     .bearer(key)
+//!     .bearer(&key)
 //!     .json(&serde_json::json!({
 //!         "model": "gpt-5-mini", "stream": true,
-//!         "messages": [{"role": "user", "content": "Why is the sky blue?"}],
+//!         "messages": [{ "role": "user", "content": "Why is the sky blue?" }],
 //!     }))
 //!     .build()?
 //!     .text();
