@@ -13,7 +13,7 @@ use super::{
     answer::{Answer, Named, Phase},
     answers::{Found, Taken},
     config::Route,
-    forward,
+    forward, pass,
     pick::{Scalar, pick},
     read,
     scope::{Hash, Scope},
@@ -101,7 +101,7 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     relay.inner.tasks.spawn(call.run());
     match answered.await {
         Ok(Head::Stream(headers)) => read::reply(&relay, &parts, reader, &from_the_first(), &headers),
-        Ok(Head::Other(response)) => Ok(passed_on(response)),
+        Ok(Head::Other(response, asked_at)) => Ok(pass::on(response, route, asked_at)),
         Ok(Head::Failed(problem)) => Err(problem),
         Err(_) => Err(forward::bad_gateway(
             "abandoned",
@@ -193,13 +193,4 @@ fn go_on(
         &headers,
     )
     .map(Some)
-}
-
-/// An answer that is no stream, as it is.
-fn passed_on(response: reqwest::Response) -> Response<Body> {
-    let mut passed = Response::new(Body::empty());
-    *passed.status_mut() = response.status();
-    *passed.headers_mut() = forward::response_headers(response.headers());
-    *passed.body_mut() = Body::from_stream(response.bytes_stream());
-    passed
 }

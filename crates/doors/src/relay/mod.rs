@@ -14,6 +14,7 @@
 //! | `config` | routes and bounds |
 //! | `call` | a request: the answer that there is, or a call of the upstream |
 //! | `forward` | addresses and headers, there and back |
+//! | `pass` | an answer that is no stream, passed on |
 //! | `upstream`, `publisher` | reading the upstream, as a task of its own, into the log |
 //! | `read` | reading answers, and stopping them |
 //! | `answer`, `answers` | an answer; all of them, and what they are found by |
@@ -29,6 +30,7 @@ mod call;
 pub mod config;
 mod forward;
 pub mod measures;
+mod pass;
 mod pick;
 mod publisher;
 mod read;

@@ -31,8 +31,8 @@ use crate::Problem;
 pub(super) enum Head {
     /// The answer is a stream: read it from the log. With what the upstream's headers said.
     Stream(HeaderMap),
-    /// It is not: pass it on.
-    Other(Response),
+    /// It is not: pass it on. With when it was asked for.
+    Other(Response, Instant),
     /// The upstream could not be asked.
     Failed(Problem),
 }
@@ -134,7 +134,7 @@ impl Call {
         drop(asked);
         if is_head || !is_stream(&response) {
             relay.inner.answers.release(&answer);
-            let _ = head.send(Head::Other(response));
+            let _ = head.send(Head::Other(response, asked_at));
             return;
         }
         if !wants_stream {
