@@ -5,7 +5,7 @@ use axum::{
     extract::Request,
 };
 use http::{HeaderMap, HeaderName, Method, Response, header, request::Parts};
-use tidewire_hub::{Error, Health, Start};
+use tidewire_hub::Start;
 use tokio::sync::oneshot;
 
 use super::{
@@ -79,14 +79,6 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
             }
         }
     };
-    // An answer that cannot be kept is not paid for.
-    if asked.wants_stream
-        && let Health::Poisoned(why) = relay.inner.hub.health()
-    {
-        relay.inner.answers.release(&answer);
-        return Err(Error::Poisoned { why }.into());
-    }
-    relay.inner.measures[number].called();
     let (head, answered) = oneshot::channel();
     let mut request = reqwest::Request::new(parts.method.clone(), target);
     *request.headers_mut() = forward::request_headers(route, &parts.headers, asked.wants_stream);

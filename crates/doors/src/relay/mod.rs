@@ -48,11 +48,11 @@ use axum::{
     routing::any,
 };
 use http::{HeaderValue, Method, header};
-use tidewire_hub::{Clock, Draft, Hub, Millis};
+use tidewire_hub::{Clock, Draft, Error, Hub, Millis};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
-use self::{answer::Answer, answers::Answers, measures::Measures};
+use self::{answer::Answer, answers::Answers, measures::Measures, stream::StreamId};
 use crate::Problem;
 pub use config::{Config, InvalidRoute, Route};
 pub use measures::{Ending, RouteStats};
@@ -121,8 +121,8 @@ impl Relay {
                 clock: Clock::system(),
             }),
         };
-        recover::recover(&relay).await?;
-        tasks.spawn(relay.clone().keep_house());
+        let due = recover::recover(&relay).await?;
+        tasks.spawn(relay.clone().keep_house(due));
         Ok(relay)
     }
 
@@ -173,24 +173,38 @@ impl Relay {
         self.inner.clock.now()
     }
 
-    /// Lets go what has been kept long enough.
-    async fn keep_house(self) {
-        let hub = &self.inner.hub;
+    /// Lets go what has been kept long enough, from now on and from before.
+    async fn keep_house(self, before: Vec<StreamId>) {
+        for stream in before {
+            if self.let_go(stream).await == Err(Error::Closed) {
+                return;
+            }
+        }
         loop {
             tokio::select! {
-                () = hub.closing() => return,
+                () = self.inner.hub.closing() => return,
                 () = sleep(HOUSEKEEPING) => {}
             }
-            while let Some(answer) = self.inner.answers.expire(&self.inner.config, self.now()) {
-                // After a restart it may have been let go before.
-                if hub.kept(&answer.topics).is_ok_and(|kept| kept.count == 0) {
-                    continue;
-                }
-                if let Err(error) = hub.append(Draft::purge(answer.topics.clone())).await {
-                    tracing::warn!(%error, "an answer that is no longer kept cannot be let go");
+            while let Some(stream) = self.inner.answers.expire(&self.inner.config, self.now()) {
+                if self.let_go(stream).await == Err(Error::Closed) {
+                    return;
                 }
             }
         }
+    }
+
+    /// Has the log let go of an answer's events, if it still has some.
+    async fn let_go(&self, stream: StreamId) -> Result<(), Error> {
+        let hub = &self.inner.hub;
+        let topics = stream.topics()?;
+        if hub.kept(&topics).is_ok_and(|kept| kept.count == 0) {
+            return Ok(());
+        }
+        let purged = hub.append(Draft::purge(topics)).await;
+        if let Err(error) = &purged {
+            tracing::warn!(%error, "an answer that is no longer kept cannot be let go");
+        }
+        purged.map(drop)
     }
 }
 

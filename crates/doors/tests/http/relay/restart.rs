@@ -1,9 +1,12 @@
 //! After a restart: what had ended can be read, and what was running is ended in band.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tidewire_doors::relay::{Config, config::Owner};
-use tidewire_hub::archive::segments::{RealDisk, Segments, Settings};
+use tidewire_hub::{
+    Namespace, Topic,
+    archive::segments::{RealDisk, Segments, Settings},
+};
 use tokio::runtime::Runtime;
 
 use super::{Call, Relayed, Upstream, stream_of};
@@ -125,7 +128,35 @@ fn answers_that_were_running_are_ended_as_interrupted_and_their_numbers_go_on() 
             assert_eq!(status, 204, "{chat}");
         }
         after.upstream.is_left_alone();
-        drop(after);
+        // Who got half of an answer gets a new one with the same key.
+        let (again, _call) = begun(&after, "running", 1);
+        assert_ne!(again, running);
+    }
+}
+
+#[test]
+fn an_answer_that_has_been_let_go_is_known_to_have_been_there_from_the_first_moment_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let brief = |config: &mut Config| config.routes[0].keep = Duration::from_millis(1);
+    let before = at(folder.path(), Upstream::start(), |config| {
+        config.routes[0].keep = Duration::from_secs(3600);
+    });
+    let (stream, call) = begun(&before, "k", 2);
+    call.end();
+    let place = format!("/relay/{stream}");
+    eventually(|| before.relay.answers().0 == 0);
+    assert_eq!(before.get(&place, &[]).head.status, 200);
+    let mut upstream = before.stop();
+    // Once when its time has run out while the server was away, once when the log has let it go.
+    for _ in 0..2 {
+        let after = at(folder.path(), upstream, brief);
+        for method in ["GET", "DELETE"] {
+            assert_eq!(after.request(method, &place, &[], "").head.status, 410);
+        }
+        assert_eq!(after.relay.answers(), (0, 0));
+        let topics = Topic::new(Namespace::Relay, &stream).unwrap().into();
+        eventually(|| after.hub.kept(&topics).unwrap().count == 0);
+        upstream = after.stop();
     }
 }
 
