@@ -39,7 +39,10 @@ export class FakeLlm {
     fake.url = `http://127.0.0.1:${port}`;
     const serve = ['-m', 'fakellm.cli', 'serve', '--config', config, '--port', String(port)];
     fake.#process = spawn(PYTHON, serve, { stdio: 'ignore' });
-    await until(() => fetch(`${fake.url}/_fakellm/stats`).then(() => true, () => false));
+    await until(() => {
+      if (fake.#process.exitCode !== null) throw new Error(`fakellm ended at once: is it in ${PYTHON} (clients/requirements.txt)?`);
+      return fetch(`${fake.url}/_fakellm/stats`).then(() => true, () => false);
+    });
     return fake;
   }
 
