@@ -159,20 +159,10 @@ impl Answers {
         self.0.lock().note_gone(stream, config);
     }
 
-    /// Lets one go of those that have been kept long enough, or that are too many.
-    pub(super) fn expire(&self, config: &Config, now: Millis) -> Option<StreamId> {
+    /// Lets those go that have been kept long enough, or that are too many.
+    pub(super) fn expire(&self, config: &Config, now: Millis) -> Vec<StreamId> {
         let mut table = self.0.lock();
-        let is_many = table.by_stream.len() > config.max_kept;
-        let oldest = table.ended.iter().filter_map(|(route, ended)| {
-            let (at, _) = ended.front()?;
-            let is_due = is_due(*at, *route, config, now);
-            (is_many || is_due).then_some((*at, *route))
-        });
-        let (_, route) = oldest.min()?;
-        let (_, answer) = table.ended.get_mut(&route)?.pop_front()?;
-        table.remove(&answer);
-        table.note_gone(answer.named.stream, config);
-        Some(answer.named.stream)
+        std::iter::from_fn(|| table.expire_one(config, now)).collect()
     }
 
     pub(super) fn running(&self) -> usize {
@@ -191,6 +181,19 @@ impl Table {
         if let Some(key) = named.key.filter(|_| with_key) {
             self.by_key.insert(key, Arc::clone(answer));
         }
+    }
+
+    fn expire_one(&mut self, config: &Config, now: Millis) -> Option<StreamId> {
+        let is_many = self.by_stream.len() > config.max_kept;
+        let oldest = self.ended.iter().filter_map(|(route, ended)| {
+            let (at, _) = ended.front()?;
+            (is_many || is_due(*at, *route, config, now)).then_some((*at, *route))
+        });
+        let (_, route) = oldest.min()?;
+        let (_, answer) = self.ended.get_mut(&route)?.pop_front()?;
+        self.remove(&answer);
+        self.note_gone(answer.named.stream, config);
+        Some(answer.named.stream)
     }
 
     fn note_gone(&mut self, stream: StreamId, config: &Config) {

@@ -144,10 +144,12 @@ impl Asked {
             Scalar::Text(text) if !text.is_empty() => Some(text),
             _ => None,
         });
+        // Who names a chat has a stream in mind, unless it says that it has not: a title for it, say, which is not what the
+        // chat is at.
+        let wants_stream = streams.unwrap_or(accepts || chat.is_some());
         Self {
-            // Who names a chat has a stream in mind.
-            wants_stream: streams.unwrap_or(accepts || chat.is_some()),
-            chat,
+            wants_stream,
+            chat: chat.filter(|_| wants_stream),
         }
     }
 }

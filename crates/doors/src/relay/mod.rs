@@ -47,6 +47,7 @@ use axum::{
     extract::{Path, Request, State},
     routing::any,
 };
+use futures_util::stream::{StreamExt as _, iter};
 use http::{HeaderValue, Method, header};
 use tidewire_hub::{Clock, Draft, Error, Hub, Millis};
 use tokio::time::sleep;
@@ -59,6 +60,9 @@ pub use measures::{Ending, RouteStats};
 
 /// How often answers are looked at that have been kept long enough.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
+
+/// How many answers are ended or let go at a time, where there are many.
+const AT_A_TIME: usize = 256;
 
 /// Why a relay cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -175,36 +179,34 @@ impl Relay {
 
     /// Lets go what has been kept long enough, from now on and from before.
     async fn keep_house(self, before: Vec<StreamId>) {
-        for stream in before {
-            if self.let_go(stream).await == Err(Error::Closed) {
-                return;
-            }
-        }
+        let mut due = before;
         loop {
+            // Many at a time: each waits for the disk.
+            iter(due)
+                .for_each_concurrent(AT_A_TIME, |stream| self.let_go(stream))
+                .await;
             tokio::select! {
                 () = self.inner.hub.closing() => return,
                 () = sleep(HOUSEKEEPING) => {}
             }
-            while let Some(stream) = self.inner.answers.expire(&self.inner.config, self.now()) {
-                if self.let_go(stream).await == Err(Error::Closed) {
-                    return;
-                }
-            }
+            due = self.inner.answers.expire(&self.inner.config, self.now());
         }
     }
 
     /// Has the log let go of an answer's events, if it still has some.
-    async fn let_go(&self, stream: StreamId) -> Result<(), Error> {
+    async fn let_go(&self, stream: StreamId) {
         let hub = &self.inner.hub;
-        let topics = stream.topics()?;
-        if hub.kept(&topics).is_ok_and(|kept| kept.count == 0) {
-            return Ok(());
+        let purged = async {
+            let topics = stream.topics()?;
+            match hub.kept(&topics)?.count {
+                0 => Ok(()),
+                _ => hub.append(Draft::purge(topics)).await.map(drop),
+            }
+        };
+        match purged.await {
+            Ok(()) | Err(Error::Closed) => {}
+            Err(error) => tracing::warn!(%error, "an answer that is no longer kept cannot be let go"),
         }
-        let purged = hub.append(Draft::purge(topics)).await;
-        if let Err(error) = &purged {
-            tracing::warn!(%error, "an answer that is no longer kept cannot be let go");
-        }
-        purged.map(drop)
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::stream::{self, TryStreamExt as _};
 use tidewire_hub::{Millis, Seq, TopicSet};
 
 use super::{
-    Inner, Relay,
+    AT_A_TIME, Inner, Relay,
     answer::{Answer, Named, Phase},
     answers::is_due,
     measures::Ending,
@@ -20,9 +20,6 @@ use super::{
 
 /// How much is read at a time, in bytes.
 const BUDGET: usize = 1 << 20;
-
-/// How many are ended at a time.
-const AT_A_TIME: usize = 256;
 
 /// An answer as the notes tell of it.
 struct Noted {
@@ -47,7 +44,7 @@ pub(super) async fn recover(relay: &Relay) -> Result<Vec<StreamId>, tidewire_hub
     for stream in &due {
         answers.recall_gone(*stream, config);
     }
-    due.extend(std::iter::from_fn(|| answers.expire(config, relay.now())));
+    due.extend(answers.expire(config, relay.now()));
     Ok(due)
 }
 
