@@ -127,7 +127,8 @@ impl Answers {
     /// An answer from before a restart, which ended so.
     pub(super) fn recall(&self, answer: &Arc<Answer>, at: Millis, how: Ending) {
         let mut table = self.0.lock();
-        table.insert(answer, true);
+        // Another one, whole, may have the key of one that is not.
+        table.insert(answer, keeps_key(how));
         table.note_end(answer, at, how);
     }
 

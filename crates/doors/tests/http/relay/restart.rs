@@ -135,6 +135,38 @@ fn answers_that_were_running_are_ended_as_interrupted_and_their_numbers_go_on() 
 }
 
 #[test]
+fn a_key_that_got_half_an_answer_and_then_the_whole_has_the_whole_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = at(folder.path(), Upstream::start(), chats);
+    let keys: Vec<String> = (0..8).map(|key| format!("key-{key}")).collect();
+    let mut whole = Vec::new();
+    for key in &keys {
+        let (half, call) = begun(&before, key, 1);
+        drop(call);
+        let (text, _) = before.get(&format!("/relay/{half}"), &[MINE[0]]).rest();
+        assert!(text.contains("upstream_died"), "{text}");
+        let (stream, call) = begun(&before, key, 1);
+        assert_ne!(stream, half);
+        call.end();
+        whole.push(stream);
+    }
+    eventually(|| before.relay.answers().0 == 0);
+    let after = at(folder.path(), before.stop(), chats);
+    for (key, stream) in keys.iter().zip(&whole) {
+        let mut client = after.server.connect();
+        let headers = [MINE[0], ("Idempotency-Key", key), MINE[2]];
+        client.send(request(
+            "POST",
+            "/v1/chat",
+            &headers,
+            format!("{{\"id\":\"{key}\"}}"),
+        ));
+        assert_eq!(stream_of(&client.reader()), *stream);
+    }
+    after.upstream.is_left_alone();
+}
+
+#[test]
 fn an_answer_that_has_been_let_go_is_known_to_have_been_there_from_the_first_moment_on() {
     let folder = tempfile::tempdir().unwrap();
     let brief = |config: &mut Config| config.routes[0].keep = Duration::from_millis(1);
