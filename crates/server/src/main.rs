@@ -7,6 +7,7 @@
 //! | [`cli`] | commands and flags |
 //! | [`config`] | the server's settings |
 //! | [`cmd`] | one file a command |
+//! | [`doctor`] | what is wrong with a stream: the examination, without I/O, and the visit |
 //! | [`descriptors`] | how many files the process may open |
 //! | [`metrics`], [`stats`] | how the server is, for Prometheus and for people |
 //! | [`logging`], [`requests`] | how log lines are written; the line of each request |
@@ -17,6 +18,7 @@ mod cmd;
 mod config;
 mod demo;
 mod descriptors;
+mod doctor;
 mod listen;
 mod logging;
 mod metrics;
@@ -39,7 +41,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     match cmd::run(Cli::from_command_line()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if stdout::has_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             cmd::stderr::say(format_args!("error: {error:#}"));
