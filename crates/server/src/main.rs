@@ -7,7 +7,9 @@
 //! | [`cli`] | commands and flags |
 //! | [`config`] | the server's settings |
 //! | [`cmd`] | one file a command |
+//! | [`doctor`] | what is wrong with a stream: the examination, without I/O, and the visit |
 //! | [`descriptors`] | how many files the process may open |
+//! | [`inspect`] | the tap between a client and its server, and what its page shows |
 //! | [`metrics`], [`stats`] | how the server is, for Prometheus and for people |
 //! | [`recording`] | an answer as it came, in a file |
 //! | [`logging`], [`requests`] | how log lines are written; the line of each request |
@@ -18,11 +20,16 @@ mod cmd;
 mod config;
 mod demo;
 mod descriptors;
+mod doctor;
+mod inspect;
 mod listen;
 mod logging;
 mod metrics;
 mod pages;
-#[cfg_attr(not(test), expect(dead_code, reason = "the inspector comes next"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "`tidewire replay`, which reads recordings, comes next")
+)]
 mod recording;
 mod requests;
 mod stats;
@@ -42,7 +49,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     match cmd::run(Cli::from_command_line()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if stdout::has_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             cmd::stderr::say(format_args!("error: {error:#}"));

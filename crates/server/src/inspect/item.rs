@@ -118,7 +118,13 @@ mod tests {
 
     fn item(n: u64) -> Arc<Item> {
         let what = What::Retry { millis: n };
-        Arc::new(Item { n, at: n, chunk: 1, gap: None, what })
+        Arc::new(Item {
+            n,
+            at: n,
+            chunk: 1,
+            gap: None,
+            what,
+        })
     }
 
     #[test]
@@ -134,13 +140,28 @@ mod tests {
     #[test]
     fn a_text_is_cut_between_characters() {
         assert_eq!(Text::from("潮汐"), Text("潮汐".into()));
-        assert_eq!(Text::from(&*"潮".repeat(SHOWN + 1)), Text("潮".repeat(SHOWN).into()));
+        assert_eq!(
+            Text::from(&*"潮".repeat(SHOWN + 1)),
+            Text("潮".repeat(SHOWN).into())
+        );
     }
 
     #[test]
     fn an_item_is_one_flat_object() {
-        let what = What::Event { name: "tick".into(), id: None, data: "a".into(), size: 1 };
-        let json = serde_json::to_string(&Item { n: 1, at: 2, chunk: 3, gap: Some(4), what }).unwrap();
+        let what = What::Event {
+            name: "tick".into(),
+            id: None,
+            data: "a".into(),
+            size: 1,
+        };
+        let json = serde_json::to_string(&Item {
+            n: 1,
+            at: 2,
+            chunk: 3,
+            gap: Some(4),
+            what,
+        })
+        .unwrap();
         assert_eq!(
             json,
             r#"{"n":1,"at":2,"chunk":3,"gap":4,"kind":"event","type":"tick","id":null,"data":"a","size":1}"#

@@ -16,6 +16,7 @@
 //! | [`scribe`], [`reading`] | what was seen, read as events |
 //! | [`store`], [`stream`], [`item`] | what is kept of it, in memory |
 //! | [`feed`], [`api`] | what the page asks for |
+//! | [`findings`] | what the doctor says of a stream |
 //!
 //! Invariants:
 //! - The tap never waits for the view: what the scribe has no room for is missing from the view, and counted there.
@@ -26,6 +27,7 @@
 
 mod api;
 mod feed;
+mod findings;
 mod hop;
 mod item;
 mod reading;
@@ -104,14 +106,18 @@ pub(crate) async fn run(
     let tasks = TaskTracker::new();
     let cancel = CancellationToken::new();
     let store = Arc::new(Store::new(settings.bounds));
-    let through = tap::router(tap::Tap::new(Arc::clone(&upstream), Arc::clone(&store), tasks.clone())?);
+    let through = tap::router(tap::Tap::new(
+        Arc::clone(&upstream),
+        Arc::clone(&store),
+        tasks.clone(),
+    )?);
     let about = api::About {
         version: env!("CARGO_PKG_VERSION"),
         tap: format!("http://{tap_address}"),
         upstream: upstream.to_string(),
         bounds: settings.bounds,
     };
-    let shown = Guard::default().protect(api::router(about, store));
+    let shown = Guard::loopback().protect(api::router(about, store));
     announce(tap_address, page_address)?;
 
     let serve = |listener, app: Router, guests: Arc<Guests>| {

@@ -28,9 +28,10 @@ impl Form {
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         match &*essence.to_ascii_lowercase() {
             "text/event-stream" => Self::Events,
-            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/stream+json" => {
-                Self::Lines
-            }
+            "application/x-ndjson"
+            | "application/ndjson"
+            | "application/jsonl"
+            | "application/stream+json" => Self::Lines,
             _ => Self::Other,
         }
     }
@@ -228,7 +229,13 @@ impl Reading {
     fn push(&mut self, at: u64, gap: Option<u64>, what: What) {
         self.items += 1;
         let (n, chunk) = (self.items, self.counts.chunks);
-        self.news.push(Arc::new(Item { n, at, chunk, gap, what }));
+        self.news.push(Arc::new(Item {
+            n,
+            at,
+            chunk,
+            gap,
+            what,
+        }));
     }
 }
 
@@ -332,7 +339,14 @@ mod tests {
                 What::Fault { .. } => text("code"),
                 _ => text("data"),
             };
-            format!("{} #{} @{} +{}: {} {what}", item.n, item.chunk, item.at, text("gap"), text("kind"))
+            format!(
+                "{} #{} @{} +{}: {} {what}",
+                item.n,
+                item.chunk,
+                item.at,
+                text("gap"),
+                text("kind")
+            )
         };
         items.iter().map(show).collect()
     }
@@ -344,7 +358,11 @@ mod tests {
     #[test]
     fn a_stream_becomes_items_with_times_and_gaps() {
         let mut reading = Reading::new(Form::Events, 99);
-        feed(&mut reading, 5, b": hi\nretry: 3000\nid: 7\nevent: tick\ndata: on");
+        feed(
+            &mut reading,
+            5,
+            b": hi\nretry: 3000\nid: 7\nevent: tick\ndata: on",
+        );
         feed(&mut reading, 9, b"e\n\ndata: two\n\n");
         feed(&mut reading, 30, b":\ndata: three\n\n");
         assert_eq!(
@@ -359,8 +377,14 @@ mod tests {
             ]
         );
         let counts = reading.counts();
-        assert_eq!((counts.events, counts.comments, counts.retries, counts.chunks), (3, 2, 1, 3));
-        assert_eq!((counts.longest_gap, counts.retry, counts.last_at), (21, Some(3000), 30));
+        assert_eq!(
+            (counts.events, counts.comments, counts.retries, counts.chunks),
+            (3, 2, 1, 3)
+        );
+        assert_eq!(
+            (counts.longest_gap, counts.retry, counts.last_at),
+            (21, Some(3000), 30)
+        );
         assert_eq!(reading.last_event_id(), "7");
         assert_eq!(shown(&mut reading), [""; 0], "they were taken");
     }
@@ -370,7 +394,11 @@ mod tests {
         let mut reading = Reading::new(Form::Events, 99);
         feed(&mut reading, 1, b"id: 1\ndata: a\n\ndata: hal");
         reading.hole(2, 500);
-        feed(&mut reading, 3, b"data: rest of something\r\nid: 8\r\ndata: and more\r\n\r");
+        feed(
+            &mut reading,
+            3,
+            b"data: rest of something\r\nid: 8\r\ndata: and more\r\n\r",
+        );
         feed(&mut reading, 3, b"\nid: 9\ndata: b\n\n");
         assert_eq!(
             shown(&mut reading),
@@ -422,7 +450,10 @@ mod tests {
             feed(&mut reading, 2, end.as_bytes());
             let items = shown(&mut reading);
             assert_eq!(items.len(), 2, "{items:?}");
-            assert!(items[0].ends_with("fault overlong") && items[1].ends_with('b'), "{items:?}");
+            assert!(
+                items[0].ends_with("fault overlong") && items[1].ends_with('b'),
+                "{items:?}"
+            );
         }
     }
 

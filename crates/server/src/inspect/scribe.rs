@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{reading::Reading, store::Store, watched::Told};
-use crate::unpack::Unpack;
+use super::{reading::Reading, store::Store, stream::Kept, watched::Told};
+use crate::doctor::unpack::Unpack;
 
 pub(super) struct Scribe {
     pub(super) store: Arc<Store>,
@@ -20,13 +20,7 @@ impl Scribe {
             if seen.missed > 0 {
                 self.missed(seen.at, seen.missed);
             }
-            match self.unpack.feed(&seen.bytes) {
-                Some(bytes) => self.reading.chunk(seen.at, seen.bytes.len(), &bytes),
-                None => {
-                    self.reading.packed(seen.at);
-                    self.reading.chunk(seen.at, seen.bytes.len(), &[]);
-                }
-            }
+            self.read(seen.at, &seen.bytes);
             if !self.tell(|kept| kept.push(seen.at, &seen.bytes)) {
                 return;
             }
@@ -42,16 +36,28 @@ impl Scribe {
         self.store.change(self.id, |stream| stream.end(over));
     }
 
+    fn read(&mut self, at: u64, bytes: &[u8]) {
+        if !self.unpack.is_packed() {
+            return self.reading.chunk(at, bytes.len(), bytes);
+        }
+        let readable = self.unpack.feed(bytes);
+        self.unpack.forget();
+        if self.unpack.has_failed() {
+            self.reading.packed(at);
+        }
+        self.reading.chunk(at, bytes.len(), &readable);
+    }
+
     /// The view fell behind.
     fn missed(&mut self, at: u64, bytes: u64) {
         self.reading.hole(at, bytes);
         if self.unpack.is_packed() {
             self.reading.packed(at);
         }
-        self.tell(super::stream::Kept::close);
+        self.tell(Kept::close);
     }
 
-    fn tell(&mut self, keep: impl FnOnce(&mut super::stream::Kept)) -> bool {
+    fn tell(&mut self, keep: impl FnOnce(&mut Kept)) -> bool {
         let news = self.reading.take_news();
         self.store.change(self.id, |stream| {
             stream.read(self.reading.counts(), self.reading.last_event_id(), news);

@@ -102,7 +102,6 @@ impl Stream {
             chunks: self.kept.chunks.clone(),
             is_full: self.kept.is_full,
             over: self.over.clone(),
-            last_at: self.counts.last_at,
         }
     }
 }
@@ -153,36 +152,54 @@ impl Kept {
 
 /// A stream at one moment.
 pub(super) struct Snapshot {
-    head: Head,
-    chunks: Vec<(u64, Bytes)>,
+    pub(super) head: Head,
+    pub(super) chunks: Vec<(u64, Bytes)>,
     is_full: bool,
     over: Option<Over>,
-    last_at: u64,
+}
+
+/// Whether what is kept of a stream has ended, and when.
+pub(super) enum Gone<'a> {
+    Not,
+    /// Nobody saw the rest: it is not kept, or the client left.
+    Unseen(u64),
+    Finished(u64),
+    Cut(u64, &'a str),
 }
 
 impl Snapshot {
+    pub(super) fn gone(&self) -> Gone<'_> {
+        let last = || self.chunks.last().map_or(0, |(at, _)| *at);
+        match &self.over {
+            _ if self.is_full => Gone::Unseen(last()),
+            None => Gone::Not,
+            Some(over) => match over.ending {
+                Ending::End => Gone::Finished(over.at),
+                Ending::Cut => Gone::Cut(over.at, over.why.as_deref().unwrap_or_default()),
+                Ending::Left => Gone::Unseen(over.at),
+            },
+        }
+    }
+
     /// The recording's text.
     pub(super) fn recording(&self) -> std::io::Result<Vec<u8>> {
+        use recording::Ending;
         let mut writer = Writer::begin(Vec::new(), &self.head, u64::MAX)?;
+        let mut last = 0;
         for (at, bytes) in &self.chunks {
             // Without a bound of its own it takes all.
             let (Taken::Yes | Taken::Full) = writer.chunk(*at, bytes)?;
+            last = *at;
         }
-        let (at, ending, why) = self.ending();
+        let (at, ending, why) = match self.gone() {
+            Gone::Not => (last, Ending::Open, Some("made while the stream ran")),
+            Gone::Unseen(at) if self.is_full => {
+                (at, Ending::Open, Some("the inspector kept its first bytes only"))
+            }
+            Gone::Unseen(at) => (at, Ending::Open, Some("the client left")),
+            Gone::Finished(at) => (at, Ending::End, None),
+            Gone::Cut(at, why) => (at, Ending::Cut, Some(why)),
+        };
         writer.finish(at, ending, why.map(str::to_owned))
-    }
-
-    fn ending(&self) -> (u64, recording::Ending, Option<&str>) {
-        use recording::Ending;
-        let at = self.over.as_ref().map_or(self.last_at, |over| over.at);
-        match &self.over {
-            _ if self.is_full => (at, Ending::Open, Some("the inspector keeps a stream's first bytes")),
-            None => (at, Ending::Open, Some("made while the stream ran")),
-            Some(over) => match over.ending {
-                super::watched::Ending::End => (at, Ending::End, None),
-                super::watched::Ending::Cut => (at, Ending::Cut, over.why.as_deref()),
-                super::watched::Ending::Left => (at, Ending::Open, Some("the client left")),
-            },
-        }
     }
 }

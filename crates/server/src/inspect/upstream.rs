@@ -156,7 +156,11 @@ mod tests {
             ("http://127.0.0.1:8420", true),
             ("http://example.com:8421", true),
         ] {
-            assert_eq!(upstream.parse::<Upstream>().unwrap().is_not(tap).is_ok(), fine, "{upstream}");
+            assert_eq!(
+                upstream.parse::<Upstream>().unwrap().is_not(tap).is_ok(),
+                fine,
+                "{upstream}"
+            );
         }
     }
 }

@@ -110,11 +110,21 @@ impl Watcher {
         }
     }
 
+    /// There was no body: the upstream could not be asked.
+    pub(super) fn failed(self, why: String) {
+        self.over(Ending::Cut, Some(why));
+    }
+
     /// The first word counts.
     fn over(&self, ending: Ending, why: Option<String>) {
         let at = self.at();
         let missed = self.missed;
-        let _ = self.shared.over.set(Over { at, ending, why, missed });
+        let _ = self.shared.over.set(Over {
+            at,
+            ending,
+            why,
+            missed,
+        });
     }
 }
 
@@ -154,7 +164,10 @@ impl Body for Watched {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
         if let Some(error) = self.error.take() {
             return Poll::Ready(Some(Err(error)));
         }
@@ -190,7 +203,11 @@ impl Body for Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         // A connection does not ask for more than the length that was announced.
-        let ending = if self.is_end_stream() { Ending::End } else { Ending::Left };
+        let ending = if self.is_end_stream() {
+            Ending::End
+        } else {
+            Ending::Left
+        };
         self.watcher.over(ending, None);
     }
 }

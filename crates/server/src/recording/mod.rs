@@ -21,11 +21,14 @@ mod secrets;
 mod writer;
 
 pub(crate) use head::{Head, Headers, Request, Response, headers};
-pub(crate) use line::{Chunk, Ending, Last};
-#[cfg_attr(not(test), expect(unused_imports, reason = "`tidewire replay` reads them"))]
-pub(crate) use reader::{Fault, Reader};
+pub(crate) use line::Ending;
 pub(crate) use secrets::without_secrets;
 pub(crate) use writer::{Taken, Writer};
+#[cfg_attr(not(test), expect(unused_imports, reason = "`tidewire replay` reads them"))]
+pub(crate) use {
+    line::{Chunk, Last},
+    reader::{Fault, Reader},
+};
 
 /// The version of the format that is written; others are not read.
 const FORMAT: u32 = 1;
