@@ -22,6 +22,14 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// Who speaks HTTP/1.0 knows no chunks.
+    fn is_http_1_0(&self) -> bool {
+        self.head
+            .lines()
+            .next()
+            .is_some_and(|line| line.ends_with("HTTP/1.0"))
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
@@ -50,6 +58,8 @@ pub(crate) struct Reply {
     head: String,
     /// Each piece is a chunk of HTTP/1.1; else the body ends with the connection.
     chunked: bool,
+    /// The head comes with the first bytes, not before.
+    late: bool,
     steps: Vec<Step>,
     then: Then,
 }
@@ -64,6 +74,7 @@ pub(crate) fn with_head(head: &str) -> Reply {
     Reply {
         head: head.to_owned(),
         chunked: head.starts_with("HTTP/1.1") && !head.contains("Content-Length"),
+        late: false,
         steps: Vec::new(),
         then: Then::Hold,
     }
@@ -112,15 +123,20 @@ impl Reply {
         }
     }
 
-    fn play(&self, stream: &mut TcpStream) -> std::io::Result<()> {
-        let mut head = self.head.clone();
-        if self.chunked {
-            head += "Transfer-Encoding: chunked\r\n";
-        }
-        // A head that is to come late waits like anything else.
-        let waits_first = matches!(self.steps.first(), Some(Step::Send(bytes)) if bytes.is_empty());
-        let mut pending = format!("{head}\r\n").into_bytes();
-        if !waits_first {
+    /// The head comes with the first bytes, not before.
+    pub(crate) fn late_head(self) -> Self {
+        Self { late: true, ..self }
+    }
+
+    fn play(&self, stream: &mut TcpStream, request: &Request) -> std::io::Result<()> {
+        let chunked = self.chunked && !request.is_http_1_0();
+        let coding = if chunked {
+            "Transfer-Encoding: chunked\r\n"
+        } else {
+            ""
+        };
+        let mut pending = format!("{}{coding}\r\n", self.head).into_bytes();
+        if !self.late {
             stream.write_all(&pending)?;
             pending.clear();
         }
@@ -129,30 +145,23 @@ impl Reply {
                 Step::Wait(time) => thread::sleep(*time),
                 Step::Send(bytes) if bytes.is_empty() => {}
                 Step::Send(bytes) => {
-                    if self.chunked {
-                        pending.extend(format!("{:x}\r\n", bytes.len()).into_bytes());
-                    }
-                    pending.extend_from_slice(bytes);
-                    if self.chunked {
-                        pending.extend_from_slice(b"\r\n");
-                    }
+                    pending.extend(if chunked { chunk(bytes) } else { bytes.clone() });
                     stream.write_all(&pending)?;
                     pending.clear();
                 }
             }
         }
         match self.then {
-            Then::Finish if self.chunked => stream.write_all(b"0\r\n\r\n"),
+            Then::Finish if chunked => stream.write_all(b"0\r\n\r\n"),
             Then::Finish | Then::Cut => Ok(()),
             Then::Hold => std::io::copy(stream, &mut std::io::sink()).map(drop),
         }
     }
+}
 
-    /// The head comes with the first bytes, not before.
-    pub(crate) fn late_head(mut self) -> Self {
-        self.steps.insert(0, Step::Send(Vec::new()));
-        self
-    }
+fn chunk(bytes: &[u8]) -> Vec<u8> {
+    let size = format!("{:x}\r\n", bytes.len()).into_bytes();
+    [&size, bytes, b"\r\n"].concat()
 }
 
 /// An event with an id.
@@ -198,5 +207,5 @@ fn serve(mut stream: TcpStream, number: usize, reply: &dyn Fn(&Request) -> Reply
         number,
     };
     // The client may have gone.
-    let _ = reply(&request).play(&mut stream);
+    let _ = reply(&request).play(&mut stream, &request);
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use flate2::{Compression, write::GzEncoder};
 
 use crate::case::{Case, case};
-use crate::faults::{Reply, event, stream, with};
+use crate::faults::{Reply, Request, event, stream, with};
 
 /// An event that says when it was made: so many milliseconds after a moment.
 fn made(number: u64, after: u64) -> String {
@@ -49,38 +49,42 @@ fn packed() -> Reply {
     with("Content-Encoding: gzip")
 }
 
+/// The event that a reader is to get first.
+fn next(request: &Request) -> usize {
+    request
+        .header("last-event-id")
+        .map_or(1, |id| id.parse::<usize>().unwrap() + 1)
+}
+
 pub(crate) fn cases() -> Vec<Case> {
     vec![
-        case("a_full_buffer_that_cuts_a_line_is_seen", &["buffered"], |_| {
-            let text: String = (1..=40).map(event).collect();
-            let (first, rest) = text.split_at(500);
-            let (second, third) = rest.split_at(500);
-            stream()
-                .wait(1200)
-                .send(first)
-                .wait(1100)
-                .send(second)
-                .wait(400)
-                .send(third)
-        })
+        case(
+            "a_full_buffer_that_cuts_a_line_is_seen",
+            &["buffered"],
+            |request| {
+                let text: String = (next(request)..=80).map(event).collect();
+                let (first, rest) = text.split_at(500);
+                let (second, third) = rest.split_at(500);
+                stream().send(first).wait(1100).send(second).wait(400).send(third)
+            },
+        )
         .wait("4s"),
         case("two_heartbeats_in_one_go_are_seen", &["buffered"], |_| {
             stream()
                 .send(event(1))
                 .wait(1500)
                 .send(":\n:\n:\n")
-                .send(event(2))
+                .send("data: x\n\n")
         }),
         case(
             "events_whose_own_times_fill_the_silence_are_seen",
             &["buffered"],
-            |_| {
-                stream()
-                    .send(made(1, 0))
-                    .wait(2000)
-                    .send(made(2, 500))
-                    .send(made(3, 1200))
-                    .send(made(4, 1900))
+            |request| {
+                let heap = made(2, 500) + &made(3, 1200) + &made(4, 1900);
+                match request.header("last-event-id") {
+                    None => stream().send(made(1, 0)).wait(2000).send(heap),
+                    Some(_) => stream().send(heap),
+                }
             },
         ),
         case(
@@ -145,15 +149,12 @@ pub(crate) fn cases() -> Vec<Case> {
             match identity {
                 true => stream().events(begin..=4, 300),
                 false => {
-                    let [a, b, c, d] = gzip([1, 2, 3, 4].map(event), true);
-                    packed()
-                        .send(a)
-                        .wait(300)
-                        .send(b)
-                        .wait(300)
-                        .send(c)
-                        .wait(300)
-                        .send(&d[..d.len() - 18])
+                    let pieces = [event(1), event(2), event(3), event(4), String::new()];
+                    let flushed = gzip(pieces, true);
+                    let [events @ .., _] = flushed;
+                    events
+                        .iter()
+                        .fold(packed(), |reply, bytes| reply.send(bytes).wait(300))
                 }
             }
         })
