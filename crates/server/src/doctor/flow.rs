@@ -221,6 +221,35 @@ fn held(observation: &Observation, reading: &Reading, what: String) -> Finding {
         )
 }
 
+/// Compares a packed answer with the same one unpacked, both looked at from the same moment on.
+pub(super) fn compare(packed: &Observation, plain: &Observation) -> Option<Finding> {
+    let (reading, unpacked) = (Reading::of(packed), Reading::of(plain));
+    reading.packing.as_ref()?;
+    if unpacked.packing.is_some() {
+        return None;
+    }
+    let first = unpacked.events.first()?.at;
+    let late = match reading.events.first() {
+        Some(event) => event.at,
+        None if packed.is_open() => packed.lasted(),
+        None => return None,
+    };
+    let behind = late.saturating_sub(first);
+    (behind >= HELD).then(|| {
+        let what = format!(
+            "Without compression the first event comes after {}, with it {} later{}.",
+            time(first),
+            time(behind),
+            if reading.events.is_empty() {
+                " it still had not come"
+            } else {
+                ""
+            }
+        );
+        held(packed, &reading, what)
+    })
+}
+
 fn late_head(observation: &Observation, head: Duration) -> Option<Finding> {
     let first = observation.chunks.first()?.at;
     let with_first = first.saturating_sub(head) <= TOGETHER;

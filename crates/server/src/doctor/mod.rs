@@ -17,6 +17,7 @@
 //! | [`summary`] | numbers without an opinion |
 //! | [`visit`] | the connections: the look itself, one that resumes, a preflight |
 
+mod cors;
 mod ending;
 pub(crate) mod finding;
 mod flow;
@@ -27,11 +28,12 @@ mod ids;
 mod lines;
 pub(crate) mod observation;
 mod reading;
+mod resume;
 pub(crate) mod summary;
 mod times;
 pub(crate) mod unpack;
 pub(crate) mod visit;
-mod words;
+pub(crate) mod words;
 
 pub(crate) use finding::{Finding, Severity};
 pub(crate) use observation::Observation;
@@ -57,6 +59,7 @@ pub(crate) fn examine(observation: &Observation) -> Examination {
         if !reading.is_unreadable {
             findings.extend(framing::look(observation, &reading));
         }
+        findings.extend(cors::look(observation));
         findings.extend(ids::look(observation, &reading));
         findings.extend(heartbeat::look(observation, &reading));
         findings.extend(ending::look(observation, &reading));

@@ -44,6 +44,13 @@ pub(super) struct Event {
     pub(super) id: Option<String>,
 }
 
+impl Event {
+    /// An id of its own that a reader can come back with.
+    pub(super) fn own_id(&self) -> Option<&str> {
+        self.id.as_deref().filter(|id| !id.is_empty())
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Comment {
     pub(super) at: Duration,

@@ -6,7 +6,7 @@ use std::time::Duration;
 const QUOTED: usize = 80;
 
 /// `5.2 s`, `40 ms`.
-pub(super) fn time(time: Duration) -> String {
+pub(crate) fn time(time: Duration) -> String {
     if time < Duration::from_millis(950) {
         format!("{} ms", time.as_millis())
     } else {
@@ -15,7 +15,7 @@ pub(super) fn time(time: Duration) -> String {
 }
 
 /// `1 event`, `3 events`.
-pub(super) fn count(count: usize, what: &str) -> String {
+pub(crate) fn count(count: usize, what: &str) -> String {
     let s = if count == 1 { "" } else { "s" };
     format!("{count} {what}{s}")
 }

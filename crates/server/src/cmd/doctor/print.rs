@@ -4,12 +4,14 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use reqwest::Url;
 use serde_json::json;
 
 use crate::cmd::visible::{visible, visible_json};
+use crate::doctor::words::{count, time};
 use crate::doctor::{Examination, Finding, Severity, Summary};
 
 /// A line of text is broken here.
@@ -138,23 +140,20 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 fn seen(summary: &Summary) -> String {
-    let time = |millis: u64| match millis {
-        0..1000 => format!("{millis} ms"),
-        _ => format!("{:.1} s", std::time::Duration::from_millis(millis).as_secs_f64()),
-    };
+    let time = |millis| time(Duration::from_millis(millis));
     let mut parts = Vec::new();
     if let (Some(status), Some(version)) = (summary.status, &summary.version) {
         parts.push(format!("{status} by {version}"));
     }
     parts.extend(summary.head_ms.map(|at| format!("head after {}", time(at))));
-    parts.push(format!("{} events", summary.events));
+    parts.push(count(summary.events, "event"));
     parts.extend(
         summary
             .first_event_ms
             .map(|at| format!("the first after {}", time(at))),
     );
-    parts.push(format!("{} comments", summary.comments));
-    parts.push(format!("{} bytes", summary.bytes));
+    parts.push(count(summary.comments, "comment"));
+    parts.push(count(summary.bytes, "byte"));
     parts.extend(
         summary
             .heartbeat_ms
@@ -171,18 +170,15 @@ fn seen(summary: &Summary) -> String {
 }
 
 fn verdict(findings: &[Finding]) -> String {
-    let count = |severity, what: &str| {
-        let count = findings
-            .iter()
-            .filter(|finding| finding.severity == severity)
-            .count();
-        let s = if count == 1 { "" } else { "s" };
-        (count > 0).then(|| format!("{count} {what}{s}"))
+    let some = |severity, what: &str| {
+        let found = findings.iter().filter(|finding| finding.severity == severity);
+        let found = found.count();
+        (found > 0).then(|| count(found, what))
     };
     let parts = [
-        count(Severity::Error, "error"),
-        count(Severity::Warning, "warning"),
-        count(Severity::Note, "note"),
+        some(Severity::Error, "error"),
+        some(Severity::Warning, "warning"),
+        some(Severity::Note, "note"),
     ];
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     match parts.is_empty() {

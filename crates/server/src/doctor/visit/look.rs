@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use reqwest::Response;
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use tokio::time::{Instant, timeout_at};
 
 use super::ask::{Ask, Followed};
@@ -69,9 +69,10 @@ impl Look {
         &self.observation
     }
 
-    /// Whether there is anything to wait for.
-    pub(super) fn is_open(&self) -> bool {
-        self.response.is_some()
+    /// Whether the body is compressed, or said to be.
+    pub(super) fn is_packed(&self) -> bool {
+        let head = self.observation.head.as_ref();
+        head.is_some_and(|head| head.headers.contains_key(CONTENT_ENCODING))
     }
 
     /// Reads until then, until the end, or until `enough` says so of what has come.
