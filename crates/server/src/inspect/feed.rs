@@ -38,6 +38,7 @@ const RETRY: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(super) struct Wanted {
     stream: Option<u64>,
+    /// Its chunks too.
     #[serde(default)]
     raw: bool,
 }

@@ -90,14 +90,18 @@ class Row {
     this.element.classList.toggle('picked', isPicked);
     const over = overAt(stream, now);
     const texts = [
-      stream.came_with ?? t('fact.none'),
+      stream.came_with === '' ? t('attempt.emptyId') : (stream.came_with ?? t('fact.none')),
       String(stream.response.status),
       stream.counts.events.toLocaleString(),
       stream.last_event_id || t('fact.none'),
       time(over - openedAt(stream)),
       endingText(stream),
     ];
-    texts.forEach((text, at) => setText(this.#cells[at], text));
+    texts.forEach((text, at) => {
+      setText(this.#cells[at], text);
+      // A long one is cut by the style.
+      this.#cells[at].title = text;
+    });
     this.#cells[5].dataset.phase = phaseOf(stream);
     const scale = WIDTH / Math.max(span.to - span.from, 1);
     const from = (stream.time - span.from) * scale;
@@ -113,7 +117,7 @@ function drawResumption(group, picked) {
   place.hidden = !found;
   if (!found) return;
   place.dataset.kind = found.kind;
-  setText(place, t(`resume.${found.kind}`, { time: time(found.time), id: found.id || t('fact.none'), came: found.came }));
+  setText(place, t(`resume.${found.kind}`, { time: time(found.time), id: found.id || t('fact.none'), came: found.came || t('attempt.emptyId') }));
 }
 
 /** @param {Element} place @param {string} text */

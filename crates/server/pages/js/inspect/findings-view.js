@@ -79,10 +79,24 @@ export class FindingsView {
     byId('fine').hidden = fine.length === 0;
     byId('fine-count').textContent = t('findings.fine', { count: fine.length });
     byId('fine-list').replaceChildren(...fine.map(row));
+    const link = byId('findings-link');
+    link.hidden = this.#found === null;
+    link.textContent = t('findings.short', { words: words(open) });
+    link.dataset.severity = open[0]?.severity ?? 'fine';
     const none = byId('findings-none');
     none.hidden = open.length > 0 && !this.#isGone;
     none.textContent = t(this.#isGone ? 'findings.away' : this.#found ? 'findings.none' : 'findings.asking');
   }
+}
+
+/** How many there are of each. @param {Finding[]} open the worst first */
+function words(open) {
+  const severities = [...new Set(open.map(({ severity }) => severity))];
+  const counts = severities.map((severity) => {
+    const count = open.filter((finding) => finding.severity === severity).length;
+    return t('findings.short.count', { count, severity: t(`severity.${severity}`) });
+  });
+  return counts.join(', ') || t('findings.short.none');
 }
 
 /** @param {Finding} finding */

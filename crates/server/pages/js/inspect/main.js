@@ -147,6 +147,7 @@ function drawAll() {
     choice.setAttribute('aria-pressed', String(pressed));
   }
   byId('tap').textContent = about.tap;
+  byId('tap').setAttribute('href', about.tap);
   byId('upstream').textContent = about.upstream;
   byId('passed').textContent = t('inspect.passed', { count: passed });
   byId('sample').textContent = `curl -N ${about.tap}/`;

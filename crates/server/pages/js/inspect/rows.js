@@ -11,8 +11,11 @@ import { bytes, time } from './units.js';
 /** @typedef {import('./model.js').Item} Item */
 /** @typedef {import('./model.js').Chunk} Chunk */
 
-/** Pictures of control characters stand at U+2400. */
-const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f\u0080-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+/** What a page obeys instead of showing it: C0 but tab and LF, DEL, C1, and what turns the direction of text. */
+const CONTROL = /([\0-\x08\x0b-\x1f\x7f\u0080-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069])/;
+/** In raw bytes line ends count too. */
+const RAW = new RegExp(`${CONTROL.source.slice(0, -1)}|\\n)`);
+const NAMES = new Map([['\n', '\\n'], ['\r', '\\r'], ['\0', '\\0']]);
 /** A raw chunk may be large; its beginning is shown. */
 const SHOWN = 4_000;
 
@@ -29,26 +32,27 @@ export function itemRow(item, before, opened) {
     row.classList.add('together');
     stamp.title = t('item.together');
   }
-  const id = element('span', 'id', visible(item.id ?? ''));
   row.append(
     stamp,
     element('span', 'gap', item.gap === null ? '' : t('item.gap', { time: time(item.gap) })),
-    element('span', 'type', item.kind === 'event' ? visible(item.type ?? '') : t(`item.${item.kind}`)),
-    id,
+    visible('type', item.kind === 'event' ? (item.type ?? '') : t(`item.${item.kind}`)),
+    visible('id', item.id ?? ''),
     element('span', 'size', item.kind === 'fault' || item.kind === 'retry' ? '' : bytes(item.size ?? 0)),
-    element('span', 'data', dataOf(item)),
+    dataOf(item),
   );
   return row;
 }
 
 /** @param {Item} item */
 function dataOf(item) {
-  if (item.kind === 'retry') return t('item.reconnect', { time: time(item.millis ?? 0) });
-  if (item.kind === 'fault') return t(`fault.${item.code}`, { bytes: bytes(item.size ?? 0) });
-  const data = visible(item.data ?? '');
-  // 2,000 characters take 2,000 bytes at least.
-  const isCut = (item.data?.length ?? 0) >= 2_000 && (item.size ?? 0) > new TextEncoder().encode(item.data).length;
-  return isCut ? data + t('item.cut', { count: item.size ?? 0 }) : data;
+  const size = item.size ?? 0;
+  if (item.kind === 'retry') return visible('data', t('item.reconnect', { time: time(item.millis ?? 0) }));
+  if (item.kind === 'fault') return visible('data', t(`fault.${item.code}`, { bytes: bytes(size) }));
+  const data = item.data ?? '';
+  const made = visible('data', data);
+  // Only a beginning of 2,000 characters can be less than all of it.
+  if (data.length >= 2_000 && size > new TextEncoder().encode(data).length) made.append(t('item.cut', { count: size }));
+  return made;
 }
 
 /**
@@ -57,20 +61,18 @@ function dataOf(item) {
  */
 export function chunkRow(chunk, opened) {
   const row = element('li', 'chunk', '');
-  row.append(timeOf(opened + chunk.at), element('span', 'size', bytes(chunk.size)), element('span', 'data', rawText(chunk)));
+  row.append(timeOf(opened + chunk.at), element('span', 'size', bytes(chunk.size)), rawData(chunk));
   return row;
 }
 
 /** Line ends can be told apart; bytes that are no text are shown as numbers. @param {Chunk} chunk */
-function rawText({ text, base64, size }) {
-  if (text !== undefined) {
-    const shown = text.slice(0, SHOWN).replace(/\r\n/g, '\u240d\u240a\n').replace(/\r/g, '\u240d').replace(/(?<!\u240a)\n/g, '\u240a\n');
-    const cut = text.length > SHOWN ? t('item.cut', { count: size }) : '';
-    return visible(shown) + cut;
-  }
+function rawData({ text, base64, size }) {
   const raw = atob((base64 ?? '').slice(0, SHOWN));
   const hex = [...raw].map((byte) => byte.charCodeAt(0).toString(16).padStart(2, '0')).join(' ');
-  return raw.length < size ? hex + t('item.cut', { count: size }) : hex;
+  const made = text === undefined ? element('span', 'data', hex) : visible('data', text.slice(0, SHOWN), RAW);
+  const isCut = text === undefined ? raw.length < size : text.length > SHOWN;
+  if (isCut) made.append(t('item.cut', { count: size }));
+  return made;
 }
 
 /** @param {number} at since 1970 */
@@ -81,11 +83,19 @@ function timeOf(at) {
   return stamp;
 }
 
-/** @param {string} text */
-function visible(text) {
-  return text.replace(CONTROL, (character) => {
-    const code = character.charCodeAt(0);
-    if (code < 0x20) return String.fromCharCode(0x2400 + code);
-    return code === 0x7f ? '\u2421' : `\\u${code.toString(16).padStart(4, '0')}`;
+/**
+ * A text with its control characters written out.
+ * @param {string} className
+ * @param {string} text
+ * @param {RegExp} [controls]
+ */
+function visible(className, text, controls = CONTROL) {
+  const made = element('span', className, '');
+  text.split(controls).forEach((part, index) => {
+    if (index % 2 === 0) return made.append(part);
+    const name = NAMES.get(part) ?? `\\u${part.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    made.append(element('span', 'escape', name));
+    if (part === '\n') made.append('\n');
   });
+  return made;
 }
