@@ -16,19 +16,27 @@ pub(super) fn leave_connection(headers: &mut HeaderMap) {
         .filter_map(|name| name.trim().parse().ok())
         .collect();
     let usual = [CONNECTION, TE, TRANSFER_ENCODING, UPGRADE];
-    for name in named.iter().chain(&usual) {
-        headers.remove(name);
-    }
-    headers.remove("keep-alive");
-    headers.remove("proxy-connection");
+    keep(headers, |name| {
+        let is_old = matches!(name.as_str(), "keep-alive" | "proxy-connection");
+        !is_old && !usual.contains(name) && !named.contains(name)
+    });
+}
+
+/// In their order, which removing one by one would not keep.
+fn keep(headers: &mut HeaderMap, stays: impl Fn(&HeaderName) -> bool) {
+    let kept = headers.iter().filter(|(name, _)| stays(name));
+    *headers = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
 }
 
 /// Makes a request to the tap one to the upstream. A page that was loaded through the tap has the tap's origin; the
 /// upstream would take it for a foreign one. Other origins stay: what they may do is the upstream's to say.
 pub(super) fn call_upstream_by_name(headers: &mut HeaderMap, upstream: &Upstream) {
+    let host = headers.get(HOST).cloned();
     // The client writes the upstream's.
-    let Some(host) = headers.remove(HOST) else { return };
-    let Ok(host) = host.to_str() else { return };
+    keep(headers, |name| name != HOST);
+    let Some(Ok(host)) = host.as_ref().map(HeaderValue::to_str) else {
+        return;
+    };
     let tap = format!("http://{host}");
     let says_tap = |value: &HeaderValue| value.as_bytes() == tap.as_bytes();
     if headers.get(ORIGIN).is_some_and(says_tap)
