@@ -328,7 +328,11 @@ impl State {
 
     /// Whether somebody else reads one of its topics.
     fn is_shared(&self, channel: &Channel) -> bool {
-        let is_watched = |topic| self.watchers.get(topic).is_some_and(|channels| channels.len() > 1);
+        let is_watched = |topic| {
+            self.watchers
+                .get(topic)
+                .is_some_and(|channels| channels.len() > 1)
+        };
         channel.has_several() || channel.topics().iter().any(is_watched)
     }
 

@@ -11,7 +11,9 @@ use confique::Config as _;
 use confique::meta::{Expr, FieldKind, LeafKind, Meta};
 use reqwest::Url;
 
+use crate::cmd::doctor::args::Doctor;
 use crate::cmd::http::parse_url;
+use crate::cmd::inspect::Inspect;
 use crate::cmd::log::args::Log;
 use crate::cmd::replay::Fault;
 use crate::cmd::tail::args::Tail;
@@ -23,8 +25,9 @@ use crate::config::{Config, Flags};
 const AFTER_HELP: &str = "\
 Exit codes:
   0    done (also when the reader of standard output went away)
-  1    it failed while running, or the log is damaged
+  1    it failed while running, or the log is damaged, or the stream has errors
   2    the command line or the configuration is wrong, or there is no log to look at
+  3    the stream has warnings (doctor)
   130  ended by Ctrl-C, as shells show it (pub, tail)";
 
 /// Streams that survive: a Server-Sent Events server, publisher and reader.
@@ -52,6 +55,10 @@ pub(crate) enum Command {
     Tail(Tail),
     /// Serve a recording again, at its pace or another, whole or with faults.
     Replay(Replay),
+    /// Say what is wrong with a stream, how bad it is, and how to mend it.
+    Doctor(Doctor),
+    /// Show every event stream between a client and its server, live on a page.
+    Inspect(Inspect),
     /// Look into a log on disk, check it, or carry it elsewhere.
     Log(Log),
     /// Print a script that completes commands and flags in a shell.

@@ -7,7 +7,9 @@
 //! | [`cli`] | commands and flags |
 //! | [`config`] | the server's settings |
 //! | [`cmd`] | one file a command |
+//! | [`doctor`] | what is wrong with a stream: the examination, without I/O, and the visit |
 //! | [`descriptors`] | how many files the process may open |
+//! | [`inspect`] | the tap between a client and its server, and what its page shows |
 //! | [`metrics`], [`stats`] | how the server is, for Prometheus and for people |
 //! | [`recording`] | an answer as it came, in a file |
 //! | [`logging`], [`requests`] | how log lines are written; the line of each request |
@@ -18,6 +20,8 @@ mod cmd;
 mod config;
 mod demo;
 mod descriptors;
+mod doctor;
+mod inspect;
 mod listen;
 mod logging;
 mod metrics;
@@ -42,7 +46,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     match cmd::run(Cli::from_command_line()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if stdout::has_closed(&error) => ExitCode::SUCCESS,
         // As shells show a program that Ctrl-C has ended.
         Err(error) if error.is::<Interrupted>() => ExitCode::from(130),

@@ -161,7 +161,8 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.header_read)
         .max_buf_size(bounds.max_header)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
+        .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         served = connection.as_mut() => return Ok(served?),

@@ -21,7 +21,7 @@ mod secrets;
 mod writer;
 
 pub(crate) use head::{Head, Headers, Request, Response, headers};
-pub(crate) use line::{Chunk, Ending, Last};
+pub(crate) use line::{Chunk, Ending};
 pub(crate) use reader::{Fault, Reader};
 pub(crate) use secrets::without_secrets;
 pub(crate) use writer::{Taken, Writer};

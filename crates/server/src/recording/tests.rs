@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{line::Last, *};
 
 fn head() -> Head {
     let request = Request {
