@@ -116,6 +116,7 @@ fn whole() -> String {
 #[test]
 fn a_recording_is_served_byte_for_byte_at_its_pace() {
     let replay = Replay::start(&recording(&EVENTS, "end", &[("x-own", "yes")]), &[]);
+    #[expect(clippy::disallowed_methods, reason = "a pace is of the real clock")]
     let began = Instant::now();
     let (head, body, is_whole) = replay.ask("");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");

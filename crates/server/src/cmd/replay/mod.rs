@@ -190,5 +190,6 @@ fn is_kept(name: &str, is_part: bool) -> bool {
         "upgrade",
     ];
     let name = name.to_ascii_lowercase();
-    !CONNECTION.contains(&&*name) && !(is_part && name == "content-length")
+    let is_of_whole = name == "content-length";
+    !CONNECTION.contains(&&*name) && (!is_of_whole || !is_part)
 }
