@@ -55,21 +55,19 @@ pub(super) fn look(observation: &Observation, reading: &Reading) -> Vec<Finding>
     let late = late_head(observation, head.at);
     let mut found = Vec::new();
     if let Some(what) = proof(observation, reading, &bursts) {
-        found.push(held(observation, reading, what));
+        found.push(held(observation, reading, &what));
     } else {
         found.extend(late);
         found.extend(bunched(observation, reading, &bursts));
         if found.is_empty() && !reading.events.is_empty() {
-            let (all, goes) = (
-                reading.events.len(),
-                bursts.iter().filter(|burst| !burst.events.is_empty()).count(),
-            );
-            let what = format!(
-                "{} in {}, none held back that we could tell",
-                count(all, "event"),
-                count(goes, "go")
-            );
-            found.push(Finding::fine("buffered", what.replace("gos", "goes")));
+            let with_events = bursts.iter().filter(|burst| !burst.events.is_empty());
+            let goes = match with_events.count() {
+                1 => "one go".to_owned(),
+                goes => format!("{goes} goes"),
+            };
+            let events = count(reading.events.len(), "event");
+            let what = format!("{events} in {goes}, with no sign that anything holds them back");
+            found.push(Finding::fine("flow", what));
         }
         found.extend(packed(reading));
     }
@@ -192,7 +190,7 @@ fn all_at_once(observation: &Observation, bursts: &[Burst<'_>]) -> Option<String
     })
 }
 
-fn held(observation: &Observation, reading: &Reading, what: String) -> Finding {
+fn held(observation: &Observation, reading: &Reading, what: &str) -> Finding {
     let why = "Readers get events late and in heaps; what is smaller than the buffer, such as a heartbeat, may not come at all.";
     if let Some(packing) = &reading.packing {
         let what = format!("The answer is compressed ({packing}), and events are held back. {what}");
@@ -246,7 +244,7 @@ pub(super) fn compare(packed: &Observation, plain: &Observation) -> Option<Findi
                 ""
             }
         );
-        held(packed, &reading, what)
+        held(packed, &reading, &what)
     })
 }
 
@@ -311,7 +309,7 @@ fn packed(reading: &Reading) -> Option<Finding> {
     if reading.events.is_empty() {
         return Some(
             Finding::note(
-                "compressed",
+                "compression",
                 format!("The answer is compressed ({packing}), and no event came."),
             )
             .why("Whether the compressor is flushed after each event shows only with events.")
@@ -322,7 +320,7 @@ fn packed(reading: &Reading) -> Option<Finding> {
         );
     }
     let what = format!("compressed ({packing}), and flushed: events could be read as they came");
-    Some(Finding::fine("compressed", what))
+    Some(Finding::fine("compression", what))
 }
 
 fn unreadable(reading: &Reading) -> Finding {

@@ -169,6 +169,13 @@ pub(crate) fn event(number: usize) -> String {
     format!("id: {number}\ndata: {{\"n\": {number}}}\n\n")
 }
 
+/// The number of the event that a reader is to get first.
+pub(crate) fn next(request: &Request) -> usize {
+    request
+        .header("last-event-id")
+        .map_or(1, |id| id.parse::<usize>().unwrap() + 1)
+}
+
 /// Serves until the test process ends.
 pub(crate) struct Server {
     pub(crate) url: String,

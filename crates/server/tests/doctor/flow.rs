@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 use flate2::{Compression, write::GzEncoder};
 
 use crate::case::{Case, case};
-use crate::faults::{Reply, Request, event, stream, with};
+use crate::faults::{Reply, event, next, stream, with};
 
 /// An event that says when it was made: so many milliseconds after a moment.
-fn made(number: u64, after: u64) -> String {
+fn made(number: usize, after: u64) -> String {
     let moment = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_269_600_000 + after);
     let time = humantime::format_rfc3339_millis(moment);
     format!("id: {number}\ndata: {{\"time\": \"{time}\"}}\n\n")
@@ -49,13 +49,6 @@ fn packed() -> Reply {
     with("Content-Encoding: gzip")
 }
 
-/// The event that a reader is to get first.
-fn next(request: &Request) -> usize {
-    request
-        .header("last-event-id")
-        .map_or(1, |id| id.parse::<usize>().unwrap() + 1)
-}
-
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         case(
@@ -63,6 +56,9 @@ pub(crate) fn cases() -> Vec<Case> {
             &["buffered"],
             |request| {
                 let text: String = (next(request)..=80).map(event).collect();
+                if next(request) > 1 {
+                    return stream().send(text);
+                }
                 let (first, rest) = text.split_at(500);
                 let (second, third) = rest.split_at(500);
                 stream().send(first).wait(1100).send(second).wait(400).send(third)
@@ -141,11 +137,7 @@ pub(crate) fn cases() -> Vec<Case> {
         .wait("4s"),
         case("compression_that_is_flushed_is_fine", &[], |request| {
             let identity = request.header("accept-encoding") == Some("identity");
-            let begin = if request.header("last-event-id").is_some() {
-                2
-            } else {
-                1
-            };
+            let begin = next(request);
             match identity {
                 true => stream().events(begin..=4, 300),
                 false => {
@@ -158,7 +150,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 }
             }
         })
-        .also(&["compressed"]),
+        .also(&["compression"]),
         case(
             "a_body_that_is_not_packed_as_it_says_is_an_error",
             &["encoding"],
@@ -178,20 +170,13 @@ pub(crate) fn cases() -> Vec<Case> {
         })
         .also(&["bunched!"]),
         case("a_history_at_the_start_is_no_fault", &[], |request| {
-            let events: String = (2..=100).map(|n| made(n, n * 100)).collect();
-            match request.header("last-event-id") {
-                None => stream().send(made(1, 0) + &events),
-                Some(id) => {
-                    let next = id.parse::<u64>().unwrap() + 1;
-                    stream().send((next..=100).map(|n| made(n, n * 100)).collect::<String>())
-                }
-            }
+            let events = (next(request)..=100).map(|n| made(n, n as u64 * 100));
+            stream().send(events.collect::<String>())
         }),
         case("a_history_after_a_slow_question_is_no_fault", &[], |request| {
-            let next = request
-                .header("last-event-id")
-                .map_or(1, |id| id.parse::<u64>().unwrap() + 1);
-            let events = (next..=50).map(|n| made(n, n * 60_000)).collect::<String>();
+            let events = (next(request)..=50)
+                .map(|n| made(n, n as u64 * 60_000))
+                .collect::<String>();
             stream().wait(1300).send(events)
         }),
         case("a_large_event_in_many_pieces_is_no_fault", &[], |_| {

@@ -30,7 +30,7 @@ pub(crate) use ask::Ask;
 use ask::LAST_EVENT_ID;
 use look::Look;
 
-use super::observation::{End, Observation};
+use super::observation::{End, Head, Observation};
 use super::resume::Plan;
 use super::{Examination, Finding, cors, examine, flow, resume, sort};
 
@@ -85,8 +85,12 @@ pub(crate) async fn visit(ask: &Ask, wait: Duration) -> anyhow::Result<Examinati
         && !is_known(findings)
         && let Some(finding) = flow::compare(&observation, &plain)
     {
-        findings
-            .retain(|finding| !matches!(finding.code, "buffered" | "bunched" | "compressed" | "late-head"));
+        findings.retain(|finding| {
+            !matches!(
+                finding.code,
+                "flow" | "buffered" | "bunched" | "compression" | "late-head"
+            )
+        });
         findings.push(finding);
     }
     if let (Some(plan), Some(again)) = (&plan, &again) {
@@ -94,7 +98,7 @@ pub(crate) async fn visit(ask: &Ask, wait: Duration) -> anyhow::Result<Examinati
     }
     if repeat && has_ended(&observation) {
         let back = come_back(ask, &examination.summary.last_event_id).await?;
-        findings.retain(|finding| !matches!(finding.code, "ended" | "empty"));
+        findings.retain(|finding| !matches!(finding.code, "end" | "ended" | "empty"));
         findings.push(resume::come_back(&observation, &back));
     }
     findings.extend(preflight(ask).await?);
@@ -103,10 +107,7 @@ pub(crate) async fn visit(ask: &Ask, wait: Duration) -> anyhow::Result<Examinati
 }
 
 fn has_ended(observation: &Observation) -> bool {
-    let is_stream = observation
-        .head
-        .as_ref()
-        .is_some_and(|head| head.is_event_stream());
+    let is_stream = observation.head.as_ref().is_some_and(Head::is_event_stream);
     is_stream && observation.is_finished()
 }
 
