@@ -69,7 +69,7 @@ pub(super) fn look(observation: &Observation, reading: &Reading) -> Vec<Finding>
             let what = format!("{events} in {goes}, with no sign that anything holds them back");
             found.push(Finding::fine("flow", what));
         }
-        found.extend(packed(reading));
+        found.extend(packed(observation, reading));
     }
     found
 }
@@ -304,23 +304,32 @@ fn bunched(observation: &Observation, reading: &Reading, bursts: &[Burst<'_>]) -
     })
 }
 
-fn packed(reading: &Reading) -> Option<Finding> {
+fn packed(observation: &Observation, reading: &Reading) -> Option<Finding> {
+    const LOOK: &str = "look while there are events";
     let packing = reading.packing.as_ref()?;
-    if reading.events.is_empty() {
-        return Some(
-            Finding::note(
-                "compression",
-                format!("The answer is compressed ({packing}), and no event came."),
-            )
-            .why("Whether the compressor is flushed after each event shows only with events.")
-            .mend(
-                "the server",
-                "Cache-Control: no-transform keeps proxies from compressing",
-            ),
-        );
+    if !reading.events.is_empty() {
+        let what = format!("{packing}, and flushed: events could be read as they came");
+        return Some(Finding::fine("compression", what));
     }
-    let what = format!("compressed ({packing}), and flushed: events could be read as they came");
-    Some(Finding::fine("compression", what))
+    let waited = observation.lasted().saturating_sub(reading.arrivals.first()?.at);
+    let finding = match reading.bytes() {
+        0 if waited >= HELD => {
+            let what = format!(
+                "The answer is compressed ({packing}), and for {} nothing of it could be read.",
+                time(waited)
+            );
+            Finding::warning("compression", what)
+        }
+        _ => Finding::note(
+            "compression",
+            format!("The answer is compressed ({packing}), and no event came."),
+        ),
+    };
+    let why = "If there was nothing to say, all is well. If there was, the compressor is not flushed after each event.";
+    Some(finding.why(why).mend("here", LOOK).mend(
+        "the server",
+        "Cache-Control: no-transform keeps proxies from compressing",
+    ))
 }
 
 fn unreadable(reading: &Reading) -> Finding {

@@ -30,6 +30,8 @@ pub(crate) mod observation;
 mod reading;
 mod resume;
 pub(crate) mod summary;
+#[cfg(test)]
+mod tests;
 mod times;
 mod unpack;
 pub(crate) mod visit;

@@ -135,6 +135,16 @@ pub(crate) fn cases() -> Vec<Case> {
             },
         )
         .wait("4s"),
+        case(
+            "compression_of_which_nothing_can_be_read_is_a_warning",
+            &["compression?"],
+            |_| packed().send(&gzip([String::new(), event(1)], false)[0]),
+        )
+        .wait("4s"),
+        case("compression_without_an_event_is_a_note", &[], |_| {
+            packed().send(&gzip([":\n".to_owned(), event(1)], true)[0])
+        })
+        .also(&["compression!"]),
         case("compression_that_is_flushed_is_fine", &[], |request| {
             let identity = request.header("accept-encoding") == Some("identity");
             let begin = next(request);

@@ -184,6 +184,10 @@ pub(crate) fn cases() -> Vec<Case> {
             },
         )
         .also(&["end"]),
+        case("a_post_without_an_event_is_a_warning", &["empty?"], |_| {
+            stream().finish()
+        })
+        .args(&["-X", "POST"]),
         case(
             "the_end_of_a_post_is_not_tried_again",
             &[],
