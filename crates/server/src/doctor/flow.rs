@@ -34,6 +34,8 @@ const HELD: Duration = Duration::from_secs(3);
 const PACKED_HEAD: usize = 64;
 /// Fewer events make no bunch.
 const BUNCH: usize = 3;
+/// An answer to a POST may be thought about, and be short: fewer events prove nothing.
+const ANSWER: usize = 20;
 
 /// Chunks that came in one go.
 struct Burst<'a> {
@@ -179,8 +181,9 @@ fn all_at_once(observation: &Observation, bursts: &[Burst<'_>]) -> Option<String
     let head = observation.head.as_ref()?.at;
     let ends_with_it =
         observation.is_finished() && observation.lasted().saturating_sub(burst.end) <= TOGETHER;
+    let least = if observation.is_get() { BUNCH } else { ANSWER };
     let begins_with_it = burst.begin.saturating_sub(head) <= TOGETHER;
-    let all = ends_with_it && begins_with_it && burst.silence >= SILENCE && burst.events.len() >= BUNCH;
+    let all = ends_with_it && begins_with_it && burst.silence >= SILENCE && burst.events.len() >= least;
     all.then(|| {
         format!(
             "For {} nothing came; then the head, {} and the end in one go.",
@@ -200,7 +203,11 @@ fn held(observation: &Observation, reading: &Reading, what: &str) -> Finding {
             .mend("Express", "compression({ filter: (req, res) => !/event-stream/.test(res.get('Content-Type')) }), or res.flush() after each event")
             .mend("the server", "Cache-Control: no-cache, no-transform");
     }
-    let finding = Finding::error("buffered", format!("Events are held back on the way. {what}")).why(why);
+    let finding = Finding::error(
+        "buffered",
+        format!("Events are held back before they get here. {what}"),
+    )
+    .why(why);
     let first_nginx = observation.head.as_ref().is_some_and(is_nginx);
     let finding = match first_nginx {
         true => finding
@@ -256,7 +263,12 @@ fn late_head(observation: &Observation, head: Duration) -> Option<Finding> {
             "The head came after {}, together with the first bytes.",
             time(head)
         );
-        Finding::warning("late-head", what)
+        let finding = match observation.is_get() {
+            true => Finding::warning("late-head", what),
+            // A relay may wait for what it relays, so that an error keeps its status.
+            false => Finding::note("late-head", what),
+        };
+        finding
             .why("Until then a reader does not know that it is connected, and a proxy may give up.")
             .mend("Node, Express", "res.flushHeaders()")
             .mend("Go", "w.WriteHeader(200); w.(http.Flusher).Flush()")

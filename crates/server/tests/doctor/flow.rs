@@ -45,6 +45,9 @@ fn noise(number: usize, length: usize) -> String {
     format!("id: {number}\ndata: {}\n\n", text.collect::<String>())
 }
 
+/// What a compressor writes at once: nothing of an event is in it.
+const GZIP_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+
 fn packed() -> Reply {
     with("Content-Encoding: gzip")
 }
@@ -96,6 +99,27 @@ pub(crate) fn cases() -> Vec<Case> {
                 Some(_) => stream().send([2, 3].map(event).concat()).finish(),
             },
         ),
+        case("a_short_answer_to_a_post_may_come_at_once", &["bunched?"], |_| {
+            stream()
+                .late_head()
+                .wait(1500)
+                .send([1, 2, 3].map(event).concat())
+                .finish()
+        })
+        .args(&["-X", "POST"])
+        .also(&["late-head!"]),
+        case(
+            "a_long_answer_to_a_post_that_comes_at_once_is_seen",
+            &["buffered"],
+            |_| {
+                stream()
+                    .late_head()
+                    .wait(1500)
+                    .send((1..=20).map(event).collect::<String>())
+                    .finish()
+            },
+        )
+        .args(&["-X", "POST"]),
         case(
             "all_events_with_the_end_are_a_warning",
             &["bunched?"],
@@ -130,7 +154,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 match (identity, request.header("last-event-id")) {
                     (true, None) => stream().events(1..=3, 100),
                     (true, Some(_)) => stream().events(2..=3, 100),
-                    (false, _) => packed().send(&gzip([String::new(), event(1)], false)[0]),
+                    (false, _) => packed().send(GZIP_HEAD),
                 }
             },
         )
@@ -138,7 +162,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case(
             "compression_of_which_nothing_can_be_read_is_a_warning",
             &["compression?"],
-            |_| packed().send(&gzip([String::new(), event(1)], false)[0]),
+            |_| packed().send(GZIP_HEAD),
         )
         .wait("4s"),
         case("compression_without_an_event_is_a_note", &[], |_| {
