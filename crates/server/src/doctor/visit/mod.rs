@@ -101,7 +101,9 @@ pub(crate) async fn visit(ask: &Ask, wait: Duration) -> anyhow::Result<Examinati
         findings.retain(|finding| !matches!(finding.code, "end" | "ended" | "empty"));
         findings.push(resume::come_back(&observation, &back));
     }
-    findings.extend(preflight(&sender, ask).await?);
+    if observation.head.is_some() {
+        findings.extend(preflight(&sender, ask).await?);
+    }
     sort(findings);
     Ok(examination)
 }
