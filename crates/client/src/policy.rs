@@ -18,6 +18,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+/// Longer than anybody waits, and yet a time that clocks can count: what is longer means never.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// How a source comes again; the module's text has the rules.
 #[derive(Debug, Clone)]
 pub struct Retry {
@@ -91,6 +94,13 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new(retry: Retry, seed: u64) -> Self {
+        let retry = Retry {
+            base: retry.base.min(NEVER),
+            cap: retry.cap.min(NEVER),
+            floor: retry.floor.min(NEVER),
+            max_wait: retry.max_wait.min(NEVER),
+            ..retry
+        };
         Self {
             retry,
             asked: None,
@@ -114,6 +124,11 @@ impl Backoff {
         (self.failures, self.fruitless) = (0, 0);
     }
 
+    /// The next attempt's number, counted from the last success.
+    pub(crate) fn number(&self) -> u32 {
+        self.failures.saturating_add(1)
+    }
+
     /// What comes after an attempt that went so; `after` is what `Retry-After` said.
     pub(crate) fn next(&mut self, attempt: Attempt, after: Option<Duration>) -> Next {
         match attempt {
@@ -135,7 +150,7 @@ impl Backoff {
             return Next::Fruitless { answers };
         }
         Next::Wait {
-            number: attempts.saturating_add(1),
+            number: self.number(),
             delay: self.delay(after),
         }
     }
