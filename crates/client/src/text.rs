@@ -10,7 +10,7 @@
 //! | AI SDK UI message stream | `text-delta` | `finish`, `abort`, `[DONE]` |
 //!
 //! Everything else (roles, tools, thinking, usage, what is no JSON) is passed over. An error that is reported in
-//! the stream is an [`Error::Provider`], and the end.
+//! the stream, by its shape or as an event named `error`, is an [`Error::Provider`], and the end.
 
 use std::{
     pin::Pin,

@@ -144,6 +144,19 @@ fn what_cannot_be_asked_is_told_by_build() {
     }
 }
 
+#[test]
+fn what_is_shown_of_a_builder_holds_no_secret() {
+    let builder = EventSource::request(Method::POST, "https://me:secret@a.example/chat?key=secret")
+        .header("x-api-key", "secret")
+        .body("secret");
+    let shown = format!("{builder:?}");
+    assert!(
+        shown.contains("POST") && shown.contains("https://a.example/chat"),
+        "{shown}"
+    );
+    assert!(!shown.contains("secret"), "{shown}");
+}
+
 #[tokio::test]
 async fn any_tower_service_is_a_transport() {
     let service = tower::service_fn(|request: Request<Full<Bytes>>| async move {
