@@ -131,7 +131,11 @@ fn failure(event: &Message, value: &Value) -> Option<String> {
         "response.failed" => &value["response"]["error"],
         _ => &value["error"],
     };
-    let is_failure = event.name == "error" || matches!(kind, "error" | "response.failed") || !error.is_null();
+    // vLLM and Mistral give errors a name of their own kind in `type`, and say what they are in `object`.
+    let is_failure = event.name == "error"
+        || matches!(kind, "error" | "response.failed")
+        || value["object"] == "error"
+        || !error.is_null();
     is_failure.then(|| {
         let said = [
             &error["message"],
@@ -242,6 +246,10 @@ mod tests {
             ),
             ("message", r#"{"type":"error","message":"busy","code":null}"#),
             ("message", r#"{"type":"error","errorText":"busy"}"#),
+            (
+                "message",
+                r#"{"object":"error","message":"busy","type":"ServerError","code":503}"#,
+            ),
             ("error", "busy"),
             ("error", r#""busy""#),
         ] {
