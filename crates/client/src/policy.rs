@@ -93,14 +93,16 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    pub(crate) fn new(retry: Retry, seed: u64) -> Self {
-        let retry = Retry {
-            base: retry.base.min(NEVER),
-            cap: retry.cap.min(NEVER),
-            floor: retry.floor.min(NEVER),
-            max_wait: retry.max_wait.min(NEVER),
-            ..retry
-        };
+    pub(crate) fn new(mut retry: Retry, seed: u64) -> Self {
+        let times = [
+            &mut retry.base,
+            &mut retry.cap,
+            &mut retry.floor,
+            &mut retry.max_wait,
+        ];
+        for time in times {
+            *time = (*time).min(NEVER);
+        }
         Self {
             retry,
             asked: None,

@@ -152,18 +152,19 @@ async fn whichever_task_polled_last_is_woken() {
     let mut source = get(&server.url("/")).build().unwrap();
     assert!(matches!(next(&mut source).await, Some(Ok(Item::Open(_)))));
     for _ in 0..3 {
-        let waits = tokio::spawn(async move {
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(async move {
             assert!(futures_util::poll!(source.next()).is_pending());
-            source
+            (source, String::new())
         });
-        source = waits.await.unwrap();
-        let wakes = tokio::spawn(async move {
-            let data = event(&mut source).await;
-            (source, data)
+        let (mut back, _) = tasks.join_next().await.unwrap().unwrap();
+        tasks.spawn(async move {
+            let data = event(&mut back).await;
+            (back, data)
         });
         tokio::task::yield_now().await;
         say.send(()).await.unwrap();
-        let (back, data) = wakes.await.unwrap();
+        let (back, data) = tasks.join_next().await.unwrap().unwrap();
         assert_eq!(data, "now");
         source = back;
     }
