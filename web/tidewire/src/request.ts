@@ -36,36 +36,34 @@ export class Question {
    * @throws `StreamError` it is no request, or no answer came
    */
   async ask(cursor: string, signal: AbortSignal): Promise<Response> {
-    const { fetch: ask = fetch, headers: given, body, withCredentials, credentials, prime = this.isTidewire } = this.#options;
-    const isRequest = this.#input instanceof Request;
-    const headers = new Headers(isRequest ? (this.#input as Request).headers : {});
-    new Headers((await (typeof given === 'function' ? given() : given)) ?? {}).forEach((value, name) => headers.set(name, value));
-    if (!headers.has('Accept')) headers.set('Accept', 'text/event-stream');
-    if (cursor) headers.set('Last-Event-ID', inHeader(cursor));
-    this.#isSafe ||= headers.has('Idempotency-Key');
-
+    const { fetch: ask = fetch, headers: given, withCredentials, credentials, prime = this.isTidewire } = this.#options;
+    const request = this.#input instanceof Request ? this.#input : undefined;
+    const own = typeof given === 'function' ? await given() : given;
     let url = this.#url;
-    if (prime && !cursor) url = url.replace(/#.*/s, '').replace(/\??$/, url.includes('?') ? '&prime=1' : '?prime=1');
-    const init: RequestInit = {
-      ...(this.#options as RequestInit),
-      method: this.#method,
-      headers,
-      // Of an own `Request` it is in the request.
-      ...(isRequest && !withCredentials && !credentials ? {} : { credentials: credentials ?? (withCredentials ? 'include' : 'same-origin') }),
-      cache: 'no-store',
-      signal,
-    };
-    if (this.#isNamed) {
-      delete init.body;
-      headers.delete('Content-Type');
-    }
-    // What is no request fails here, so that what fails there is the network.
+    if (prime && !cursor) url = url.replace(/#.*/s, '') + (url.includes('?') ? '&' : '?') + 'prime=1';
+    let init: RequestInit;
     try {
+      const headers = new Headers(request?.headers);
+      new Headers(own).forEach((value, name) => headers.set(name, value));
+      if (!headers.has('Accept')) headers.set('Accept', 'text/event-stream');
+      if (cursor) headers.set('Last-Event-ID', inHeader(cursor));
+      if (this.#isNamed) headers.delete('Content-Type');
+      this.#isSafe ||= headers.has('Idempotency-Key');
+      init = {
+        ...(this.#options as RequestInit),
+        method: this.#method,
+        headers,
+        credentials: credentials ?? (withCredentials ? 'include' : (request?.credentials ?? 'same-origin')),
+        cache: 'no-store',
+        signal,
+      };
+      if (this.#isNamed) delete init.body;
+      // What is no request fails here, so that what fails below is the network.
       new Request(url, { ...init, body: init.body == null ? null : '' });
     } catch (error) {
       throw new StreamError('request', `no request: ${(error as Error).message}`, undefined, error);
     }
-    const from = isRequest && !this.#isNamed ? (this.#input as Request).clone() : undefined;
+    const from = this.#isNamed ? undefined : request?.clone();
     try {
       return await ask(from ? (url === this.#url ? from : new Request(url, from)) : url, init);
     } catch (error) {
@@ -75,16 +73,17 @@ export class Question {
 
   /** What an opened answer says of the next attempt. */
   learn({ headers, url }: Response): void {
-    this.isTidewire ||= headers.has('Tidewire-Resume') || headers.has('Tidewire-Stream');
     const place = headers.get('Tidewire-Stream');
-    if (place === null || this.#method === 'GET') return;
-    const base = url || this.#url;
-    const named = new URL(place, base);
-    // Our headers go nowhere else.
-    if (named.origin !== new URL(base).origin) return;
-    this.#url = named.href;
-    this.#method = 'GET';
-    this.#isNamed = true;
+    if (this.#method !== 'GET' && place !== null) {
+      const base = url || this.#url;
+      const named = new URL(place, base);
+      // Our headers go nowhere else.
+      if (named.origin !== new URL(base).origin) return;
+      this.#url = named.href;
+      this.#method = 'GET';
+      this.#isNamed = true;
+    }
+    this.isTidewire ||= place !== null || headers.has('Tidewire-Resume');
   }
 }
 
