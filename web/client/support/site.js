@@ -119,7 +119,7 @@ export class Site {
       left -= piece.length;
       // A body that fails takes with it what nobody has read yet: without a moment in between, the cut would be all there is.
       response.write(piece, () => left <= 0 && setTimeout(() => response.destroy(), CUT_DELAY_MS));
-      if (left <= 0) answer.destroy();
+      if (left <= 0) answer.pause();
     });
     answer.on('end', () => response.end());
   }
