@@ -3,31 +3,13 @@
  * it fails. A passing trouble (a proxy's 502, a server that restarts) is tried again, where browsers give up.
  */
 
-import { StreamError } from './error.js';
-import { GAP, gapOf } from './gap.js';
-import type { Gap } from './gap.js';
 import type { StreamOptions } from './options.js';
 import { follow } from './session.js';
+import { StreamTarget, messageEvent } from './target.js';
 
 export interface EventSourceOptions extends Omit<StreamOptions, 'ongap'> {}
 
-/** Of an attempt that failed. The event `error` of a publisher is a `MessageEvent`. */
-export interface ErrorEvent extends Event {
-  readonly error: StreamError;
-}
-export interface OpenEvent extends Event {
-  readonly response: Response;
-}
-/** An event of the stream; `topics` where Tidewire tells them, `gap` on `tidewire.gap`. */
-export interface StreamMessageEvent extends MessageEvent<string> {
-  readonly topics?: string[];
-  readonly gap?: Gap;
-}
-
-type Handler<E extends Event> = ((this: EventSource, event: E) => unknown) | null;
-type Listener<E extends Event> = ((this: EventSource, event: E) => unknown) | { handleEvent(event: E): unknown } | null;
-
-export class EventSource extends EventTarget {
+export class EventSource extends StreamTarget {
   static readonly CONNECTING = 0;
   static readonly OPEN = 1;
   static readonly CLOSED = 2;
@@ -36,7 +18,6 @@ export class EventSource extends EventTarget {
   readonly withCredentials: boolean;
   #state: 0 | 1 | 2 = 0;
   readonly #stop = new AbortController();
-  readonly #handlers: Record<string, [Handler<never>, (event: Event) => void]> = {};
 
   constructor(url: string | URL, options: EventSourceOptions = {}) {
     super();
@@ -80,10 +61,7 @@ export class EventSource extends EventTarget {
           origin = response.url ? new URL(response.url).origin : origin;
           this.dispatchEvent(Object.assign(new Event('open'), { response }));
         },
-        message: ({ event, data, lastEventId, topics }) => {
-          const message = new MessageEvent(event || 'message', { data, lastEventId, origin });
-          this.dispatchEvent(Object.assign(message, topics && { topics }, event === GAP && { gap: gapOf(data) }));
-        },
+        message: (message) => void this.dispatchEvent(messageEvent(message, origin)),
         failed: (error, final) => {
           if (!final) failed(error, 0);
         },
@@ -93,60 +71,6 @@ export class EventSource extends EventTarget {
       () => failed(undefined, 2),
       (error: unknown) => failed(error, 2),
     );
-  }
-
-  /** The attribute `on…`: a listener whose function can be exchanged. */
-  #handler<E extends Event>(type: string): Handler<E> {
-    return (this.#handlers[type]?.[0] ?? null) as Handler<E>;
-  }
-  #handle(type: string, handler: Handler<never>): void {
-    const before = this.#handlers[type];
-    if (typeof handler !== 'function') {
-      if (before) super.removeEventListener(type, before[1]);
-      delete this.#handlers[type];
-    } else if (before) {
-      before[0] = handler;
-    } else {
-      const listener = (event: Event) => this.#handlers[type]?.[0]?.call(this, event as never);
-      this.#handlers[type] = [handler, listener];
-      super.addEventListener(type, listener);
-    }
-  }
-
-  get onopen(): Handler<OpenEvent> {
-    return this.#handler('open');
-  }
-  set onopen(handler: Handler<OpenEvent>) {
-    this.#handle('open', handler);
-  }
-  get onmessage(): Handler<StreamMessageEvent> {
-    return this.#handler('message');
-  }
-  set onmessage(handler: Handler<StreamMessageEvent>) {
-    this.#handle('message', handler);
-  }
-  get onerror(): Handler<ErrorEvent> {
-    return this.#handler('error');
-  }
-  set onerror(handler: Handler<ErrorEvent>) {
-    this.#handle('error', handler);
-  }
-  /** Events were lost: the event is `tidewire.gap`, and its `gap` says why. */
-  get ongap(): Handler<StreamMessageEvent> {
-    return this.#handler(GAP);
-  }
-  set ongap(handler: Handler<StreamMessageEvent>) {
-    this.#handle(GAP, handler);
-  }
-
-  override addEventListener(type: 'open', listener: Listener<OpenEvent>, options?: boolean | AddEventListenerOptions): void;
-  override addEventListener(type: 'error', listener: Listener<ErrorEvent>, options?: boolean | AddEventListenerOptions): void;
-  override addEventListener(type: string, listener: Listener<StreamMessageEvent>, options?: boolean | AddEventListenerOptions): void;
-  override addEventListener(type: string, listener: Listener<never>, options?: boolean | AddEventListenerOptions): void {
-    super.addEventListener(type, listener as EventListenerOrEventListenerObject | null, options);
-  }
-  override removeEventListener(type: string, listener: Listener<never>, options?: boolean | EventListenerOptions): void {
-    super.removeEventListener(type, listener as EventListenerOrEventListenerObject | null, options);
   }
 }
 

@@ -2,7 +2,7 @@
 
 export { isBinary, readBinary } from './binary.js';
 export { StreamError, type ErrorCode } from './error.js';
-export { EventSource, type ErrorEvent, type EventSourceOptions, type OpenEvent, type StreamMessageEvent } from './event-source.js';
+export { EventSource, type EventSourceOptions } from './event-source.js';
 export { events, EventStream, type StreamEvent } from './events.js';
 export {
   EventStreamContentType,
@@ -14,3 +14,4 @@ export { GAP, type Gap, type GapReason } from './gap.js';
 export type { StreamOptions } from './options.js';
 export { Parser, type Item, type Limit, type Limits, type Message } from './parser.js';
 export type { RetryPolicy } from './policy.js';
+export type { ErrorEvent, OpenEvent, StreamMessageEvent } from './target.js';

@@ -18,6 +18,8 @@ export interface Hooks {
   open?: ((response: Response) => unknown) | undefined;
   /** A promise is waited for before anything else is read. */
   message(message: Message): unknown;
+  /** The cursor has moved without an event. */
+  moved?: ((cursor: string) => void) | undefined;
   /** The stream has ended; to throw here makes a failed attempt of it. */
   close?: (() => unknown) | undefined;
   /**
@@ -189,8 +191,10 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
             signal.throwIfAborted();
           }
         }
-        moved ||= cursor !== parser.lastEventId;
-        cursor = parser.lastEventId;
+        if (cursor !== parser.lastEventId) {
+          moved = true;
+          hooks.moved?.((cursor = parser.lastEventId));
+        }
       }
     } finally {
       look = undefined;
