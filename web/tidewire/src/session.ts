@@ -193,7 +193,8 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
         }
         if (cursor !== parser.lastEventId) {
           moved = true;
-          hooks.moved?.((cursor = parser.lastEventId));
+          cursor = parser.lastEventId;
+          hooks.moved?.(cursor);
         }
       }
     } finally {
