@@ -28,6 +28,12 @@ pub const PYTHON: Program = Program {
     packages: &["python3", "python3-venv"],
 };
 
+/// Stands before the server in web tests; with nchan, a server of event streams that is not ours.
+pub const NGINX: Program = Program {
+    names: &["nginx"],
+    packages: &["nginx-light", "libnginx-mod-nchan", "openssl"],
+};
+
 /// Counts instructions for the benchmarks (callgrind).
 pub const VALGRIND: Program = Program {
     names: &["valgrind"],
