@@ -13,7 +13,7 @@ import { until } from './support/until.js';
 import { pacedText } from './support/words.js';
 
 /** Enough for an answer to outlive reloads on a slow machine. */
-const WORDS = 200;
+const WORDS = 300;
 const EVERY_MS = 30;
 const CITY = jsonSchema({ type: 'object', properties: { city: { type: 'string' }, unit: { type: 'string' } } });
 

@@ -12,7 +12,7 @@ import { until } from './support/until.js';
 import { pacedText } from './support/words.js';
 
 /** Enough for an answer to outlive reloads and cuts on a slow machine. */
-const WORDS = 200;
+const WORDS = 300;
 const EVERY_MS = 30;
 
 /** Asks for an answer, and leaves it to others to read it. @param {string} key @param {number} words @param {number} every */

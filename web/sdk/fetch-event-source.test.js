@@ -12,7 +12,7 @@ import { pacedText } from './support/words.js';
 
 const CUTS = 10;
 /** Enough for an answer to outlive the cuts on a slow machine. */
-const WORDS = 300;
+const WORDS = 500;
 const EVERY_MS = 25;
 
 test(`cut ${CUTS} times in mid-answer: the text is whole, the upstream was called once`, async () => {

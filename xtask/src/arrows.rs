@@ -5,7 +5,7 @@
 use crate::workspace::Graph;
 
 /// Each crate of the workspace and the crates of the workspace that it may use.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("tidewire-codec", &[]),
     ("tidewire-client", &["tidewire-codec"]),
     ("tidewire-hub", &["tidewire-codec"]),
@@ -38,6 +38,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
             "tidewire-doors",
         ],
     ),
+    ("tidewire-contract-service", &["tidewire-client"]),
     ("xtask", &[]),
 ];
 

@@ -28,10 +28,10 @@ pub const PYTHON: Program = Program {
     packages: &["python3", "python3-venv"],
 };
 
-/// Stands before the server in web tests; with nchan, a server of event streams that is not ours.
+/// The proxy that the doctor and the clients are tried behind; with nchan, a server of event streams that is not ours.
 pub const NGINX: Program = Program {
     names: &["nginx"],
-    packages: &["nginx-light", "libnginx-mod-nchan", "openssl"],
+    packages: &["nginx", "libnginx-mod-nchan"],
 };
 
 /// Counts instructions for the benchmarks (callgrind).

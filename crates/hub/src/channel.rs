@@ -115,6 +115,11 @@ impl Channel {
         (reader.name, state.readers.len())
     }
 
+    /// Whether it has more than one reader.
+    pub(crate) fn has_several(&self) -> bool {
+        self.state.lock().readers.len() > 1
+    }
+
     /// Adds the names of the readers, and returns how many readers there are.
     pub(crate) fn present(&self, names: &mut Vec<ReaderName>) -> usize {
         let state = self.state.lock();

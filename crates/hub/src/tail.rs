@@ -4,7 +4,8 @@
 //! - Routing a batch and raising the watermark are one step under one lock, and registering a reader
 //!   takes the same lock. So for a reader that registers at watermark W, everything up to W is in the
 //!   archive, everything after W will be routed to it, and nothing is both missing here and there.
-//! - An entry is encoded at most once per encoding, and only if somebody reads it.
+//! - An entry that several may read is encoded once per encoding; one that nobody reads, never. What has a single reader
+//!   (an answer, most notifications) is encoded as it asks, and its bytes are not kept.
 //! - Memory: the window's bound; a channel's layouts; nothing per reader but a waker.
 
 use std::{
@@ -49,11 +50,13 @@ struct State {
     presence: Watches,
 }
 
-/// A record in the window, with its bytes in each encoding that somebody has asked for.
+/// A record in the window, with its bytes in each encoding that several readers have asked for.
 struct Frame {
     record: Arc<Record>,
-    encoded: [OnceLock<Bytes>; Encoding::COUNT],
+    encoded: OnceLock<Box<Encoded>>,
 }
+
+type Encoded = [OnceLock<Bytes>; Encoding::COUNT];
 
 impl Entry for Frame {
     fn seq(&self) -> Seq {
@@ -70,16 +73,18 @@ impl Entry for Frame {
 }
 
 impl Frame {
-    /// What the readers of a channel get.
-    fn bytes(&self, (topics, encoding): &ChannelKey, epoch: Epoch, count: &mut u64) -> Bytes {
+    /// What the readers of a channel get; kept if others `share` it.
+    fn bytes(&self, (topics, encoding): &ChannelKey, epoch: Epoch, share: bool, count: &mut u64) -> Bytes {
         let mut encode = || {
             *count += 1;
             let mut out = Vec::new();
             self.record.encode(*encoding, epoch, topics, &mut out);
             Bytes::from(out)
         };
-        match self.record.is_same_for_all(*encoding) {
-            true => self.encoded[*encoding as usize].get_or_init(encode).clone(),
+        match share && self.record.is_same_for_all(*encoding) {
+            true => self.encoded.get_or_init(Default::default)[*encoding as usize]
+                .get_or_init(encode)
+                .clone(),
             false => encode(),
         }
     }
@@ -268,7 +273,7 @@ impl State {
     fn push(&mut self, record: &Arc<Record>) {
         self.window.push(Frame {
             record: Arc::clone(record),
-            encoded: Default::default(),
+            encoded: OnceLock::new(),
         });
         // A topic that turns up only now has all its later entries here, but none before this one.
         self.window.set_absent_floor(record.seq);
@@ -321,6 +326,16 @@ impl State {
         Presence::new(readers, names)
     }
 
+    /// Whether somebody else reads one of its topics.
+    fn is_shared(&self, channel: &Channel) -> bool {
+        let is_watched = |topic| {
+            self.watchers
+                .get(topic)
+                .is_some_and(|channels| channels.len() > 1)
+        };
+        channel.has_several() || channel.topics().iter().any(is_watched)
+    }
+
     fn lay_out(&mut self, channel: &Channel, cursor: Seq, epoch: Epoch, watermark: Seq) -> Layout {
         let topics = channel.topics();
         let before = self.window.back_from(topics, cursor).next().map(Entry::seq);
@@ -331,11 +346,12 @@ impl State {
             full: false,
             bytes: Bytes::new(),
         };
+        let share = self.is_shared(channel);
         let mut parts: Vec<Bytes> = Vec::new();
         let mut size = 0;
         let mut last = cursor;
         for frame in self.window.after(topics, cursor) {
-            let bytes = frame.bytes(&channel.key, epoch, &mut self.encoded);
+            let bytes = frame.bytes(&channel.key, epoch, share, &mut self.encoded);
             if size > 0 && size + bytes.len() > CHUNK {
                 layout.full = true;
                 layout.through = last;

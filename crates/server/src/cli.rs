@@ -2,8 +2,8 @@
 //!
 //! The flags of `tidewire serve` are not listed here: they are the settings of [`crate::config`].
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
@@ -11,8 +11,12 @@ use confique::Config as _;
 use confique::meta::{Expr, FieldKind, LeafKind, Meta};
 use reqwest::Url;
 
+use crate::cmd::doctor::args::Doctor;
 use crate::cmd::http::parse_url;
+use crate::cmd::inspect::Inspect;
 use crate::cmd::log::args::Log;
+use crate::cmd::replay::Fault;
+use crate::cmd::tail::args::Tail;
 use crate::config::load::ConfigError;
 use crate::config::secret::Secret;
 use crate::config::value::{HOUR, Span};
@@ -21,8 +25,9 @@ use crate::config::{Config, Flags};
 const AFTER_HELP: &str = "\
 Exit codes:
   0    done (also when the reader of standard output went away)
-  1    it failed while running, or the log is damaged
+  1    it failed while running, or the log is damaged, or the stream has errors
   2    the command line or the configuration is wrong, or there is no log to look at
+  3    the stream has warnings (doctor)
   130  ended by Ctrl-C, as shells show it (pub, tail)";
 
 /// Streams that survive: a Server-Sent Events server, publisher and reader.
@@ -48,6 +53,12 @@ pub(crate) enum Command {
     Pub(Publish),
     /// Read a stream and print its events; goes on by itself after a lost connection.
     Tail(Tail),
+    /// Serve a recording again, at its pace or another, whole or with faults.
+    Replay(Replay),
+    /// Say what is wrong with a stream, how bad it is, and how to mend it.
+    Doctor(Doctor),
+    /// Show every event stream between a client and its server, live on a page.
+    Inspect(Inspect),
     /// Look into a log on disk, check it, or carry it elsewhere.
     Log(Log),
     /// Print a script that completes commands and flags in a shell.
@@ -150,36 +161,38 @@ pub(crate) struct Publish {
     pub(crate) server: Server,
 }
 
-/// Reads a stream and prints its events. After a lost connection it goes on at the next event; it
-/// stops when the stream ends.
+/// Serves a recording, as `tidewire tail --save` and `tidewire inspect` make them, to whoever asks, until Ctrl-C.
+///
+/// A reader that comes back with the id of its last event (`Last-Event-ID`) gets what comes after it.
 #[derive(Debug, Args)]
-pub(crate) struct Tail {
-    /// A topic on the server, or the URL of any event stream
-    #[arg(value_name = "TOPIC-or-URL")]
-    pub(crate) stream: Stream,
+pub(crate) struct Replay {
+    /// The recording
+    pub(crate) file: PathBuf,
 
-    /// Print one JSON object a line
-    #[arg(long)]
-    pub(crate) json: bool,
+    /// Where to listen, on this machine
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8430")]
+    pub(crate) listen: SocketAddr,
 
-    /// Begin with the last N events
-    #[arg(long, value_name = "N", conflicts_with = "from")]
-    pub(crate) last: Option<u64>,
+    /// How many times as fast as it was recorded, for example `0.5` or `20`; `max` waits for nothing
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_speed)]
+    pub(crate) speed: f64,
 
-    /// Begin after the event with this id; `earliest` begins with the oldest that is kept
-    #[arg(long, value_name = "ID")]
-    pub(crate) from: Option<String>,
+    /// Break a body off (`cut@N`) or let it go silent (`stall@N`) after N bytes. The first one given is for the first
+    /// body that is asked for, and so on; bodies after these are whole
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub(crate) faults: Vec<Fault>,
+}
 
-    /// Print comments (heartbeats are comments) and reconnection times too
-    #[arg(long)]
-    pub(crate) comments: bool,
-
-    /// Stop after N events
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) max: Option<u64>,
-
-    #[command(flatten)]
-    pub(crate) server: Server,
+/// A number above zero; infinity is no waiting at all.
+fn parse_speed(text: &str) -> Result<f64, String> {
+    if text == "max" {
+        return Ok(f64::INFINITY);
+    }
+    let speed = text
+        .parse()
+        .ok()
+        .filter(|speed| (0.001..=1_000.0).contains(speed));
+    speed.ok_or_else(|| "give a number from 0.001 to 1000, or `max`".into())
 }
 
 #[derive(Debug, Args)]
@@ -214,25 +227,6 @@ impl Server {
 
 /// The environment's token for the server.
 const TOKEN: &str = "TIDEWIRE_TOKEN";
-
-/// What to read.
-#[derive(Debug, Clone)]
-pub(crate) enum Stream {
-    Topic(String),
-    Url(Url),
-}
-
-impl FromStr for Stream {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.contains("://") {
-            parse_url(text).map(Self::Url)
-        } else {
-            Ok(Self::Topic(text.to_owned()))
-        }
-    }
-}
 
 /// The command line is wrong in a way that clap cannot know (exit code 2).
 #[derive(Debug, thiserror::Error)]

@@ -7,8 +7,11 @@
 //! | [`cli`] | commands and flags |
 //! | [`config`] | the server's settings |
 //! | [`cmd`] | one file a command |
+//! | [`doctor`] | what is wrong with a stream: the examination, without I/O, and the visit |
 //! | [`descriptors`] | how many files the process may open |
+//! | [`inspect`] | the tap between a client and its server, and what its page shows |
 //! | [`metrics`], [`stats`] | how the server is, for Prometheus and for people |
+//! | [`recording`] | an answer as it came, in a file |
 //! | [`logging`], [`requests`] | how log lines are written; the line of each request |
 
 mod app;
@@ -17,10 +20,13 @@ mod cmd;
 mod config;
 mod demo;
 mod descriptors;
+mod doctor;
+mod inspect;
 mod listen;
 mod logging;
 mod metrics;
 mod pages;
+mod recording;
 mod requests;
 mod stats;
 
@@ -29,6 +35,7 @@ use std::process::ExitCode;
 use cli::{Cli, UsageError};
 use cmd::log::CannotLook;
 use cmd::stdout;
+use cmd::tail::Interrupted;
 use config::load::ConfigError;
 
 /// A connection holds two buffers of 8 KiB (hyper's) of which it touches little. With this allocator an idle reader
@@ -39,8 +46,10 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     match cmd::run(Cli::from_command_line()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if stdout::has_closed(&error) => ExitCode::SUCCESS,
+        // As shells show a program that Ctrl-C has ended.
+        Err(error) if error.is::<Interrupted>() => ExitCode::from(130),
         Err(error) => {
             cmd::stderr::say(format_args!("error: {error:#}"));
             let must_be_mended =

@@ -1,5 +1,5 @@
 //! The pages, embedded in the binary: `/`, a typing answer and a console that reads and publishes; `/chat`, which asks
-//! through the relay.
+//! through the relay; and the page of `tidewire inspect`, `/` on a port of its own.
 //!
 //! Owns the files under `pages/`, their addresses, and the headers that keep them safe: a strict
 //! Content-Security-Policy, no sniffing, no referrer. Does not own what the page talks to
@@ -26,8 +26,8 @@ const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
-/// The same, and no text becomes markup, whoever tries: the chat shows what nobody here has written.
-const CHAT_POLICY: HeaderValue = HeaderValue::from_static(
+/// The same, and no text becomes markup, whoever tries: for pages that show what nobody here has written.
+const STRICT_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'",
@@ -43,6 +43,7 @@ const SVG: HeaderValue = HeaderValue::from_static("image/svg+xml");
 struct Asset {
     path: &'static str,
     content_type: HeaderValue,
+    policy: HeaderValue,
     bytes: &'static [u8],
 }
 
@@ -52,25 +53,46 @@ macro_rules! asset {
         Asset {
             path: concat!("/assets/", $path),
             content_type: $content_type,
+            policy: POLICY,
             bytes: include_bytes!(concat!("../pages/", $path)),
         }
     };
 }
 
-fn assets() -> Vec<Asset> {
+/// The server's own pages.
+fn site() -> Vec<Asset> {
     vec![
         Asset {
             path: "/",
             content_type: HTML,
+            policy: POLICY,
             bytes: include_bytes!("../pages/index.html"),
         },
         Asset {
             path: "/chat",
             content_type: HTML,
+            policy: STRICT_POLICY,
             bytes: include_bytes!("../pages/chat.html"),
         },
+    ]
+}
+
+/// The page of `tidewire inspect`.
+fn inspect() -> Asset {
+    Asset {
+        path: "/",
+        content_type: HTML,
+        policy: STRICT_POLICY,
+        bytes: include_bytes!("../pages/inspect.html"),
+    }
+}
+
+/// What pages load.
+fn assets() -> Vec<Asset> {
+    vec![
         asset!(CSS, "chat.css"),
         asset!(SVG, "icon.svg"),
+        asset!(CSS, "inspect.css"),
         asset!(CSS, "style.css"),
         asset!(SCRIPT, "js/addresses.js"),
         asset!(SCRIPT, "js/answer-state.js"),
@@ -86,6 +108,7 @@ fn assets() -> Vec<Asset> {
         asset!(SCRIPT, "js/chat/pace.js"),
         asset!(SCRIPT, "js/chat/share.js"),
         asset!(SCRIPT, "js/chat/text-view.js"),
+        asset!(SCRIPT, "js/clock.js"),
         asset!(SCRIPT, "js/connection.js"),
         asset!(SCRIPT, "js/copy.js"),
         asset!(SCRIPT, "js/curl.js"),
@@ -98,6 +121,22 @@ fn assets() -> Vec<Asset> {
         asset!(SCRIPT, "js/gap.js"),
         asset!(SCRIPT, "js/i18n.js"),
         asset!(SCRIPT, "js/info.js"),
+        asset!(SCRIPT, "js/inspect/attempts-view.js"),
+        asset!(SCRIPT, "js/inspect/facts-view.js"),
+        asset!(SCRIPT, "js/inspect/feed.js"),
+        asset!(SCRIPT, "js/inspect/findings-view.js"),
+        asset!(SCRIPT, "js/inspect/gap-plot.js"),
+        asset!(SCRIPT, "js/inspect/gaps.js"),
+        asset!(SCRIPT, "js/inspect/groups-view.js"),
+        asset!(SCRIPT, "js/inspect/item-log.js"),
+        asset!(SCRIPT, "js/inspect/items-view.js"),
+        asset!(SCRIPT, "js/inspect/main.js"),
+        asset!(SCRIPT, "js/inspect/model.js"),
+        asset!(SCRIPT, "js/inspect/rows.js"),
+        asset!(SCRIPT, "js/inspect/state.js"),
+        asset!(SCRIPT, "js/inspect/texts-en.js"),
+        asset!(SCRIPT, "js/inspect/texts-zh.js"),
+        asset!(SCRIPT, "js/inspect/units.js"),
         asset!(SCRIPT, "js/main.js"),
         asset!(SCRIPT, "js/members.js"),
         asset!(SCRIPT, "js/nap.js"),
@@ -122,9 +161,19 @@ fn assets() -> Vec<Asset> {
     ]
 }
 
-/// Serves `/` and what it loads. Other methods than GET and HEAD are 405 with `Allow`.
+/// Serves the server's pages and what they load. Other methods than GET and HEAD are 405 with `Allow`.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    assets().into_iter().fold(Router::new(), |router, asset| {
+    serve(site())
+}
+
+/// Serves the page of `tidewire inspect` and what it loads.
+pub(crate) fn inspector<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    serve(vec![inspect()])
+}
+
+fn serve<S: Clone + Send + Sync + 'static>(pages: Vec<Asset>) -> Router<S> {
+    let all = pages.into_iter().chain(assets());
+    all.fold(Router::new(), |router, asset| {
         let path = asset.path;
         let tag = entity_tag(asset.bytes);
         let serve = move |headers: HeaderMap| ready(respond(&asset, &tag, &headers));
@@ -136,11 +185,7 @@ fn respond(asset: &Asset, tag: &HeaderValue, request: &HeaderMap) -> Response<Bo
     let mut response = Response::default();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    let policy = match asset.path {
-        "/chat" => CHAT_POLICY,
-        _ => POLICY,
-    };
-    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    headers.insert(CONTENT_SECURITY_POLICY, asset.policy.clone());
     headers.insert(ETAG, tag.clone());
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -189,8 +234,7 @@ mod tests {
     }
 
     fn index() -> Asset {
-        let found = assets().into_iter().find(|asset| asset.path == "/");
-        found.unwrap()
+        site().swap_remove(0)
     }
 
     #[test]
@@ -199,11 +243,8 @@ mod tests {
         let files: BTreeSet<String> = files_below(&root)
             .iter()
             .map(|file| file.strip_prefix(&root).unwrap().to_str().unwrap())
-            .map(|name| match name {
-                "index.html" => "/".to_owned(),
-                "chat.html" => "/chat".to_owned(),
-                name => format!("/assets/{}", name.replace('\\', "/")),
-            })
+            .map(|name| format!("/assets/{}", name.replace('\\', "/")))
+            .filter(|name| !name.ends_with(".html"))
             .collect();
         let served = assets().iter().map(|asset| asset.path.to_owned()).collect();
         assert_eq!(files, served);
@@ -211,10 +252,14 @@ mod tests {
 
     #[test]
     fn no_page_has_an_inline_script_or_style() {
-        let pages = assets().into_iter().filter(|asset| asset.content_type == HTML);
-        let pages: Vec<_> = pages.collect();
-        assert_eq!(pages.len(), 2);
-        for page in pages {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("pages");
+        let files = files_below(&root);
+        let pages = files
+            .iter()
+            .filter(|file| file.extension().is_some_and(|end| end == "html"));
+        let served: Vec<_> = site().into_iter().chain([inspect()]).collect();
+        assert_eq!(pages.count(), served.len());
+        for page in served {
             let html = std::str::from_utf8(page.bytes).unwrap();
             assert!(!html.contains("<style"), "styles belong into style.css");
             assert!(!html.contains(" style="), "styles belong into style.css");
@@ -236,13 +281,14 @@ mod tests {
     }
 
     #[test]
-    fn the_chat_lets_no_text_become_markup() {
-        let chat = assets().into_iter().find(|asset| asset.path == "/chat").unwrap();
-        let response = respond(&chat, &entity_tag(b"page"), &HeaderMap::new());
-        let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
-        let (same, more) = policy.split_at(POLICY.to_str().unwrap().len());
-        assert_eq!(same, POLICY);
-        assert_eq!(more, "; require-trusted-types-for 'script'; trusted-types 'none'");
+    fn the_chat_and_the_inspector_let_no_text_become_markup() {
+        for page in [site().swap_remove(1), inspect()] {
+            let response = respond(&page, &entity_tag(b"page"), &HeaderMap::new());
+            let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
+            let (same, more) = policy.split_at(POLICY.to_str().unwrap().len());
+            assert_eq!(same, POLICY);
+            assert_eq!(more, "; require-trusted-types-for 'script'; trusted-types 'none'");
+        }
     }
 
     #[test]

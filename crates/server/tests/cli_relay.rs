@@ -1,11 +1,26 @@
-//! What is said of routes of the relay that cannot be.
+//! What is said of routes of the relay that cannot be; and that those of `docs/relay.md` can be.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
 #![allow(unreachable_pub, reason = "nobody can reach into a test anyway")]
 
 mod support;
 
-use support::process::{Run, tidewire};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::Path,
+};
+
+use support::{
+    process::{Run, tidewire},
+    serve::Serve,
+};
 
 const GOOD: &str = "path = \"/v1\"\nupstream = \"http://127.0.0.1:1/v1\"\n";
 
@@ -152,5 +167,106 @@ fn addresses_that_cannot_be_upstreams_are_refused_without_their_passwords() {
             run.stderr
         );
         assert!(run.stderr.contains("--relay"), "{}", run.stderr);
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+fn document() -> String {
+    fs::read_to_string(root().join("docs/relay.md")).unwrap()
+}
+
+#[test]
+fn what_the_document_writes_into_tidewire_toml_is_right() {
+    let document = document();
+    let snippets: Vec<&str> = document
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(snippets.len() >= 2);
+    for snippet in snippets {
+        let run = tidewire(["config", "--check", "tidewire.toml"])
+            .env("OPENAI_API_KEY", "key")
+            .file("tidewire.toml", snippet)
+            .run();
+        assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{snippet}");
+    }
+}
+
+#[test]
+fn every_upstream_in_the_document_can_be_relayed_to() {
+    let document = document();
+    let urls = document.split("--relay ").skip(1).filter_map(|rest| {
+        let url = rest.split([' ', '`', '\n']).next()?;
+        url.starts_with("http").then_some(url)
+    });
+    let urls: BTreeSet<&str> = urls.collect();
+    assert!(urls.len() >= 5, "{urls:?}");
+    for url in urls {
+        let server = Serve::start_with(&["serve", "--listen", "127.0.0.1:0", "--relay", url, "--log", "off"]);
+        // Where official clients look, which the document says of all of them.
+        let mut socket = TcpStream::connect(server.address()).unwrap();
+        socket
+            .write_all(b"GET /stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut stats = String::new();
+        socket.read_to_string(&mut stats).unwrap();
+        assert!(stats.contains("\"route\":\"/v1\""), "{url}: {stats}");
+    }
+}
+
+#[test]
+fn the_settings_in_the_document_are_those_that_there_are() {
+    let run = tidewire(["config", "--check", "tidewire.toml"])
+        .file("tidewire.toml", &format!("[[relay]]\n{GOOD}nothing = 1\n"))
+        .run();
+    let known = run.stderr.split("expected one of").nth(1).unwrap();
+    let known: BTreeSet<&str> = known.split('`').skip(1).step_by(2).collect();
+    let document = document();
+    let table = document.split("| setting | default | |").nth(1).unwrap();
+    let table = table.split("\n\n").next().unwrap();
+    let first = |row: &str| row.split('|').nth(1).unwrap_or_default().to_owned();
+    let cells: Vec<String> = table.lines().map(first).collect();
+    let named: BTreeSet<&str> = cells
+        .iter()
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert_eq!(named, known);
+}
+
+#[test]
+fn every_test_that_the_document_names_is_there() {
+    let mut sources = String::new();
+    for folder in [
+        "crates/doors/tests/http/relay",
+        "crates/doors/src/relay",
+        "crates/server/tests",
+        "crates/server/tests/serve_http",
+    ] {
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|end| end == "rs") {
+                sources += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let document = document();
+    let comments = document.split("<!-- tested").skip(1);
+    let names: Vec<&str> = comments
+        .filter_map(|rest| rest.split_once(':')?.1.split("-->").next())
+        .flat_map(|names| names.split([',', '|', '\n']))
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect();
+    assert!(names.len() > 40);
+    for name in names {
+        let is_there = match name.strip_prefix("web/") {
+            Some(_) => root().join(name).is_file(),
+            None => sources.contains(&format!("fn {name}(")),
+        };
+        assert!(is_there, "{name}");
     }
 }

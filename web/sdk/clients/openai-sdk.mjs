@@ -78,6 +78,20 @@ async function gone() {
   return first;
 }
 
+/** Asks again by itself for as long as a server takes to come back. */
+const patient = (content, headers = {}) =>
+  client.chat.completions.create(
+    { model: 'paced', messages: [{ role: 'user', content: JSON.stringify(content) }], stream: true },
+    { headers, maxRetries: 6 },
+  );
+
+/** An answer whose server goes away in its midst, whatever that looks like; and the same again. */
+async function cut() {
+  const ask = () => patient({ count: 200, every: 20 }, { 'Idempotency-Key': 'cut' });
+  const first = await seen(ask());
+  return [first, await seen(ask())];
+}
+
 const all = {
   chat: () => whole(chat('text')),
   'chat-stream': () => seen(chatStream('text')),
@@ -103,6 +117,8 @@ const all = {
   dies: () => seen(chatStream('dies')),
   'with-key': withKey,
   gone,
+  cut,
+  'cut-early': () => seen(patient({ count: 5, every: 0, first: 2000 })),
   late: () => seen(chatStream('late')),
   'late-impatient': () => seen(chatStream('late', {}, { timeout: SHORT_TIMEOUT_MS, maxRetries: 0 })),
 };

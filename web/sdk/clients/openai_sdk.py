@@ -106,6 +106,26 @@ def gone():
         return [next(stream).model_dump(mode="json", exclude_unset=True) for _ in range(3)]
 
 
+def patient(content, **headers):
+    """Asks again by itself for as long as a server takes to come back."""
+    options = client.with_options(max_retries=6)
+    messages = [{"role": "user", "content": json.dumps(content)}]
+    return options.chat.completions.create(model="paced", messages=messages, stream=True, extra_headers=headers)
+
+
+def cut():
+    """An answer whose server goes away in its midst, whatever that looks like; and the same again."""
+    first, again = [], []
+    try:
+        for event in patient({"count": 200, "every": 20}, **{"Idempotency-Key": "cut"}):
+            first.append(event.model_dump(mode="json", exclude_unset=True))
+    except Exception as error:
+        first.append({"raised": type(error).__name__, "message": str(error)})
+    for event in patient({"count": 200, "every": 20}, **{"Idempotency-Key": "cut"}):
+        again.append(event.model_dump(mode="json", exclude_unset=True))
+    return [first, again]
+
+
 def impatient():
     return chat_stream("late", client.with_options(max_retries=0), timeout=SHORT_TIMEOUT_S)
 
@@ -138,6 +158,8 @@ ALL = {
     "dies": lambda: seen(lambda: chat_stream("dies")),
     "with-key": with_key,
     "gone": gone,
+    "cut": cut,
+    "cut-early": lambda: seen(lambda: patient({"count": 5, "every": 0, "first": 2000})),
     "late": lambda: seen(lambda: chat_stream("late")),
     "late-impatient": lambda: seen(impatient),
 }

@@ -51,6 +51,8 @@ export class App {
 
   /** The route of the AI SDK's documents, on Node's own server. */
   async #chat(request, response) {
+    // As apps do: who is not logged in gets nothing.
+    if (!/\buser=/.test(request.headers.cookie ?? '')) return response.writeHead(401).end();
     const parts = [];
     for await (const part of request) parts.push(part);
     const { messages } = JSON.parse(Buffer.concat(parts).toString());

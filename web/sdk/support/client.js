@@ -12,7 +12,7 @@ const MAX_OUTPUT = 64 << 20;
 const PATIENCE_MS = 90_000;
 
 const pathOf = (place) => fileURLToPath(new URL(place, import.meta.url));
-const PYTHON = process.env.SDK_PYTHON ?? pathOf('../../../target/sdk/venv/bin/python');
+export const PYTHON = process.env.SDK_PYTHON ?? pathOf('../../../target/sdk/venv/bin/python');
 
 /** By their languages. `missing` says why one cannot run here. */
 export const CLIENTS = {

@@ -66,8 +66,8 @@ export class MockLlm {
   }
 }
 
-/** It can only be told a port. */
-async function freePort() {
+/** For a program that can only be told a port. */
+export async function freePort() {
   const listener = createServer().listen(0, '127.0.0.1');
   await once(listener, 'listening');
   const { port } = listener.address();

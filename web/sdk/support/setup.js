@@ -31,6 +31,7 @@ before(async () => {
     path = "/app/api/chat"
     upstream = "${app.url}/api/chat"
     owner = "cookie:user"
+    pass_cookies = true
     chat_key = "/id"
   `);
   browser = await launch();

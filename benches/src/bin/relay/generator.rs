@@ -116,7 +116,8 @@ fn at(sorted: &[u64], share: f64) -> u64 {
         .unwrap_or_default()
 }
 
-/// Reads all answers, begun one after the other within a second.
+/// Reads all answers, begun one after the other within a second or so. Timers tick in milliseconds, so each begins in the
+/// next millisecond of its pace: else a few moments would have all the tokens.
 pub(crate) fn read(load: &Load, address: SocketAddr) -> Result<Seen> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -128,7 +129,9 @@ pub(crate) fn read(load: &Load, address: SocketAddr) -> Result<Seen> {
         for number in 0..load.answers {
             let send = Arc::clone(&send);
             tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_secs(1) * number as u32 / load.answers as u32).await;
+                let spread = Duration::from_secs(1) * number as u32 / load.answers as u32;
+                let phase = Duration::from_millis((number % (1000 / load.pace).max(1)) as u64);
+                tokio::time::sleep(spread + phase).await;
                 let _ = send.send(read_one(load, address).await).await;
             });
         }

@@ -14,9 +14,18 @@ use crate::Problem;
 pub(super) struct Hosts {
     names: Vec<String>,
     addresses: Vec<IpAddr>,
+    /// There is no flag that would add one.
+    is_fixed: bool,
 }
 
 impl Hosts {
+    pub(super) fn loopback() -> Self {
+        Self {
+            is_fixed: true,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn new(hosts: impl IntoIterator<Item = String>) -> Self {
         let mut known = Self::default();
         for host in hosts {
@@ -34,10 +43,15 @@ impl Hosts {
             Some(host) if !self.knows(host.host()) => Err(Problem::new(
                 StatusCode::MISDIRECTED_REQUEST,
                 "foreign_host",
-                format!(
-                    "this server does not answer for {host}: start it with --host {}",
-                    host.host()
-                ),
+                match self.is_fixed {
+                    true => {
+                        format!("this does not answer for {host}, only for localhost, 127.0.0.1 and [::1]")
+                    }
+                    false => format!(
+                        "this server does not answer for {host}: start it with --host {}",
+                        host.host()
+                    ),
+                },
             )),
             host => Ok(host),
         }

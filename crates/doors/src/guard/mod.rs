@@ -65,6 +65,15 @@ impl Guard {
         }
     }
 
+    /// Answers for loopback, and no setting adds to it.
+    #[must_use]
+    pub fn loopback() -> Self {
+        Self {
+            hosts: Hosts::loopback(),
+            ..Self::default()
+        }
+    }
+
     /// Lets pages of other origins in.
     #[must_use]
     pub fn cors(mut self, cors: Cors) -> Self {
@@ -106,6 +115,21 @@ impl Guard {
         router.layer(middleware::from_fn(move |request: Request, next: Next| {
             let guard = Arc::clone(&guard);
             async move { guard.answer(request, next).await }
+        }))
+    }
+
+    /// Puts only the check of the host in front of everything in `router`: for who passes requests on to a server that has
+    /// a guard of its own.
+    pub fn protect_hosts<S: Clone + Send + Sync + 'static>(self, router: Router<S>) -> Router<S> {
+        let guard = Arc::new(self);
+        router.layer(middleware::from_fn(move |request: Request, next: Next| {
+            let guard = Arc::clone(&guard);
+            async move {
+                match guard.hosts.check(&request) {
+                    Ok(_) => next.run(request).await,
+                    Err(problem) => problem.into_response(),
+                }
+            }
         }))
     }
 

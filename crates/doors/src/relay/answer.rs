@@ -9,7 +9,7 @@ use std::{
 };
 
 use http::HeaderMap;
-use tidewire_hub::{Millis, TopicSet};
+use tidewire_hub::TopicSet;
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ use super::{
 };
 
 /// What an answer is at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// The upstream has not answered yet.
     Asking,
@@ -30,7 +30,7 @@ pub(super) enum Phase {
     /// It was no stream, or there was no answer: nothing is kept of it.
     Nothing,
     /// All of it has come, or no more will.
-    Ended { at: Millis },
+    Ended,
 }
 
 /// What an answer is known by.
@@ -81,17 +81,13 @@ impl Answer {
         })
     }
 
-    pub(super) fn phase(&self) -> Phase {
-        self.phase.borrow().clone()
-    }
-
     pub(super) fn set_phase(&self, phase: Phase) {
         self.phase.send_replace(phase);
     }
 
     /// Whether it is one that can be read, running or not.
     pub(super) fn is_stream(&self) -> bool {
-        matches!(*self.phase.borrow(), Phase::Streaming | Phase::Ended { .. })
+        matches!(*self.phase.borrow(), Phase::Streaming | Phase::Ended)
     }
 
     /// Waits until it is known whether it is a stream.
@@ -99,7 +95,7 @@ impl Answer {
         let mut phase = self.phase.subscribe();
         let settled = phase.wait_for(|phase| *phase != Phase::Asking).await;
         // The sender is here.
-        settled.map_or(Phase::Nothing, |phase| phase.clone())
+        settled.map_or(Phase::Nothing, |phase| *phase)
     }
 
     /// It is a stream of this kind, with these headers for each reader. Counts once.

@@ -15,6 +15,7 @@ use tidewire_hub::{Millis, clock::millis};
 use super::{
     answer::{Answer, Named, Phase, Reader},
     config::Config,
+    measures::Ending,
     scope::Hash,
     stream::StreamId,
 };
@@ -50,6 +51,17 @@ pub(super) enum Taken {
     New(Reader),
     /// The same request is being answered, or has been.
     Same(Arc<Answer>),
+}
+
+/// Whether an answer of this route that ended then has been kept long enough.
+pub(super) fn is_due(ended: Millis, route: usize, config: &Config, now: Millis) -> bool {
+    ended.saturating_add(millis(config.routes[route].keep)) <= now
+}
+
+/// Whether a key goes on standing for an answer that ended so. Who got half of one and asks again with the same key wants the
+/// whole, and not the same half.
+fn keeps_key(how: Ending) -> bool {
+    matches!(how, Ending::Done | Ending::Stopped)
 }
 
 impl Answers {
@@ -105,20 +117,19 @@ impl Answers {
         }
         table.running_of.insert(named.owner, own + 1);
         table.running += 1;
-        table.insert(answer);
+        table.insert(answer, true);
         if let Some(chat) = named.chat {
             table.by_chat.entry(chat).or_default().push(Arc::clone(answer));
         }
         Ok(Taken::New(answer.join()))
     }
 
-    /// An answer from before a restart.
-    pub(super) fn recall(&self, answer: &Arc<Answer>) {
+    /// An answer from before a restart, which ended so.
+    pub(super) fn recall(&self, answer: &Arc<Answer>, at: Millis, how: Ending) {
         let mut table = self.0.lock();
-        table.insert(answer);
-        if let Phase::Ended { at } = answer.phase() {
-            table.note_end(answer, at);
-        }
+        // Another one, whole, may have the key of one that is not.
+        table.insert(answer, keeps_key(how));
+        table.note_end(answer, at, how);
     }
 
     /// It is no stream: its keys are free again.
@@ -131,40 +142,28 @@ impl Answers {
     }
 
     /// Its upstream is done with: the next one may run. To be said before readers see its end, or whoever asks again at
-    /// once is refused.
-    pub(super) fn stopped_running(&self, answer: &Answer) {
-        self.0.lock().stopped_running(answer);
-    }
-
-    pub(super) fn ended(&self, answer: &Arc<Answer>, at: Millis) {
+    /// once is refused, or gets the same end.
+    pub(super) fn stopped_running(&self, answer: &Answer, how: Ending) {
         let mut table = self.0.lock();
         table.stopped_running(answer);
-        table.note_end(answer, at);
-        answer.set_phase(Phase::Ended { at });
+        table.free_key_after(answer, how);
     }
 
-    /// Lets one go of those that have been kept long enough, or that are too many.
-    pub(super) fn expire(&self, config: &Config, now: Millis) -> Option<Arc<Answer>> {
+    pub(super) fn ended(&self, answer: &Arc<Answer>, at: Millis, how: Ending) {
         let mut table = self.0.lock();
-        let is_many = table.by_stream.len() > config.max_kept;
-        let oldest = table.ended.iter().filter_map(|(route, ended)| {
-            let (at, _) = ended.front()?;
-            let is_due = at.saturating_add(millis(config.routes[*route].keep)) <= now;
-            (is_many || is_due).then_some((*at, *route))
-        });
-        let (_, route) = oldest.min()?;
-        let (_, answer) = table.ended.get_mut(&route)?.pop_front()?;
-        table.remove(&answer);
-        let stream = answer.named.stream;
-        if table.gone.insert(stream) {
-            table.gone_in_order.push_back(stream);
-        }
-        if table.gone_in_order.len() > config.max_kept
-            && let Some(oldest) = table.gone_in_order.pop_front()
-        {
-            table.gone.remove(&oldest);
-        }
-        Some(answer)
+        table.stopped_running(answer);
+        table.note_end(answer, at, how);
+    }
+
+    /// One from before a restart that had been kept long enough.
+    pub(super) fn recall_gone(&self, stream: StreamId, config: &Config) {
+        self.0.lock().note_gone(stream, config);
+    }
+
+    /// Lets those go that have been kept long enough, or that are too many.
+    pub(super) fn expire(&self, config: &Config, now: Millis) -> Vec<StreamId> {
+        let mut table = self.0.lock();
+        std::iter::from_fn(|| table.expire_one(config, now)).collect()
     }
 
     pub(super) fn running(&self) -> usize {
@@ -177,29 +176,64 @@ impl Answers {
 }
 
 impl Table {
-    fn insert(&mut self, answer: &Arc<Answer>) {
+    fn insert(&mut self, answer: &Arc<Answer>, with_key: bool) {
         let named = answer.named;
         self.by_stream.insert(named.stream, Arc::clone(answer));
-        if let Some(key) = named.key {
+        if let Some(key) = named.key.filter(|_| with_key) {
             self.by_key.insert(key, Arc::clone(answer));
         }
     }
 
+    fn expire_one(&mut self, config: &Config, now: Millis) -> Option<StreamId> {
+        let is_many = self.by_stream.len() > config.max_kept;
+        let oldest = self.ended.iter().filter_map(|(route, ended)| {
+            let (at, _) = ended.front()?;
+            (is_many || is_due(*at, *route, config, now)).then_some((*at, *route))
+        });
+        let (_, route) = oldest.min()?;
+        let (_, answer) = self.ended.get_mut(&route)?.pop_front()?;
+        self.remove(&answer);
+        self.note_gone(answer.named.stream, config);
+        Some(answer.named.stream)
+    }
+
+    fn note_gone(&mut self, stream: StreamId, config: &Config) {
+        if self.gone.insert(stream) {
+            self.gone_in_order.push_back(stream);
+        }
+        if self.gone_in_order.len() > config.max_kept
+            && let Some(oldest) = self.gone_in_order.pop_front()
+        {
+            self.gone.remove(&oldest);
+        }
+    }
+
     fn remove(&mut self, answer: &Arc<Answer>) {
-        let named = answer.named;
-        self.by_stream.remove(&named.stream);
+        self.by_stream.remove(&answer.named.stream);
+        self.free_key(answer);
+    }
+
+    fn free_key_after(&mut self, answer: &Answer, how: Ending) {
+        if !keeps_key(how) {
+            self.free_key(answer);
+        }
+    }
+
+    fn free_key(&mut self, answer: &Answer) {
         // A newer answer may stand there.
-        if let Some(key) = named.key
+        if let Some(key) = answer.named.key
             && self
                 .by_key
                 .get(&key)
-                .is_some_and(|other| Arc::ptr_eq(other, answer))
+                .is_some_and(|other| other.named.stream == answer.named.stream)
         {
             self.by_key.remove(&key);
         }
     }
 
-    fn note_end(&mut self, answer: &Arc<Answer>, at: Millis) {
+    fn note_end(&mut self, answer: &Arc<Answer>, at: Millis, how: Ending) {
+        self.free_key_after(answer, how);
+        answer.set_phase(Phase::Ended);
         let ended = self.ended.entry(answer.named.route).or_default();
         // Nearly always the last; after a restart they come in the order in which they began.
         let place = ended.partition_point(|(other, _)| *other <= at);

@@ -5,7 +5,7 @@ use axum::{
     extract::Request,
 };
 use http::{HeaderMap, HeaderName, Method, Response, header, request::Parts};
-use tidewire_hub::{Error, Health, Start};
+use tidewire_hub::Start;
 use tokio::sync::oneshot;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     answer::{Answer, Named, Phase},
     answers::{Found, Taken},
     config::Route,
-    forward,
+    forward, pass,
     pick::{Scalar, pick},
     read,
     scope::{Hash, Scope},
@@ -79,14 +79,6 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
             }
         }
     };
-    // An answer that cannot be kept is not paid for.
-    if asked.wants_stream
-        && let Health::Poisoned(why) = relay.inner.hub.health()
-    {
-        relay.inner.answers.release(&answer);
-        return Err(Error::Poisoned { why }.into());
-    }
-    relay.inner.measures[number].called();
     let (head, answered) = oneshot::channel();
     let mut request = reqwest::Request::new(parts.method.clone(), target);
     *request.headers_mut() = forward::request_headers(route, &parts.headers, asked.wants_stream);
@@ -101,7 +93,7 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     relay.inner.tasks.spawn(call.run());
     match answered.await {
         Ok(Head::Stream(headers)) => read::reply(&relay, &parts, reader, &from_the_first(), &headers),
-        Ok(Head::Other(response)) => Ok(passed_on(response)),
+        Ok(Head::Other(response, asked_at)) => Ok(pass::on(response, route, asked_at)),
         Ok(Head::Failed(problem)) => Err(problem),
         Err(_) => Err(forward::bad_gateway(
             "abandoned",
@@ -152,10 +144,12 @@ impl Asked {
             Scalar::Text(text) if !text.is_empty() => Some(text),
             _ => None,
         });
+        // Who names a chat has a stream in mind, unless it says that it has not: a title for it, say, which is not what the
+        // chat is at.
+        let wants_stream = streams.unwrap_or(accepts || chat.is_some());
         Self {
-            // Who names a chat has a stream in mind.
-            wants_stream: streams.unwrap_or(accepts || chat.is_some()),
-            chat,
+            wants_stream,
+            chat: chat.filter(|_| wants_stream),
         }
     }
 }
@@ -193,13 +187,4 @@ fn go_on(
         &headers,
     )
     .map(Some)
-}
-
-/// An answer that is no stream, as it is.
-fn passed_on(response: reqwest::Response) -> Response<Body> {
-    let mut passed = Response::new(Body::empty());
-    *passed.status_mut() = response.status();
-    *passed.headers_mut() = forward::response_headers(response.headers());
-    *passed.body_mut() = Body::from_stream(response.bytes_stream());
-    passed
 }

@@ -52,6 +52,8 @@ pub struct Route {
     pub key: Option<(HeaderName, HeaderValue)>,
     /// Whose answers these are.
     pub owner: Owner,
+    /// Whether the client's cookies go on: for an upstream that is an app of the same site and asks whose request it is.
+    pub pass_cookies: bool,
     /// Headers of requests that do not go on, beside those that never do.
     pub remove_headers: Vec<HeaderName>,
     /// Headers that go with every request.
@@ -168,6 +170,7 @@ impl Route {
             allow: None,
             key: None,
             owner: Owner::default(),
+            pass_cookies: false,
             remove_headers: Vec::new(),
             set_headers: Vec::new(),
             chat_key: None,

@@ -19,9 +19,8 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// What never goes to an upstream beside those: what a browser says of the page and its user, and what the client makes anew.
-const NOT_FORWARDED: [&str; 8] = [
-    "cookie",
+/// What never goes to an upstream beside those: what a browser says of the page, and what the client makes anew.
+const NOT_FORWARDED: [&str; 7] = [
     "origin",
     "referer",
     "host",
@@ -129,6 +128,7 @@ pub(super) fn request_headers(route: &Route, headers: &HeaderMap, wants_stream: 
         let is_ours = text.starts_with("tidewire-")
             || HOP_BY_HOP.contains(&text)
             || NOT_FORWARDED.contains(&text)
+            || (*name == header::COOKIE && !route.pass_cookies)
             || named.contains(name)
             || route.remove_headers.contains(name)
             || (route.key.is_some() && CREDENTIALS.contains(&text));
@@ -304,8 +304,10 @@ mod tests {
             names(sent),
             ["accept-encoding", "authorization", "content-type", "x-own"]
         );
+        route.pass_cookies = true;
         let sent = request_headers(&route, &headers, false);
         assert_eq!(sent[header::ACCEPT_ENCODING], "x-hop");
+        assert_eq!(sent[header::COOKIE], "x-hop");
         route.key = Some((header::AUTHORIZATION, HeaderValue::from_static("Bearer ours")));
         let sent = request_headers(&route, &headers, true);
         assert_eq!(

@@ -14,6 +14,7 @@
 //! | `config` | routes and bounds |
 //! | `call` | a request: the answer that there is, or a call of the upstream |
 //! | `forward` | addresses and headers, there and back |
+//! | `pass` | an answer that is no stream, passed on |
 //! | `upstream`, `publisher` | reading the upstream, as a task of its own, into the log |
 //! | `read` | reading answers, and stopping them |
 //! | `answer`, `answers` | an answer; all of them, and what they are found by |
@@ -29,6 +30,7 @@ mod call;
 pub mod config;
 mod forward;
 pub mod measures;
+mod pass;
 mod pick;
 mod publisher;
 mod read;
@@ -45,18 +47,22 @@ use axum::{
     extract::{Path, Request, State},
     routing::any,
 };
+use futures_util::stream::{StreamExt as _, iter};
 use http::{HeaderValue, Method, header};
-use tidewire_hub::{Clock, Draft, Hub, Millis};
+use tidewire_hub::{Clock, Draft, Error, Hub, Millis};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
-use self::{answer::Answer, answers::Answers, measures::Measures};
+use self::{answer::Answer, answers::Answers, measures::Measures, stream::StreamId};
 use crate::Problem;
 pub use config::{Config, InvalidRoute, Route};
 pub use measures::{Ending, RouteStats};
 
 /// How often answers are looked at that have been kept long enough.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
+
+/// How many answers are ended or let go at a time, where there are many.
+const AT_A_TIME: usize = 256;
 
 /// Why a relay cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -119,8 +125,8 @@ impl Relay {
                 clock: Clock::system(),
             }),
         };
-        recover::recover(&relay).await?;
-        tasks.spawn(relay.clone().keep_house());
+        let due = recover::recover(&relay).await?;
+        tasks.spawn(relay.clone().keep_house(due));
         Ok(relay)
     }
 
@@ -171,23 +177,35 @@ impl Relay {
         self.inner.clock.now()
     }
 
-    /// Lets go what has been kept long enough.
-    async fn keep_house(self) {
-        let hub = &self.inner.hub;
+    /// Lets go what has been kept long enough, from now on and from before.
+    async fn keep_house(self, before: Vec<StreamId>) {
+        let mut due = before;
         loop {
+            // Many at a time: each waits for the disk.
+            iter(due)
+                .for_each_concurrent(AT_A_TIME, |stream| self.let_go(stream))
+                .await;
             tokio::select! {
-                () = hub.closing() => return,
+                () = self.inner.hub.closing() => return,
                 () = sleep(HOUSEKEEPING) => {}
             }
-            while let Some(answer) = self.inner.answers.expire(&self.inner.config, self.now()) {
-                // After a restart it may have been let go before.
-                if hub.kept(&answer.topics).is_ok_and(|kept| kept.count == 0) {
-                    continue;
-                }
-                if let Err(error) = hub.append(Draft::purge(answer.topics.clone())).await {
-                    tracing::warn!(%error, "an answer that is no longer kept cannot be let go");
-                }
+            due = self.inner.answers.expire(&self.inner.config, self.now());
+        }
+    }
+
+    /// Has the log let go of an answer's events, if it still has some.
+    async fn let_go(&self, stream: StreamId) {
+        let hub = &self.inner.hub;
+        let purged = async {
+            let topics = stream.topics()?;
+            match hub.kept(&topics)?.count {
+                0 => Ok(()),
+                _ => hub.append(Draft::purge(topics)).await.map(drop),
             }
+        };
+        match purged.await {
+            Ok(()) | Err(Error::Closed) => {}
+            Err(error) => tracing::warn!(%error, "an answer that is no longer kept cannot be let go"),
         }
     }
 }

@@ -105,19 +105,22 @@ pub(super) async fn of_chat(
 ) -> Result<Response<Body>, Problem> {
     let scope = Scope::of(&relay.inner.config.routes[number], &parts.headers)?;
     let chat = scope.key("chat", chat.as_bytes());
-    let answer = chat.and_then(|chat| relay.inner.answers.of_chat(chat));
-    match (answer, &parts.method) {
-        (Some(answer), &Method::GET) => {
-            let reader = answer.join();
-            if answer.settled().await != Phase::Streaming {
-                return Ok(nothing());
-            }
-            relay.inner.measures[number].joined();
-            reply(relay, parts, reader, &start(parts), &answer.headers())
+    while let Some(answer) = chat.and_then(|chat| relay.inner.answers.of_chat(chat)) {
+        if parts.method != Method::GET {
+            return Ok(stop(&answer));
         }
-        (Some(answer), _) => Ok(stop(&answer)),
-        (None, _) => Ok(nothing()),
+        let reader = answer.join();
+        match answer.settled().await {
+            // It was no stream: the chat is still at the one before.
+            Phase::Nothing => {}
+            Phase::Streaming => {
+                relay.inner.measures[number].joined();
+                return reply(relay, parts, reader, &start(parts), &answer.headers());
+            }
+            Phase::Asking | Phase::Ended => break,
+        }
     }
+    Ok(nothing())
 }
 
 fn stop(answer: &Arc<Answer>) -> Response<Body> {

@@ -1,42 +1,51 @@
 //! After a restart: which answers there are, and what is said of those that were running.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use futures_util::stream::{self, TryStreamExt as _};
 use tidewire_hub::{Millis, Seq, TopicSet};
 
 use super::{
-    Relay,
+    AT_A_TIME, Inner, Relay,
     answer::{Answer, Named, Phase},
+    answers::is_due,
     measures::Ending,
     publisher::{Note, Publisher, control},
     shape::{Broken, Shape},
+    stream::StreamId,
 };
 
 /// How much is read at a time, in bytes.
 const BUDGET: usize = 1 << 20;
-
-/// How many are ended at a time.
-const AT_A_TIME: usize = 256;
 
 /// An answer as the notes tell of it.
 struct Noted {
     named: Named,
     shape: Shape,
     headers: http::HeaderMap,
-    ended: Option<Millis>,
+    ended: Option<(Millis, Ending)>,
 }
 
-/// Finds the answers that the log has, and ends those that were running.
+/// Finds the answers that the log has, and ends those that were running. Gives back those that are to be let go: nobody finds
+/// them any more, but the log may still have their events.
 ///
 /// # Errors
 /// When the log cannot be read.
-pub(super) async fn recover(relay: &Relay) -> Result<(), tidewire_hub::Error> {
-    let noted = notes(relay)?.into_iter().map(Ok);
+pub(super) async fn recover(relay: &Relay) -> Result<Vec<StreamId>, tidewire_hub::Error> {
+    let (noted, mut due) = notes(relay)?;
     // Many at a time: each waits for the disk.
-    stream::iter(noted)
+    stream::iter(noted.into_iter().map(Ok))
         .try_for_each_concurrent(AT_A_TIME, |noted| recall(relay, noted))
-        .await
+        .await?;
+    let Inner { answers, config, .. } = &*relay.inner;
+    for stream in &due {
+        answers.recall_gone(*stream, config);
+    }
+    due.extend(answers.expire(config, relay.now()));
+    Ok(due)
 }
 
 async fn recall(relay: &Relay, noted: Noted) -> Result<(), tidewire_hub::Error> {
@@ -44,53 +53,59 @@ async fn recall(relay: &Relay, noted: Noted) -> Result<(), tidewire_hub::Error> 
     let answer = Answer::new(noted.named, topics.clone(), Phase::Streaming);
     answer.set_form(noted.shape, noted.headers);
     let has_ended = topics.iter().all(|topic| relay.inner.hub.has_ended(topic));
-    let at = match (noted.ended, has_ended) {
-        (Some(at), _) => at,
-        (None, true) => relay.now(),
+    let (at, how) = match (noted.ended, has_ended) {
+        (Some(ended), _) => ended,
+        // Only the note of its end was not written any more.
+        (None, true) => (relay.now(), Ending::Done),
         (None, false) => {
             interrupt(relay, &answer, &topics).await?;
-            relay.now()
+            (relay.now(), Ending::Interrupted)
         }
     };
-    answer.set_phase(Phase::Ended { at });
-    relay.inner.answers.recall(&answer);
+    relay.inner.answers.recall(&answer, at, how);
     Ok(())
 }
 
-fn notes(relay: &Relay) -> Result<Vec<Noted>, tidewire_hub::Error> {
+/// The answers that the notes tell of, and apart from them those that have been kept long enough, of which there may be many.
+fn notes(relay: &Relay) -> Result<(Vec<Noted>, Vec<StreamId>), tidewire_hub::Error> {
     let control = control()?;
-    let mut noted: Vec<Noted> = Vec::new();
-    let mut places = HashMap::new();
+    let now = relay.now();
+    let mut noted: HashMap<StreamId, Noted> = HashMap::new();
+    let mut due = Vec::new();
     let mut after = Seq::ZERO;
     loop {
         let scan = relay.inner.hub.records(&control, after, BUDGET)?;
         for record in &scan.records {
             let text = record.event.as_ref().map_or("", |event| &event.data);
             match serde_json::from_str(text) {
-                Ok(Note::Ended { stream, .. }) => {
-                    if let Some(place) = places.get(&stream) {
-                        let noted: &mut Noted = &mut noted[*place];
-                        noted.ended = Some(record.time);
+                Ok(Note::Ended { stream, why }) => {
+                    let place = stream.parse().map(|stream| noted.entry(stream));
+                    let Ok(Entry::Occupied(mut place)) = place else {
+                        continue; // Its route is no more, or its beginning.
+                    };
+                    place.get_mut().ended = Some((record.time, why));
+                    if is_due(record.time, place.get().named.route, &relay.inner.config, now) {
+                        due.push(*place.key());
+                        place.remove();
                     }
                 }
                 Ok(began) => {
-                    if let Some((name, answer)) = read(relay, began) {
-                        places.insert(name, noted.len());
-                        noted.push(answer);
+                    if let Some(answer) = read(relay, began) {
+                        noted.insert(answer.named.stream, answer);
                     }
                 }
                 Err(error) => tracing::warn!(%error, "a note about an answer cannot be read"),
             }
         }
         if scan.records.is_empty() || scan.through <= after {
-            return Ok(noted);
+            return Ok((noted.into_values().collect(), due));
         }
         after = scan.through;
     }
 }
 
 /// None if its route is no more.
-fn read(relay: &Relay, note: Note) -> Option<(String, Noted)> {
+fn read(relay: &Relay, note: Note) -> Option<Noted> {
     let Note::Began {
         stream,
         route,
@@ -106,7 +121,7 @@ fn read(relay: &Relay, note: Note) -> Option<(String, Noted)> {
     };
     let hash = |text: Option<String>| text.and_then(|text| text.parse().ok());
     let header = |(name, value): (String, String)| Some((name.parse().ok()?, value.parse().ok()?));
-    let noted = Noted {
+    Some(Noted {
         named: Named {
             stream: stream.parse().ok()?,
             route: relay
@@ -126,8 +141,7 @@ fn read(relay: &Relay, note: Note) -> Option<(String, Noted)> {
             .filter_map(header)
             .collect::<http::HeaderMap>(),
         ended: None,
-    };
-    Some((stream, noted))
+    })
 }
 
 async fn interrupt(

@@ -162,13 +162,16 @@ impl Client {
                 Some(chunk) => body.extend(chunk),
                 None => *framing = Framing::Over(End::Cut),
             },
-            Framing::Length(len) => match self.exactly(*len) {
-                Some(bytes) => {
-                    body.extend(bytes);
-                    *framing = Framing::Over(End::Finished);
+            Framing::Length(0) => *framing = Framing::Over(End::Finished),
+            Framing::Length(left) => {
+                if self.unread.is_empty() && !self.fill() {
+                    *framing = Framing::Over(End::Cut);
+                    return true;
                 }
-                None => *framing = Framing::Over(End::Cut),
-            },
+                let piece = self.unread.len().min(*left);
+                body.extend(self.unread.drain(..piece));
+                *left -= piece;
+            }
             Framing::ToClose => {
                 // Some may have come with the head.
                 if self.unread.is_empty() && !self.fill() {
@@ -319,6 +322,11 @@ impl Reader {
     #[track_caller]
     pub fn finished(self) {
         assert_eq!(self.rest(), (String::new(), End::Finished));
+    }
+
+    /// Sends nothing more, but goes on reading.
+    pub fn stop_sending(&self) {
+        self.client.stop_sending();
     }
 
     /// Whether the server has let go of the connection: a byte that is sent then is answered with a reset.

@@ -1,6 +1,12 @@
 //! The archive in memory: nothing survives the process.
 
-use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    hash::{BuildHasher as _, RandomState},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::RwLock;
 use tidewire_codec::EventId;
@@ -49,9 +55,12 @@ pub struct Memory {
 
 struct Kept {
     records: TopicRing<Arc<Record>>,
-    /// Publishers' ids. A publisher may repeat one, in a topic or in many: the earliest that is kept counts. Each
-    /// stands here by itself, so that one that stands here a million times is let go as fast as any other.
-    ids: BTreeSet<(EventId, Topic, Seq)>,
+    /// Where publishers' ids stand, by what [`Kept::mark`] makes of them. A publisher may repeat one, in a topic or in
+    /// many: the earliest that is kept counts. Each stands here by itself, so that one that stands here a million times
+    /// is let go as fast as any other. The texts are in the records only.
+    ids: BTreeSet<(u64, Seq)>,
+    /// Drawn for this archive, so that nobody can choose ids that meet in one mark.
+    marks: RandomState,
     ruled: Ruled,
 }
 
@@ -74,6 +83,7 @@ impl Memory {
         let kept = Kept {
             records: TopicRing::new(),
             ids: BTreeSet::new(),
+            marks: RandomState::new(),
             ruled: Ruled::new(retention.rules.clone()),
         };
         Self {
@@ -88,10 +98,10 @@ impl Kept {
         if record.change == Some(Change::Purges) {
             return; // Nothing to replay: `purge` does it.
         }
-        if let Some(id) = record.event.as_ref().and_then(|event| event.id.as_ref()) {
-            let places = record.topics.iter();
-            self.ids
-                .extend(places.map(|topic| (id.clone(), topic.clone(), record.seq)));
+        if let Some(id) = id_of(record) {
+            for topic in &record.topics {
+                self.ids.insert((self.mark(id, topic), record.seq));
+            }
         }
         self.ruled.add(record, record.cost() as u64);
         self.records.push(Arc::clone(record));
@@ -149,12 +159,27 @@ impl Kept {
 
     /// Forgets where the id of a record stands, in some of its topics.
     fn forget_id(&mut self, record: &Record, from: impl Fn(&Topic) -> bool) {
-        let Some(id) = record.event.as_ref().and_then(|event| event.id.as_ref()) else {
-            return;
-        };
+        let Some(id) = id_of(record) else { return };
         for topic in record.topics.iter().filter(|topic| from(topic)) {
-            self.ids.remove(&(id.clone(), topic.clone(), record.seq));
+            self.ids.remove(&(self.mark(id, topic), record.seq));
         }
+    }
+
+    /// What stands for an id in a topic.
+    fn mark(&self, id: &EventId, topic: &Topic) -> u64 {
+        self.marks.hash_one((id, topic))
+    }
+
+    /// The earliest event with this id in this topic.
+    fn find(&self, id: &EventId, topic: &Topic) -> Option<Seq> {
+        let mark = self.mark(id, topic);
+        let marked = self.ids.range((mark, Seq::ZERO)..=(mark, Seq(u64::MAX)));
+        let topics = TopicSet::from(topic.clone());
+        let stands = |seq: &Seq| {
+            let here = self.records.back_from(&topics, *seq).next();
+            here.is_some_and(|record| record.seq == *seq && id_of(record) == Some(id))
+        };
+        marked.map(|(_, seq)| *seq).find(stands)
     }
 
     /// The events of these topics, latest first.
@@ -162,6 +187,10 @@ impl Kept {
         let records = self.records.back_from(topics, through);
         records.filter(|record| record.event.is_some())
     }
+}
+
+fn id_of(record: &Record) -> Option<&EventId> {
+    record.event.as_ref()?.id.as_ref()
 }
 
 /// What a record is counted as in its topics.
@@ -225,12 +254,7 @@ impl Archive for Memory {
 
     fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
         let kept = self.kept.read();
-        let earliest = |topic: &Topic| {
-            let from = (id.clone(), topic.clone(), Seq::ZERO);
-            let (found, stands_in, seq) = kept.ids.range(from..).next()?;
-            (found == id && stands_in == topic).then_some(*seq)
-        };
-        Ok(topics.iter().filter_map(earliest).min())
+        Ok(topics.iter().filter_map(|topic| kept.find(id, topic)).min())
     }
 
     fn trim(&self, now: Millis) {

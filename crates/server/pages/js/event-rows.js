@@ -2,20 +2,12 @@
  * The rows of the event list: one an event, newest first. Texts of events are set as text.
  */
 
+import { clock } from './clock.js';
 import { GAP_EVENT } from './gap.js';
-import { language, t } from './i18n.js';
+import { t } from './i18n.js';
 import { element } from './notice.js';
 
 /** @typedef {import('./event-log.js').Entry} Entry */
-
-/** @type {Intl.DateTimeFormatOptions} */
-const CLOCK = {
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-  fractionalSecondDigits: 3,
-  hourCycle: 'h23',
-};
 
 export class EventRows {
   /** The number of the newest event that was looked at. */
@@ -64,7 +56,7 @@ export class EventRows {
 function row(entry) {
   const item = element('li', '', '');
   if (entry.type === GAP_EVENT) item.className = 'gap';
-  const stamp = element('time', '', entry.time.toLocaleTimeString(language(), CLOCK));
+  const stamp = element('time', '', clock(entry.time));
   stamp.setAttribute('datetime', entry.time.toISOString());
   item.append(
     stamp,

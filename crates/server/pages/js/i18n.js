@@ -14,12 +14,21 @@ import { zh } from './texts-zh.js';
 const STORAGE_KEY = 'tidewire.language';
 
 /** @type {Record<Language, Record<string, string>>} */
-export const texts = { en, zh };
+export const texts = { en: { ...en }, zh: { ...zh } };
 
 /** @type {Language} */
 let current = 'en';
 /** @type {Array<() => void>} */
 const listeners = [];
+
+/**
+ * Adds the texts of one page. Before the language is picked.
+ * @param {Record<Language, Record<string, string>>} more
+ */
+export function addTexts(more) {
+  Object.assign(texts.en, more.en);
+  Object.assign(texts.zh, more.zh);
+}
 
 /** The language in use. @returns {Language} */
 export function language() {

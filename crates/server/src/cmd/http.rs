@@ -1,10 +1,10 @@
-//! What `pub` and `tail` need of HTTP: a client, the URL of a topic, and what an error answer says.
+//! What `pub`, `tail` and `doctor` need of HTTP: a client, the URL of a topic, and what an error answer says.
 
 use std::time::Duration;
 
 use anyhow::Context as _;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, ClientBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use tokio::time::timeout;
 
@@ -20,17 +20,9 @@ const MAX_BODY: usize = 64 << 10;
 /// Time for an error answer to be complete; what it says is shown without waiting any longer.
 const ERROR_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client for requests to `url`, with a token if there is one. It takes proxies from the environment, as
-/// curl does, but never for this machine itself.
+/// A client for requests to `url`, with a token if there is one.
 pub(crate) fn client(url: &Url, token: Option<Secret>) -> anyhow::Result<Client> {
-    // Fails only when a provider is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut client = Client::builder()
-        .user_agent(concat!("tidewire/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_TIMEOUT);
-    if is_loopback(url) {
-        client = client.no_proxy();
-    }
+    let mut client = builder(url);
     if let Some(token) = token {
         let wrong = |_| UsageError("the token has a character that no header can carry");
         let mut value = HeaderValue::try_from(format!("Bearer {}", token.reveal())).map_err(wrong)?;
@@ -40,7 +32,21 @@ pub(crate) fn client(url: &Url, token: Option<Secret>) -> anyhow::Result<Client>
     client.build().context("cannot set up the HTTP client")
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// What every client for requests to `url` has. It takes proxies from the environment, as curl does, but never for
+/// this machine itself.
+pub(crate) fn builder(url: &Url) -> ClientBuilder {
+    // Fails only when a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = Client::builder()
+        .user_agent(concat!("tidewire/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT);
+    match is_loopback(url) {
+        true => client.no_proxy(),
+        false => client,
+    }
+}
+
+pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let ip = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
     host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
@@ -90,9 +96,14 @@ pub(crate) async fn error_text(mut response: Response) -> String {
         Ok(Ok(body)) => body,
         Ok(Err(_)) | Err(_) => Vec::new(),
     };
-    let detail = match serde_json::from_slice(&body) {
+    refusal_text(status, &body)
+}
+
+/// The same of a body that is there.
+pub(crate) fn refusal_text(status: StatusCode, body: &[u8]) -> String {
+    let detail = match serde_json::from_slice(body) {
         Ok(Problem { detail }) => detail,
-        Err(_) => String::from_utf8_lossy(&body)
+        Err(_) => String::from_utf8_lossy(body)
             .lines()
             .next()
             .unwrap_or_default()

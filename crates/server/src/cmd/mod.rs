@@ -2,25 +2,30 @@
 
 mod completions;
 mod config;
+pub(crate) mod doctor;
 pub(crate) mod http;
+pub(crate) mod inspect;
 pub(crate) mod log;
 mod man;
 mod publish;
+pub(crate) mod replay;
 mod serve;
+mod signals;
 pub(crate) mod stderr;
 pub(crate) mod stdout;
-mod tail;
+pub(crate) mod tail;
 mod visible;
 
 use std::io;
+use std::process::ExitCode;
 
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{Cli, Command};
 use crate::logging;
 
-/// Carries out what the command line says.
-pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
+/// Carries out what the command line says. Only `doctor` has several ways to succeed.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(serve) => {
             let config = serve.load()?;
@@ -28,12 +33,16 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
             many_threads()?.block_on(serve::run(config))
         }
         Command::Config(args) => config::run(args),
+        Command::Inspect(args) => many_threads()?.block_on(inspect::run(args)),
         Command::Pub(args) => one_thread()?.block_on(publish::run(args)),
+        Command::Replay(args) => one_thread()?.block_on(replay::run(args)),
         Command::Log(args) => log::run(args),
+        Command::Doctor(args) => return one_thread()?.block_on(doctor::run(args)),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Tail(args) => one_thread()?.block_on(tail::run(args)),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn many_threads() -> io::Result<Runtime> {

@@ -18,10 +18,9 @@ use tidewire_hub::{
         segments::{self, RealDisk, Segments},
     },
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::stdout;
+use super::{signals::Signals, stdout};
 use crate::{
     app::{self, Parts, Readiness},
     config::{self, Config, topics, value::Bounded},
@@ -216,26 +215,4 @@ fn announce(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
 /// A setting as the platform counts; what does not fit is as much as there is.
 fn to_usize(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
-}
-
-/// SIGTERM and Ctrl-C.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
-    }
 }

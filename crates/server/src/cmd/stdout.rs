@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 
+use anstyle::Style;
+
 use super::visible::visible;
 
 /// Standard output could not be written.
@@ -30,6 +32,14 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
         visible(text)
     } else {
         Cow::Borrowed(text)
+    }
+}
+
+/// A style as standard output can show it. Knows `NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb` and their kin.
+pub(crate) fn style(style: Style) -> Style {
+    match anstream::AutoStream::choice(&io::stdout()) {
+        anstream::ColorChoice::Never => Style::new(),
+        _ => style,
     }
 }
 

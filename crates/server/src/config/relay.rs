@@ -38,6 +38,9 @@ pub(crate) struct Route {
     /// "capability", "header:NAME" or "cookie:NAME".
     #[serde(default)]
     owner: OwnerText,
+    /// Whether the client's cookies go on, to an app of the same site.
+    #[serde(default)]
+    pass_cookies: bool,
     #[serde(default)]
     remove_headers: Vec<Header>,
     #[serde(default)]
@@ -152,6 +155,7 @@ impl Route {
             key_header: None,
             allow: None,
             owner: OwnerText::default(),
+            pass_cookies: false,
             remove_headers: Vec::new(),
             set_headers: BTreeMap::new(),
             chat_key: None,
@@ -232,6 +236,7 @@ impl Route {
                 .as_ref()
                 .map(|_| (key_header, HeaderValue::from_static(""))),
             owner: self.owner.0.clone(),
+            pass_cookies: self.pass_cookies,
             remove_headers: self
                 .remove_headers
                 .iter()

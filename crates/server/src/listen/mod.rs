@@ -52,6 +52,16 @@ pub(crate) struct Bounds {
     pub(crate) tcp_user: Duration,
 }
 
+impl Bounds {
+    /// Those of tools that listen on this machine for their own user.
+    pub(crate) const OF_TOOLS: Self = Self {
+        header_read: Duration::from_secs(10),
+        max_header: 64 << 10,
+        write_stall: Duration::from_secs(60),
+        tcp_user: Duration::from_secs(60),
+    };
+}
+
 /// Binds. A port that a process before has just left is taken over.
 pub(crate) fn bind(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
@@ -151,7 +161,8 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.header_read)
         .max_buf_size(bounds.max_header)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
+        .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         served = connection.as_mut() => return Ok(served?),

@@ -13,6 +13,7 @@
 //! | [`crowds`] | more connections than there may be |
 //! | [`heads`], [`broken`] | odd requests that are right, and those that are not |
 //! | [`relay`] | answers of an upstream: routes, keys, measures, logs |
+//! | [`gone`] | which clients count as gone |
 //! | [`observed`] | metrics, stats, and logs without secrets |
 //! | [`bounds`] | heads that are too large or too slow, readers that stall, a port that is taken |
 //! | [`binary`] | starts and ends it |
@@ -35,6 +36,7 @@ mod crowds;
 mod demo;
 mod demo_upstream;
 mod durable;
+mod gone;
 mod heads;
 mod kills;
 mod observed;

@@ -14,10 +14,10 @@ use crate::{
 };
 
 const CHAT: &str = r#"{"id":"hush-chat","stream":true,"messages":[{"content":"hush-prompt"}]}"#;
-const JSON: (&str, &str) = ("Content-Type", "application/json");
+pub const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 /// A server with these routes.
-fn with_routes(routes: &str, settings: &[(&str, &str)]) -> Server {
+pub fn with_routes(routes: &str, settings: &[(&str, &str)]) -> Server {
     let mut home = tidewire(["serve", "--listen", "127.0.0.1:0"])
         .file("tidewire.toml", routes)
         .env("TIDEWIRE_MEMORY", "true");

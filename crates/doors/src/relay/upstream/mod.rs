@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode, header};
 use reqwest::{Request, Response};
+use tidewire_hub::{Draft, Error, Health};
 use tokio::{sync::oneshot, time::Instant};
 
 use self::{
@@ -31,8 +32,8 @@ use crate::Problem;
 pub(super) enum Head {
     /// The answer is a stream: read it from the log. With what the upstream's headers said.
     Stream(HeaderMap),
-    /// It is not: pass it on.
-    Other(Response),
+    /// It is not: pass it on. With when it was asked for.
+    Other(Response, Instant),
     /// The upstream could not be asked.
     Failed(Problem),
 }
@@ -86,6 +87,12 @@ impl Call {
             head,
         } = self;
         let route = relay.route(&answer);
+        if wants_stream && let Err(error) = can_be_kept(&relay, &answer).await {
+            relay.inner.answers.release(&answer);
+            let _ = head.send(Head::Failed(error.into()));
+            return;
+        }
+        relay.measures(&answer).called();
         let asked_at = Instant::now();
         // An answer that is passed through is nobody's when its client has gone.
         let policy = if wants_stream {
@@ -134,7 +141,7 @@ impl Call {
         drop(asked);
         if is_head || !is_stream(&response) {
             relay.inner.answers.release(&answer);
-            let _ = head.send(Head::Other(response));
+            let _ = head.send(Head::Other(response, asked_at));
             return;
         }
         if !wants_stream {
@@ -146,6 +153,19 @@ impl Call {
         let _ = head.send(Head::Stream(headers));
         let over = stream.read(&mut watch, response).await;
         stream.end(over).await;
+    }
+}
+
+/// An answer that cannot be kept is not paid for. Where the last publish found no room, whether there is some again is found out
+/// with a purge of what is not there yet.
+async fn can_be_kept(relay: &Relay, answer: &Answer) -> Result<(), Error> {
+    match relay.inner.hub.health() {
+        Health::Healthy => Ok(()),
+        Health::Poisoned(why) => Err(Error::Poisoned { why }),
+        _ => {
+            let nothing = Draft::purge(answer.topics.clone());
+            relay.inner.hub.append(nothing).await.map(drop)
+        }
     }
 }
 

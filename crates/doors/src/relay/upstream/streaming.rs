@@ -221,7 +221,7 @@ impl<'a> Streaming<'a> {
         let is_end = event.data == "[DONE]";
         *is_last_said |= is_end || is_last_word(event.name);
         if is_end {
-            self.relay.inner.answers.stopped_running(self.answer);
+            self.stopped_running(Ending::Done);
         }
         match self.publisher.event(event.name, event.data, is_end).await {
             Err(Lost::Refused(Error::ReservedName { name })) => {
@@ -238,7 +238,6 @@ impl<'a> Streaming<'a> {
 
     /// Ends the answer for its readers, as it ended for us.
     pub(super) async fn end(mut self, over: Over) {
-        self.relay.inner.answers.stopped_running(self.answer);
         let shape = self.answer.shape();
         let stopped = |code, message: &str| Broken {
             code,
@@ -248,6 +247,7 @@ impl<'a> Streaming<'a> {
             Over::Done => (Ending::Done, Vec::new()),
             // Readers are cut as the server leaves; the next start says that the answer was interrupted.
             Over::Leaving => {
+                self.stopped_running(Ending::Interrupted);
                 self.relay
                     .measures(self.answer)
                     .ended(Ending::Interrupted, self.asked_at.elapsed());
@@ -279,26 +279,33 @@ impl<'a> Streaming<'a> {
                 return;
             }
         };
+        self.stopped_running(ending);
         match self.publisher.end(last, ending).await {
             Ok(()) | Err(Lost::Leaving) => {}
             Err(lost) => return self.lose(&lost),
         }
-        self.relay.inner.answers.ended(self.answer, self.relay.now());
-        self.relay
-            .measures(self.answer)
-            .ended(ending, self.asked_at.elapsed());
+        self.note_end(ending);
     }
 
     /// The log does not take it: its readers are told by us.
     fn lose(&self, lost: &Lost) {
+        self.stopped_running(Ending::Broken);
         self.answer.lose(Broken {
             code: "not_kept",
             message: format!("the answer cannot be kept: {lost}"),
         });
-        self.relay.inner.answers.ended(self.answer, self.relay.now());
+        self.note_end(Ending::Broken);
+    }
+
+    fn stopped_running(&self, how: Ending) {
+        self.relay.inner.answers.stopped_running(self.answer, how);
+    }
+
+    fn note_end(&self, how: Ending) {
+        self.relay.inner.answers.ended(self.answer, self.relay.now(), how);
         self.relay
             .measures(self.answer)
-            .ended(Ending::Broken, self.asked_at.elapsed());
+            .ended(how, self.asked_at.elapsed());
     }
 }
 

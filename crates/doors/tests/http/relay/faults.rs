@@ -72,6 +72,38 @@ fn an_upstream_that_breaks_off_at_any_byte_gives_what_was_whole_and_an_error() {
 }
 
 #[test]
+fn a_retry_with_the_same_key_of_an_answer_that_broke_off_is_asked_anew() {
+    let relayed = Relayed::open();
+    let mine = [("Authorization", "a"), ("Idempotency-Key", "k")];
+    let mut last = None;
+    for _ in 0..20 {
+        let reader = relayed.answered_to("hello", &mine, |mut call| {
+            call.stream();
+            call.event("half");
+        });
+        let stream = stream_of(&reader);
+        assert_ne!(last.as_ref(), Some(&stream));
+        // The moment that it is told it may ask again.
+        breaks(reader, &["data: half\n\n"], "upstream_died");
+        last = Some(stream);
+    }
+    // Both halves can still be read, and whole is whole.
+    let half = relayed.get(&format!("/relay/{}", last.unwrap()), &[]);
+    assert!(half.rest().0.contains("upstream_died"));
+    let reader = relayed.answered_to("hello", &mine, |mut call| {
+        call.stream();
+        call.event("whole");
+        call.end();
+    });
+    let stream = stream_of(&reader);
+    is_whole(reader, &["data: whole\n\n"]);
+    let again = relayed.ask(&mine);
+    assert_eq!(stream_of(&again), stream);
+    is_whole(again, &["data: whole\n\n"]);
+    relayed.upstream.is_left_alone();
+}
+
+#[test]
 fn an_upstream_with_a_length_that_breaks_off_is_no_end_and_one_that_closes_is() {
     let relayed = Relayed::open();
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n";
@@ -237,6 +269,10 @@ fn after_its_last_word_an_upstream_may_be_silent() {
         reader,
         &["event: response.completed\ndata: {}\n\n", "data: [DONE]\n\n"],
     );
+    // None of them is held on to.
+    for call in &mut calls[1..] {
+        call.gone();
+    }
 }
 
 #[test]

@@ -19,8 +19,10 @@ use crate::client::{End, Reader};
 const WELL: u8 = 0;
 const FAILS_TO_SYNC: u8 = 1;
 const IS_STUCK: u8 = 2;
+const IS_FULL: u8 = 3;
+const FAILS_TO_WRITE: u8 = 4;
 
-/// A disk whose syncs do as they are told.
+/// A disk whose writes and syncs do as they are told.
 struct Odd {
     real: RealDisk,
     mode: Arc<AtomicU8>,
@@ -70,7 +72,11 @@ impl DiskFile for OddFile {
         self.real.read_at(buffer, at)
     }
     fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
-        self.real.write_at(bytes, at)
+        match self.mode.load(SeqCst) {
+            IS_FULL => Err(io::ErrorKind::StorageFull.into()),
+            FAILS_TO_WRITE => Err(io::Error::other("the disk is odd")),
+            _ => self.real.write_at(bytes, at),
+        }
     }
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.real.set_len(len)
@@ -107,8 +113,12 @@ fn odd() -> (Relayed, Arc<AtomicU8>, tempfile::TempDir) {
 }
 
 fn begun(relayed: &Relayed) -> (Reader, Call) {
+    begun_by(relayed, &[])
+}
+
+fn begun_by(relayed: &Relayed, headers: &[(&str, &str)]) -> (Reader, Call) {
     let mut call = None;
-    let mut reader = relayed.answered(|mut asked| {
+    let mut reader = relayed.answered_to("hello", headers, |mut asked| {
         asked.stream();
         asked.event("1");
         call = Some(asked);
@@ -147,6 +157,70 @@ fn a_log_that_breaks_ends_the_answer_for_its_readers_and_nothing_more_is_paid_fo
         asked.join().unwrap()
     });
     assert_eq!(passed.body, "[]");
+}
+
+#[test]
+fn a_log_without_room_ends_the_answer_and_takes_the_next_one_when_there_is_room_again() {
+    for (odd_mode, status, said) in [
+        (IS_FULL, 507, "the server's log is full"),
+        (FAILS_TO_WRITE, 503, "the server's log cannot be written"),
+    ] {
+        let (relayed, mode, _folder) = odd();
+        let mine = [("Authorization", "a"), ("Idempotency-Key", "k")];
+        let (first, mut call) = begun_by(&relayed, &mine);
+        let place = format!("/relay/{}", stream_of(&first));
+        let mut other = relayed.get(&place, &[]);
+        other.until("data: 1\n\n");
+        mode.store(odd_mode, SeqCst);
+        call.event("2");
+        call.gone();
+        for reader in [first, other, relayed.get(&place, &[])] {
+            let (text, end) = reader.rest();
+            let error = text.split("event: error\ndata: {\"error\":").nth(1);
+            let error = error.unwrap_or_else(|| panic!("{text}"));
+            assert!(
+                error.contains("\"code\":\"not_kept\"") && error.contains(said),
+                "{error}"
+            );
+            assert!(!text.contains("data: 2"), "{text}");
+            assert_eq!(end, End::Finished);
+        }
+        // Nothing runs on, and nothing more is paid for.
+        let stats = relayed.relay.stats();
+        assert_eq!(
+            (relayed.relay.answers().0, stats[0].running, stats[0].readers),
+            (0, 0, 0)
+        );
+        for headers in [&mine[..], &[]] {
+            assert_eq!(relayed.ask(headers).head.status, status);
+        }
+        relayed.upstream.is_left_alone();
+        assert_eq!(relayed.relay.stats()[0].upstream_calls, 1);
+
+        mode.store(WELL, SeqCst);
+        // The same key gets an answer, and not the one that is not there.
+        let (reader, call) = begun_by(&relayed, &mine);
+        assert_ne!(format!("/relay/{}", stream_of(&reader)), place);
+        call.end();
+        assert_eq!(reader.rest(), (String::new(), End::Finished));
+    }
+}
+
+#[test]
+fn a_log_that_turns_out_to_be_full_when_an_answer_begins_lets_its_upstream_go() {
+    let (relayed, mode, _folder) = odd();
+    mode.store(IS_FULL, SeqCst);
+    let mut call = None;
+    let reader = relayed.answered(|mut asked| {
+        asked.stream();
+        call = Some(asked);
+    });
+    assert_eq!(reader.head.status, 200);
+    call.unwrap().gone();
+    let (text, end) = reader.rest();
+    assert!(text.contains("\"code\":\"not_kept\""), "{text}");
+    assert_eq!(end, End::Finished);
+    assert_eq!(relayed.relay.answers().0, 0);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod cancel;
 mod faults;
 mod hostile;
 mod lost;
+mod passed;
 mod readers;
 mod restart;
 mod upstream;

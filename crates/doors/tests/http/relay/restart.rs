@@ -1,9 +1,12 @@
 //! After a restart: what had ended can be read, and what was running is ended in band.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tidewire_doors::relay::{Config, config::Owner};
-use tidewire_hub::archive::segments::{RealDisk, Segments, Settings};
+use tidewire_hub::{
+    Namespace, Topic,
+    archive::segments::{RealDisk, Segments, Settings},
+};
 use tokio::runtime::Runtime;
 
 use super::{Call, Relayed, Upstream, stream_of};
@@ -125,7 +128,67 @@ fn answers_that_were_running_are_ended_as_interrupted_and_their_numbers_go_on() 
             assert_eq!(status, 204, "{chat}");
         }
         after.upstream.is_left_alone();
-        drop(after);
+        // Who got half of an answer gets a new one with the same key.
+        let (again, _call) = begun(&after, "running", 1);
+        assert_ne!(again, running);
+    }
+}
+
+#[test]
+fn a_key_that_got_half_an_answer_and_then_the_whole_has_the_whole_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = at(folder.path(), Upstream::start(), chats);
+    let keys: Vec<String> = (0..8).map(|key| format!("key-{key}")).collect();
+    let mut whole = Vec::new();
+    for key in &keys {
+        let (half, call) = begun(&before, key, 1);
+        drop(call);
+        let (text, _) = before.get(&format!("/relay/{half}"), &[MINE[0]]).rest();
+        assert!(text.contains("upstream_died"), "{text}");
+        let (stream, call) = begun(&before, key, 1);
+        assert_ne!(stream, half);
+        call.end();
+        whole.push(stream);
+    }
+    eventually(|| before.relay.answers().0 == 0);
+    let after = at(folder.path(), before.stop(), chats);
+    for (key, stream) in keys.iter().zip(&whole) {
+        let mut client = after.server.connect();
+        let headers = [MINE[0], ("Idempotency-Key", key), MINE[2]];
+        client.send(request(
+            "POST",
+            "/v1/chat",
+            &headers,
+            format!("{{\"id\":\"{key}\"}}"),
+        ));
+        assert_eq!(stream_of(&client.reader()), *stream);
+    }
+    after.upstream.is_left_alone();
+}
+
+#[test]
+fn an_answer_that_has_been_let_go_is_known_to_have_been_there_from_the_first_moment_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let brief = |config: &mut Config| config.routes[0].keep = Duration::from_millis(1);
+    let before = at(folder.path(), Upstream::start(), |config| {
+        config.routes[0].keep = Duration::from_secs(3600);
+    });
+    let (stream, call) = begun(&before, "k", 2);
+    call.end();
+    let place = format!("/relay/{stream}");
+    eventually(|| before.relay.answers().0 == 0);
+    assert_eq!(before.get(&place, &[]).head.status, 200);
+    let mut upstream = before.stop();
+    // Once when its time has run out while the server was away, once when the log has let it go.
+    for _ in 0..2 {
+        let after = at(folder.path(), upstream, brief);
+        for method in ["GET", "DELETE"] {
+            assert_eq!(after.request(method, &place, &[], "").head.status, 410);
+        }
+        assert_eq!(after.relay.answers(), (0, 0));
+        let topics = Topic::new(Namespace::Relay, &stream).unwrap().into();
+        eventually(|| after.hub.kept(&topics).unwrap().count == 0);
+        upstream = after.stop();
     }
 }
 

@@ -145,6 +145,40 @@ fn an_answer_that_is_no_stream_leaves_the_chat_at_the_one_that_runs() {
 }
 
 #[test]
+fn what_is_asked_beside_a_chats_answer_does_not_stand_before_it() {
+    let relayed = Relayed::with(chats_of_users);
+    let anna = ("X-User", "anna");
+    let headers = [anna, ("Content-Type", "application/json")];
+    let (reader, mut call) = asked_by(&relayed, &[anna], "{\"id\":7}", "1");
+    let stream = stream_of(&reader);
+    // A title is on its way, which is no stream.
+    let mut title = relayed.server.connect();
+    title.send(request(
+        "POST",
+        "/v1/title",
+        &headers,
+        "{\"id\":7,\"stream\":false}",
+    ));
+    let title_call = relayed.upstream.call();
+    assert_eq!(stream_of(&relayed.get("/v1/7/stream", &[anna])), stream);
+    // What was to be a stream turns out to be none, while somebody waits for it.
+    scope(|scope| {
+        let mut next = relayed.server.connect();
+        next.send(request("POST", "/v1/chat", &headers, "{\"id\":7}"));
+        let refused = relayed.upstream.call();
+        let resumed = scope.spawn(|| relayed.get("/v1/7/stream", &[anna]));
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        refused.answer("429 Too Many Requests", "", "no");
+        assert_eq!(stream_of(&resumed.join().unwrap()), stream);
+    });
+    // A stop is for the answer, and not for the title.
+    assert_eq!(status(&relayed, "DELETE", "/v1/7/stream", &[anna]), 204);
+    call.gone();
+    title_call.answer("200 OK", "", "a title");
+    assert_eq!(title.response().body, "a title");
+}
+
+#[test]
 fn a_chat_whose_answer_is_about_to_begin_is_waited_for() {
     let relayed = Relayed::with(chats_of_users);
     let anna = ("X-User", "anna");

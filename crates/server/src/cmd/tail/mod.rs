@@ -2,32 +2,34 @@
 //!
 //! | open | for |
 //! |---|---|
-//! | [`reader`] | connects, reads, connects again |
-//! | [`backoff`] | how long to wait before that |
-//! | [`mod@print`] | items as lines |
+//! | [`args`] | the command line |
+//! | [`ask`] | the request that it means |
+//! | [`watch`] | items as they come: what is printed, saved, counted, and when it is enough |
+//! | [`print`](mod@print), [`raw`], [`count`] | items as lines; bytes with their times; numbers |
+//! | [`save`] | recordings |
+//! | [`text`] | the text of an AI's answer |
 
-mod backoff;
+pub(crate) mod args;
+mod ask;
+mod count;
 mod print;
-mod reader;
+mod raw;
+mod save;
+mod text;
+mod watch;
 
-use print::Printer;
-use reader::{Reader, Start};
+use args::Tail;
 
-use super::http::topic_url;
-use crate::cli::{Stream, Tail};
+/// Somebody pressed Ctrl-C, and was told what there was until then.
+#[derive(Debug, thiserror::Error)]
+#[error("ended by Ctrl-C")]
+pub(crate) struct Interrupted;
 
 /// Prints the stream that the command line names.
 pub(crate) async fn run(args: Tail) -> anyhow::Result<()> {
-    let url = match args.stream {
-        Stream::Topic(topic) => topic_url(&args.server.url, &topic),
-        Stream::Url(url) => url,
-    };
-    let start = match (args.last, args.from) {
-        (Some(last), _) => Start::Last(last),
-        (None, Some(id)) => Start::From(id),
-        (None, None) => Start::Live,
-    };
-    let token = args.server.token_for(&url);
-    let mut printer = Printer::new(args.json, args.comments, args.max);
-    Reader::new(url, start, token)?.read_to_end(&mut printer).await
+    let asked = ask::build(&args)?;
+    match args.show.text {
+        true => text::print(asked.source).await,
+        false => watch::run(args, asked).await,
+    }
 }

@@ -5,31 +5,23 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
-use std::ops::ControlFlow;
 
 use anstyle::{AnsiColor, Style};
-use serde::{Deserialize, Serialize};
-use tidewire_codec::{EventView, Item};
+use serde::Serialize;
+use tidewire_client::{Gap, Item, Message};
 
+use crate::cmd::stdout;
 use crate::cmd::visible::{visible, visible_json};
-use crate::cmd::{stderr, stdout};
-
-const GAP: &str = "tidewire.gap";
 
 const ID: Style = Style::new().dimmed();
 const NAME: Style = AnsiColor::Cyan.on_default();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
-/// Turns items into lines and counts events.
+/// Turns items into lines.
 pub(super) struct Printer {
     json: bool,
-    /// Comments and reconnection times are printed too.
-    comments: bool,
-    /// Events still to be printed.
-    left: Option<u64>,
     terminal: bool,
-    colours: bool,
-    /// Lines that wait for [`Printer::flush`].
+    /// Lines that are being made.
     out: String,
 }
 
@@ -45,103 +37,74 @@ enum Line<'a> {
     },
     Gap {
         id: &'a str,
-        #[serde(flatten)]
-        gap: Gap<'a>,
+        requested: Option<&'a str>,
+        resumed_after: Option<&'a str>,
+        reason: &'a str,
     },
     Comment {
         comment: &'a str,
     },
     Retry {
-        retry: u64,
+        retry: u128,
     },
 }
 
-/// The data of a gap event: what the server could not give any more.
-#[derive(Serialize, Deserialize)]
-struct Gap<'a> {
-    #[serde(borrow)]
-    requested: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    resumed_after: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    reason: Cow<'a, str>,
-}
-
 impl Printer {
-    /// `max` is the number of events to print, if there is one.
-    pub(super) fn new(json: bool, comments: bool, max: Option<u64>) -> Self {
-        let stdout = io::stdout();
+    pub(super) fn new(json: bool) -> Self {
         Self {
             json,
-            comments,
-            left: max,
-            terminal: stdout.is_terminal(),
-            // Knows NO_COLOR, CLICOLOR_FORCE, TERM=dumb and their kin.
-            colours: anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
+            terminal: io::stdout().is_terminal(),
             out: String::new(),
         }
     }
 
-    /// Prepares an item; breaks after the last event that is wanted.
-    pub(super) fn show(&mut self, item: Item<'_>) -> ControlFlow<()> {
+    /// Prints an item, if it is one to print.
+    pub(super) fn print(&mut self, item: &Item) -> anyhow::Result<()> {
         match item {
-            Item::Event(event) => return self.event(event),
-            Item::Comment(comment) if self.comments => {
+            Item::Event(event) => self.event(event),
+            Item::Gap(gap) => self.gap(gap),
+            Item::Comment(comment) => {
                 self.aside(ID, &format!(": {comment}"), &Line::Comment { comment });
             }
-            Item::Retry(retry) if self.comments => {
+            Item::Retry(retry) => {
+                let retry = retry.as_millis();
                 self.aside(ID, &format!("retry: {retry}"), &Line::Retry { retry });
             }
-            Item::Comment(_) | Item::Retry(_) => {}
-            Item::Overlong(overlong) => stderr::say(format_args!("{overlong}")),
+            _ => return Ok(()),
         }
-        ControlFlow::Continue(())
-    }
-
-    /// Writes what is prepared.
-    pub(super) fn flush(&mut self) -> anyhow::Result<()> {
-        if self.out.is_empty() {
-            return Ok(());
-        }
-        let written = stdout::print(&self.out);
+        let printed = stdout::print(&self.out);
         self.out.clear();
-        written
+        printed
     }
 
-    fn event(&mut self, event: EventView<'_>) -> ControlFlow<()> {
-        let gap = (event.name == GAP).then(|| serde_json::from_str(event.data));
-        if let Some(Ok(gap)) = gap {
-            self.gap(event.last_event_id, gap);
-            return ControlFlow::Continue(());
-        }
-        let (id, name, data) = (event.last_event_id, event.name, event.data);
+    fn event(&mut self, event: &Message) {
+        let (id, name, data) = (&*event.last_event_id, &*event.name, &*event.data);
         if self.json {
-            self.json(&Line::Event {
+            return self.json(&Line::Event {
                 id,
                 event: name,
                 data,
             });
-        } else {
-            let id = if id.is_empty() { "-" } else { id };
-            let (id, name) = (self.paint(ID, id), self.paint(NAME, name));
-            let data = self.safe(data).replace('\n', "\n  ");
-            let _ = writeln!(self.out, "{id} {name} {data}");
         }
-        self.left = self.left.map(|left| left - 1);
-        if self.left == Some(0) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        let id = if id.is_empty() { "-" } else { id };
+        let (id, name) = (self.paint(ID, id), self.paint(NAME, name));
+        let data = self.safe(data).replace('\n', "\n  ");
+        let _ = writeln!(self.out, "{id} {name} {data}");
     }
 
-    fn gap(&mut self, id: &str, gap: Gap<'_>) {
-        let requested = gap.requested.as_deref().unwrap_or("-");
+    fn gap(&mut self, gap: &Gap) {
+        let (requested, reason) = (gap.requested.as_deref(), &*gap.reason);
         let text = format!(
-            "--- gap ({}): cannot go on right after {requested}, events may be missing ---",
-            gap.reason
+            "--- gap ({reason}): cannot go on right after {}, events may be missing ---",
+            requested.unwrap_or("-")
         );
-        self.aside(WARNING, &text, &Line::Gap { id, gap });
+        let line = Line::Gap {
+            id: &gap.last_event_id,
+            requested,
+            resumed_after: gap.resumed_after.as_deref(),
+            reason,
+        };
+        self.aside(WARNING, &text, &line);
     }
 
     /// A line that is no event: `text` for people, `line` for programs.
@@ -166,12 +129,8 @@ impl Printer {
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
-        let text = self.safe(text);
-        if self.colours {
-            format!("{style}{text}{style:#}")
-        } else {
-            text.into_owned()
-        }
+        let style = stdout::style(style);
+        format!("{style}{}{style:#}", self.safe(text))
     }
 
     fn safe<'t>(&self, text: &'t str) -> Cow<'t, str> {

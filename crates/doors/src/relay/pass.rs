@@ -1,0 +1,94 @@
+//! An answer that is no stream, passed on as it is: status, headers, bytes.
+//!
+//! Bounds: the route's `idle` between two pieces of the upstream, `total` for all of them. What is cut, by them or by the upstream,
+//! has no end for the client either: the last chunk is not sent, or fewer bytes than were announced.
+
+use std::io;
+
+use axum::body::{Body, Bytes};
+use futures_util::stream::{Stream, StreamExt as _, unfold};
+use http::Response;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    config::{Route, Times},
+    forward::response_headers,
+};
+
+/// The answer for the client, whose body comes as the upstream sends it.
+pub(super) fn on(response: reqwest::Response, route: &Route, asked_at: Instant) -> Response<Body> {
+    let mut passed = Response::new(Body::empty());
+    *passed.status_mut() = response.status();
+    *passed.headers_mut() = response_headers(response.headers());
+    let pieces = response
+        .bytes_stream()
+        .map(|piece| piece.map_err(io::Error::other));
+    *passed.body_mut() = Body::from_stream(bounded(pieces, route.times, asked_at, route.path.clone()));
+    passed
+}
+
+/// The pieces, until they take longer than they may. Only the upstream's time counts between them: the next one is asked for when
+/// the client has taken the one before.
+fn bounded(
+    pieces: impl Stream<Item = io::Result<Bytes>>,
+    times: Times,
+    asked_at: Instant,
+    route: String,
+) -> impl Stream<Item = io::Result<Bytes>> {
+    let all = asked_at + times.total;
+    let begun = (Box::pin(pieces), route);
+    unfold(Some(begun), move |at| async move {
+        let (mut pieces, route) = at?;
+        let due = all.min(Instant::now() + times.idle);
+        match timeout_at(due, pieces.next()).await {
+            Ok(Some(Ok(piece))) => Some((Ok(piece), Some((pieces, route)))),
+            Ok(Some(Err(error))) => Some((Err(error), None)),
+            Ok(None) => None,
+            Err(_) => {
+                let bound = if due == all { "total" } else { "idle" };
+                tracing::warn!(
+                    route,
+                    bound,
+                    "an answer that is passed on took longer than it may, and was cut"
+                );
+                Some((Err(io::ErrorKind::TimedOut.into()), None))
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::stream;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// What comes of pieces that take so many seconds each: how many, whether whole, and after how long.
+    async fn come_of(seconds: &[u32]) -> (usize, bool, Duration) {
+        let times = Times {
+            idle: 3 * SECOND,
+            total: 10 * SECOND,
+            ..Times::default()
+        };
+        let begun = Instant::now();
+        let pieces = stream::iter(seconds.to_vec()).then(|seconds| async move {
+            sleep(seconds * SECOND).await;
+            Ok(Bytes::from_static(b"x"))
+        });
+        let come: Vec<_> = bounded(pieces, times, begun, "/v1".into()).collect().await;
+        let (whole, cut): (Vec<_>, Vec<_>) = come.into_iter().partition(Result::is_ok);
+        (whole.len(), cut.is_empty(), begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_cut_where_its_upstream_is_silent_or_takes_too_long() {
+        assert_eq!(come_of(&[2, 2, 2, 2]).await, (4, true, 8 * SECOND));
+        assert_eq!(come_of(&[1, 5]).await, (1, false, 4 * SECOND), "idle");
+        assert_eq!(come_of(&[2, 2, 2, 3, 2]).await, (4, false, 10 * SECOND), "total");
+    }
+}
