@@ -1,138 +1,149 @@
-/** Servers that nobody here wrote: better-sse, sse-starlette, nchan. Their streams are read over cuts, after their own ids. */
+/**
+ * Servers that nobody here wrote: better-sse (Node), sse-starlette (Python), nchan (nginx). Each sends thirty events with ids
+ * through a site that cuts every stream sooner or later; not one is lost, none comes twice. The Rust client is judged by
+ * the same programs (`crates/client/tests/foreign/`).
+ */
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import { connect } from 'node:net';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { createSession } from 'better-sse';
-import { EventSource, events, fetchEventSource } from 'tidewire';
-import { Network } from '../browser/support/network.js';
+import { launch } from './support/launch.js';
+import { NCHAN, Nginx, freePorts, missing } from './support/nginx.js';
+import { Site } from './support/site.js';
 
-const retry = { initial: 50, max: 100 };
+const PROGRAMS = fileURLToPath(new URL('../../crates/client/tests/foreign/', import.meta.url));
+const MODULES = fileURLToPath(new URL('../node_modules', import.meta.url));
 const PYTHON = process.env.SDK_PYTHON ?? fileURLToPath(new URL('../../target/sdk/venv/bin/python', import.meta.url));
-const NGINX = process.env.NGINX ?? '/usr/sbin/nginx';
-const NCHAN = '/usr/lib/nginx/modules/ngx_nchan_module.so';
+const EVENTS = 30;
+const wanted = Array.from({ length: EVENTS }, (_, index) => ({ number: index + 1, text: 'é\r\nand more' }));
 
-/** Ends a program, and waits until it has. @param {import('node:child_process').ChildProcess} child */
-async function end(child) {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+});
+
+/** Starts a program that prints its port. @param {string} program @param {string[]} args @param {() => void} [gone] */
+async function withPort(program, args, gone = () => {}) {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [port] = await Promise.race([once(createInterface({ input: child.stdout }), 'line'), once(child, 'exit').then(() => [])]);
+  assert.ok(port, `${program} ended before it listened`);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async stop() {
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+      gone();
+    },
+  };
 }
 
-test('better-sse: sessions resume by its ids', async () => {
-  const asked = [];
-  const server = createServer(async (request, response) => {
-    const session = await createSession(request, response, { retry: 50 });
-    asked.push(session.lastId);
-    const from = Number(session.lastId || 0);
-    for (let number = from + 1; number <= Math.min(from + 2, 5); number += 1) session.push({ number }, 'number', String(number));
-    if (from + 2 >= 5) session.push('over', 'end');
-    setTimeout(() => response.destroy(), 50);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  try {
-    const url = `http://127.0.0.1:${server.address().port}/`;
-    const seen = [];
-    for await (const { number } of events(url, { retry }).json()) seen.push(number);
-    assert.deepEqual(seen, [1, 2, 3, 4, 5]);
-    assert.deepEqual(asked, ['', '2', '4']);
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
-});
+const servers = {
+  'better-sse': {
+    skip: false,
+    async start() {
+      // Node looks for packages where the program is.
+      const folder = mkdtempSync(join(tmpdir(), 'tidewire-better-sse-'));
+      copyFileSync(join(PROGRAMS, 'better-sse-server.js'), join(folder, 'server.mjs'));
+      symlinkSync(MODULES, join(folder, 'node_modules'));
+      return withPort(process.execPath, [join(folder, 'server.mjs')], () => rmSync(folder, { recursive: true }));
+    },
+  },
+  'sse-starlette': {
+    skip: existsSync(PYTHON) ? false : `no Python at ${PYTHON}: cargo xtask test web makes one, or set SDK_PYTHON`,
+    start: () => withPort(PYTHON, [join(PROGRAMS, 'starlette_server.py')]),
+  },
+  nchan: {
+    skip: missing(NCHAN),
+    async start() {
+      const [port] = await freePorts(1);
+      const template = readFileSync(join(PROGRAMS, 'nginx.conf'), 'utf8').replace(/^(daemon|master_process) off;$/gm, '');
+      const nginx = await Nginx.start(() => template.replace('@MODULE@', NCHAN).replace('unix:nginx.sock', `127.0.0.1:${port}`), [port]);
+      const url = `http://127.0.0.1:${port}`;
+      for (const event of wanted) {
+        const response = await fetch(`${url}/publish`, { method: 'POST', body: JSON.stringify(event) });
+        assert.ok(response.ok);
+      }
+      return { url, stop: () => nginx.stop() };
+    },
+  },
+};
 
-test('sse-starlette: GET and POST, its pings and its endings', { skip: existsSync(PYTHON) ? false : `no Python at ${PYTHON}` }, async () => {
-  const program = fileURLToPath(new URL('programs/starlette_server.py', import.meta.url));
-  const child = spawn(PYTHON, [program], { stdio: ['ignore', 'pipe', 'inherit'] });
-  try {
-    const [port] = await once(createInterface({ input: child.stdout }), 'line');
-    await listening(Number(port));
-    const url = `http://127.0.0.1:${port}/numbers`;
-    const wanted = Array.from({ length: 6 }, (_, index) => `${index + 1}\n号`);
+/** Each runs in the page, and returns the texts of so many events. */
+const readers = {
+  EventSource: (count) =>
+    new Promise((done) => {
+      const seen = [];
+      const source = new window.tidewire.EventSource('/', { retry: { initial: 5, max: 20 } });
+      const take = ({ data }) => {
+        seen.push(data);
+        // nchan goes on for ever; what comes too much is to be seen, where it can come.
+        if (seen.length === count && !window.ends) done(seen);
+      };
+      source.onmessage = take;
+      source.addEventListener('tick', take);
+      source.onerror = () => source.readyState === 2 && done(seen);
+    }),
+  events: async (count) => {
     const seen = [];
-    for await (const { type, data } of events(url, { retry })) if (type === 'number') seen.push(data);
-    assert.deepEqual(seen, wanted);
-
-    const posted = [];
-    await fetchEventSource(url, { method: 'POST', repeat: true, end: undefined, retry, onmessage: ({ event, data }) => event === 'number' && posted.push(data) });
-    assert.deepEqual(posted, wanted);
-    const once_ = [];
-    await fetchEventSource(url, { method: 'POST', onmessage: ({ data }) => once_.push(data) });
-    assert.deepEqual(once_, wanted.slice(0, 2), 'a POST that ended is not asked again');
-  } finally {
-    await end(child);
-  }
-});
-
-const missing = [NGINX, NCHAN].find((file) => !existsSync(file));
-test('nchan: messages are read over cuts, by its ids', { skip: missing ? `no ${missing}: install nginx-light and libnginx-mod-nchan` : false }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'tidewire-nchan-'));
-  const port = await freePort();
-  await writeFile(join(folder, 'nginx.conf'), `load_module ${NCHAN}; worker_processes 1; pid nginx.pid; error_log stderr crit;
-events { worker_connections 64; }
-http {
-  access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
-  server { listen 127.0.0.1:${port};
-    location = /pub { nchan_publisher; nchan_channel_id $arg_id; nchan_message_buffer_length 100; nchan_message_timeout 1h; }
-    location = /sub { nchan_subscriber eventsource; nchan_channel_id $arg_id; nchan_subscriber_first_message oldest; }
-  }
-}`);
-  const child = spawn(NGINX, ['-p', folder, '-c', 'nginx.conf', '-g', 'daemon off;'], { stdio: ['ignore', 'ignore', 'inherit'] });
-  await listening(port);
-  const network = await Network.before(`http://127.0.0.1:${port}`);
-  const source = new EventSource(`${network.url}/sub?id=a`, { retry });
-  try {
-    const seen = [];
-    let wake = () => {};
-    source.onmessage = ({ data }) => {
+    for await (const { data } of window.tidewire.events('/', { retry: { initial: 5, max: 20 } })) {
       seen.push(data);
-      wake();
-    };
-    for (let number = 1; number <= 9; number += 1) {
-      const answer = await fetch(`http://127.0.0.1:${port}/pub?id=a`, { method: 'POST', body: `message ${number}` });
-      assert.ok(answer.ok);
-      // Every third one is published while nobody is connected.
-      if (number % 3 === 2) network.cut();
-      else while (seen.length < number) await new Promise((done) => (wake = done));
+      if (seen.length === count && !window.ends) break;
     }
-    assert.deepEqual(seen, Array.from({ length: 9 }, (_, index) => `message ${index + 1}`));
-  } finally {
-    source.close();
-    network.close();
-    await end(child);
-    await rm(folder, { recursive: true, force: true });
-  }
-});
+    return seen;
+  },
+  fetchEventSource: async (count) => {
+    const seen = [];
+    const stop = new AbortController();
+    await window.tidewire.fetchEventSource('/', {
+      signal: stop.signal,
+      end: false,
+      retry: { initial: 5, max: 20 },
+      onmessage: ({ data }) => {
+        seen.push(data);
+        if (seen.length === count && !window.ends) stop.abort();
+      },
+    });
+    return seen;
+  },
+};
 
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+for (const [name, { skip, start }] of Object.entries(servers)) {
+  test(`thirty events of ${name} come once each, over cuts`, { skip }, async () => {
+    const server = await start();
+    try {
+      await Promise.all(Object.entries(readers).map(([by, read]) => readThrough(server.url, by, read, name !== 'nchan')));
+    } finally {
+      await server.stop();
+    }
+  });
 }
 
-/** Waits until something listens there. @param {number} port */
-async function listening(port) {
-  for (let tries = 0; ; tries += 1) {
-    const socket = connect(port, '127.0.0.1');
-    const isThere = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'close').then(() => false)]).catch(() => false);
-    socket.destroy();
-    if (isThere) return;
-    assert.ok(tries < 500, `nothing listens on ${port}`);
-    await new Promise((done) => setTimeout(done, 20));
+/** @param {string} url @param {string} by @param {(count: number) => unknown} read @param {boolean} ends the server says so */
+async function readThrough(url, by, read, ends) {
+  const site = await Site.before(url);
+  let streams = 0;
+  site.cutAfter = () => 500 + 61 * (streams += 1);
+  const page = await (await browser.newContext()).newPage();
+  try {
+    await page.goto(`${site.url}/page`);
+    await page.waitForFunction(() => 'tidewire' in window);
+    await page.evaluate((ends) => Object.assign(window, { ends }), ends);
+    const seen = await page.evaluate(read, EVENTS);
+    assert.deepEqual(seen.map((data) => JSON.parse(data)), wanted, by);
+    assert.ok(streams > 3, `${by}: only ${streams} streams`);
+    assert.equal(site.mostOpen, 1, by);
+  } finally {
+    await page.context().close();
+    site.close();
   }
 }

@@ -31,7 +31,7 @@ pub const PYTHON: Program = Program {
 /// The proxy that the doctor and the clients are tried behind; with nchan, a server of event streams that is not ours.
 pub const NGINX: Program = Program {
     names: &["nginx"],
-    packages: &["nginx", "libnginx-mod-nchan"],
+    packages: &["nginx", "libnginx-mod-nchan", "openssl"],
 };
 
 /// Counts instructions for the benchmarks (callgrind).
