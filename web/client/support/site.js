@@ -11,20 +11,24 @@ import { build } from 'esbuild';
 /** @type {Map<string, Promise<string>>} */
 const scripts = new Map();
 
-/** The package as one script, under the name by which pages import it. @param {string} name */
+/** The package as one script, under the name by which pages import it, or a program. @param {string} name */
 function script(name) {
   let text = scripts.get(name);
   if (!text) {
-    const source = new URL(`../../tidewire/src/${name}.ts`, import.meta.url);
-    text = build({ entryPoints: [fileURLToPath(source)], bundle: true, write: false, format: 'esm', target: 'es2022' })
+    const file = name.startsWith('program/') ? `../${name.replace('/', 's/')}.js` : `../../tidewire/src/${name}.ts`;
+    const source = new URL(file, import.meta.url);
+    const define = { 'process.env.NODE_ENV': '"development"' };
+    text = build({ entryPoints: [fileURLToPath(source)], bundle: true, write: false, format: 'esm', target: 'es2022', define })
       .then(({ outputFiles }) => outputFiles[0].text);
     scripts.set(name, text);
   }
   return text;
 }
 
-const PAGE = `<!doctype html><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,">
-<script type="module">import * as tidewire from '/package/index.js'; Object.assign(window, { tidewire });</script>`;
+/** @param {string | undefined} program one of `client/programs/` */
+const page = (program) => `<!doctype html><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,"><main></main>
+<script type="module">import * as tidewire from '/package/index.js'; Object.assign(window, { tidewire });</script>
+${program ? `<script type="module" src="/package/program/${program}.js"></script>` : ''}`;
 
 /** Between the last byte and the cut. */
 const CUT_DELAY_MS = 20;
@@ -81,7 +85,8 @@ export class Site {
     const name = /^\/package\/(.*)\.js$/.exec(pathname)?.[1];
     if (name) return response.writeHead(200, { 'Content-Type': 'text/javascript' }).end(await script(name));
     if (pathname.startsWith('/page')) {
-      return response.writeHead(200, { 'Content-Type': 'text/html', 'Cache-Control': 'max-age=60' }).end(PAGE);
+      const head = { 'Content-Type': 'text/html', 'Cache-Control': 'max-age=60' };
+      return response.writeHead(200, head).end(page(/^\/page\/(\w+)$/.exec(pathname)?.[1]));
     }
     if (request.method !== 'OPTIONS') this.requests.push(request);
     this.asked.push(`${request.method} ${request.url}`);
