@@ -26,7 +26,8 @@ function script(name) {
 }
 
 /** @param {string | undefined} program one of `client/programs/` */
-const page = (program) => `<!doctype html><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,"><main></main>
+const page = (program) => `<!doctype html><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,">
+<script type="importmap">{ "imports": { "tidewire": "/package/index.js", "tidewire/shared": "/package/shared/index.js" } }</script><main></main>
 <script type="module">import * as tidewire from '/package/index.js'; Object.assign(window, { tidewire });</script>
 ${program ? `<script type="module" src="/package/program/${program}.js"></script>` : ''}`;
 
