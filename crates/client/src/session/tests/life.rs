@@ -108,3 +108,17 @@ fn a_head_that_does_not_come_is_not_waited_for() {
         "nor are headers that are not made"
     );
 }
+
+#[test]
+fn a_reader_that_is_slow_itself_does_not_blame_the_server() {
+    let mut rig = Rig::new(EventSource::get("https://a.example/").idle_timeout(SECOND * 3));
+    rig.open();
+    rig.session.bytes(Bytes::from_static(b"data: a\n\n"), rig.now);
+    assert!(rig.item().is_ok());
+    // So long it takes to make something of the event.
+    rig.now += SECOND * 60;
+    let Action::Read { until } = rig.poll() else {
+        panic!("it reads on");
+    };
+    assert_eq!(until, Some(rig.now + SECOND * 3));
+}
