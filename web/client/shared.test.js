@@ -7,6 +7,7 @@ import { browser, openPage, publish, site } from './support/setup.js';
 const TABS = 8;
 
 afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
   while (site.open > 0) await new Promise((done) => setTimeout(done, 10));
   site.mostOpen = 0;
   site.asked = [];
@@ -95,6 +96,19 @@ test('where tabs cannot find each other, it says what it takes', async () => {
   });
   assert.match(said, /HTTPS or localhost/);
   await context.close();
+});
+
+test('more topics than an address has room for', async () => {
+  const page = await openPage();
+  const topics = Array.from({ length: 60 }, (_, number) => `long/${'x'.repeat(40)}/${number}`);
+  await join(page, topics, 'worker');
+  assert.ok(site.asked.every((line) => line.startsWith('POST /subscribe')), site.asked.join());
+  await publish(topics[59], '1');
+  await sees(page, [`${topics[59]} 1`]);
+  site.cut();
+  await publish(topics[0], '2');
+  await sees(page, [`${topics[59]} 1`, `${topics[0]} 2`]);
+  await page.context().close();
 });
 
 test('when the tab that reads goes, another one goes on: none lost, none twice', async () => {
