@@ -1,0 +1,212 @@
+/**
+ * The table of `docs/browser.md` that says what each client does is what they did here: every one in every situation, in
+ * Chromium. A cell that is wrong fails; the failure prints the table as it was measured.
+ */
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { launch } from './support/launch.js';
+import { situations } from './support/situations.js';
+
+const DOCUMENT = readFileSync(new URL('../../docs/browser.md', import.meta.url), 'utf8');
+const FOLDER = fileURLToPath(new URL('.', import.meta.url));
+
+/** In the order of the table, with the package where there is one, and what a page imports of it. */
+const CLIENTS = {
+  tidewire: { package: 'tidewire', imports: 'EventSource' },
+  'EventSource of browsers': {},
+  'fetch-event-source': { package: '@microsoft/fetch-event-source', imports: 'fetchEventSource' },
+  'sse.js': { package: 'sse.js', imports: 'SSE' },
+  eventsource: { package: 'eventsource', imports: 'EventSource' },
+  'eventsource-client': { package: 'eventsource-client', imports: 'createEventSource' },
+  'event-source-plus': { package: 'event-source-plus', imports: 'EventSourcePlus' },
+};
+/** Who has not asked for so long asks no more; all have been told to wait 20 ms. */
+const QUIET_MS = 3000;
+/** A worker in which nothing comes for so long reads nothing. */
+const PATIENCE_MS = 5000;
+/** Browsers open six connections to an origin. */
+const AT_A_TIME = 6;
+/** Who asks so often asks for ever. */
+const OFTEN = 6;
+
+/**
+ * By client and situation: what was asked, and that its page was handed an event.
+ * @type {Map<string, { asked: object[], heardAt: number, hand: () => void, handed: Promise<void> }>}
+ */
+const log = new Map();
+let program;
+const server = createServer(async (request, response) => {
+  const { pathname } = new URL(request.url, 'http://x');
+  if (pathname === '/program.js') return response.writeHead(200, { 'Content-Type': 'text/javascript' }).end(program);
+  if (pathname === '/page') {
+    const text = '<!doctype html><meta charset="utf-8"><title>x</title><link rel="icon" href="data:,"><script type="module" src="/program.js"></script>';
+    return response.writeHead(200, { 'Content-Type': 'text/html' }).end(text);
+  }
+  const title = decodeURIComponent(pathname.slice(1));
+  const situation = situations[title];
+  const entry = log.get(`${request.headers.host.split('.')[0]} ${title}`);
+  if (!situation || !entry) return response.destroy();
+  const parts = [];
+  for await (const part of request) parts.push(part);
+  const cursor = request.headers['last-event-id'];
+  entry.asked.push({
+    method: request.method,
+    body: Buffer.concat(parts).toString(),
+    cursor: cursor && Buffer.from(`${cursor}`, 'latin1').toString(),
+    own: request.headers['x-own'],
+    at: performance.now(),
+  });
+  entry.heardAt = performance.now();
+  if (entry.asked.length <= OFTEN) situation.answer(response, entry.asked.length, entry.handed);
+});
+
+let browser, context;
+before(async () => {
+  const entry = fileURLToPath(new URL('programs/clients.js', import.meta.url));
+  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, write: false, format: 'esm', target: 'es2022' });
+  program = outputFiles[0].text;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  browser = await launch();
+  context = await browser.newContext();
+  await context.exposeFunction('handed', (index, title) => hand(`c${index} ${title}`));
+});
+after(async () => {
+  await browser?.close();
+  server.closeAllConnections();
+  server.close();
+});
+
+/** A page has been handed an event. @param {string} key */
+function hand(key) {
+  const entry = log.get(key);
+  if (!entry) return;
+  entry.heardAt = performance.now();
+  entry.hand();
+}
+
+/** @param {number} index @param {string} title */
+function begin(index, title) {
+  let hand = () => {};
+  const handed = new Promise((done) => (hand = done));
+  const entry = { asked: [], heardAt: performance.now(), hand, handed };
+  log.set(`c${index} ${title}`, entry);
+  return entry;
+}
+
+const origin = (index) => `http://c${index}.localhost:${server.address().port}`;
+
+/** One client in one situation. */
+async function meet(page, name, index, title) {
+  const { options = {}, hides, enough = () => false, word } = situations[title];
+  const entry = begin(index, title);
+  const outcome = async () => ({ asked: entry.asked, ...(await page.evaluate((title) => window.outcomes[title], title)) });
+  const untilClear = async () => {
+    for (;;) {
+      if (entry.asked.length > OFTEN || enough(await outcome())) return;
+      if (entry.asked.length > 0 && performance.now() - entry.heardAt > QUIET_MS) return;
+      await new Promise((done) => setTimeout(done, 100));
+    }
+  };
+  await page.evaluate(
+    ([name, index, title, options]) => {
+      const outcome = { seen: [], failed: [] };
+      (window.outcomes ??= {})[title] = outcome;
+      const message = (data) => {
+        outcome.seen.push(data);
+        void window.handed(index, title);
+      };
+      window.clients[name](`/${encodeURIComponent(title)}`, options, { message, failed: (status) => void outcome.failed.push(status ?? null) });
+    },
+    [name, index, title, options],
+  );
+  if (hides) {
+    await entry.handed;
+    for (const isHidden of [true, false]) {
+      await page.evaluate((isHidden) => {
+        Object.defineProperty(document, 'hidden', { configurable: true, get: () => isHidden });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }, isHidden);
+    }
+    entry.heardAt = performance.now();
+  }
+  await untilClear();
+  return word(await outcome());
+}
+
+async function column(name, index) {
+  const titles = Object.keys(situations);
+  const shown = titles.filter((title) => !situations[title].hides);
+  const groups = Array.from({ length: Math.ceil(shown.length / AT_A_TIME) }, (_, group) => shown.slice(group * AT_A_TIME, (group + 1) * AT_A_TIME));
+  const words = new Map();
+  for (const group of [...groups, ...titles.filter((title) => situations[title].hides).map((title) => [title])]) {
+    // Anew each time: what still asks is gone.
+    const page = await context.newPage();
+    await page.goto(`${origin(index)}/page`);
+    await page.waitForFunction(() => 'clients' in window);
+    await Promise.all(group.map(async (title) => words.set(title, await meet(page, name, index, title))));
+    await page.close();
+  }
+  words.set('in a worker', await inWorker(name, index));
+  return words;
+}
+
+async function inWorker(name, index) {
+  const title = 'a block without data';
+  begin(index, title);
+  const page = await context.newPage();
+  await page.goto(`${origin(index)}/page`);
+  const word = await page.evaluate(
+    ([name, url, patience]) =>
+      new Promise((done) => {
+        const worker = new Worker('/program.js', { type: 'module' });
+        worker.onmessage = () => done('yes');
+        worker.onerror = () => done('no');
+        setTimeout(done, patience, 'no');
+        worker.postMessage([name, url]);
+      }),
+    [name, `${origin(index)}/${encodeURIComponent(title)}`, PATIENCE_MS],
+  );
+  await page.close();
+  return word;
+}
+
+/** Minified and gzipped, as a page that imports this one thing would have it. */
+async function size({ package: from, imports }) {
+  if (!from) return '';
+  const stdin = { contents: `export { ${imports} } from '${from}'`, resolveDir: FOLDER };
+  const { outputFiles } = await build({ stdin, bundle: true, write: false, minify: true, format: 'esm', target: 'es2022', conditions: ['browser'] });
+  return `${(gzipSync(outputFiles[0].contents, { level: 9 }).length / 1024).toFixed(1)} KiB`;
+}
+
+const row = (cells) => `| ${cells.join(' | ')} |`;
+
+test('the table of what each client does is what they did', async () => {
+  const names = Object.keys(CLIENTS);
+  const columns = await Promise.all(names.map(column));
+  const sizes = await Promise.all(Object.values(CLIENTS).map(size));
+  const titles = [...Object.keys(situations), 'in a worker'];
+  const measured = [
+    ...titles.map((title) => row([title, ...columns.map((words) => words.get(title))])),
+    row(['size, minified and gzipped', ...sizes]),
+  ];
+  const documented = /<!-- measured -->\n\|.*\n\|.*\n([^]*?)\n\n/.exec(DOCUMENT)?.[1].split('\n');
+  assert.deepEqual(documented, measured, `docs/browser.md is to say:\n${measured.join('\n')}`);
+  const alone = await size({ package: 'tidewire', imports: 'fetchEventSource' });
+  assert.ok(DOCUMENT.includes(`\`fetchEventSource\` alone takes ${alone},`), alone);
+});
+
+test('the versions are those that were looked at', () => {
+  for (const [name, { package: from }] of Object.entries(CLIENTS)) {
+    if (!from || from === 'tidewire') continue;
+    const { version } = JSON.parse(readFileSync(new URL(`../node_modules/${from}/package.json`, import.meta.url), 'utf8'));
+    assert.match(DOCUMENT, new RegExp(`\\b${name} ${version}[,.]`), `${name} ${version}`);
+  }
+});
