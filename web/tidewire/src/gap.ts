@@ -1,0 +1,34 @@
+/** Lost events, as the stream tells it: never left to guess. */
+
+/**
+ * Why events are lost.
+ * - `expired`: they were let go (retention); `lagged`: the same, while the reader was connected
+ * - `unknown`, `reset`: the server does not know the cursor (any more): what follows may repeat what was read
+ * - `overlong`: one event was over a limit of this client
+ */
+export type GapReason = 'expired' | 'lagged' | 'unknown' | 'reset' | 'overlong' | (string & {});
+
+export interface Gap {
+  reason: GapReason;
+  /** The cursor that was asked for. */
+  requested: string;
+  /** The stream goes on after this one. */
+  resumedAfter: string;
+}
+
+/** The name of the event that tells it; publishers cannot use it. */
+export const GAP = 'tidewire.gap';
+
+/** A gap that cannot be read is still a gap. */
+export function gapOf(data: string): Gap {
+  let fields: Record<string, unknown> = {};
+  try {
+    fields = Object(JSON.parse(data));
+  } catch {}
+  const text = (value: unknown) => (typeof value === 'string' ? value : '');
+  return {
+    reason: text(fields['reason']) || 'unknown',
+    requested: text(fields['requested']),
+    resumedAfter: text(fields['resumed_after']),
+  };
+}

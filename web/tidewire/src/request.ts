@@ -1,0 +1,93 @@
+/** One request, as it goes out before each attempt, and whether it may go out again. */
+
+import { StreamError } from './error.js';
+import type { StreamOptions } from './options.js';
+
+export type Input = string | URL | Request;
+
+export class Question {
+  /** A server has shown that it is a Tidewire: only an end finishes its bodies, and it can be asked where we were. */
+  isTidewire = false;
+  readonly #input: Input;
+  readonly #options: StreamOptions;
+  #method: string;
+  #url: string;
+  /** The answer has a name of its own, and is read by it from now on: the question is not asked again. */
+  #isNamed = false;
+  /** Sending it again does what sending it once does: by its method, by its key, or because the caller says so. */
+  #isSafe: boolean;
+
+  constructor(input: Input, options: StreamOptions) {
+    const request = input instanceof Request ? input : undefined;
+    const { method, body } = options;
+    this.#input = input;
+    this.#options = options;
+    this.#url = request?.url ?? String(input);
+    this.#method = (method ?? request?.method ?? (body == null ? 'GET' : 'POST')).toUpperCase();
+    this.#isSafe = !!options.repeat || /^(GET|HEAD|QUERY)$/.test(this.#method);
+  }
+
+  get isRepeatable(): boolean {
+    return this.#isSafe || this.isTidewire;
+  }
+
+  /**
+   * Asks.
+   * @throws `StreamError` it is no request, or no answer came
+   */
+  async ask(cursor: string, signal: AbortSignal): Promise<Response> {
+    const { fetch: ask = fetch, headers: given, withCredentials, credentials, prime = this.isTidewire } = this.#options;
+    const request = this.#input instanceof Request ? this.#input : undefined;
+    const own = typeof given === 'function' ? await given() : given;
+    let url = this.#url;
+    if (prime && !cursor) url = url.replace(/#.*/s, '') + (url.includes('?') ? '&' : '?') + 'prime=1';
+    let init: RequestInit;
+    try {
+      const headers = new Headers(request?.headers);
+      new Headers(own).forEach((value, name) => headers.set(name, value));
+      if (!headers.has('Accept')) headers.set('Accept', 'text/event-stream');
+      if (cursor) headers.set('Last-Event-ID', inHeader(cursor));
+      if (this.#isNamed) headers.delete('Content-Type');
+      this.#isSafe ||= headers.has('Idempotency-Key');
+      init = {
+        ...(this.#options as RequestInit),
+        method: this.#method,
+        headers,
+        credentials: credentials ?? (withCredentials ? 'include' : (request?.credentials ?? 'same-origin')),
+        cache: 'no-store',
+        signal,
+      };
+      if (this.#isNamed) delete init.body;
+      // What is no request fails here, so that what fails below is the network.
+      new Request(url, { ...init, body: init.body == null ? null : '' });
+    } catch (error) {
+      throw new StreamError('request', `no request: ${(error as Error).message}`, undefined, error);
+    }
+    const from = this.#isNamed ? undefined : request?.clone();
+    try {
+      return await ask(from ? (url === this.#url ? from : new Request(url, from)) : url, init);
+    } catch (error) {
+      throw new StreamError('network', `no answer from ${url}: the network, the server, or CORS`, undefined, error);
+    }
+  }
+
+  /** What an opened answer says of the next attempt. */
+  learn({ headers, url }: Response): void {
+    const place = headers.get('Tidewire-Stream');
+    if (this.#method !== 'GET' && place !== null) {
+      const base = url || this.#url;
+      const named = new URL(place, base);
+      // Our headers go nowhere else.
+      if (named.origin !== new URL(base).origin) return;
+      this.#url = named.href;
+      this.#method = 'GET';
+      this.#isNamed = true;
+    }
+    this.isTidewire ||= place !== null || headers.has('Tidewire-Resume');
+  }
+}
+
+/** Headers are bytes, which `fetch` takes as one character each; an id's bytes are UTF-8, as browsers send it. */
+function inHeader(id: string): string {
+  return Array.from(new TextEncoder().encode(id), (byte) => String.fromCharCode(byte)).join('');
+}

@@ -1,0 +1,249 @@
+/**
+ * One subscription: attempts one after the other, never two at a time, until its stream ends, a trouble is final, or
+ * the caller stops it. What it reads is bounded by the parser, and it reads no further than its caller has taken.
+ */
+
+import { StreamError } from './error.js';
+import { GAP, gapOf } from './gap.js';
+import type { StreamOptions } from './options.js';
+import { Page } from './page.js';
+import { type Message, Parser } from './parser.js';
+import { floorOf, passes, retryAfter, waitBefore } from './policy.js';
+import { type Input, Question } from './request.js';
+
+/** What an entry point makes of a subscription. */
+export interface Hooks {
+  /** Accepts or refuses (by throwing) an answer, instead of the check of its type. */
+  accept?: ((response: Response) => unknown) | undefined;
+  open?: ((response: Response) => unknown) | undefined;
+  /** A promise is waited for before anything else is read. */
+  message(message: Message): unknown;
+  /** The cursor has moved without an event. */
+  moved?: ((cursor: string) => void) | undefined;
+  /** The stream has ended; to throw here makes a failed attempt of it. */
+  close?: (() => unknown) | undefined;
+  /**
+   * An attempt failed; with `final`, for good. It may return that there is to be another all the same, or how long to
+   * wait before it, and it may throw, which ends the subscription.
+   */
+  failed?: ((error: unknown, final: boolean) => number | boolean | null | undefined | void) | undefined;
+}
+
+/** Heartbeats that may be missed before a connection is taken for dead; fewer once there is reason to doubt it. */
+const MISSED = 3;
+const MISSED_IN_DOUBT = 1.5;
+/** Of a refusal's body. */
+const EXCERPT_BYTES = 16 << 10;
+const EXCERPT_MS = 5000;
+
+/** By this an attempt ends whose page is away. */
+const AWAY = {};
+
+/** What servers send last: OpenAI's `[DONE]`, or an event of this name. */
+export function isEndEvent({ event, data }: Message): boolean {
+  return event === 'end' || data === '[DONE]';
+}
+
+/** Resolves when the stream has ended, or when it was stopped; rejects with what is final. */
+export async function follow(input: Input, options: StreamOptions, hooks: Hooks, stop: AbortSignal): Promise<void> {
+  const { end = isEndEvent } = options;
+  const { max = 30_000, attempts = Infinity, initial = 1000, random = Math.random } = options.retry ?? {};
+  const question = new Question(input, options);
+  let cursor = options.lastEventId ?? '';
+  let retryMs = initial;
+  let failures = 0;
+  let attempt = new AbortController();
+  /** Looks whether the connection is dead. */
+  let look: ((missed: number) => void) | undefined;
+  /** The last attempt opened a stream, and brought something. */
+  let isOpened = false;
+  let moved = false;
+
+  const page = new Page(
+    options.openWhenHidden !== false,
+    () => {
+      if (question.isRepeatable) attempt.abort(AWAY);
+      return question.isRepeatable;
+    },
+    () => {
+      failures = 0;
+      look?.(MISSED_IN_DOUBT);
+    },
+  );
+  const stopped = () => attempt.abort(stop.reason);
+  stop.addEventListener('abort', stopped);
+
+  try {
+    while (!stop.aborted) {
+      attempt = new AbortController();
+      const since = Date.now();
+      let error: unknown;
+      let wait: number | undefined;
+      isOpened = moved = false;
+      try {
+        if (await once(attempt.signal)) {
+          if (!stop.aborted) hooks.close?.();
+          return;
+        }
+        error = new StreamError('cut', 'the body ended, and the stream may go on');
+        // Its server closed it in good order: whether anything is left it can say at once.
+        if (question.isTidewire && end && moved) wait = 0;
+      } catch (failure) {
+        error = failure;
+      }
+      if (stop.aborted) return;
+      let floor = floorOf(retryMs);
+      if (error === AWAY) {
+        wait = 0;
+      } else {
+        if (moved || Date.now() - since > max) failures = 0;
+        failures += 1;
+        const { response, code } = error instanceof StreamError ? error : ({} as Partial<StreamError>);
+        const again = failures <= attempts && isWorthAnother(code, response?.status ?? 0);
+        const retryAfterMs = retryAfter(response?.headers.get('Retry-After'), Date.now());
+        if (response && !again) (error as StreamError).body = await excerpt(response, stop);
+        attempt.abort();
+        const answer = hooks.failed?.(error, !again);
+        if (!again && answer !== true && typeof answer !== 'number') throw error;
+        wait = typeof answer === 'number' ? answer : (wait ?? waitBefore(failures, retryMs, retryAfterMs, max, random()));
+        floor = Math.max(floor, retryAfterMs);
+        options.onretry?.(error, wait);
+      }
+      await page.nap(wait, floor, stop);
+    }
+  } finally {
+    attempt.abort();
+    stop.removeEventListener('abort', stopped);
+    page.leave();
+  }
+  return;
+
+  /** `status` counts if the server refused. */
+  function isWorthAnother(code: StreamError['code'] | undefined, status: number): boolean {
+    const { isRepeatable } = question;
+    if (code === 'type' || code === 'request') return false;
+    if (code === 'status') return passes(status, isRepeatable);
+    // A lost connection, or what the caller threw. Without an answer nobody knows what became of the request.
+    return isRepeatable || (!isOpened && code !== 'network');
+  }
+
+  /** One attempt, to its end: true if it is the end of the stream. */
+  async function once(signal: AbortSignal): Promise<boolean> {
+    const response = await until(signal, question.ask(cursor, signal));
+    const { status, headers, body } = response;
+    if (status === 204) return true;
+    if (hooks.accept) await until(signal, hooks.accept(response));
+    if (!response.ok) throw new StreamError('status', `the server answered ${status}`, response);
+    const type = headers.get('Content-Type');
+    if (!body || !(hooks.accept || /^text\/event-stream *(;|$)/i.test(type ?? ''))) {
+      throw new StreamError('type', `no event stream: Content-Type is ${type}`, response);
+    }
+    question.learn(response);
+    isOpened = true;
+    if (hooks.open) await until(signal, hooks.open(response));
+    return read(body.getReader(), signal, 1000 * +(headers.get('Tidewire-Heartbeat') ?? 0));
+  }
+
+  async function read(reader: ReadableStreamDefaultReader<Uint8Array>, signal: AbortSignal, heartbeatMs: number): Promise<boolean> {
+    const parser = new Parser(cursor, options.limits);
+    const idleMs = options.idleTimeout ?? heartbeatMs * MISSED;
+    let heardAt = Date.now();
+    let isReading = false;
+    let isSilent = true;
+    let isEnd = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    look = (missed) => {
+      const left = heardAt + (idleMs * missed) / MISSED - Date.now();
+      // While the caller is busy, what has come is not heard.
+      if (left <= 0 && isReading) attempt.abort(new StreamError('idle', `nothing came for ${(Date.now() - heardAt) / 1000} s`));
+      clearTimeout(timer);
+      if (!signal.aborted) timer = setTimeout(look!, Math.max(Math.min(left, idleMs), idleMs / 10), MISSED);
+    };
+    // A reader whose source ignores the signal would wait for ever.
+    const drop = () => void reader.cancel().catch(() => {});
+    signal.addEventListener('abort', drop);
+    try {
+      if (idleMs > 0) look(MISSED);
+      else look = undefined;
+      for (;;) {
+        isReading = true;
+        const { done, value } = await reader.read().catch((cause: unknown) => {
+          throw signal.aborted ? signal.reason : new StreamError('cut', 'the connection broke', undefined, cause);
+        });
+        isReading = false;
+        signal.throwIfAborted();
+        heardAt = Date.now();
+        if (done) break;
+        isSilent = false;
+        for (const item of parser.push(value)) {
+          if ('retry' in item && !('data' in item)) {
+            retryMs = item.retry!;
+          } else if ('comment' in item) {
+            options.oncomment?.(item.comment);
+          } else {
+            const message = 'data' in item ? item : overlong((item as { overlong: string }).overlong, cursor);
+            moved = true;
+            cursor = message.lastEventId;
+            isEnd = !!end && (end === 'eof' ? isEndEvent : end)(message);
+            if (message.event === GAP) options.ongap?.(gapOf(message.data));
+            const busy = hooks.message(message);
+            if (busy) await busy;
+            signal.throwIfAborted();
+          }
+        }
+        if (cursor !== parser.lastEventId) {
+          moved = true;
+          cursor = parser.lastEventId;
+          hooks.moved?.(cursor);
+        }
+      }
+    } finally {
+      look = undefined;
+      clearTimeout(timer);
+      signal.removeEventListener('abort', drop);
+    }
+    // Whoever cannot ask again has to believe it. A Tidewire can be asked, and to who has everything it says nothing.
+    return isEnd || !question.isRepeatable || (question.isTidewire ? isSilent : end === 'eof');
+  }
+}
+
+/** An event that was over a limit, as a gap. */
+function overlong(limit: string, lastEventId: string): Message {
+  return { event: GAP, data: JSON.stringify({ reason: 'overlong', limit, resumed_after: lastEventId }), lastEventId };
+}
+
+/** Settles with the promise, or with the signal. */
+function until<T>(signal: AbortSignal, value: T | PromiseLike<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort);
+    Promise.resolve(value).then(resolve, reject);
+  });
+}
+
+/** The beginning of a body that says why. */
+async function excerpt({ body, bodyUsed }: Response, stop: AbortSignal): Promise<string> {
+  if (!body || bodyUsed || body.locked) return '';
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  const enough = () => void reader.cancel().catch(() => {});
+  const timer = setTimeout(enough, EXCERPT_MS);
+  stop.addEventListener('abort', enough);
+  let text = '';
+  try {
+    for (let size = 0; size < EXCERPT_BYTES; ) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      size += value.length;
+      text += decoder.decode(value, { stream: true });
+    }
+  } catch {
+    // What there is has to do.
+  } finally {
+    clearTimeout(timer);
+    stop.removeEventListener('abort', enough);
+    enough();
+  }
+  return text.slice(0, EXCERPT_BYTES);
+}
