@@ -14,7 +14,10 @@ use crate::workspace;
 /// The heading in `CONTRIBUTING.md` under which the table stands.
 const HEADING: &str = "## Dependencies";
 
-/// The direct dependencies that are not ours: of all crates, in the workspace and outside, and of `web/`.
+/// Where npm packages are listed.
+const PACKAGES: [&str; 2] = ["web/package.json", "crates/client/tests/foreign/package.json"];
+
+/// The direct dependencies that are not ours: of all crates, in the workspace and outside, and of npm.
 ///
 /// # Errors
 /// A manifest cannot be read.
@@ -28,16 +31,18 @@ pub fn dependencies() -> Result<BTreeSet<String>> {
         }
     }
     let mut foreign: BTreeSet<_> = used.difference(&ours).cloned().collect();
-    let package = workspace::root().join("web/package.json");
-    if package.is_file() {
-        foreign.extend(npm_dependencies(&package)?);
+    for package in PACKAGES {
+        let package = workspace::root().join(package);
+        if package.is_file() {
+            foreign.extend(npm_dependencies(&package)?);
+        }
     }
     Ok(foreign)
 }
 
 fn npm_dependencies(package: &Path) -> Result<Vec<String>> {
-    let text = fs::read_to_string(package).context("web/package.json")?;
-    let package: Value = serde_json::from_str(&text).context("web/package.json")?;
+    let text = fs::read_to_string(package).with_context(|| package.display().to_string())?;
+    let package: Value = serde_json::from_str(&text).with_context(|| package.display().to_string())?;
     let kinds = ["dependencies", "devDependencies", "peerDependencies"];
     let named = kinds.iter().filter_map(|kind| package[kind].as_object());
     Ok(named.flat_map(|kind| kind.keys().cloned()).collect())

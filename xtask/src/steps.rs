@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::command::{Cmd, find};
 use crate::report::{self, Verdict};
+use crate::system::{self, NGINX};
 use crate::workspace::{self, root};
 use crate::{arrows, licences, reasons, tidy, web};
 
@@ -121,6 +122,10 @@ fn outside() -> Result<Verdict> {
 }
 
 fn rust() -> Result<Verdict> {
+    // Where it cannot be had, its tests show as ignored.
+    if let Err(error) = system::ensure(NGINX) {
+        report::line(format_args!("note: {error:#}"));
+    }
     let test = if find("cargo-nextest").is_some() {
         Cmd::cargo().args(["nextest", "run"])
     } else {

@@ -28,6 +28,12 @@ pub const PYTHON: Program = Program {
     packages: &["python3", "python3-venv"],
 };
 
+/// The proxy that the doctor is tried before.
+pub const NGINX: Program = Program {
+    names: &["nginx"],
+    packages: &["nginx"],
+};
+
 /// Counts instructions for the benchmarks (callgrind).
 pub const VALGRIND: Program = Program {
     names: &["valgrind"],

@@ -15,11 +15,12 @@ use std::process::{Command, Stdio};
 
 use support::process::tidewire;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "serve",
     "config",
     "pub",
     "tail",
+    "doctor",
     "log",
     "log-info",
     "log-verify",

@@ -15,7 +15,7 @@ const START_TIMEOUT_MS = 20_000;
 const LISTENING = /listening on (http:\/\/\S+)/;
 
 /** From `TIDEWIRE_BIN`, else what cargo has built. */
-function binary() {
+export function binary() {
   const built = ['release', 'debug'].map((profile) =>
     fileURLToPath(new URL(`../../../target/${profile}/tidewire`, import.meta.url)),
   );
@@ -110,7 +110,7 @@ function diedByItself(code, signal) {
 }
 
 /** The server reads `TIDEWIRE_*`; the tests' own variables are none of its business. */
-function withoutOwnSettings(environment) {
+export function withoutOwnSettings(environment) {
   const kept = Object.entries(environment).filter(([name]) => !name.startsWith('TIDEWIRE_'));
   return Object.fromEntries(kept);
 }

@@ -174,3 +174,29 @@ async fn a_packed_event_comes_when_it_was_flushed_and_not_when_the_body_ends() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_body_of_several_members_is_one_stream() {
+    for encoding in ["gzip", "zstd"] {
+        let server = Server::start(move |mut connection| async move {
+            let head = crate::server::CHUNKED.replace("\r\n\r\n", "");
+            connection
+                .send(format!("{head}\r\nContent-Encoding: {encoding}\r\n\r\n"))
+                .await;
+            // Packed one by one, as by a server that flushes by beginning anew.
+            for piece in pieces("") {
+                connection.chunk(packed(encoding, &[piece]).await.concat()).await;
+            }
+            connection.closed().await;
+        })
+        .await;
+        let mut source = get(&server.url("/")).build().unwrap();
+        for number in 1..=EVENTS {
+            assert_eq!(
+                event(&mut source).await,
+                format!("é{number}\nand more"),
+                "{encoding}"
+            );
+        }
+    }
+}

@@ -111,10 +111,13 @@ pub(super) fn preflight(
             "EventSource does without; clients built on fetch, which show a token or resume, cannot read the stream.",
         ),
     };
+    let allowed = format!("{}, Content-Type", ASKED.join(", "));
     finding
         .why(why)
-        .mend("the server", format!("answer OPTIONS with 204, Access-Control-Allow-Origin: {origin},"))
-        .mend("", format!("Access-Control-Allow-Methods: {method}, Access-Control-Allow-Headers: Last-Event-ID, Authorization, Content-Type"))
+        .mend("the server", "answer OPTIONS with 204 and these:")
+        .mend("the server", format!("Access-Control-Allow-Origin: {origin}"))
+        .mend("the server", format!("Access-Control-Allow-Methods: {method}"))
+        .mend("the server", format!("Access-Control-Allow-Headers: {allowed}"))
 }
 
 fn refused(head: &Head, origin: &str, method: &Method) -> Option<String> {

@@ -66,7 +66,7 @@ pub(super) fn look(observation: &Observation, reading: &Reading) -> Option<Findi
                     "answer 204 where there is nothing more to read; that stops EventSource",
                 ),
         ),
-        End::Finished(_) if !observation.is_get() => Some(Finding::fine("ended", "the body is complete")),
+        End::Finished(_) if !observation.is_get() => Some(Finding::fine("end", "the body is complete")),
         End::Finished(at) => {
             let what = format!("The stream ended after {}.", time(*at));
             let finding = match says_goodbye(reading) {

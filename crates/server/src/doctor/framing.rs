@@ -36,13 +36,7 @@ pub(super) fn look(observation: &Observation, reading: &Reading) -> Vec<Finding>
 }
 
 fn say(mistake: Mistake, seen: &Seen) -> Finding {
-    let place = || {
-        let more = match seen.times {
-            1 => String::new(),
-            times => format!(", and {} more", times - 1),
-        };
-        format!("(line {}: {}{more})", seen.line, quoted(&seen.example))
-    };
+    let place = || format!("(line {}: {}{})", seen.line, quoted(&seen.example), more(seen));
     match mistake {
         Mistake::Unframed => Finding::error("json-unframed", format!("There is JSON without framing {}.", place()))
             .why("A line that begins with a brace is a field that nobody knows: readers ignore it. (If this is meant to be NDJSON, its type is application/x-ndjson.)")

@@ -18,6 +18,9 @@ pub(super) fn look(observation: &Observation, reading: &Reading) -> Vec<Finding>
         return found;
     }
     found.push(media_type(head, reading));
+    if !head.is_event_stream() {
+        return found;
+    }
     found.extend(charset(head));
     found.extend(caching(head));
     found.extend(proxies(head));
@@ -76,11 +79,6 @@ fn redirects(observation: &Observation) -> Vec<Finding> {
 
 fn status(head: &Head, reading: &Reading) -> Finding {
     let status = head.status;
-    let begin = String::from_utf8_lossy(&reading.begin);
-    let said = match begin.lines().map(str::trim).find(|line| !line.is_empty()) {
-        Some(line) => format!(" It says {}.", quoted(line)),
-        None => String::new(),
-    };
     if status == StatusCode::OK {
         return Finding::fine("status", "200");
     }
@@ -89,6 +87,7 @@ fn status(head: &Head, reading: &Reading) -> Finding {
             .why("EventSource takes it as the end and never comes back. That is right for a stream that is over, wrong for one that is only quiet.")
             .mend("the server", "answer 200 and keep the stream open, if it is not over");
     }
+    let said = said(&reading.begin).map_or(String::new(), |said| format!(" It says {}.", quoted(&said)));
     let finding = Finding::error("status", format!("The status is {status}.{said}"))
         .why("EventSource takes anything but 200 as final: it fires `error` and does not come back.");
     match status.as_u16() {
@@ -106,6 +105,23 @@ fn status(head: &Head, reading: &Reading) -> Finding {
         500.. => finding.mend("the server", "look into its log, and that of the proxy before it"),
         _ => finding,
     }
+}
+
+/// What an error's body says: the detail of a problem (RFC 9457) or its like, else its first line.
+fn said(body: &[u8]) -> Option<String> {
+    let json = serde_json::from_slice::<serde_json::Value>(body).ok();
+    let told = json.as_ref().and_then(|json| {
+        let text = |name| json.get(name)?.as_str();
+        text("detail")
+            .or_else(|| text("message"))
+            .or_else(|| text("error"))
+    });
+    if let Some(told) = told {
+        return Some(told.to_owned());
+    }
+    let text = String::from_utf8_lossy(body);
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    line.map(str::to_owned)
 }
 
 fn media_type(head: &Head, reading: &Reading) -> Finding {
@@ -205,7 +221,7 @@ fn caching(head: &Head) -> Vec<Finding> {
             .why("Whether a cache on the way keeps the answer is then up to the cache; `no-transform` also keeps proxies from compressing it.");
         return vec![finding.mend("the server", CACHE)];
     }
-    vec![Finding::fine("cacheable", control.join(", "))]
+    vec![Finding::fine("caching", control.join(", "))]
 }
 
 fn proxies(head: &Head) -> Option<Finding> {
@@ -241,7 +257,7 @@ pub(super) fn is_nginx(head: &Head) -> bool {
 fn length(head: &Head) -> Option<Finding> {
     let length = head.text("content-length")?;
     Some(
-        Finding::warning("content-length", format!("The length of the body is announced: {} bytes.", quoted(&length)))
+        Finding::warning("content-length", format!("The length of the body is announced (Content-Length: {length})."))
             .why("Who knows the length has the whole answer already. That is a file, not a stream; and EventSource asks for it again each time it ends.")
             .mend("the server", "send no Content-Length, and write each event when it happens"),
     )

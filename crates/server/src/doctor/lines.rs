@@ -217,7 +217,7 @@ mod tests {
             (b"data : x\n\n", M::NearlyField),
             (b"topic: x\n\n", M::UnknownField),
             (b"\n\xef\xbb\xbfdata: x\n\n", M::Bom),
-            (b"id: 1\02\n\n", M::NulInId),
+            (b"id: 1\x002\n\n", M::NulInId),
             (b"retry: 3s\n", M::BadRetry),
             (b"retry: +3\n", M::BadRetry),
             (b"retry:\n", M::BadRetry),

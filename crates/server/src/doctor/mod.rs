@@ -5,18 +5,19 @@
 //!
 //! `tidewire inspect` sees streams go by and needs the lower floor only: it fills an [`Observation`] while it passes the bytes
 //! on (times count from the request; chunks as they came over the wire, not unpacked), calls [`examine`] whenever it wants to
-//! show what is known so far (with [`End::Open`] and the present time while the stream runs), and shows the findings, which are
+//! show what is known so far (with [`End::Open`](observation::End::Open) and the present time while the stream runs), and shows the findings, which are
 //! `Serialize`. `examine` reads all chunks each time; nothing is kept between calls.
 //!
 //! | open | for |
 //! |---|---|
 //! | [`observation`], [`finding`] | what goes in, what comes out |
-//! | `reading`, `unpack`, `lines` | chunks read once: unpacked, as lines, as events, with times |
-//! | `head`, `framing`, `flow`, `ids`, `heartbeat`, `ending`, `cors` | what is looked at, each on its own |
+//! | `reading`, `unpack`, `lines`, `bursts`, `times` | chunks read once: unpacked, as lines, as events, in goes, with times |
+//! | `head`, `framing`, `flow` (with `proof`), `ids`, `heartbeat`, `ending`, `cors` | what is looked at, each on its own |
 //! | `resume` | two observations compared |
 //! | [`summary`] | numbers without an opinion |
 //! | [`visit`] | the connections: the look itself, one that resumes, a preflight |
 
+mod bursts;
 mod cors;
 mod ending;
 pub(crate) mod finding;
@@ -27,9 +28,12 @@ mod heartbeat;
 mod ids;
 mod lines;
 pub(crate) mod observation;
+mod proof;
 mod reading;
 mod resume;
 pub(crate) mod summary;
+#[cfg(test)]
+mod tests;
 mod times;
 pub(crate) mod unpack;
 pub(crate) mod visit;

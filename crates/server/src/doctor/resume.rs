@@ -208,7 +208,7 @@ pub(super) fn come_back(first: &Observation, second: &Observation) -> Finding {
     let close = "source.close() at the event that is the last";
     match &second.head {
         Some(head) if head.status == StatusCode::NO_CONTENT => {
-            Finding::fine("ended", "who comes back gets 204, and EventSource stops")
+            Finding::fine("end", "who comes back gets 204, and EventSource stops")
         }
         Some(head) if head.is_event_stream() => {
             let (finding, why) = if repeated > 0 && !says_goodbye(&before) {
@@ -231,7 +231,7 @@ pub(super) fn come_back(first: &Observation, second: &Observation) -> Finding {
                     "EventSource comes back every few seconds, for ever, and never gets anything.",
                 )
             } else {
-                return Finding::fine("ended", "who comes back gets what is new");
+                return Finding::fine("end", "who comes back gets what is new");
             };
             finding.why(why).mend("the server", stop).mend("the page", close)
         }

@@ -58,7 +58,7 @@ impl Summary {
             events: reading.events.len(),
             comments: reading.comments.len(),
             events_with_id: ids().count(),
-            last_event_id: ids().last(),
+            last_event_id: ids().next_back(),
             retry_ms: reading.lines.retry,
             longest_silence_ms: millis(reading.longest_silence(observation)),
             heartbeat_ms: heartbeat::usual(observation, reading).map(millis),

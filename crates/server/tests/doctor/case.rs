@@ -48,6 +48,12 @@ impl Case {
         self
     }
 
+    /// The codes that it expects, except what is fine.
+    pub(crate) fn codes(&self) -> impl Iterator<Item = &str> {
+        let found = self.found.iter().map(|code| code.trim_end_matches('?'));
+        found.chain(self.also.iter().filter_map(|code| code.strip_suffix('!')))
+    }
+
     pub(crate) fn into_trial(self) -> Trial {
         Trial::test(self.name, move || {
             let server = Server::start(self.reply);

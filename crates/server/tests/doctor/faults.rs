@@ -31,10 +31,14 @@ impl Request {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
+        self.headers(name).first().copied()
+    }
+
+    /// All values of a header.
+    pub(crate) fn headers(&self, name: &str) -> Vec<&str> {
+        let fields = self.head.lines().filter_map(|line| line.split_once(':'));
+        let same = fields.filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        same.map(|(_, value)| value.trim()).collect()
     }
 }
 
@@ -135,24 +139,31 @@ impl Reply {
         } else {
             ""
         };
-        let mut pending = format!("{}{coding}\r\n", self.head).into_bytes();
-        if !self.late {
-            stream.write_all(&pending)?;
-            pending.clear();
+        let head = format!("{}{coding}\r\n", self.head).into_bytes();
+        let mut pending = Vec::new();
+        let mut late = None;
+        match self.late {
+            true => late = Some(head),
+            false => stream.write_all(&head)?,
         }
+        // What is sent without a wait between goes out in one write, the end as well.
         for step in &self.steps {
             match step {
-                Step::Wait(time) => thread::sleep(*time),
-                Step::Send(bytes) if bytes.is_empty() => {}
+                Step::Wait(time) => {
+                    stream.write_all(&std::mem::take(&mut pending))?;
+                    thread::sleep(*time);
+                }
                 Step::Send(bytes) => {
+                    pending.extend(late.take().unwrap_or_default());
                     pending.extend(if chunked { chunk(bytes) } else { bytes.clone() });
-                    stream.write_all(&pending)?;
-                    pending.clear();
                 }
             }
         }
+        if chunked && matches!(self.then, Then::Finish) {
+            pending.extend_from_slice(b"0\r\n\r\n");
+        }
+        stream.write_all(&pending)?;
         match self.then {
-            Then::Finish if chunked => stream.write_all(b"0\r\n\r\n"),
             Then::Finish | Then::Cut => Ok(()),
             Then::Hold => std::io::copy(stream, &mut std::io::sink()).map(drop),
         }
@@ -167,6 +178,13 @@ fn chunk(bytes: &[u8]) -> Vec<u8> {
 /// An event with an id.
 pub(crate) fn event(number: usize) -> String {
     format!("id: {number}\ndata: {{\"n\": {number}}}\n\n")
+}
+
+/// The number of the event that a reader is to get first.
+pub(crate) fn next(request: &Request) -> usize {
+    request
+        .header("last-event-id")
+        .map_or(1, |id| id.parse::<usize>().unwrap() + 1)
 }
 
 /// Serves until the test process ends.

@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 use flate2::{Compression, write::GzEncoder};
 
 use crate::case::{Case, case};
-use crate::faults::{Reply, Request, event, stream, with};
+use crate::faults::{Reply, event, next, stream, with};
 
 /// An event that says when it was made: so many milliseconds after a moment.
-fn made(number: u64, after: u64) -> String {
+fn made(number: usize, after: u64) -> String {
     let moment = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_269_600_000 + after);
     let time = humantime::format_rfc3339_millis(moment);
     format!("id: {number}\ndata: {{\"time\": \"{time}\"}}\n\n")
@@ -45,15 +45,11 @@ fn noise(number: usize, length: usize) -> String {
     format!("id: {number}\ndata: {}\n\n", text.collect::<String>())
 }
 
+/// What a compressor writes at once: nothing of an event is in it.
+const GZIP_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+
 fn packed() -> Reply {
     with("Content-Encoding: gzip")
-}
-
-/// The event that a reader is to get first.
-fn next(request: &Request) -> usize {
-    request
-        .header("last-event-id")
-        .map_or(1, |id| id.parse::<usize>().unwrap() + 1)
 }
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -63,6 +59,9 @@ pub(crate) fn cases() -> Vec<Case> {
             &["buffered"],
             |request| {
                 let text: String = (next(request)..=80).map(event).collect();
+                if next(request) > 1 {
+                    return stream().send(text);
+                }
                 let (first, rest) = text.split_at(500);
                 let (second, third) = rest.split_at(500);
                 stream().send(first).wait(1100).send(second).wait(400).send(third)
@@ -100,6 +99,27 @@ pub(crate) fn cases() -> Vec<Case> {
                 Some(_) => stream().send([2, 3].map(event).concat()).finish(),
             },
         ),
+        case("a_short_answer_to_a_post_may_come_at_once", &["bunched?"], |_| {
+            stream()
+                .late_head()
+                .wait(1500)
+                .send([1, 2, 3].map(event).concat())
+                .finish()
+        })
+        .args(&["-X", "POST"])
+        .also(&["late-head!"]),
+        case(
+            "a_long_answer_to_a_post_that_comes_at_once_is_seen",
+            &["buffered"],
+            |_| {
+                stream()
+                    .late_head()
+                    .wait(1500)
+                    .send((1..=20).map(event).collect::<String>())
+                    .finish()
+            },
+        )
+        .args(&["-X", "POST"]),
         case(
             "all_events_with_the_end_are_a_warning",
             &["bunched?"],
@@ -134,18 +154,24 @@ pub(crate) fn cases() -> Vec<Case> {
                 match (identity, request.header("last-event-id")) {
                     (true, None) => stream().events(1..=3, 100),
                     (true, Some(_)) => stream().events(2..=3, 100),
-                    (false, _) => packed().send(&gzip([String::new(), event(1)], false)[0]),
+                    (false, _) => packed().send(GZIP_HEAD),
                 }
             },
         )
         .wait("4s"),
+        case(
+            "compression_of_which_nothing_can_be_read_is_a_warning",
+            &["compression?"],
+            |_| packed().send(GZIP_HEAD),
+        )
+        .wait("4s"),
+        case("compression_without_an_event_is_a_note", &[], |_| {
+            packed().send(&gzip([":\n".to_owned(), event(1)], true)[0])
+        })
+        .also(&["compression!"]),
         case("compression_that_is_flushed_is_fine", &[], |request| {
             let identity = request.header("accept-encoding") == Some("identity");
-            let begin = if request.header("last-event-id").is_some() {
-                2
-            } else {
-                1
-            };
+            let begin = next(request);
             match identity {
                 true => stream().events(begin..=4, 300),
                 false => {
@@ -158,7 +184,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 }
             }
         })
-        .also(&["compressed"]),
+        .also(&["compression"]),
         case(
             "a_body_that_is_not_packed_as_it_says_is_an_error",
             &["encoding"],
@@ -178,20 +204,13 @@ pub(crate) fn cases() -> Vec<Case> {
         })
         .also(&["bunched!"]),
         case("a_history_at_the_start_is_no_fault", &[], |request| {
-            let events: String = (2..=100).map(|n| made(n, n * 100)).collect();
-            match request.header("last-event-id") {
-                None => stream().send(made(1, 0) + &events),
-                Some(id) => {
-                    let next = id.parse::<u64>().unwrap() + 1;
-                    stream().send((next..=100).map(|n| made(n, n * 100)).collect::<String>())
-                }
-            }
+            let events = (next(request)..=100).map(|n| made(n, n as u64 * 100));
+            stream().send(events.collect::<String>())
         }),
         case("a_history_after_a_slow_question_is_no_fault", &[], |request| {
-            let next = request
-                .header("last-event-id")
-                .map_or(1, |id| id.parse::<u64>().unwrap() + 1);
-            let events = (next..=50).map(|n| made(n, n * 60_000)).collect::<String>();
+            let events = (next(request)..=50)
+                .map(|n| made(n, n as u64 * 60_000))
+                .collect::<String>();
             stream().wait(1300).send(events)
         }),
         case("a_large_event_in_many_pieces_is_no_fault", &[], |_| {

@@ -3,27 +3,23 @@
 use libtest_mimic::Trial;
 
 use crate::case::{Case, case, doctor};
-use crate::faults::{event, stream};
+use crate::faults::{event, next, stream};
 use crate::support::serve::Serve;
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         case("a_slow_quiet_stream_is_not_buffered", &[], |request| {
-            let begin = request
-                .header("last-event-id")
-                .map_or(1, |id| id.parse::<usize>().unwrap() + 1);
+            let begin = next(request);
             (begin..=3).fold(stream().send(":\n"), |reply, number| {
                 reply.send(event(number)).wait(2500).send(":\n")
             })
         })
         .wait("8s"),
         case("a_fast_stream_is_not_buffered", &[], |request| {
-            let begin = request
-                .header("last-event-id")
-                .map_or(1, |id| id.parse::<usize>().unwrap() + 1);
+            let begin = next(request);
             stream().events(begin..=begin + 200, 5)
         })
-        .also(&["buffered", "framing", "ids", "resume"]),
+        .also(&["flow", "framing", "ids", "resume"]),
     ]
 }
 
@@ -40,7 +36,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ]);
         let report = doctor(&format!("{}/events/x", server.url), &["--wait", "4s"]);
         report.is(&[]);
-        report.has(&["status", "type", "cacheable", "x-accel-buffering", "heartbeat"]);
+        report.has(&["status", "type", "caching", "x-accel-buffering", "heartbeat"]);
         assert_eq!(report.json["summary"]["end"], "open");
         Ok(())
     };
@@ -67,7 +63,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         assert_eq!(server.publish(&["x", "-", "--end"], "one\ntwo\n").code, Some(0));
         let report = doctor(&format!("{}/events/x", server.url), &["--wait", "4s"]);
         report.is(&[]);
-        report.has(&["ended", "resume"]);
+        report.has(&["end", "resume"]);
         Ok(())
     };
     let crossed = || {

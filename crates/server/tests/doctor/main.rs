@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`faults`] | a server that does what a case says |
 //! | `head`, `framing`, `flow`, `readers`, `cors` | cases |
+//! | `document` | `docs/doctor.md` names what cases find, and nothing else |
 //! | `healthy` | servers that nothing is wrong with, Tidewire among them |
 //! | `nginx` | nginx between a server and the doctor; ignored where there is no nginx |
 //! | `output` | text, JSON, exit codes |
@@ -19,6 +20,7 @@
 
 mod case;
 mod cors;
+mod document;
 mod faults;
 mod flow;
 mod framing;
@@ -41,7 +43,10 @@ fn main() {
         cors::cases(),
         healthy::cases(),
     ];
-    let mut trials: Vec<_> = cases.into_iter().flatten().map(case::Case::into_trial).collect();
+    let cases: Vec<_> = cases.into_iter().flatten().collect();
+    let documented = document::trial(&cases);
+    let mut trials: Vec<_> = cases.into_iter().map(case::Case::into_trial).collect();
+    trials.push(documented);
     trials.extend(healthy::trials());
     trials.extend(nginx::trials());
     trials.extend(output::trials());

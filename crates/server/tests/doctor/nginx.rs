@@ -134,13 +134,13 @@ fn gzip_and_buffer() {
 fn gzip_alone() {
     let report = look(&format!("{GZIP}{OPEN}"), 0, 10, "4s");
     report.is(&[]);
-    report.has(&["compressed", "resume"]);
+    report.has(&["compression", "resume"]);
 }
 
 fn no_buffer() {
     let report = look(OPEN, 0, 10, "4s");
     report.is(&[]);
-    report.has(&["resume", "ids", "buffered"]);
+    report.has(&["resume", "ids", "flow"]);
 }
 
 fn read_timeout() {

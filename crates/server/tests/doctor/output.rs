@@ -63,7 +63,12 @@ fn usage() {
 fn asks() {
     let server = Server::start(|request| {
         assert_eq!(request.header("accept"), Some("text/event-stream"));
-        assert_eq!(request.header("cache-control"), Some("no-cache"));
+        assert_eq!(
+            request.header("cache-control"),
+            Some("max-age=0"),
+            "its user's header goes first"
+        );
+        assert_eq!(request.headers("x-tag"), ["a", "b"]);
         match (
             request.method.as_str(),
             request.header("authorization"),
@@ -82,6 +87,12 @@ fn asks() {
         "{}",
         "-H",
         "authorization: Bearer geheim",
+        "-H",
+        "x-tag: a",
+        "-H",
+        "X-Tag: b",
+        "-H",
+        "cache-control: max-age=0",
     ];
     let run = tidewire(args).run();
     assert_eq!(run.code, Some(0), "{run:?}");

@@ -34,7 +34,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 .finish()
         })
         .args(&["-d", "{}"])
-        .also(&["no-ids!", "ended"]),
+        .also(&["no-ids!", "end"]),
         case(
             "one_id_for_all_events_is_an_error",
             &["constant-ids"],
@@ -152,7 +152,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 Some(number) => stream().events(number + 1..=3, 100).finish(),
             }
         })
-        .also(&["ended", "resume"]),
+        .also(&["end", "resume"]),
         case(
             "a_stream_that_begins_anew_after_its_end_repeats_for_ever",
             &["repeats-for-ever", "no-ids?"],
@@ -183,7 +183,11 @@ pub(crate) fn cases() -> Vec<Case> {
                 Some(number) => stream().events(number + 1..=5, 100),
             },
         )
-        .also(&["ended"]),
+        .also(&["end"]),
+        case("a_post_without_an_event_is_a_warning", &["empty?"], |_| {
+            stream().finish()
+        })
+        .args(&["-X", "POST"]),
         case(
             "the_end_of_a_post_is_not_tried_again",
             &[],
@@ -193,6 +197,6 @@ pub(crate) fn cases() -> Vec<Case> {
             },
         )
         .args(&["-X", "POST"])
-        .also(&["ended"]),
+        .also(&["end"]),
     ]
 }

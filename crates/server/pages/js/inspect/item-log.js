@@ -1,8 +1,9 @@
 /**
- * The items of the stream that is shown: the last LIMIT, as the inspector keeps them. Data only.
+ * What came in the stream that is shown: the last LIMIT items or chunks, as the inspector keeps them. Data only. Their
+ * numbers begin with 1 and grow; those that the page was not told of in time are missing among them.
  */
 
-/** @template T */
+/** @template {{ n: number }} T */
 export class ItemLog {
   #limit;
   /** Oldest first. @type {T[]} */
@@ -15,9 +16,9 @@ export class ItemLog {
     this.#limit = limit;
   }
 
-  /** @param {T[]} items oldest first @param {number} lost how many before them were not told */
-  add(items, lost) {
-    this.total += lost + items.length;
+  /** @param {T[]} items oldest first */
+  add(items) {
+    this.total = items.at(-1)?.n ?? this.total;
     this.#kept.push(...items);
     // Twice the limit, so that it is cut seldom.
     if (this.#kept.length > 2 * this.#limit) this.#kept = this.#kept.slice(-this.#limit);
@@ -28,24 +29,13 @@ export class ItemLog {
     this.total = 0;
   }
 
-  /** Those that are kept, oldest first. */
-  get kept() {
-    return this.#kept.slice(-this.#limit);
-  }
-
-  /** How many are no longer kept. */
+  /** How many are not kept. */
   get gone() {
     return this.total - Math.min(this.#kept.length, this.#limit);
   }
 
-  /** The number, in this log, of the first that is kept. */
-  get first() {
-    return this.gone + 1;
-  }
-
-  /** Those after the first `count` that came, oldest first. @param {number} count */
-  after(count) {
-    const kept = this.kept;
-    return kept.slice(Math.max(count - this.gone, 0));
+  /** Those kept that came after number `n`, oldest first. @param {number} n */
+  after(n) {
+    return this.#kept.slice(-this.#limit).filter((item) => item.n > n);
   }
 }

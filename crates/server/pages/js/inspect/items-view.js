@@ -81,9 +81,9 @@ export class ItemsView {
   }
 
   /** @param {import('./model.js').Update} update */
-  add({ items, chunks, lost }) {
-    this.#items.add(items, lost);
-    this.#chunks.add(chunks, 0);
+  add({ items, chunks }) {
+    this.#items.add(items);
+    this.#chunks.add(chunks);
     const known = this.#types.size;
     for (const { kind, type } of items) {
       if (kind === 'event' && type !== undefined && this.#types.size < MAX_TYPES) this.#types.add(type);

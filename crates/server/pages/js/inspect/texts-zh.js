@@ -27,7 +27,7 @@ export const zh = {
   'attempts.one': '一次连接',
   'attempts.many': '{count} 次连接',
   'attempt.opened': '打开时间',
-  'attempt.cameWith': '带来的 Last-Event-ID',
+  'attempt.cameWith': '带来的 id',
   'attempt.status': '状态码',
   'attempt.events': '事件数',
   'attempt.lastId': '最后的事件 id',

@@ -48,7 +48,9 @@ pub(super) fn text(url: &Url, examination: &Examination) -> String {
         text.push('\n');
         paint.finding(&mut text, finding);
     }
-    text.push('\n');
+    if !fine.is_empty() {
+        text.push('\n');
+    }
     for finding in fine {
         paint.labelled(
             &mut text,

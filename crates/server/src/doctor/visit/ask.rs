@@ -26,13 +26,16 @@ pub(crate) struct Ask {
     pub(crate) origin: Option<String>,
 }
 
-/// Redirects of one request, noted by the client while it follows them.
-pub(super) type Followed = Arc<Mutex<Vec<Redirect>>>;
+/// Sends requests. Making one takes a while (the system's certificates are read), so it is made before any time counts.
+#[derive(Debug, Clone)]
+pub(super) struct Sender {
+    client: Client,
+    followed: Arc<Mutex<Vec<Redirect>>>,
+}
 
 impl Ask {
-    /// A client for one request, so that each has a connection of its own, as a second tab would.
-    pub(super) fn client(&self) -> anyhow::Result<(Client, Followed)> {
-        let followed = Followed::default();
+    pub(super) fn sender(&self) -> anyhow::Result<Sender> {
+        let followed = Arc::<Mutex<Vec<Redirect>>>::default();
         let notes = Arc::clone(&followed);
         let policy = redirect::Policy::custom(move |attempt| {
             if attempt.previous().len() > MAX_REDIRECTS {
@@ -60,10 +63,10 @@ impl Ask {
             .no_deflate()
             .build()
             .context("cannot set up the HTTP client")?;
-        Ok((client, followed))
+        Ok(Sender { client, followed })
     }
 
-    pub(super) fn request(&self, client: &Client, extra: &HeaderMap) -> RequestBuilder {
+    pub(super) fn request(&self, sender: &Sender, extra: &HeaderMap) -> RequestBuilder {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -79,10 +82,11 @@ impl Ask {
         if let Some(origin) = self.origin.as_deref().and_then(|origin| origin.parse().ok()) {
             headers.insert(ORIGIN, origin);
         }
-        for (name, value) in self.headers.iter().chain(extra) {
-            headers.insert(name, value.clone());
-        }
-        let request = client
+        // A name that is there already is replaced; one that comes several times keeps all its values.
+        headers.extend(self.headers.clone());
+        headers.extend(extra.clone());
+        let request = sender
+            .client
             .request(self.method.clone(), self.url.clone())
             .headers(headers);
         match &self.body {
@@ -94,6 +98,13 @@ impl Ask {
     /// Whether `EventSource` could send this: no method, body or header of one's own.
     pub(super) fn is_simple(&self) -> bool {
         self.method == Method::GET && self.body.is_none() && self.headers.is_empty()
+    }
+}
+
+impl Sender {
+    /// The redirects since it was asked last. Only requests of which one is under way at a time can tell.
+    pub(super) fn redirects(&self) -> Vec<Redirect> {
+        std::mem::take(&mut self.followed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -1,13 +1,12 @@
 //! One connection, observed while it lasts.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use tokio::time::{Instant, timeout_at};
 
-use super::ask::{Ask, Followed};
+use super::ask::{Ask, Sender};
 use crate::cmd::http::cause;
 use crate::doctor::observation::{Chunk, End, Head, Observation};
 
@@ -26,9 +25,8 @@ pub(super) struct Look {
 
 impl Look {
     /// Sends the request and waits for the head.
-    pub(super) async fn open(ask: &Ask, extra: &HeaderMap, until: Instant) -> anyhow::Result<Self> {
-        let (client, followed) = ask.client()?;
-        let request = ask.request(&client, extra);
+    pub(super) async fn open(sender: &Sender, ask: &Ask, extra: &HeaderMap, until: Instant) -> Self {
+        let request = ask.request(sender, extra);
         let began = Instant::now();
         let answer = timeout_at(until, request.send()).await;
         let at = began.elapsed();
@@ -38,7 +36,7 @@ impl Look {
                 method: ask.method.clone(),
                 url: ask.url.clone(),
                 origin: ask.origin.clone(),
-                redirects: redirects(&followed),
+                redirects: sender.redirects(),
                 head: None,
                 chunks: Vec::new(),
                 end: End::Open(at),
@@ -51,7 +49,7 @@ impl Look {
             Ok(Err(error)) => look.observation.end = End::Cut(at, cause(&error)),
             Err(_) => {}
         }
-        Ok(look)
+        look
     }
 
     fn head(&mut self, response: Response, at: Duration) {
@@ -110,8 +108,4 @@ impl Look {
     pub(super) fn close(self) -> Observation {
         self.observation
     }
-}
-
-fn redirects(followed: &Followed) -> Vec<crate::doctor::observation::Redirect> {
-    std::mem::take(&mut followed.lock().unwrap_or_else(PoisonError::into_inner))
 }

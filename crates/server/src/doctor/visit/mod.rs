@@ -27,10 +27,10 @@ use tidewire_codec::{Decoder, Item};
 use tokio::time::Instant;
 
 pub(crate) use ask::Ask;
-use ask::LAST_EVENT_ID;
+use ask::{LAST_EVENT_ID, Sender};
 use look::Look;
 
-use super::observation::{End, Observation};
+use super::observation::{End, Head, Observation};
 use super::resume::Plan;
 use super::{Examination, Finding, cors, examine, flow, resume, sort};
 
@@ -40,16 +40,17 @@ const PREFLIGHT: Duration = Duration::from_secs(10);
 
 /// Looks at a stream for so long; a few seconds longer if it ends, or is slow to give two events.
 pub(crate) async fn visit(ask: &Ask, wait: Duration) -> anyhow::Result<Examination> {
+    let sender = ask.sender()?;
     let begin = Instant::now();
     let (half, until) = (begin + wait / 2, begin + wait);
-    let mut first = Look::open(ask, &HeaderMap::new(), until).await?;
+    let mut first = Look::open(&sender, ask, &HeaderMap::new(), until).await;
     let repeat = ask.method == Method::GET && first.observation().head.is_some();
     let is_packed = first.is_packed();
 
     let plain = async {
         match repeat && is_packed {
-            true => once(ask, &unpacked(), until, |_| false).await.map(Some),
-            false => Ok(None),
+            true => Some(once(&sender, ask, &unpacked(), until, |_| false).await),
+            false => None,
         }
     };
     let whole = async {
@@ -57,21 +58,20 @@ pub(crate) async fn visit(ask: &Ask, wait: Duration) -> anyhow::Result<Examinati
         let plan = resume::plan(first.observation()).filter(|_| repeat);
         let again = async {
             match &plan {
-                Some(plan) => come_again(ask, plan, until).await.map(Some),
-                None => Ok(None),
+                Some(plan) => Some(come_again(&sender, ask, plan, until).await),
+                None => None,
             }
         };
         let (again, ()) = tokio::join!(again, first.read(until, |_| false));
-        anyhow::Ok((plan, again?))
+        (plan, again)
     };
-    let (plain, whole) = tokio::join!(plain, whole);
-    let (mut plan, mut again) = whole?;
+    let (plain, (mut plan, mut again)) = tokio::join!(plain, whole);
     let observation = first.close();
 
     if plan.is_none() && repeat {
         plan = resume::plan(&observation);
         if let Some(plan) = &plan {
-            again = Some(come_again(ask, plan, Instant::now() + AFTERWARDS.max(wait / 2)).await?);
+            again = Some(come_again(&sender, ask, plan, Instant::now() + AFTERWARDS.max(wait / 2)).await);
         }
     }
     let mut examination = examine(&observation);
@@ -81,58 +81,69 @@ pub(crate) async fn visit(ask: &Ask, wait: Duration) -> anyhow::Result<Examinati
             .iter()
             .any(|finding| finding.code == "compression-delays")
     };
-    if let Some(plain) = plain?
+    if let Some(plain) = plain
         && !is_known(findings)
         && let Some(finding) = flow::compare(&observation, &plain)
     {
-        findings
-            .retain(|finding| !matches!(finding.code, "buffered" | "bunched" | "compressed" | "late-head"));
+        findings.retain(|finding| {
+            !matches!(
+                finding.code,
+                "flow" | "buffered" | "bunched" | "compression" | "late-head"
+            )
+        });
         findings.push(finding);
     }
     if let (Some(plan), Some(again)) = (&plan, &again) {
         findings.push(resume::compare(&observation, plan, again));
     }
     if repeat && has_ended(&observation) {
-        let back = come_back(ask, &examination.summary.last_event_id).await?;
-        findings.retain(|finding| !matches!(finding.code, "ended" | "empty"));
+        let back = come_back(&sender, ask, &examination.summary.last_event_id).await;
+        findings.retain(|finding| !matches!(finding.code, "end" | "ended" | "empty"));
         findings.push(resume::come_back(&observation, &back));
     }
-    findings.extend(preflight(ask).await?);
+    if observation.head.is_some() {
+        findings.extend(preflight(&sender, ask).await?);
+    }
     sort(findings);
     Ok(examination)
 }
 
 fn has_ended(observation: &Observation) -> bool {
-    let is_stream = observation
-        .head
-        .as_ref()
-        .is_some_and(|head| head.is_event_stream());
+    let is_stream = observation.head.as_ref().is_some_and(Head::is_event_stream);
     is_stream && observation.is_finished()
 }
 
 async fn once(
+    sender: &Sender,
     ask: &Ask,
     extra: &HeaderMap,
     until: Instant,
     enough: impl FnMut(&Observation) -> bool,
-) -> anyhow::Result<Observation> {
-    let mut look = Look::open(ask, extra, until).await?;
+) -> Observation {
+    let mut look = Look::open(sender, ask, extra, until).await;
     look.read(until, enough).await;
-    Ok(look.close())
+    look.close()
 }
 
 /// Resumes after an event, until all that followed has come.
-async fn come_again(ask: &Ask, plan: &Plan, until: Instant) -> anyhow::Result<Observation> {
+async fn come_again(sender: &Sender, ask: &Ask, plan: &Plan, until: Instant) -> Observation {
     let mut headers = unpacked();
     headers.extend(last_event_id(&plan.id));
-    once(ask, &headers, until, after_events(plan.missed)).await
+    once(sender, ask, &headers, until, after_events(plan.missed)).await
 }
 
 /// Comes back after the end, until there is an event.
-async fn come_back(ask: &Ask, last: &Option<String>) -> anyhow::Result<Observation> {
+async fn come_back(sender: &Sender, ask: &Ask, last: &Option<String>) -> Observation {
     let mut headers = unpacked();
     headers.extend(last.as_deref().and_then(last_event_id));
-    once(ask, &headers, Instant::now() + AFTERWARDS, after_events(1)).await
+    once(
+        sender,
+        ask,
+        &headers,
+        Instant::now() + AFTERWARDS,
+        after_events(1),
+    )
+    .await
 }
 
 /// Enough when so many events have come.
@@ -161,7 +172,7 @@ fn last_event_id(id: &str) -> Option<(reqwest::header::HeaderName, HeaderValue)>
     Some((LAST_EVENT_ID, HeaderValue::from_bytes(id.as_bytes()).ok()?))
 }
 
-async fn preflight(ask: &Ask) -> anyhow::Result<Option<Finding>> {
+async fn preflight(sender: &Sender, ask: &Ask) -> anyhow::Result<Option<Finding>> {
     let Some(origin) = ask.origin.as_deref() else {
         return Ok(None);
     };
@@ -182,8 +193,8 @@ async fn preflight(ask: &Ask) -> anyhow::Result<Option<Finding>> {
     for (name, value) in wanted {
         headers.insert(name, value.parse()?);
     }
-    let answer = Look::open(&question, &headers, Instant::now() + PREFLIGHT)
-        .await?
+    let answer = Look::open(sender, &question, &headers, Instant::now() + PREFLIGHT)
+        .await
         .close();
     let head = match (&answer.head, &answer.end) {
         _ if !answer.redirects.is_empty() => {
