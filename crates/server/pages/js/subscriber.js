@@ -2,19 +2,19 @@
  * The subscribing half of the console: one connection, by EventSource or fetch, and what comes of it.
  */
 
-import { Connection } from './connection.js';
+import { BrowserStream } from './browser-stream.js';
+import { ClientStream } from './client-stream.js';
 import { EventList } from './event-list.js';
-import { FetchConnection } from './fetch-connection.js';
 import { oncePerFrame } from './frame.js';
 import { GAP_EVENT, parseGap } from './gap.js';
 import { onLanguage } from './i18n.js';
 import { byId } from './notice.js';
-import { RatePlot } from './rate-plot.js';
+import { Meters } from './meters.js';
 import { Room } from './room.js';
 import { SubscriberView } from './subscriber-view.js';
 import { SubscriptionForm } from './subscription-form.js';
 
-/** @typedef {import('./event-stream.js').StreamEvent} StreamEvent */
+/** @typedef {import('./watched.js').StreamEvent} StreamEvent */
 /** @typedef {import('./subscription-form.js').Ask} Ask */
 
 const ALWAYS_LISTENED = ['message', 'delta', 'end', GAP_EVENT];
@@ -24,9 +24,9 @@ export class Subscriber {
   #view;
   #events = new EventList();
   #room;
-  #rate = new RatePlot();
+  #meters = new Meters('');
   #retryMs;
-  /** @type {Connection | FetchConnection | null} */
+  /** @type {BrowserStream | ClientStream | null} */
   #connection = null;
   /** @type {import('./gap.js').Gap | null} */
   #gap = null;
@@ -68,6 +68,7 @@ export class Subscriber {
     this.#gap = null;
     const ask = this.#form.ask();
     this.#connection = ask.transport === 'fetch' ? this.#byFetch(ask) : this.#byEventSource(ask);
+    this.#meters.clear();
     byId('live').hidden = false;
     this.#room.follow(ask.topics);
     this.#events.follow(ask.topics, ask.transport === 'fetch');
@@ -76,12 +77,10 @@ export class Subscriber {
 
   /** @param {Ask} ask */
   #byEventSource(ask) {
-    return new Connection({
+    return new BrowserStream({
       address: (cursor) => ask.address(cursor),
       cursor: ask.start,
       names: [...ALWAYS_LISTENED, ...this.#form.names()],
-      retryMs: this.#retryMs(),
-      persistent: false,
       onEvent: (event) => this.#receive(event),
       onChange: () => this.#draw(),
     });
@@ -89,8 +88,8 @@ export class Subscriber {
 
   /** @param {Ask} ask */
   #byFetch(ask) {
-    return new FetchConnection({
-      request: (lastEventId) => ask.request(lastEventId),
+    return new ClientStream({
+      ...ask.request(),
       retryMs: this.#retryMs,
       onEvent: (event) => this.#receive(event),
       onChange: () => this.#draw(),
@@ -106,11 +105,12 @@ export class Subscriber {
   #receive(event) {
     if (event.type === GAP_EVENT) this.#gap = parseGap(event.data);
     this.#events.add(event);
-    this.#rate.add();
+    this.#meters.add();
     this.#drawSoon();
   }
 
   #draw() {
     this.#view.draw(this.#connection, this.#gap, this.#form.transport);
+    this.#meters.draw(this.#connection);
   }
 }

@@ -32,15 +32,17 @@ export class Ask {
   }
 
   /**
-   * The request for fetch. The body stays what it is; a reconnection says in its header where we are.
-   * @param {string} lastEventId
-   * @returns {import('./fetch-connection.js').Request}
+   * The request for the client. The body stays what it is; a reconnection says in its header where we are.
    */
-  request(lastEventId) {
-    const headers = { 'Content-Type': 'application/json', ...authorization(), ...resumeHeader(lastEventId) };
-    // Primed: a connection that is lost before its first event can go on, too.
-    const body = JSON.stringify({ ...this.body(), prime: true });
-    return { path: '/subscribe', method: 'POST', headers, body };
+  request() {
+    return {
+      path: '/subscribe',
+      method: 'POST',
+      headers: () => ({ 'Content-Type': 'application/json', ...authorization() }),
+      // Primed: a connection that is lost before its first event can go on, too. The body says it, so no parameter has to.
+      body: JSON.stringify({ ...this.body(), prime: true }),
+      prime: false,
+    };
   }
 
   body() {
@@ -51,14 +53,6 @@ export class Ask {
       as: this.name || undefined,
     };
   }
-}
-
-/** @param {string} lastEventId @returns {Record<string, string>} */
-function resumeHeader(lastEventId) {
-  if (lastEventId === '') return {};
-  // A header takes bytes, which fetch wants as characters up to U+00FF: UTF-8, as EventSource sends it.
-  const bytes = new TextEncoder().encode(lastEventId);
-  return { 'Last-Event-ID': Array.from(bytes, (byte) => String.fromCharCode(byte)).join('') };
 }
 
 export class SubscriptionForm {

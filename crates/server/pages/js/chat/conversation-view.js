@@ -2,17 +2,19 @@
  * One question and its answer, on the page.
  */
 
-import { element } from '../notice.js';
-import { fillTexts, onLanguage, t } from '../i18n.js';
+import { HEIGHT, outline } from '../bars.js';
 import { oncePerFrame } from '../frame.js';
+import { fillTexts, onLanguage, t } from '../i18n.js';
+import { IntervalPlot } from '../interval-plot.js';
+import { causeText, JournalView } from '../journal-view.js';
+import { element } from '../notice.js';
+import { bytesText } from '../stream-facts.js';
 import { Conversation } from './conversation.js';
 import { PLACES } from './pace.js';
 import { showShare } from './share.js';
 import { TextView } from './text-view.js';
 
 const THANKS_MS = 1_500;
-/** The picture's own units; the style says how large it is. */
-const HEIGHT = 40;
 
 export class ConversationView {
   conversation;
@@ -21,6 +23,9 @@ export class ConversationView {
   #onChange;
   #draw = oncePerFrame(() => this.#show());
   #phase = '';
+  #journal;
+  /** When the last event came. @type {number | null} */
+  #last = null;
 
   /**
    * @param {import('./kept.js').Kept} kept
@@ -35,9 +40,16 @@ export class ConversationView {
     fillTexts(this.article);
     this.#onChange = onChange;
     const text = new TextView(this.#part('chat-text'));
+    const intervals = new IntervalPlot(this.#part('intervals'));
+    this.#journal = new JournalView(this.#part('journal'));
     this.conversation = new Conversation(kept, {
       retryMs,
       onText: (piece) => text.push(piece),
+      onEvent: () => {
+        const now = performance.now();
+        if (this.#last !== null) intervals.add(now - this.#last);
+        this.#last = now;
+      },
       onChange: () => this.#changed(),
     });
     this.#part('stop').addEventListener('click', () => void this.conversation.stop());
@@ -85,17 +97,25 @@ export class ConversationView {
     this.#part('pace').textContent =
       mean === null ? t('fact.none') : t('chat.perSecond', { rate: Number(mean.toFixed(mean < 10 ? 1 : 0)) });
     this.#plot(pace.series);
+    this.#showConnection();
+  }
+
+  /** What the client does for it. */
+  #showConnection() {
+    const { connection, isAway } = this.conversation;
+    const cause = isAway ? connection?.cause : null;
+    this.#part('cause').hidden = !cause;
+    if (cause) setText(this.#part('cause'), t('fact.cause', { cause: causeText(cause) }));
+    this.#part('bytes').textContent = bytesText(connection);
+    this.#part('reconnects').textContent = connection ? String(connection.reconnects) : t('fact.none');
+    this.#journal.draw(connection?.journal ?? null);
   }
 
   /** @param {number[]} series */
   #plot(series) {
     const most = Math.max(...series, 1);
-    const bars = series.map((rate, index) => {
-      const height = ((rate / most) * HEIGHT).toFixed(1);
-      return rate > 0 ? `M${index} ${HEIGHT}v-${height}h.8v${height}z` : '';
-    });
     this.#part('plot').setAttribute('viewBox', `0 0 ${PLACES} ${HEIGHT}`);
-    this.#part('plot-path').setAttribute('d', bars.join(''));
+    this.#part('plot-path').setAttribute('d', outline(series.map((rate) => rate / most)));
     const words = series.length > 0 ? t('chat.plot', { most: Math.round(most) }) : t('chat.plot.none');
     this.#part('plot').setAttribute('aria-label', words);
   }

@@ -1,0 +1,41 @@
+/**
+ * What is told of a stream that is read, in numbers: how often it came back, its bytes, its gaps, and, while it is away,
+ * why.
+ */
+
+import { t } from './i18n.js';
+import { causeText } from './journal-view.js';
+import { byId } from './notice.js';
+import { bytes } from './units.js';
+
+export class StreamFacts {
+  #reconnects;
+  #bytes;
+  #gaps;
+  #cause;
+
+  /** @param {string} prefix of the ids of the places */
+  constructor(prefix) {
+    this.#reconnects = byId(`${prefix}-reconnects`);
+    this.#bytes = byId(`${prefix}-bytes`);
+    this.#gaps = byId(`${prefix}-gaps`);
+    this.#cause = byId(`${prefix}-cause`);
+  }
+
+  /** @param {import('./watched.js').Watched | null} stream */
+  draw(stream) {
+    const none = t('fact.none');
+    this.#reconnects.textContent = stream ? String(stream.reconnects) : none;
+    this.#bytes.textContent = bytesText(stream);
+    this.#gaps.textContent = stream ? String(stream.gaps) : none;
+    const why = stream?.cause ? t('fact.cause', { cause: causeText(stream.cause) }) : '';
+    if (this.#cause.textContent !== why) this.#cause.textContent = why;
+    this.#cause.hidden = why === '';
+  }
+}
+
+/** @param {import('./watched.js').Watched | null} stream */
+export function bytesText(stream) {
+  if (!stream) return t('fact.none');
+  return stream.bytes === null ? t('fact.untold') : bytes(stream.bytes);
+}
