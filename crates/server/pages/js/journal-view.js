@@ -79,9 +79,9 @@ function openText({ attempt, resume, outageMs }) {
 
 /** @param {Extract<Entry, { kind: 'lost' | 'failed' }>} entry */
 function lostText({ kind, attempt, cause, waitMs }) {
-  const said = [t(`journal.${kind}`, { attempt: attempt ?? '', cause: causeText(cause) })];
-  if (waitMs !== null) said.push(waitMs > 0 ? t('journal.wait', { time: time(waitMs) }) : t('journal.asks'));
-  return said.join('');
+  if (waitMs === 0) return t('journal.asks');
+  const said = t(`journal.${kind}`, { attempt: attempt ?? '', cause: causeText(cause) });
+  return waitMs === null ? said : said + t('journal.wait', { time: time(waitMs) });
 }
 
 /** @param {import('./watched.js').Closure} closure */

@@ -38,13 +38,13 @@ export class SubscriberView {
    * @param {import('./subscription-form.js').Transport} chosen for the next connection
    */
   draw(connection, gap, chosen) {
-    const byFetch = connection ? connection instanceof ClientStream : chosen === 'fetch';
-    this.#state.draw(phaseWord(connection, byFetch ? 'aborted' : 'closed'), connection);
-    byId('ready-state-fact').hidden = byFetch;
-    byId('resume-fact').hidden = !byFetch;
+    const byClient = connection ? connection instanceof ClientStream : chosen === 'client';
+    this.#state.draw(phaseWord(connection, byClient ? 'aborted' : 'closed'), connection);
+    byId('ready-state-fact').hidden = byClient;
+    byId('resume-fact').hidden = !byClient;
     this.#readyState.textContent = readyStateText(connection);
     this.#resume.textContent = resumeText(connection);
-    this.#disconnect.textContent = t(byFetch ? 'subscribe.abort' : 'subscribe.disconnect');
+    this.#disconnect.textContent = t(byClient ? 'subscribe.abort' : 'subscribe.disconnect');
     this.#disconnect.disabled = !connection || connection.phase === 'closed';
     this.#lastId.textContent = connection?.cursor || t('fact.none');
     this.#facts.draw(connection);

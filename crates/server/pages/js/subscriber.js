@@ -1,5 +1,5 @@
 /**
- * The subscribing half of the console: one connection, by EventSource or fetch, and what comes of it.
+ * The subscribing half of the console: one stream, by our client or by EventSource, and what comes of it.
  */
 
 import { BrowserStream } from './browser-stream.js';
@@ -52,11 +52,6 @@ export class Subscriber {
     this.#connect();
   }
 
-  /** See `SubscriptionForm`. */
-  preferFetch() {
-    this.#form.preferFetch();
-  }
-
   /** Lets what depends on the time move on. */
   tick() {
     this.#draw();
@@ -67,11 +62,11 @@ export class Subscriber {
     this.#connection?.close();
     this.#gap = null;
     const ask = this.#form.ask();
-    this.#connection = ask.transport === 'fetch' ? this.#byFetch(ask) : this.#byEventSource(ask);
+    this.#connection = ask.transport === 'client' ? this.#byClient(ask) : this.#byEventSource(ask);
     this.#meters.clear();
     byId('live').hidden = false;
     this.#room.follow(ask.topics);
-    this.#events.follow(ask.topics, ask.transport === 'fetch');
+    this.#events.follow(ask.topics, ask.transport === 'client');
     this.#draw();
   }
 
@@ -87,7 +82,7 @@ export class Subscriber {
   }
 
   /** @param {Ask} ask */
-  #byFetch(ask) {
+  #byClient(ask) {
     return new ClientStream({
       ...ask.request(),
       retryMs: this.#retryMs,

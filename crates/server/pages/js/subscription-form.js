@@ -9,7 +9,7 @@ import { byId } from './notice.js';
 import { authorization, currentToken, onToken } from './token.js';
 import { currentTopics } from './topics.js';
 
-/** @typedef {'eventsource' | 'fetch'} Transport */
+/** @typedef {'client' | 'eventsource'} Transport */
 
 /** What the form asked for when it was submitted. */
 export class Ask {
@@ -57,7 +57,7 @@ export class Ask {
 
 export class SubscriptionForm {
   #form = /** @type {HTMLFormElement} */ (byId('subscribe'));
-  #byFetch = /** @type {HTMLInputElement} */ (byId('by-fetch'));
+  #byClient = /** @type {HTMLInputElement} */ (byId('by-client'));
   #start = /** @type {HTMLInputElement} */ (byId('start'));
   #as = /** @type {HTMLInputElement} */ (byId('as'));
   #names = /** @type {HTMLInputElement} */ (byId('names'));
@@ -96,24 +96,18 @@ export class SubscriptionForm {
     topics.dispatchEvent(new Event('input'));
   }
 
-  /** For a server that wants a token to read, which EventSource cannot send. */
-  preferFetch() {
-    this.#byFetch.checked = true;
-    this.#draw();
-  }
-
   /** @returns {Transport} */
   get transport() {
-    return this.#byFetch.checked ? 'fetch' : 'eventsource';
+    return this.#byClient.checked ? 'client' : 'eventsource';
   }
 
   #draw() {
     const ask = this.ask();
-    const byFetch = ask.transport === 'fetch';
-    byId('names-field').hidden = byFetch;
-    byId('token-in-address').hidden = byFetch;
+    const byClient = ask.transport === 'client';
+    byId('names-field').hidden = byClient;
+    byId('token-in-address').hidden = byClient;
     const token = currentToken() !== '';
-    this.#curl.textContent = byFetch
+    this.#curl.textContent = byClient
       ? subscribeCommand(`${location.origin}/subscribe`, { json: JSON.stringify(ask.body()), token })
       : subscribeCommand(location.origin + this.#plainAddress(ask), { token });
   }

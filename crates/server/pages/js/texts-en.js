@@ -81,7 +81,7 @@ export const en = {
 
   'console.title': 'Console',
   'console.lead':
-    'Publish to any topic, and watch it arrive: through the browser’s own EventSource, or through fetch, which can send a body and a token and can be aborted.',
+    'Publish to any topic, and watch it arrive: through Tidewire’s client, which tells what it does and can send a body and a token, or through the browser’s own EventSource.',
   'console.topic': 'Topics',
   'console.topicHint': 'One, or several: separated by commas, or one a line (Shift+Enter).',
 
@@ -92,14 +92,14 @@ export const en = {
   'token.read': 'This server wants a token to read.',
   'token.kept': 'It stays in this page’s memory: a reload forgets it.',
   'token.eventSource':
-    'EventSource cannot send headers, so it puts the token into the address (access_token), where proxies and logs may keep it. Choose fetch to send it as a header.',
+    'EventSource cannot send headers, so it puts the token into the address (access_token), where proxies and logs may keep it. Tidewire’s client sends it as a header.',
   'token.unusual': 'A token has only letters, digits and -._~+/=, so this one is not sent.',
   'token.enter': 'Enter a token',
 
   'subscribe.title': 'Subscribe',
   'subscribe.by': 'Read by',
   'subscribe.byEventSource': 'EventSource',
-  'subscribe.byFetch': 'fetch (POST)',
+  'subscribe.byClient': 'Tidewire’s client',
   'subscribe.as': 'Your name in the room',
   'subscribe.asPlaceholder': 'none',
   'subscribe.asHint': 'Others see it in the count of readers. It is no proof of who you are.',
@@ -142,7 +142,7 @@ export const en = {
   'events.filter': 'Topic',
   'events.all': 'all topics',
   'events.noneOfTopic': 'None of this topic among those kept.',
-  'events.noTopics': 'EventSource does not tell which topic an event is from; fetch does.',
+  'events.noTopics': 'EventSource does not tell which topic an event is from; Tidewire’s client does.',
   'events.dropped': '{count} older events were dropped from this list; it keeps the last {limit}.',
   'events.cut': ' … ({count} characters in all)',
 
@@ -170,7 +170,7 @@ export const en = {
   'journal.lost': 'Lost: {cause}.',
   'journal.failed': 'Attempt {attempt} failed: {cause}.',
   'journal.wait': ' The next one is in {time}.',
-  'journal.asks': ' Asks at once.',
+  'journal.asks': 'The body ended: asks whether there is more.',
   'journal.gap': 'Events are gone ({reason}). It goes on after {resumed}.',
   'journal.ended': 'Ended: everything has arrived.',
   'journal.refused': 'Refused ({status}), and not tried again.',

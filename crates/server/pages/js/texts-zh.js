@@ -77,7 +77,7 @@ export const zh = {
 
   'console.title': '控制台',
   'console.lead':
-    '向任意主题发布事件，并看着它到达：可以用浏览器自带的 EventSource，也可以用 fetch，它能携带请求体和令牌，并能随时中止。',
+    '向任意主题发布事件，并看着它到达：可以用 Tidewire 的客户端，它会告诉你自己在做什么，还能携带请求体和令牌；也可以用浏览器自带的 EventSource。',
   'console.topic': '主题',
   'console.topicHint': '一个或多个：用逗号分隔，或每行一个（Shift+Enter 换行）。',
 
@@ -88,14 +88,14 @@ export const zh = {
   'token.read': '在这台服务器上，读取需要令牌。',
   'token.kept': '令牌只保存在本页的内存里，刷新页面后即被忘记。',
   'token.eventSource':
-    'EventSource 不能发送请求头，令牌只能放进地址（access_token），可能被代理或日志记录下来。选择 fetch 就会用请求头发送。',
+    'EventSource 不能发送请求头，令牌只能放进地址（access_token），可能被代理或日志记录下来。Tidewire 的客户端会用请求头发送。',
   'token.unusual': '令牌只能由字母、数字和 -._~+/= 组成，因此不会发送它。',
   'token.enter': '输入令牌',
 
   'subscribe.title': '订阅',
   'subscribe.by': '读取方式',
   'subscribe.byEventSource': 'EventSource',
-  'subscribe.byFetch': 'fetch（POST）',
+  'subscribe.byClient': 'Tidewire 客户端',
   'subscribe.as': '你在房间里的名字',
   'subscribe.asPlaceholder': '不填',
   'subscribe.asHint': '别人会在读者列表里看到它。它不能证明你是谁。',
@@ -138,7 +138,7 @@ export const zh = {
   'events.filter': '主题',
   'events.all': '全部主题',
   'events.noneOfTopic': '保留的事件中没有这个主题的。',
-  'events.noTopics': 'EventSource 不会说明事件来自哪个主题；fetch 会。',
+  'events.noTopics': 'EventSource 不会说明事件来自哪个主题；Tidewire 的客户端会。',
   'events.dropped': '较早的 {count} 条已从列表中移除；列表只保留最近 {limit} 条。',
   'events.cut': ' …（共 {count} 个字符）',
 
@@ -166,7 +166,7 @@ export const zh = {
   'journal.lost': '断线：{cause}。',
   'journal.failed': '第 {attempt} 次尝试失败：{cause}。',
   'journal.wait': '{time}后再试。',
-  'journal.asks': '立即再问。',
+  'journal.asks': '响应结束：询问是否还有内容。',
   'journal.gap': '有事件没有了（{reason}），从 {resumed} 之后继续。',
   'journal.ended': '已结束：内容全部收到。',
   'journal.refused': '被拒绝（{status}），不再尝试。',

@@ -78,7 +78,8 @@ export class Watched {
    */
   lost(attempt, cause, waitMs) {
     const kind = this.phase === 'open' ? 'lost' : 'failed';
-    if (kind === 'lost') this.#lostAt = performance.now();
+    // A body that ended in good order is no loss: whether there is more is asked at once.
+    if (kind === 'lost' && waitMs !== 0) this.#lostAt = performance.now();
     this.cause = cause;
     this.journal.add({ kind, attempt, cause, waitMs });
     this.retryAt = performance.now() + (waitMs ?? 0);
