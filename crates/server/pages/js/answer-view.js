@@ -93,7 +93,7 @@ export class AnswerView {
     this.#lastId.textContent = state?.lastEventId || t('fact.none');
     this.#characters.textContent = state ? countCharacters(state).toLocaleString() : t('fact.none');
     this.#facts.draw(connection);
-    this.#live.hidden = connection === null;
+    if (this.#live.hidden !== (connection === null)) this.#live.hidden = connection === null;
     this.#meters.draw(connection);
     drawNotices(this.#notices, notices);
   }

@@ -36,11 +36,11 @@ export const zh = {
 
   'phase.idle': '未连接',
   'phase.connecting': '正在连接',
-  'phase.elapsed': '，已 {seconds} 秒',
+  'phase.elapsed': '（已 {seconds} 秒）',
   'phase.open': '已连接',
   'phase.reconnecting': '正在重连',
   'phase.waiting': '连接中断，将重试',
-  'phase.countdown': '，{seconds} 秒后',
+  'phase.countdown': '（{seconds} 秒后）',
   'phase.aborted': '已中止',
   'phase.ended': '已结束',
   'phase.closed': '已关闭',
