@@ -19,9 +19,13 @@ export class AnswerView {
   #notices = byId('answer-notices');
   #lastId = byId('answer-last-id');
   #characters = byId('answer-characters');
-  #facts = new StreamFacts('answer');
+  #facts = new StreamFacts((name) => byId(`answer-${name}`));
   #live = byId('answer-live');
-  #meters = new Meters('answer-');
+  #meters = new Meters({
+    rate: byId('answer-rate'),
+    intervals: byId('answer-intervals'),
+    journal: byId('answer-journal'),
+  });
   #ask = /** @type {HTMLButtonElement} */ (byId('ask'));
   #secondTab = /** @type {HTMLAnchorElement} */ (byId('second-tab'));
   #forOneAnswer = [byId('reload'), byId('second-tab'), byId('show-events')];

@@ -5,27 +5,27 @@
 
 import { IntervalPlot } from './interval-plot.js';
 import { JournalView } from './journal-view.js';
-import { byId } from './notice.js';
 import { RatePlot } from './rate-plot.js';
 
 export class Meters {
+  /** @type {RatePlot | null} */
   #rate;
   #intervals;
   #journal;
   /** When the last event came. @type {number | null} */
   #last = null;
 
-  /** @param {string} prefix of the ids of the places */
-  constructor(prefix) {
-    this.#rate = new RatePlot(byId(`${prefix}rate`));
-    this.#intervals = new IntervalPlot(byId(`${prefix}intervals`));
-    this.#journal = new JournalView(byId(`${prefix}journal`));
+  /** @param {{ rate?: HTMLElement, intervals: HTMLElement, journal: HTMLElement }} places */
+  constructor({ rate, intervals, journal }) {
+    this.#rate = rate ? new RatePlot(rate) : null;
+    this.#intervals = new IntervalPlot(intervals);
+    this.#journal = new JournalView(journal);
   }
 
   /** An event has come. */
   add() {
     const now = performance.now();
-    this.#rate.add();
+    this.#rate?.add();
     if (this.#last !== null) this.#intervals.add(now - this.#last);
     this.#last = now;
   }

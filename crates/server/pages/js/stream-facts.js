@@ -5,7 +5,6 @@
 
 import { t } from './i18n.js';
 import { causeText } from './journal-view.js';
-import { byId } from './notice.js';
 import { bytes } from './units.js';
 
 export class StreamFacts {
@@ -14,12 +13,12 @@ export class StreamFacts {
   #gaps;
   #cause;
 
-  /** @param {string} prefix of the ids of the places */
-  constructor(prefix) {
-    this.#reconnects = byId(`${prefix}-reconnects`);
-    this.#bytes = byId(`${prefix}-bytes`);
-    this.#gaps = byId(`${prefix}-gaps`);
-    this.#cause = byId(`${prefix}-cause`);
+  /** @param {(name: string) => HTMLElement} place where each is shown */
+  constructor(place) {
+    this.#reconnects = place('reconnects');
+    this.#bytes = place('bytes');
+    this.#gaps = place('gaps');
+    this.#cause = place('cause');
   }
 
   /** @param {import('./watched.js').Watched | null} stream */
@@ -35,7 +34,7 @@ export class StreamFacts {
 }
 
 /** @param {import('./watched.js').Watched | null} stream */
-export function bytesText(stream) {
+function bytesText(stream) {
   if (!stream) return t('fact.none');
   return stream.bytes === null ? t('fact.untold') : bytes(stream.bytes);
 }

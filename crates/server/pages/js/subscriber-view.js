@@ -19,7 +19,7 @@ export class SubscriberView {
   #disconnect = /** @type {HTMLButtonElement} */ (byId('disconnect'));
   #notices = byId('console-notices');
   #lastId = byId('console-last-id');
-  #facts = new StreamFacts('console');
+  #facts = new StreamFacts((name) => byId(`console-${name}`));
   #retry = byId('retry');
   #readyState = byId('ready-state');
   #resume = byId('resume');

@@ -8,8 +8,8 @@ import { EventList } from './event-list.js';
 import { oncePerFrame } from './frame.js';
 import { GAP_EVENT, parseGap } from './gap.js';
 import { onLanguage } from './i18n.js';
-import { byId } from './notice.js';
 import { Meters } from './meters.js';
+import { byId } from './notice.js';
 import { Room } from './room.js';
 import { SubscriberView } from './subscriber-view.js';
 import { SubscriptionForm } from './subscription-form.js';
@@ -24,7 +24,7 @@ export class Subscriber {
   #view;
   #events = new EventList();
   #room;
-  #meters = new Meters('');
+  #meters = new Meters({ rate: byId('rate'), intervals: byId('intervals'), journal: byId('journal') });
   #retryMs;
   /** @type {BrowserStream | ClientStream | null} */
   #connection = null;

@@ -214,7 +214,7 @@ export const zh = {
   'chat.state': '回答',
   'chat.first': '首个词元用时',
   'chat.ms': '{ms} 毫秒',
-  'chat.tokens': '实时看到的词元',
+  'chat.tokens': '实时词元数',
   'chat.count': '{count}',
   'chat.pace': '每秒词元数',
   'chat.perSecond': '平均 {rate}',

@@ -5,10 +5,9 @@
 import { HEIGHT, outline } from '../bars.js';
 import { oncePerFrame } from '../frame.js';
 import { fillTexts, onLanguage, t } from '../i18n.js';
-import { IntervalPlot } from '../interval-plot.js';
-import { causeText, JournalView } from '../journal-view.js';
+import { Meters } from '../meters.js';
 import { element } from '../notice.js';
-import { bytesText } from '../stream-facts.js';
+import { StreamFacts } from '../stream-facts.js';
 import { Conversation } from './conversation.js';
 import { PLACES } from './pace.js';
 import { showShare } from './share.js';
@@ -23,9 +22,8 @@ export class ConversationView {
   #onChange;
   #draw = oncePerFrame(() => this.#show());
   #phase = '';
-  #journal;
-  /** When the last event came. @type {number | null} */
-  #last = null;
+  #facts;
+  #meters;
 
   /**
    * @param {import('./kept.js').Kept} kept
@@ -40,16 +38,12 @@ export class ConversationView {
     fillTexts(this.article);
     this.#onChange = onChange;
     const text = new TextView(this.#part('chat-text'));
-    const intervals = new IntervalPlot(this.#part('intervals'));
-    this.#journal = new JournalView(this.#part('journal'));
+    this.#facts = new StreamFacts((name) => this.#part(name));
+    this.#meters = new Meters({ intervals: this.#part('intervals'), journal: this.#part('journal') });
     this.conversation = new Conversation(kept, {
       retryMs,
       onText: (piece) => text.push(piece),
-      onEvent: () => {
-        const now = performance.now();
-        if (this.#last !== null) intervals.add(now - this.#last);
-        this.#last = now;
-      },
+      onEvent: () => this.#meters.add(),
       onChange: () => this.#changed(),
     });
     this.#part('stop').addEventListener('click', () => void this.conversation.stop());
@@ -71,7 +65,7 @@ export class ConversationView {
   }
 
   #show() {
-    const { kept, phase, why, tool, pace, isOver, isAway, isStopping, text } = this.conversation;
+    const { kept, phase, why, tool, pace, isOver, isAway, isStopping, text, connection } = this.conversation;
     this.article.dataset.phase = phase;
     this.#part('question').textContent = kept.prompt || t('chat.shared');
     setText(this.#part('chat-state'), t(isAway ? 'chat.phase.away' : `chat.phase.${phase}`));
@@ -97,18 +91,8 @@ export class ConversationView {
     this.#part('pace').textContent =
       mean === null ? t('fact.none') : t('chat.perSecond', { rate: Number(mean.toFixed(mean < 10 ? 1 : 0)) });
     this.#plot(pace.series);
-    this.#showConnection();
-  }
-
-  /** What the client does for it. */
-  #showConnection() {
-    const { connection, isAway } = this.conversation;
-    const cause = isAway ? connection?.cause : null;
-    this.#part('cause').hidden = !cause;
-    if (cause) setText(this.#part('cause'), t('fact.cause', { cause: causeText(cause) }));
-    this.#part('bytes').textContent = bytesText(connection);
-    this.#part('reconnects').textContent = connection ? String(connection.reconnects) : t('fact.none');
-    this.#journal.draw(connection?.journal ?? null);
+    this.#facts.draw(connection);
+    this.#meters.draw(connection);
   }
 
   /** @param {number[]} series */
