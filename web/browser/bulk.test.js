@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { connectByFetch, listed, openConsole, untilListed } from './support/console.js';
+import { connectByClient, listed, openConsole, untilListed } from './support/console.js';
 import { browser, server } from './support/setup.js';
 import { readToEnd } from './support/stream.js';
 
@@ -15,7 +15,7 @@ const LINES = '{"data":"one"}\n\n{"event":"price","id":"p-2","data":{"gold":1987
 
 test('many events are published with one request', async () => {
   const page = await openConsole(browser, server.url);
-  await connectByFetch(page, 'bulk');
+  await connectByClient(page, 'bulk');
   await page.check('#publish-many');
   await page.fill('#bulk', LINES);
   await page.click('#send');
@@ -50,7 +50,7 @@ test('the end comes after the last of them', async () => {
 
 test('one event goes to all topics of the field, and is read once', async () => {
   const page = await openConsole(browser, server.url);
-  await connectByFetch(page, 'both-1, both-2');
+  await connectByClient(page, 'both-1, both-2');
   await page.click('#send');
   await untilListed(page, 'hello, tide');
   assert.equal(await page.textContent('#events .topic'), 'both-1, both-2');
@@ -60,7 +60,7 @@ test('one event goes to all topics of the field, and is read once', async () => 
 test('the curl commands of many events and of a POST do what the forms do', async () => {
   const page = await openConsole(browser, server.url);
   await page.fill('#topic', "bulk-curl, it's");
-  await page.check('#by-fetch');
+  await page.check('#by-client');
   await page.fill('#start', 'earliest');
   await page.check('#publish-many');
   await page.fill('#bulk', LINES);

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { connectConsole, newPage, troublesOf } from './support/browser.js';
+import { connectByEventSource, newPage, troublesOf } from './support/browser.js';
 import { browser, server } from './support/setup.js';
 import { publish, publishMany, readToEnd } from './support/stream.js';
 
@@ -24,7 +24,7 @@ test('what is published arrives, with event, id and data', async () => {
   const page = await openConsole();
   const troubles = troublesOf(page);
   assert.equal(await page.textContent('#console-state'), 'not connected');
-  await connectConsole(page, 'prices/gold');
+  await connectByEventSource(page, 'prices/gold');
   assert.equal(await page.textContent('#ready-state'), '1 OPEN');
   assert.equal(await page.textContent('#retry'), '1,000 ms announced');
 
@@ -45,7 +45,7 @@ test('what is published arrives, with event, id and data', async () => {
 
 test('a named event arrives once somebody listens for its name', async () => {
   const page = await openConsole();
-  await connectConsole(page, 'named');
+  await connectByEventSource(page, 'named');
   await publish(server.url, 'named', 'unheard', 'event=price');
   await publish(server.url, 'named', 'heard', 'event=delta');
   await page.locator('#events .data', { hasText: /^heard$/ }).waitFor();
@@ -76,6 +76,7 @@ test('a refused publish shows what the server says', async () => {
 test('a refused subscription shows what the server says', async () => {
   const page = await openConsole();
   const tooLong = 'x'.repeat(2_000);
+  await page.check('#by-eventsource');
   await page.fill('#topic', tooLong);
   await page.click('#connect');
   const notice = page.locator('#console-notices [data-kind="refused"]');
@@ -89,7 +90,7 @@ test('a refused subscription shows what the server says', async () => {
 
 test('an ended stream closes the connection for good, and takes no more', async () => {
   const page = await openConsole();
-  await connectConsole(page, 'finite');
+  await connectByEventSource(page, 'finite');
   await page.check('#end');
   await page.click('#send');
   await page.locator('#console-notices [data-kind="ended"]').waitFor();
@@ -104,26 +105,26 @@ test('a topic is read from an event on, or from its beginning', async () => {
   for (const number of ['1', '2', '3']) await publish(server.url, 'kept', number, `id=n${number}`);
   const page = await openConsole();
   await page.fill('#start', 'earliest');
-  await connectConsole(page, 'kept');
+  await connectByEventSource(page, 'kept');
   await page.locator('#events li').nth(2).waitFor();
   assert.deepEqual(await page.locator('#events .data').allTextContents(), ['3', '2', '1']);
 
   await page.click('#clear');
   await page.fill('#start', 'n2');
-  await connectConsole(page, 'kept');
+  await connectByEventSource(page, 'kept');
   await page.locator('#events .data', { hasText: '3' }).waitFor();
   assert.equal(await page.locator('#events li').count(), 1);
 });
 
 test('disconnect stops the stream', async () => {
   const page = await openConsole();
-  await connectConsole(page, 'stopped');
+  await connectByEventSource(page, 'stopped');
   await page.click('#disconnect');
   assert.equal(await page.textContent('#ready-state'), '2 CLOSED');
   assert.ok(await page.locator('#disconnect').isDisabled());
 
   await publish(server.url, 'stopped', 'while away');
-  await connectConsole(page, 'stopped');
+  await connectByEventSource(page, 'stopped');
   await publish(server.url, 'stopped', 'back again');
   await page.locator('#events .data', { hasText: 'back again' }).waitFor();
   assert.equal(await page.locator('#events li').count(), 1);
@@ -131,7 +132,7 @@ test('disconnect stops the stream', async () => {
 
 test('the list keeps the newest events and says how many it dropped', async () => {
   const page = await openConsole();
-  await connectConsole(page, 'many');
+  await connectByEventSource(page, 'many');
   const lines = Array.from({ length: 530 }, (_, index) => JSON.stringify({ data: `event ${index + 1}` }));
   await publishMany(server.url, 'many', lines);
   await page.locator('#events .data', { hasText: 'event 530' }).waitFor();
@@ -144,6 +145,7 @@ test('the list keeps the newest events and says how many it dropped', async () =
 
 test('the curl commands do what the forms do', async () => {
   const page = await openConsole();
+  await page.check('#by-eventsource');
   await page.fill('#topic', 'from the shell/√');
   await page.fill('#start', 'earliest');
   await page.fill('#event', "it's");
@@ -164,6 +166,7 @@ test('the curl commands do what the forms do', async () => {
 test('a command is copied by its button', async () => {
   const page = await openConsole();
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.check('#by-eventsource');
   await page.locator('[data-copy="subscribe-curl"]').click();
   await page.getByRole('button', { name: 'Copied' }).waitFor();
   const copied = await page.evaluate(() => navigator.clipboard.readText());

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { answerText, connectConsole, newPage, topicOf, untilPhase, untilTyped } from './support/browser.js';
-import { connectByFetch, listed, openConsole, untilListed, untilReaders } from './support/console.js';
+import { answerText, connectByEventSource, newPage, topicOf, untilPhase, untilTyped } from './support/browser.js';
+import { connectByClient, listed, openConsole, untilListed, untilReaders } from './support/console.js';
 import { Server } from './support/server.js';
 import { browser } from './support/setup.js';
 import { publish, wholeAnswer } from './support/stream.js';
@@ -44,7 +44,7 @@ test('killed while it types and started again: the answer goes on, and nothing i
     moments.push(Math.round(pause));
     await sleep(pause);
     await server.kill();
-    await untilPhase(page, 'reconnecting');
+    await untilPhase(page, 'waiting');
     const arrived = await answerText(page);
     assert.ok(arrived.length > 0);
     assert.equal(await page.locator('#answer-notices > *').count(), 0, 'nothing is lost, so nothing is said');
@@ -74,10 +74,10 @@ test('killed while it types and started again: the answer goes on, and nothing i
 test('the console goes on as well: the events of before, then those of after, and the room', async () => {
   const bySource = await openConsole(browser, server.url);
   await bySource.fill('#as', 'alice');
-  await connectConsole(bySource, 'kept');
-  const byFetch = await openConsole(browser, server.url);
-  await connectByFetch(byFetch, 'kept', { as: 'bob' });
-  const pages = [bySource, byFetch];
+  await connectByEventSource(bySource, 'kept');
+  const byClient = await openConsole(browser, server.url);
+  await connectByClient(byClient, 'kept', { as: 'bob' });
+  const pages = [bySource, byClient];
   await publish(server.url, 'kept', 'before');
   for (const page of pages) await untilListed(page, 'before');
 
@@ -96,7 +96,7 @@ test('the console goes on as well: the events of before, then those of after, an
   }
 
   const late = await openConsole(browser, server.url);
-  await connectByFetch(late, 'kept', { start: 'earliest' });
+  await connectByClient(late, 'kept', { start: 'earliest' });
   await untilListed(late, 'after');
   assert.deepEqual(await listed(late), ['before', 'while they are away, or after', 'after']);
 });

@@ -69,7 +69,7 @@ test('streams that are opened by fetch and by EventSource appear live', async ()
   responses.get('/by-fetch')?.write('data: [DONE]\n\n');
   await untilShown(page, '[DONE]');
   assert.match(await page.locator('#items .event .gap').first().innerText(), /^\+[\d.]+ m?s$/);
-  assert.match(await page.innerText('#gaps-text'), /^Gaps shown: 1\. Median/);
+  assert.match(await page.innerText('#intervals-text'), /^The last 1: median/);
   await client.waitForFunction(() => /** @type {any} */ (window).texts.join('').includes('one') && /** @type {any} */ (window).texts.join('').includes('[DONE]'));
   responses.get('/by-fetch')?.end();
   await page.locator('#detail-state', { hasText: 'ended by the server' }).waitFor();
@@ -221,7 +221,7 @@ test('Chinese has every text', async () => {
   for (const id of ['nothing', 'about', 'passed']) assert.match(await page.innerText(`#${id}`), /\p{Script=Han}/u, id);
   for (let times = 0; times < 2; times += 1) await (await fetch(`${inspector.tap}/zh`)).text();
   await page.locator('.finding').first().waitFor();
-  for (const id of ['detail-state', 'download', 'attempts-title', 'resume', 'gaps-text', 'facts', 'findings-title', 'findings-link', 'items-count', 'pause']) {
+  for (const id of ['detail-state', 'download', 'attempts-title', 'resume', 'intervals-text', 'facts', 'findings-title', 'findings-link', 'items-count', 'pause']) {
     assert.match(await page.innerText(`#${id}`), /\p{Script=Han}/u, id);
   }
   await page.click('[data-language="en"]');
@@ -293,7 +293,7 @@ test('a page whose inspector is gone says so, and goes on with the next one', as
 test('what changes by itself all the time is in no live region', async () => {
   const page = await newPage(browser);
   await page.goto(inspector.page);
-  for (const id of ['items', 'items-count', 'attempts', 'gaps-text', 'facts', 'passed']) {
+  for (const id of ['items', 'items-count', 'attempts', 'intervals-text', 'facts', 'passed']) {
     const live = page.locator(`#${id}`).locator('xpath=ancestor-or-self::*[@role="status" or @role="log" or @aria-live]');
     assert.equal(await live.count(), 0, id);
   }

@@ -4,14 +4,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectConsole, newPage } from './support/browser.js';
-import { connectByFetch, listed, openConsole, untilListed } from './support/console.js';
+import { connectByEventSource, newPage } from './support/browser.js';
+import { connectByClient, listed, openConsole, untilListed } from './support/console.js';
 import { browser, server } from './support/setup.js';
 import { publish, publishMany } from './support/stream.js';
 
 test('a paused list stands still, and catches up', async () => {
   const page = await openConsole(browser, server.url);
-  await connectByFetch(page, 'paused');
+  await connectByClient(page, 'paused');
   await publish(server.url, 'paused', 'before');
   await untilListed(page, 'before');
   await page.click('#pause');
@@ -27,7 +27,7 @@ test('a paused list stands still, and catches up', async () => {
 
 test('more than the list keeps may come while it is paused', async () => {
   const page = await openConsole(browser, server.url);
-  await connectByFetch(page, 'paused-long');
+  await connectByClient(page, 'paused-long');
   await page.click('#pause');
   await publishMany(server.url, 'paused-long', Array.from({ length: 700 }, (_, n) => `{"data":"${n}"}`));
   await page.locator('#events-waiting', { hasText: '700 more' }).waitFor();
@@ -43,7 +43,7 @@ test('more than the list keeps may come while it is paused', async () => {
 
 test('the list shows one topic of several, or all', async () => {
   const page = await openConsole(browser, server.url);
-  await connectByFetch(page, 'left, right');
+  await connectByClient(page, 'left, right');
   await publish(server.url, 'left', 'l1');
   await publish(server.url, 'right', 'r1');
   const both = await fetch(`${server.url}/events?topic=left&topic=right`, { method: 'POST', body: 'both' });
@@ -65,18 +65,18 @@ test('the list shows one topic of several, or all', async () => {
 
 test('EventSource does not tell topics, and the page says so', async () => {
   const page = await openConsole(browser, server.url);
-  await connectConsole(page, 'es-1, es-2');
+  await connectByEventSource(page, 'es-1, es-2');
   await publish(server.url, 'es-2', 'from the second');
   await untilListed(page, 'from the second');
   assert.ok(await page.isVisible('#events-no-topics'));
   assert.ok(await page.isHidden('#events-filter'));
-  await connectConsole(page, 'es-1');
+  await connectByEventSource(page, 'es-1');
   assert.ok(await page.isHidden('#events-no-topics'));
 });
 
 test('a long event is shown by its beginning', async () => {
   const page = await openConsole(browser, server.url);
-  await connectByFetch(page, 'long');
+  await connectByClient(page, 'long');
   await publish(server.url, 'long', 'x'.repeat(300_000));
   await page.locator('#events .data', { hasText: '300,000 characters in all' }).waitFor();
   assert.ok((await page.textContent('#events .data')).length < 2_100);
@@ -85,7 +85,7 @@ test('a long event is shown by its beginning', async () => {
 test('events per second are drawn, and said in words', async () => {
   const page = await openConsole(browser, server.url);
   assert.ok(await page.isHidden('#live'), 'nothing to see before a connection');
-  await connectByFetch(page, 'rate');
+  await connectByClient(page, 'rate');
   assert.equal(await page.textContent('#rate-text'), 'None in the last minute.');
   await publishMany(server.url, 'rate', Array.from({ length: 40 }, () => '{"data":"x"}'));
   await page.locator('#rate-text', { hasText: ', 40 in all, during the last minute.' }).waitFor();
@@ -100,7 +100,7 @@ test('a hidden page counts, but does not draw', async () => {
   await page.clock.install();
   await page.goto(server.url);
   await page.clock.runFor(1_000);
-  await connectByFetch(page, 'hidden');
+  await connectByClient(page, 'hidden');
   await page.evaluate(() => {
     Object.defineProperty(document, 'hidden', { configurable: true, get: () => true });
     document.dispatchEvent(new Event('visibilitychange'));

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectConsole, newPage, troublesOf, untilTyped } from './support/browser.js';
+import { connectByEventSource, newPage, troublesOf, untilTyped } from './support/browser.js';
 import { browser, server } from './support/setup.js';
 import { publish } from './support/stream.js';
 
@@ -14,7 +14,7 @@ test('markup in an event is shown as text', async () => {
   const page = await newPage(browser);
   const troubles = troublesOf(page);
   await page.goto(server.url);
-  await connectConsole(page, 'hostile');
+  await connectByEventSource(page, 'hostile');
   await publish(server.url, 'hostile', HOSTILE, new URLSearchParams({ id: '<b>id</b>' }).toString());
 
   await page.locator('#events .data', { hasText: HOSTILE }).waitFor();

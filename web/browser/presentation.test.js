@@ -87,10 +87,9 @@ test('the keyboard alone is enough', async () => {
   await page.locator('#events li').waitFor();
 });
 
-test('a phone reads several topics by fetch, and nothing is wider than it', async () => {
+test('a phone reads several topics, and nothing is wider than it', async () => {
   const page = await newPage(browser, PHONE);
   await page.goto(server.url);
-  await page.tap('#by-fetch');
   const long = 'a-long-topic-without-any-break-'.repeat(4);
   await page.fill('#topic', `phone\n${long}`);
   await page.fill('#as', 'a-long-name-without-any-break-'.repeat(4));
@@ -109,16 +108,18 @@ test('a phone reads several topics by fetch, and nothing is wider than it', asyn
   assert.ok(content <= screen, `the page is ${content} wide on a screen of ${screen}`);
 });
 
-test('the keyboard alone reads by fetch, aborts, pauses and publishes many', async () => {
+test('the keyboard alone chooses how to read, reads, aborts, pauses and publishes many', async () => {
   const page = await newPage(browser);
   await page.goto(server.url);
   await pressTabUntil(page, 'topic');
   await page.keyboard.press('End');
   await page.keyboard.press('Shift+Enter');
   await page.keyboard.type('and-there');
-  await pressTabUntil(page, 'by-eventsource');
+  await pressTabUntil(page, 'by-client');
   await page.keyboard.press('ArrowRight');
-  assert.ok(await page.isChecked('#by-fetch'));
+  assert.ok(await page.isChecked('#by-eventsource'));
+  await page.keyboard.press('ArrowLeft');
+  assert.ok(await page.isChecked('#by-client'));
   await pressTabUntil(page, 'as');
   await page.keyboard.type('alice');
   await page.keyboard.press('Enter');
@@ -141,7 +142,7 @@ test('the keyboard alone reads by fetch, aborts, pauses and publishes many', asy
 test('what changes by itself all the time is in no live region', async () => {
   const page = await newPage(browser);
   await page.goto(server.url);
-  for (const id of ['events', 'events-count', 'events-waiting', 'room-count', 'room-names', 'rate-text']) {
+  for (const id of ['events', 'events-count', 'events-waiting', 'room-count', 'room-names', 'rate-text', 'intervals-text', 'journal', 'answer-rate-text', 'answer-journal']) {
     const live = page.locator(`#${id}`).locator('xpath=ancestor-or-self::*[@role="status" or @role="log" or @aria-live]');
     assert.equal(await live.count(), 0, id);
   }
@@ -152,7 +153,7 @@ test('what changes by itself all the time is in no live region', async () => {
 test('Chinese has every state of the console in words', async () => {
   const page = await newPage(browser, { locale: 'zh-CN' });
   await page.goto(server.url);
-  await page.check('#by-fetch');
+  await page.check('#by-client');
   await page.fill('#topic', 'zh-1, zh-2');
   await page.click('#connect');
   await untilConsole(page, 'open');

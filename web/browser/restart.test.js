@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { answerText, connectConsole, newPage, topicOf, untilPhase, untilTyped } from './support/browser.js';
+import { answerText, connectByEventSource, newPage, topicOf, untilPhase, untilTyped } from './support/browser.js';
 import { browser, server } from './support/setup.js';
 import { publish } from './support/stream.js';
 
@@ -39,9 +39,9 @@ test('killed and started again: reconnecting, then a gap notice, and a way on', 
   const lostTopic = topicOf(page);
 
   await server.kill();
-  await untilPhase(page, 'reconnecting');
+  await untilPhase(page, 'waiting');
   const arrived = await answerText(page);
-  await page.locator('#answer-state', { hasText: /reconnecting for \d+ s/ }).waitFor();
+  await page.locator('#answer-state', { hasText: /trying again in \d+ s$/ }).waitFor();
   assert.equal(await page.locator('#answer-notices > *').count(), 0, 'nothing is known to be lost yet');
 
   await server.startAgain();
@@ -101,7 +101,7 @@ test('a hole in the middle is marked, and the text goes on after it', async () =
 test('the console shows the gap too, and the measured wait', async () => {
   const page = await newPage(browser);
   await page.goto(server.url);
-  await connectConsole(page, 'restarts');
+  await connectByEventSource(page, 'restarts');
   await publish(server.url, 'restarts', 'before');
   await page.locator('#events .data', { hasText: /^before$/ }).waitFor();
 

@@ -4,8 +4,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectConsole, newPage, untilConsole } from './support/browser.js';
-import { connectByFetch, openConsole, untilReaders } from './support/console.js';
+import { connectByEventSource, newPage, untilConsole } from './support/browser.js';
+import { connectByClient, openConsole, untilReaders } from './support/console.js';
 import { browser, server } from './support/setup.js';
 import { presence } from './support/stream.js';
 
@@ -24,7 +24,7 @@ async function untilNames(page, names) {
 test('readers are counted as they come and go, with their names', async () => {
   const page = await openConsole(browser, server.url);
   await page.fill('#as', 'alice');
-  await connectConsole(page, 'lounge');
+  await connectByEventSource(page, 'lounge');
   await untilNames(page, 'alice');
   assert.equal(await page.textContent('.count'), '1 reader of lounge');
 
@@ -43,7 +43,7 @@ test('readers are counted as they come and go, with their names', async () => {
 
 test('markup in a name is shown as text', async () => {
   const page = await openConsole(browser, server.url);
-  await connectConsole(page, 'markup');
+  await connectByEventSource(page, 'markup');
   const name = '<img src=x onerror=alert(1)>';
   const leave = await reader(`/events/markup?as=${encodeURIComponent(name)}`);
   await untilNames(page, `${name}, 1 without a name`);
@@ -54,8 +54,8 @@ test('markup in a name is shown as text', async () => {
 test('two pages see each other', async () => {
   const alice = await openConsole(browser, server.url);
   const bob = await openConsole(browser, server.url);
-  await connectByFetch(alice, 'pair', { as: 'alice' });
-  await connectByFetch(bob, 'pair', { as: 'bob' });
+  await connectByClient(alice, 'pair', { as: 'alice' });
+  await connectByClient(bob, 'pair', { as: 'bob' });
   for (const page of [alice, bob]) await untilNames(page, 'alice, bob');
   await bob.close();
   await untilNames(alice, 'alice');
@@ -64,7 +64,7 @@ test('two pages see each other', async () => {
 test('of several topics one is watched, and another can be chosen', async () => {
   const page = await openConsole(browser, server.url);
   const leave = await reader('/events/second?as=carol');
-  await connectByFetch(page, 'first, second');
+  await connectByClient(page, 'first, second');
   await untilReaders(page, 1);
   await page.selectOption('#room-topic', 'second');
   await untilNames(page, 'carol, 1 without a name');
@@ -74,7 +74,7 @@ test('of several topics one is watched, and another can be chosen', async () => 
 
 test('a hidden page lets the room go, and asks again when it is back', async () => {
   const page = await openConsole(browser, server.url);
-  await connectByFetch(page, 'tabs');
+  await connectByClient(page, 'tabs');
   await untilReaders(page, 1);
   const closed = page.waitForEvent('requestfailed', (request) => request.url().includes('/presence/'));
   await setHidden(page, true);
@@ -90,7 +90,7 @@ test('a hidden page lets the room go, and asks again when it is back', async () 
 test('a restarted server is asked again', async () => {
   const page = await newPage(browser);
   await page.goto(server.url);
-  await connectByFetch(page, 'revived', { as: 'alice' });
+  await connectByClient(page, 'revived', { as: 'alice' });
   await untilNames(page, 'alice');
   await server.kill();
   await page.locator('#room-state', { hasText: 'before the connection was lost' }).waitFor();

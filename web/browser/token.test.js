@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { launch, newPage, troublesOf, untilConsole, untilPhase, untilTyped } from './support/browser.js';
-import { connectByFetch, openConsole, requestsOf, untilListed, untilReaders } from './support/console.js';
+import { connectByClient, openConsole, requestsOf, untilListed, untilReaders } from './support/console.js';
 import { Server } from './support/server.js';
 
 const run = promisify(execFile);
@@ -34,12 +34,12 @@ async function enterToken(page, token) {
   await page.press('#token', 'Tab');
 }
 
-test('the page loads without a token, says that one is wanted, and prefers fetch', async () => {
+test('the page loads without a token, says that one is wanted, and reads by what can send it', async () => {
   const page = await newPage(browser);
   const troubles = troublesOf(page);
   await page.goto(server.url);
   await page.locator('#access', { hasText: 'wants a token to read and to publish' }).waitFor();
-  assert.ok(await page.isChecked('#by-fetch'));
+  assert.ok(await page.isChecked('#by-client'));
   assert.ok(await page.isHidden('#token-in-address'));
   assert.deepEqual(troubles, []);
 
@@ -55,7 +55,7 @@ test('with the publish token everything works, and the token goes in headers onl
   const page = await openConsole(browser, server.url);
   const requests = requestsOf(page);
   await enterToken(page, PUBLISH);
-  await connectByFetch(page, 'guarded', { as: 'alice' });
+  await connectByClient(page, 'guarded', { as: 'alice' });
   await untilReaders(page, 1);
   await page.click('#send');
   await untilListed(page, 'hello, tide');
@@ -80,7 +80,7 @@ test('with the publish token everything works, and the token goes in headers onl
 test('a read token reads, and is told that it may not publish', async () => {
   const page = await openConsole(browser, server.url);
   await enterToken(page, READ);
-  await connectByFetch(page, 'readable');
+  await connectByClient(page, 'readable');
   await page.click('#send');
   await page.locator('#publish-result[data-outcome="refused"]', { hasText: /^403 / }).waitFor();
 });

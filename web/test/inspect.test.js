@@ -1,5 +1,5 @@
 /**
- * What the inspector's page makes of what the tap tells: groups, resumptions, filters, gaps.
+ * What the inspector's page makes of what the tap tells: groups, resumptions, filters.
  */
 
 import assert from 'node:assert/strict';
@@ -7,7 +7,6 @@ import { test } from 'node:test';
 import { pageModule } from './support/module.js';
 
 const { groupKey, groups, overAt, passes, resumption } = await pageModule('inspect/model.js');
-const { Gaps, PLACES } = await pageModule('inspect/gaps.js');
 const { ItemLog } = await pageModule('inspect/item-log.js');
 
 /** A stream of `/a` that was asked for at `time` and lasted 100 ms, unless `more` says otherwise. */
@@ -76,22 +75,6 @@ test('a filter is a kind and a text', () => {
   assert.deepEqual(found('fault'), [5]);
   assert.deepEqual(found('', 'gold'), [0, 2]);
   assert.deepEqual(found('events', 'A1'), [0]);
-});
-
-test('gaps are numbers and bars, however many come', () => {
-  const gaps = new Gaps();
-  assert.equal(gaps.numbers, null);
-  assert.equal(gaps.bars, '');
-  for (const gap of [30, 10, 20]) gaps.add(gap);
-  assert.deepEqual(gaps.numbers, { count: 3, median: 20, longest: 30, last: 20 });
-  for (let gap = 0; gap < 10 * PLACES; gap += 1) gaps.add(gap);
-  assert.equal(gaps.numbers.count, PLACES);
-  const bars = gaps.bars.split('z').filter(Boolean);
-  assert.equal(bars.length, PLACES);
-  assert.match(bars[0], /^M0 40v-/);
-  gaps.clear();
-  gaps.add(0);
-  assert.doesNotMatch(gaps.bars, /NaN|Infinity/, 'no gap at all is a bar too');
 });
 
 test('the log keeps the last items and counts the others', () => {

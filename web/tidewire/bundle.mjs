@@ -1,9 +1,9 @@
 /**
- * Puts the package into single files: `bundle/tidewire.js`, for pages without a build step, is committed, and the tests
- * compare it with what comes out here; sizes of single exports are measured in the same way.
+ * Puts the package into single files: the one that the server's pages load is committed among them, and the tests compare
+ * it with what comes out here; sizes of single exports are measured in the same way.
  */
 
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -40,14 +40,14 @@ export async function size(contents) {
   return gzipSync(await bundle(contents), { level: 9 }).length;
 }
 
-export const BUNDLE = fileURLToPath(new URL('bundle/tidewire.js', import.meta.url));
+/** Pages have no build step, and a crate must hold what it embeds. */
+export const BUNDLE = fileURLToPath(new URL('../../crates/server/pages/js/vendor/tidewire.js', import.meta.url));
 
 /** The file for pages. */
 export async function forPages() {
-  return `// The npm package tidewire in one file; made from web/tidewire/src by \`npm run build\`.\n${await bundle(EXPORTS['all of tidewire'])}`;
+  return `// @ts-nocheck: the npm package tidewire in one file; made from web/tidewire/src by \`npm run build\`.\n${await bundle(EXPORTS['all of tidewire'])}`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await mkdir(fileURLToPath(new URL('bundle', import.meta.url)), { recursive: true });
   await writeFile(BUNDLE, await forPages());
 }

@@ -85,11 +85,12 @@ export function topicOf(page) {
 }
 
 /**
- * Shows a topic in the console and waits until it is open.
+ * Reads a topic by the browser's EventSource in the console, and waits until it is open.
  * @param {import('playwright-core').Page} page
  * @param {string} topic
  */
-export async function connectConsole(page, topic) {
+export async function connectByEventSource(page, topic) {
+  await page.check('#by-eventsource');
   await page.fill('#topic', topic);
   await page.click('#connect');
   await untilConsole(page, 'open');

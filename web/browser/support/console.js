@@ -1,5 +1,5 @@
 /**
- * The console of the page: opening it, reading by fetch, what it shows.
+ * The console of the page: opening it, reading by our client, what it shows.
  */
 
 import { newPage, untilConsole } from './browser.js';
@@ -17,13 +17,13 @@ export async function openConsole(browser, url) {
 }
 
 /**
- * Reads topics by fetch, and waits until the connection is open.
+ * Reads topics by our client, and waits until the connection is open.
  * @param {import('playwright-core').Page} page
  * @param {string} topics as typed into the field
  * @param {{ start?: string, as?: string }} [options]
  */
-export async function connectByFetch(page, topics, { start = '', as = '' } = {}) {
-  await page.check('#by-fetch');
+export async function connectByClient(page, topics, { start = '', as = '' } = {}) {
+  await page.check('#by-client');
   await page.fill('#topic', topics);
   await page.fill('#start', start);
   await page.fill('#as', as);

@@ -13,7 +13,7 @@ export type ErrorCode = 'request' | 'status' | 'type' | 'network' | 'cut' | 'idl
 
 export class StreamError extends Error {
   override readonly name = 'StreamError';
-  /** The beginning of a refusal's body, once it is final. */
+  /** The beginning of a refusal's body. */
   body = '';
 
   constructor(

@@ -182,6 +182,9 @@ export class EventStream implements AsyncIterableIterator<StreamEvent> {
           this.#offer = { event: eventOf(message), taken };
           this.#pass();
         }),
+      moved: (cursor: string) => {
+        this.lastEventId = cursor;
+      },
     };
     try {
       await follow(this.#input, this.#options, hooks, this.#stop.signal);

@@ -10,7 +10,7 @@ export {
   type EventSourceMessage,
   type FetchEventSourceInit,
 } from './fetch-event-source.js';
-export { GAP, type Gap, type GapReason } from './gap.js';
+export { GAP, gapOf, type Gap, type GapReason } from './gap.js';
 export type { StreamOptions } from './options.js';
 export { Parser, type Item, type Limit, type Limits, type Message } from './parser.js';
 export type { RetryPolicy } from './policy.js';

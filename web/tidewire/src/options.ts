@@ -20,6 +20,8 @@ export interface StreamOptions extends Omit<RequestInit, 'headers' | 'cache'> {
    * announces (`Tidewire-Heartbeat`), or never.
    */
   idleTimeout?: number | undefined;
+  /** Give an attempt up that has no answer after so many milliseconds. Unless set: what `fetch` does. */
+  openTimeout?: number | undefined;
   /** Stay connected while the page is hidden. Unless set: yes; with `fetchEventSource` no. */
   openWhenHidden?: boolean | undefined;
   limits?: Partial<Limits> | undefined;
@@ -39,6 +41,10 @@ export interface StreamOptions extends Omit<RequestInit, 'headers' | 'cache'> {
    * (unless set: with `EventSource`).
    */
   end?: false | 'eof' | ((event: Message) => boolean) | undefined;
+  /** The stream is open: for the first time, or again. */
+  onconnect?: ((response: Response) => void) | undefined;
+  /** So many bytes of it came. */
+  onbytes?: ((count: number) => void) | undefined;
   /** An attempt failed, and there is another one after so many milliseconds. */
   onretry?: ((error: unknown, wait: number) => void) | undefined;
   /** Events were lost: the server says so, or one was over a limit. */

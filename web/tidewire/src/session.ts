@@ -101,8 +101,9 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
         const { response, code } = error instanceof StreamError ? error : ({} as Partial<StreamError>);
         const again = failures <= attempts && isWorthAnother(code, response?.status ?? 0);
         const retryAfterMs = retryAfter(response?.headers.get('Retry-After'), Date.now());
-        if (response && !again) (error as StreamError).body = await excerpt(response, stop);
+        if (response) (error as StreamError).body = await excerpt(response, stop);
         attempt.abort();
+        if (stop.aborted) return;
         const answer = hooks.failed?.(error, !again);
         if (!again && answer !== true && typeof answer !== 'number') throw error;
         wait = typeof answer === 'number' ? answer : (wait ?? waitBefore(failures, retryMs, retryAfterMs, max, random()));
@@ -129,7 +130,11 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
 
   /** One attempt, to its end: true if it is the end of the stream. */
   async function once(signal: AbortSignal): Promise<boolean> {
-    const response = await until(signal, question.ask(cursor, signal));
+    const { openTimeout = 0 } = options;
+    // Nobody knows what became of the request: this is no silence, but no answer.
+    const late = () => attempt.abort(new StreamError('network', `no answer within ${openTimeout / 1000} s`));
+    const timer = openTimeout > 0 ? setTimeout(late, openTimeout) : undefined;
+    const response = await until(signal, question.ask(cursor, signal)).finally(() => clearTimeout(timer));
     const { status, headers, body } = response;
     if (status === 204) return true;
     if (hooks.accept) await until(signal, hooks.accept(response));
@@ -140,6 +145,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     }
     question.learn(response);
     isOpened = true;
+    options.onconnect?.(response);
     if (hooks.open) await until(signal, hooks.open(response));
     return read(body.getReader(), signal, 1000 * +(headers.get('Tidewire-Heartbeat') ?? 0));
   }
@@ -175,6 +181,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
         heardAt = Date.now();
         if (done) break;
         isSilent = false;
+        options.onbytes?.(value.length);
         for (const item of parser.push(value)) {
           if ('retry' in item && !('data' in item)) {
             retryMs = item.retry!;

@@ -19,6 +19,7 @@ for (const [name, contents] of Object.entries(EXPORTS as Record<string, string>)
   });
 }
 
+// So the tests must not write it before (`npm test` builds, but does not bundle).
 test('the committed bundle is what the sources make', async () => {
   expect(await readFile(BUNDLE, 'utf8'), 'run `npm run build` in web/, and commit it').toBe(await forPages());
 });

@@ -23,6 +23,14 @@ test('iterates to the end, over a cut', async () => {
   expect(source.lastEventId).toBe('2');
 });
 
+test('an id without an event is where it would be resumed too', async () => {
+  const source = of(new Script(stream('data: a\n\nid: primed\n\n', 'stay')));
+  await source.next();
+  void source.next();
+  await vi.waitUntil(() => source.lastEventId === 'primed');
+  source.close();
+});
+
 test('asks nothing before it is read, and tells status and headers when open', async () => {
   const script = new Script(stream('data: a\n\n', 'stay', TIDEWIRE));
   const source = of(script);

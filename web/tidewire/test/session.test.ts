@@ -105,6 +105,40 @@ test('what is no event stream is refused', async () => {
   expect(await (await read(new Script(near))).turn()).toMatchObject({ outcome: { code: 'type' } });
 });
 
+test('a trouble that passes says why as well', async () => {
+  const errors: unknown[] = [];
+  const script = new Script(refuse(503, {}, 'draining'), refuse(204));
+  const { outcome } = await (await read(script, { onretry: (error) => errors.push(error) })).turn();
+  expect(outcome).toBe('ended');
+  expect(errors).toMatchObject([{ code: 'status', status: 503, body: 'draining' }]);
+});
+
+test('each opening is told, and the bytes that come', async () => {
+  const told: unknown[] = [];
+  const script = new Script(stream(': hi\n\n', 'break', TIDEWIRE), refuse(503), stream('data: 你\n\n'), refuse(204));
+  const onconnect = ({ headers }: Response) => told.push(headers.get('Tidewire-Resume'));
+  await (await read(script, { end: false, onconnect, onbytes: (count) => told.push(count) })).turn();
+  expect(told).toEqual(['live', 6, null, 11]);
+});
+
+test('an answer that does not come in time is none: a GET asks again, a POST does not', async () => {
+  for (const [method, outcome, times] of [['GET', 'ended', 2], ['POST', { code: 'network' }, 1]] as const) {
+    const never = ({ signal }: { signal: AbortSignal }) =>
+      new Promise<Response>((_, fail) => signal.addEventListener('abort', () => fail(signal.reason)));
+    const script = new Script(never, refuse(204));
+    const { turn } = await read(script, { method, openTimeout: 5000 });
+    expect(await turn(4000), method).toMatchObject({ outcome: 'running' });
+    expect(await turn(), method).toMatchObject({ outcome });
+    expect(script.asked, method).toHaveLength(times);
+  }
+});
+
+test('a stream that opened in time may then be silent for longer', async () => {
+  const script = new Script(stream('data: 1\n\n', 'stay'));
+  expect(await (await read(script, { openTimeout: 5000 })).turn()).toMatchObject({ outcome: 'running', data: ['1'] });
+  expect(script.asked).toHaveLength(1);
+});
+
 test('so many attempts as may fail in a row', async () => {
   const script = new Script(new TypeError('x'));
   const { outcome } = await (await read(script, { retry: { attempts: 3 } })).turn();

@@ -4,11 +4,13 @@
 
 import { countCharacters } from './answer-state.js';
 import { t } from './i18n.js';
+import { Meters } from './meters.js';
 import { byId, drawNotices, element } from './notice.js';
 import { StateView } from './state-view.js';
+import { StreamFacts } from './stream-facts.js';
 
 /** @typedef {import('./answer-state.js').AnswerState} AnswerState */
-/** @typedef {ReturnType<typeof import('./open-stream.js').openStream>} Connection */
+/** @typedef {import('./client-stream.js').ClientStream} ClientStream */
 
 export class AnswerView {
   #text = byId('answer-text');
@@ -17,7 +19,13 @@ export class AnswerView {
   #notices = byId('answer-notices');
   #lastId = byId('answer-last-id');
   #characters = byId('answer-characters');
-  #reconnects = byId('answer-reconnects');
+  #facts = new StreamFacts((name) => byId(`answer-${name}`));
+  #live = byId('answer-live');
+  #meters = new Meters({
+    rate: byId('answer-rate'),
+    intervals: byId('answer-intervals'),
+    journal: byId('answer-journal'),
+  });
   #ask = /** @type {HTMLButtonElement} */ (byId('ask'));
   #secondTab = /** @type {HTMLAnchorElement} */ (byId('second-tab'));
   #forOneAnswer = [byId('reload'), byId('second-tab'), byId('show-events')];
@@ -39,6 +47,16 @@ export class AnswerView {
   /** @param {boolean} asking */
   setAsking(asking) {
     this.#ask.disabled = asking;
+  }
+
+  /** An event has come. */
+  count() {
+    this.#meters.add();
+  }
+
+  /** The next events are those of another stream. */
+  begin() {
+    this.#meters.clear();
   }
 
   /** @param {string} characters */
@@ -64,7 +82,7 @@ export class AnswerView {
   /**
    * Draws everything but the text.
    * @param {AnswerState | null} state
-   * @param {Connection | null} connection
+   * @param {ClientStream | null} connection
    * @param {import('./notice.js').Notice[]} notices
    */
   draw(state, connection, notices) {
@@ -78,7 +96,9 @@ export class AnswerView {
     this.#text.dataset.live = String(connection?.phase === 'open');
     this.#lastId.textContent = state?.lastEventId || t('fact.none');
     this.#characters.textContent = state ? countCharacters(state).toLocaleString() : t('fact.none');
-    this.#reconnects.textContent = connection ? String(connection.reconnects) : t('fact.none');
+    this.#facts.draw(connection);
+    if (this.#live.hidden !== (connection === null)) this.#live.hidden = connection === null;
+    this.#meters.draw(connection);
     drawNotices(this.#notices, notices);
   }
 
@@ -109,7 +129,7 @@ function markElement(kind, last) {
 
 /**
  * @param {AnswerState | null} state
- * @param {Connection | null} connection
+ * @param {ClientStream | null} connection
  */
 function phaseOf(state, connection) {
   if (!state) return 'idle';

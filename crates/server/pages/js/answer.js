@@ -8,15 +8,15 @@
 import { countCharacters, freshState, loadState, mark, saveState } from './answer-state.js';
 import { AnswerView } from './answer-view.js';
 import { eventsPath } from './addresses.js';
+import { ClientStream } from './client-stream.js';
 import { explainGap, GAP_EVENT, gapPosition, losesPosition, parseGap } from './gap.js';
 import { language, onLanguage, t } from './i18n.js';
-import { openStream } from './open-stream.js';
 import { refusedNotice, wantsToken } from './refused.js';
 import { request, RequestError } from './request.js';
-import { onToken, showTokenField } from './token.js';
+import { authorization, onToken, showTokenField } from './token.js';
 
 /** @typedef {import('./notice.js').Notice} Notice */
-/** @typedef {import('./event-stream.js').StreamEvent} StreamEvent */
+/** @typedef {import('./watched.js').StreamEvent} StreamEvent */
 
 /** The topics of answers, as `POST /demo/answers` names them. */
 const ANSWER_TOPIC = /^demo\/answer-[\w-]+$/;
@@ -28,7 +28,7 @@ export class Answer {
   #retryMs;
   /** @type {import('./answer-state.js').AnswerState | null} */
   #state = null;
-  /** @type {ReturnType<typeof openStream> | null} */
+  /** @type {ClientStream | null} */
   #connection = null;
   /** A question that did not get through. @type {RequestError | null} */
   #failure = null;
@@ -96,10 +96,11 @@ export class Answer {
   /** @param {import('./answer-state.js').AnswerState} state */
   #connect(state) {
     let reconnects = 0;
-    const connection = openStream({
-      address: (cursor) => eventsPath([state.topic], { last_event_id: cursor }),
-      cursor: state.lastEventId || 'earliest',
-      names: ['delta', 'end', GAP_EVENT],
+    this.#view.begin();
+    const connection = new ClientStream({
+      path: eventsPath([state.topic], { last_event_id: state.lastEventId ? '' : 'earliest' }),
+      lastEventId: state.lastEventId,
+      headers: authorization,
       retryMs: this.#retryMs,
       onEvent: (event) => this.#receive(state, event),
       onChange: () => {
@@ -120,6 +121,7 @@ export class Answer {
    */
   #receive(state, event) {
     state.lastEventId = event.id;
+    this.#view.count();
     if (event.type === 'delta') {
       state.text += event.data;
       this.#view.append(event.data);

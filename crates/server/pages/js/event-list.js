@@ -10,7 +10,7 @@ import { onLanguage, t } from './i18n.js';
 import { byId } from './notice.js';
 import { drawTopicChoice } from './topic-choice.js';
 
-/** @typedef {import('./event-stream.js').StreamEvent} StreamEvent */
+/** @typedef {import('./watched.js').StreamEvent} StreamEvent */
 
 export class EventList {
   #log = new EventLog();

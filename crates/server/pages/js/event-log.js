@@ -7,7 +7,7 @@ export const LIMIT = 500;
 /** An event may be megabytes long; the beginning is kept. */
 const KEPT_CHARACTERS = 2_000;
 
-/** @typedef {import('./event-stream.js').StreamEvent} StreamEvent */
+/** @typedef {import('./watched.js').StreamEvent} StreamEvent */
 /**
  * @typedef {object} Entry
  * @property {number} number the first event is 1

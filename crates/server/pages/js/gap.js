@@ -4,35 +4,16 @@
 
 import { t } from './i18n.js';
 
-export const GAP_EVENT = 'tidewire.gap';
+export { GAP as GAP_EVENT, gapOf as parseGap } from './client.js';
 
-/** @typedef {{ reason: string, requested: string, resumedAfter: string }} Gap */
+/** @typedef {import('../../../../web/tidewire/src/index.js').Gap} Gap */
 
-const KNOWN_REASONS = new Set(['expired', 'unknown', 'reset', 'lagged']);
+const KNOWN_REASONS = new Set(['expired', 'unknown', 'reset', 'lagged', 'overlong']);
 /**
  * After these the server could not place our cursor, so what follows may be anything, also what we
  * have already read. A text must not be continued with it.
  */
 const POSITION_LOST = new Set(['unknown', 'reset']);
-
-/**
- * @param {string} data of a `tidewire.gap` event
- * @returns {Gap}
- */
-export function parseGap(data) {
-  /** @type {Record<string, unknown>} */
-  let fields = {};
-  try {
-    fields = Object(JSON.parse(data));
-  } catch {
-    // A gap that we cannot read is still a gap.
-  }
-  return {
-    reason: String(fields.reason ?? '?'),
-    requested: String(fields.requested ?? '?'),
-    resumedAfter: String(fields.resumed_after ?? '?'),
-  };
-}
 
 /** Does the server know where we were? @param {Gap} gap */
 export function losesPosition(gap) {
@@ -47,7 +28,7 @@ export function explainGap(gap) {
 
 /** Where the reader was and where the stream goes on. @param {Gap} gap */
 export function gapPosition(gap) {
-  return t('gap.position', { requested: gap.requested, resumed: gap.resumedAfter });
+  return t('gap.position', { requested: gap.requested || '?', resumed: gap.resumedAfter || '?' });
 }
 
 /** The gap as a notice. @param {Gap} gap @returns {import('./notice.js').Notice} */

@@ -49,7 +49,6 @@ draw();
 info = await readInfo();
 draw();
 if (info?.tokens.publish || info?.tokens.read) showTokenField();
-if (info?.tokens.read) subscriber.preferFetch();
 
 function draw() {
   for (const choice of choices) {

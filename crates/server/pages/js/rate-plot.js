@@ -1,26 +1,24 @@
 /**
- * Events per second as a picture, and in words beside it for those who do not see it.
+ * Events per second as a picture, and in words below it.
  *
  * Redrawn once a second while the page is seen; a hidden page only counts.
  */
 
 import { onLanguage, t } from './i18n.js';
-import { byId } from './notice.js';
+import { Plot } from './plot.js';
 import { Rate, SECONDS } from './rate.js';
 
-/** The picture's own units; the style says how large it is. */
-const HEIGHT = 40;
 const REDRAW_MS = 1_000;
 
 export class RatePlot {
-  #path = byId('rate-path');
-  #text = byId('rate-text');
+  #plot;
   #rate = new Rate();
-  #drawn = '';
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
 
-  constructor() {
+  /** @param {HTMLElement} place */
+  constructor(place) {
+    this.#plot = new Plot(place, SECONDS);
     document.addEventListener('visibilitychange', () => this.#follow());
     onLanguage(() => this.#draw());
     this.#follow();
@@ -43,25 +41,7 @@ export class RatePlot {
     const most = Math.max(...series);
     const sum = series.reduce((total, count) => total + count, 0);
     const now = series.at(-1) ?? 0;
-    this.#text.textContent = sum > 0 ? t('rate.text', { now, most, sum }) : t('rate.none');
-    const outline = bars(series, Math.max(most, 1));
-    if (outline === this.#drawn) return;
-    this.#drawn = outline;
-    this.#path.setAttribute('d', outline);
+    const words = sum > 0 ? t('rate.text', { now, most, sum }) : t('rate.none');
+    this.#plot.draw(series.map((count) => count / Math.max(most, 1)), words);
   }
-}
-
-/**
- * One bar a second, from the left.
- * @param {number[]} series
- * @param {number} most
- */
-function bars(series, most) {
-  const first = SECONDS - series.length;
-  return series
-    .map((count, index) => {
-      const height = ((count / most) * HEIGHT).toFixed(1);
-      return count > 0 ? `M${first + index} ${HEIGHT}v-${height}h.8v${height}z` : '';
-    })
-    .join('');
 }

@@ -46,11 +46,18 @@ export async function request(path, init) {
 
 /** Reads the problem out of a response that is not 2xx. @param {Response} response */
 export async function refusal(response) {
-  const text = await response.text().catch(() => '');
+  return problemOf(response, await response.text().catch(() => ''));
+}
+
+/**
+ * @param {{ status: number, statusText: string }} response that is not 2xx
+ * @param {string} text its body
+ */
+export function problemOf({ status, statusText }, text) {
   try {
     const { title, detail } = JSON.parse(text);
-    return new RequestError(response.status, title ?? response.statusText, detail ?? text);
+    return new RequestError(status, title ?? statusText, detail ?? text);
   } catch {
-    return new RequestError(response.status, response.statusText, text);
+    return new RequestError(status, statusText, text);
   }
 }

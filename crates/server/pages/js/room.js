@@ -6,7 +6,7 @@
  */
 
 import { presencePath } from './addresses.js';
-import { FetchConnection } from './fetch-connection.js';
+import { ClientStream } from './client-stream.js';
 import { oncePerFrame } from './frame.js';
 import { onLanguage, t } from './i18n.js';
 import { Members } from './members.js';
@@ -26,7 +26,7 @@ export class Room {
   #retryMs;
   #topic = '';
   #members = new Members();
-  /** @type {FetchConnection | null} */
+  /** @type {ClientStream | null} */
   #connection = null;
   #drawSoon = oncePerFrame(() => this.#draw());
 
@@ -34,8 +34,7 @@ export class Room {
   constructor({ retryMs }) {
     this.#retryMs = retryMs;
     this.#choice.addEventListener('change', () => this.#watch(this.#choice.value));
-    document.addEventListener('visibilitychange', () => this.#resume());
-    onToken(() => this.#resume());
+    onToken(() => this.#ask());
     onLanguage(() => this.#draw());
   }
 
@@ -56,15 +55,19 @@ export class Room {
   #watch(topic) {
     this.#topic = topic;
     this.#members = new Members();
-    this.#resume();
+    this.#ask();
   }
 
-  #resume() {
+  #ask() {
     this.#connection?.close();
     this.#connection = null;
-    if (this.#topic !== '' && !document.hidden) {
-      this.#connection = new FetchConnection({
-        request: () => ({ path: presencePath(this.#topic), headers: authorization() }),
+    if (this.#topic !== '') {
+      this.#connection = new ClientStream({
+        path: presencePath(this.#topic),
+        headers: authorization,
+        // There is nothing to resume: each connection begins with who is there.
+        prime: false,
+        openWhenHidden: false,
         retryMs: this.#retryMs,
         onEvent: ({ type, data }) => {
           this.#members.take(type, data);

@@ -68,7 +68,7 @@ export class StateView {
 
 /**
  * The word for a connection: its phase, or how it came to its end.
- * @param {{ phase: string, closure: import('./connection.js').Closure | null } | null} connection
+ * @param {{ phase: string, closure: import('./watched.js').Closure | null } | null} connection
  * @param {'closed' | 'aborted'} closedByUs
  */
 export function phaseWord(connection, closedByUs) {

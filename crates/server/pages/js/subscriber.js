@@ -1,20 +1,20 @@
 /**
- * The subscribing half of the console: one connection, by EventSource or fetch, and what comes of it.
+ * The subscribing half of the console: one stream, by our client or by EventSource, and what comes of it.
  */
 
-import { Connection } from './connection.js';
+import { BrowserStream } from './browser-stream.js';
+import { ClientStream } from './client-stream.js';
 import { EventList } from './event-list.js';
-import { FetchConnection } from './fetch-connection.js';
 import { oncePerFrame } from './frame.js';
 import { GAP_EVENT, parseGap } from './gap.js';
 import { onLanguage } from './i18n.js';
+import { Meters } from './meters.js';
 import { byId } from './notice.js';
-import { RatePlot } from './rate-plot.js';
 import { Room } from './room.js';
 import { SubscriberView } from './subscriber-view.js';
 import { SubscriptionForm } from './subscription-form.js';
 
-/** @typedef {import('./event-stream.js').StreamEvent} StreamEvent */
+/** @typedef {import('./watched.js').StreamEvent} StreamEvent */
 /** @typedef {import('./subscription-form.js').Ask} Ask */
 
 const ALWAYS_LISTENED = ['message', 'delta', 'end', GAP_EVENT];
@@ -24,9 +24,9 @@ export class Subscriber {
   #view;
   #events = new EventList();
   #room;
-  #rate = new RatePlot();
+  #meters = new Meters({ rate: byId('rate'), intervals: byId('intervals'), journal: byId('journal') });
   #retryMs;
-  /** @type {Connection | FetchConnection | null} */
+  /** @type {BrowserStream | ClientStream | null} */
   #connection = null;
   /** @type {import('./gap.js').Gap | null} */
   #gap = null;
@@ -52,11 +52,6 @@ export class Subscriber {
     this.#connect();
   }
 
-  /** See `SubscriptionForm`. */
-  preferFetch() {
-    this.#form.preferFetch();
-  }
-
   /** Lets what depends on the time move on. */
   tick() {
     this.#draw();
@@ -67,30 +62,29 @@ export class Subscriber {
     this.#connection?.close();
     this.#gap = null;
     const ask = this.#form.ask();
-    this.#connection = ask.transport === 'fetch' ? this.#byFetch(ask) : this.#byEventSource(ask);
+    this.#connection = ask.transport === 'client' ? this.#byClient(ask) : this.#byEventSource(ask);
+    this.#meters.clear();
     byId('live').hidden = false;
     this.#room.follow(ask.topics);
-    this.#events.follow(ask.topics, ask.transport === 'fetch');
+    this.#events.follow(ask.topics, ask.transport === 'client');
     this.#draw();
   }
 
   /** @param {Ask} ask */
   #byEventSource(ask) {
-    return new Connection({
+    return new BrowserStream({
       address: (cursor) => ask.address(cursor),
       cursor: ask.start,
       names: [...ALWAYS_LISTENED, ...this.#form.names()],
-      retryMs: this.#retryMs(),
-      persistent: false,
       onEvent: (event) => this.#receive(event),
       onChange: () => this.#draw(),
     });
   }
 
   /** @param {Ask} ask */
-  #byFetch(ask) {
-    return new FetchConnection({
-      request: (lastEventId) => ask.request(lastEventId),
+  #byClient(ask) {
+    return new ClientStream({
+      ...ask.request(),
       retryMs: this.#retryMs,
       onEvent: (event) => this.#receive(event),
       onChange: () => this.#draw(),
@@ -106,11 +100,12 @@ export class Subscriber {
   #receive(event) {
     if (event.type === GAP_EVENT) this.#gap = parseGap(event.data);
     this.#events.add(event);
-    this.#rate.add();
+    this.#meters.add();
     this.#drawSoon();
   }
 
   #draw() {
     this.#view.draw(this.#connection, this.#gap, this.#form.transport);
+    this.#meters.draw(this.#connection);
   }
 }

@@ -9,7 +9,7 @@ import { byId } from './notice.js';
 import { authorization, currentToken, onToken } from './token.js';
 import { currentTopics } from './topics.js';
 
-/** @typedef {'eventsource' | 'fetch'} Transport */
+/** @typedef {'client' | 'eventsource'} Transport */
 
 /** What the form asked for when it was submitted. */
 export class Ask {
@@ -32,15 +32,17 @@ export class Ask {
   }
 
   /**
-   * The request for fetch. The body stays what it is; a reconnection says in its header where we are.
-   * @param {string} lastEventId
-   * @returns {import('./fetch-connection.js').Request}
+   * The request for the client. The body stays what it is; a reconnection says in its header where we are.
    */
-  request(lastEventId) {
-    const headers = { 'Content-Type': 'application/json', ...authorization(), ...resumeHeader(lastEventId) };
-    // Primed: a connection that is lost before its first event can go on, too.
-    const body = JSON.stringify({ ...this.body(), prime: true });
-    return { path: '/subscribe', method: 'POST', headers, body };
+  request() {
+    return {
+      path: '/subscribe',
+      method: 'POST',
+      headers: () => ({ 'Content-Type': 'application/json', ...authorization() }),
+      // Primed: a connection that is lost before its first event can go on, too. The body says it, so no parameter has to.
+      body: JSON.stringify({ ...this.body(), prime: true }),
+      prime: false,
+    };
   }
 
   body() {
@@ -53,17 +55,9 @@ export class Ask {
   }
 }
 
-/** @param {string} lastEventId @returns {Record<string, string>} */
-function resumeHeader(lastEventId) {
-  if (lastEventId === '') return {};
-  // A header takes bytes, which fetch wants as characters up to U+00FF: UTF-8, as EventSource sends it.
-  const bytes = new TextEncoder().encode(lastEventId);
-  return { 'Last-Event-ID': Array.from(bytes, (byte) => String.fromCharCode(byte)).join('') };
-}
-
 export class SubscriptionForm {
   #form = /** @type {HTMLFormElement} */ (byId('subscribe'));
-  #byFetch = /** @type {HTMLInputElement} */ (byId('by-fetch'));
+  #byClient = /** @type {HTMLInputElement} */ (byId('by-client'));
   #start = /** @type {HTMLInputElement} */ (byId('start'));
   #as = /** @type {HTMLInputElement} */ (byId('as'));
   #names = /** @type {HTMLInputElement} */ (byId('names'));
@@ -102,24 +96,18 @@ export class SubscriptionForm {
     topics.dispatchEvent(new Event('input'));
   }
 
-  /** For a server that wants a token to read, which EventSource cannot send. */
-  preferFetch() {
-    this.#byFetch.checked = true;
-    this.#draw();
-  }
-
   /** @returns {Transport} */
   get transport() {
-    return this.#byFetch.checked ? 'fetch' : 'eventsource';
+    return this.#byClient.checked ? 'client' : 'eventsource';
   }
 
   #draw() {
     const ask = this.ask();
-    const byFetch = ask.transport === 'fetch';
-    byId('names-field').hidden = byFetch;
-    byId('token-in-address').hidden = byFetch;
+    const byClient = ask.transport === 'client';
+    byId('names-field').hidden = byClient;
+    byId('token-in-address').hidden = byClient;
     const token = currentToken() !== '';
-    this.#curl.textContent = byFetch
+    this.#curl.textContent = byClient
       ? subscribeCommand(`${location.origin}/subscribe`, { json: JSON.stringify(ask.body()), token })
       : subscribeCommand(location.origin + this.#plainAddress(ask), { token });
   }

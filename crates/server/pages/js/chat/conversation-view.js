@@ -2,17 +2,18 @@
  * One question and its answer, on the page.
  */
 
-import { element } from '../notice.js';
-import { fillTexts, onLanguage, t } from '../i18n.js';
+import { HEIGHT, outline } from '../bars.js';
 import { oncePerFrame } from '../frame.js';
+import { fillTexts, onLanguage, t } from '../i18n.js';
+import { Meters } from '../meters.js';
+import { element } from '../notice.js';
+import { StreamFacts } from '../stream-facts.js';
 import { Conversation } from './conversation.js';
 import { PLACES } from './pace.js';
 import { showShare } from './share.js';
 import { TextView } from './text-view.js';
 
 const THANKS_MS = 1_500;
-/** The picture's own units; the style says how large it is. */
-const HEIGHT = 40;
 
 export class ConversationView {
   conversation;
@@ -21,6 +22,8 @@ export class ConversationView {
   #onChange;
   #draw = oncePerFrame(() => this.#show());
   #phase = '';
+  #facts;
+  #meters;
 
   /**
    * @param {import('./kept.js').Kept} kept
@@ -35,9 +38,12 @@ export class ConversationView {
     fillTexts(this.article);
     this.#onChange = onChange;
     const text = new TextView(this.#part('chat-text'));
+    this.#facts = new StreamFacts((name) => this.#part(name));
+    this.#meters = new Meters({ intervals: this.#part('intervals'), journal: this.#part('journal') });
     this.conversation = new Conversation(kept, {
       retryMs,
       onText: (piece) => text.push(piece),
+      onEvent: () => this.#meters.add(),
       onChange: () => this.#changed(),
     });
     this.#part('stop').addEventListener('click', () => void this.conversation.stop());
@@ -59,7 +65,7 @@ export class ConversationView {
   }
 
   #show() {
-    const { kept, phase, why, tool, pace, isOver, isAway, isStopping, text } = this.conversation;
+    const { kept, phase, why, tool, pace, isOver, isAway, isStopping, text, connection } = this.conversation;
     this.article.dataset.phase = phase;
     this.#part('question').textContent = kept.prompt || t('chat.shared');
     setText(this.#part('chat-state'), t(isAway ? 'chat.phase.away' : `chat.phase.${phase}`));
@@ -85,17 +91,15 @@ export class ConversationView {
     this.#part('pace').textContent =
       mean === null ? t('fact.none') : t('chat.perSecond', { rate: Number(mean.toFixed(mean < 10 ? 1 : 0)) });
     this.#plot(pace.series);
+    this.#facts.draw(connection);
+    this.#meters.draw(connection);
   }
 
   /** @param {number[]} series */
   #plot(series) {
     const most = Math.max(...series, 1);
-    const bars = series.map((rate, index) => {
-      const height = ((rate / most) * HEIGHT).toFixed(1);
-      return rate > 0 ? `M${index} ${HEIGHT}v-${height}h.8v${height}z` : '';
-    });
     this.#part('plot').setAttribute('viewBox', `0 0 ${PLACES} ${HEIGHT}`);
-    this.#part('plot-path').setAttribute('d', bars.join(''));
+    this.#part('plot-path').setAttribute('d', outline(series.map((rate) => rate / most)));
     const words = series.length > 0 ? t('chat.plot', { most: Math.round(most) }) : t('chat.plot.none');
     this.#part('plot').setAttribute('aria-label', words);
   }

@@ -5,7 +5,7 @@
  * connection that was cut all take the one way that the first reading takes.
  */
 
-import { FetchConnection } from '../fetch-connection.js';
+import { ClientStream } from '../client-stream.js';
 import { said } from './delta.js';
 import { Pace } from './pace.js';
 
@@ -35,10 +35,11 @@ export class Conversation {
   kept;
 
   #onText;
+  #onEvent;
   #onChange;
   #retryMs;
-  /** @type {FetchConnection | null} */
-  #connection = null;
+  /** How the answer is read, once it has a name. @type {ClientStream | null} */
+  connection = null;
   #abort = new AbortController();
   /** When the question was asked; null if the answer had begun before. @type {number | null} */
   #askedAt = null;
@@ -49,12 +50,14 @@ export class Conversation {
    * @param {Kept} kept
    * @param {object} options
    * @param {(text: string) => void} options.onText more of the text
+   * @param {() => void} options.onEvent an event came, whatever it says
    * @param {() => void} options.onChange anything else
    * @param {() => number} options.retryMs
    */
-  constructor(kept, { onText, onChange, retryMs }) {
+  constructor(kept, { onText, onEvent, onChange, retryMs }) {
     this.kept = kept;
     this.#onText = onText;
+    this.#onEvent = onEvent;
     this.#onChange = onChange;
     this.#retryMs = retryMs;
     if (kept.stream) this.#read(kept.stream, 0);
@@ -67,7 +70,7 @@ export class Conversation {
 
   /** Whether the connection is lost, and tried again. */
   get isAway() {
-    return !this.isOver && ['waiting', 'reconnecting'].includes(this.#connection?.phase ?? '');
+    return !this.isOver && ['waiting', 'reconnecting'].includes(this.connection?.phase ?? '');
   }
 
   /** Stops the answer, for everybody who reads it. */
@@ -80,8 +83,8 @@ export class Conversation {
     this.isStopping = true;
     this.#onChange();
     // A browser has few connections for a server: this one may be needed to say stop.
-    const cursor = this.#connection?.cursor ?? '';
-    this.#connection?.close();
+    const cursor = this.connection?.cursor ?? '';
+    this.connection?.close();
     try {
       await fetch(`/relay/${this.kept.stream}`, { method: 'DELETE' });
     } catch {
@@ -123,22 +126,18 @@ export class Conversation {
   #read(stream, catchUpMs, cursor = '') {
     if (this.phase === 'asking') this.phase = 'thinking';
     this.#caughtUpAt = this.#askedAt === null ? Infinity : 0;
-    const connection = new FetchConnection({
-      request: (lastEventId) => {
-        const id = lastEventId || cursor;
-        /** @type {Record<string, string>} */
-        const headers = id ? { 'Last-Event-ID': id } : {};
-        return { path: `/relay/${stream}`, headers };
-      },
+    const connection = new ClientStream({
+      path: `/relay/${stream}`,
+      lastEventId: cursor,
       retryMs: this.#retryMs,
       onEvent: (event) => this.#heard(event),
       onChange: () => this.#moved(connection, catchUpMs),
     });
-    this.#connection = connection;
+    this.connection = connection;
   }
 
   /**
-   * @param {FetchConnection} connection
+   * @param {ClientStream} connection
    * @param {number} catchUpMs
    */
   #moved(connection, catchUpMs) {
@@ -157,9 +156,10 @@ export class Conversation {
     this.#onChange();
   }
 
-  /** @param {import('../event-stream.js').StreamEvent} event */
+  /** @param {import('../watched.js').StreamEvent} event */
   #heard(event) {
     const { text, tool, error, isCut } = said(event);
+    this.#onEvent();
     if (error) {
       this.#end(ENDS[error.code] ?? 'failed', error.message);
       return;

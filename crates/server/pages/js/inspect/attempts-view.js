@@ -5,9 +5,9 @@
 import { clock } from '../clock.js';
 import { t } from '../i18n.js';
 import { byId, element } from '../notice.js';
+import { time } from '../units.js';
 import { openedAt, overAt, resumption } from './model.js';
 import { endingText, phaseOf } from './state.js';
-import { time } from './units.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 /** The picture's own units. */

@@ -4,8 +4,8 @@
 
 import { t } from '../i18n.js';
 import { byId, element } from '../notice.js';
+import { bytes, time } from '../units.js';
 import { answered } from './model.js';
-import { bytes, time } from './units.js';
 
 /** @typedef {import('./model.js').Stream} Stream */
 

@@ -1,7 +1,11 @@
 /**
- * The live feed of the inspector, for one stream at a time. The browser's EventSource comes again by itself; the first
- * update of each connection is the whole state.
+ * The live feed of the inspector, for one stream at a time. The first update of each connection is the whole state.
  */
+
+import { events } from '../client.js';
+
+/** When the inspector is asked again, at the latest. */
+const AGAIN_MS = 2_000;
 
 /**
  * @typedef {object} Handlers
@@ -12,7 +16,7 @@
 
 export class Feed {
   #handlers;
-  /** @type {EventSource | null} */
+  /** @type {import('../client.js').EventStream | null} */
   #source = null;
 
   /** @param {Handlers} handlers */
@@ -27,22 +31,33 @@ export class Feed {
   follow(stream, raw) {
     this.#source?.close();
     const query = new URLSearchParams(stream === null ? {} : { stream: String(stream), raw: String(raw) });
-    const source = new EventSource(`/api/feed?${query}`);
+    const source = events(`/api/feed?${query}`, {
+      retry: { max: AGAIN_MS },
+      onconnect: () => {
+        if (this.#source !== source) return;
+        this.#handlers.onBegin();
+        this.#handlers.onAway(false);
+      },
+      onretry: () => this.#handlers.onAway(true),
+    });
     this.#source = source;
-    source.addEventListener('open', () => {
-      this.#handlers.onBegin();
-      this.#handlers.onAway(false);
-    });
-    source.addEventListener('message', ({ data }) => this.#handlers.onUpdate(JSON.parse(data)));
-    source.addEventListener('error', () => {
-      this.#handlers.onAway(true);
-      // Refused for good, as a server does that is starting: EventSource gives up, we do not.
-      if (source.readyState === EventSource.CLOSED) setTimeout(() => this.#again(source, stream, raw), 2_000);
-    });
+    void this.#read(source, stream, raw);
   }
 
-  /** @param {EventSource} source @param {number | null} stream @param {boolean} raw */
-  #again(source, stream, raw) {
-    if (this.#source === source) this.follow(stream, raw);
+  /**
+   * @param {import('../client.js').EventStream} source
+   * @param {number | null} stream
+   * @param {boolean} raw
+   */
+  async #read(source, stream, raw) {
+    try {
+      for await (const { data } of source) {
+        if (this.#source === source) this.#handlers.onUpdate(JSON.parse(data));
+      }
+    } catch {
+      // Refused for good, which an inspector on our own machine does not do for long.
+      this.#handlers.onAway(true);
+      setTimeout(() => this.#source === source && this.follow(stream, raw), AGAIN_MS);
+    }
   }
 }

@@ -6,10 +6,10 @@
 import { oncePerFrame } from '../frame.js';
 import { onLanguage, t } from '../i18n.js';
 import { byId, element } from '../notice.js';
+import { bytes } from '../units.js';
 import { ItemLog } from './item-log.js';
 import { isStream, openedAt, passes } from './model.js';
 import { chunkRow, itemRow } from './rows.js';
-import { bytes } from './units.js';
 
 /** @typedef {import('./model.js').Item} Item */
 /** @typedef {import('./model.js').Chunk} Chunk */

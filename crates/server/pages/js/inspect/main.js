@@ -5,19 +5,19 @@
 import { startCopyButtons } from '../copy.js';
 import { oncePerFrame } from '../frame.js';
 import { addTexts, language, onLanguage, setLanguage, startLanguage, t } from '../i18n.js';
+import { IntervalPlot } from '../interval-plot.js';
 import { byId, drawNotices } from '../notice.js';
+import { bytes } from '../units.js';
 import { AttemptsView } from './attempts-view.js';
 import { FactsView } from './facts-view.js';
 import { Feed } from './feed.js';
 import { FindingsView } from './findings-view.js';
-import { GapPlot } from './gap-plot.js';
 import { GroupsView } from './groups-view.js';
 import { ItemsView } from './items-view.js';
 import { groupKey, groups } from './model.js';
 import { phaseOf, stateText } from './state.js';
 import { en } from './texts-en.js';
 import { zh } from './texts-zh.js';
-import { bytes } from './units.js';
 
 /** @typedef {import('./model.js').Stream} Stream */
 /** @typedef {{ version: string, tap: string, upstream: string, bounds: { streams: number, items: number, bytes: number } }} About */
@@ -49,7 +49,7 @@ const groupsView = new GroupsView((key) => {
 const attemptsView = new AttemptsView(choose);
 const factsView = new FactsView();
 const findingsView = new FindingsView();
-const gapPlot = new GapPlot();
+const intervals = new IntervalPlot(byId('intervals'));
 const itemsView = new ItemsView({
   limit: about.bounds.items,
   keptBytes: about.bounds.bytes,
@@ -90,7 +90,7 @@ function follow() {
 }
 
 function begin() {
-  gapPlot.clear();
+  intervals.clear();
   itemsView.begin(picked === null ? null : (streams.get(picked) ?? null));
 }
 
@@ -123,7 +123,9 @@ function update(news) {
   const shown = picked === null ? undefined : streams.get(picked);
   if (shown) itemsView.know(shown);
   itemsView.add(news);
-  gapPlot.add(news.items);
+  for (const { kind, gap } of news.items) {
+    if (gap !== null && (kind === 'event' || kind === 'line')) intervals.add(gap);
+  }
   const newest = kept.at(-1)?.[1];
   if (newest && !known.has(newest.id)) meet(newest, shown);
   else if (!shown && newest) pick(newest.id);

@@ -6,7 +6,7 @@
 import { clock } from '../clock.js';
 import { t } from '../i18n.js';
 import { element } from '../notice.js';
-import { bytes, time } from './units.js';
+import { bytes, time } from '../units.js';
 
 /** @typedef {import('./model.js').Item} Item */
 /** @typedef {import('./model.js').Chunk} Chunk */

@@ -3,8 +3,8 @@
  */
 
 import { t } from '../i18n.js';
+import { time } from '../units.js';
 import { isStream, openedAt } from './model.js';
-import { time } from './units.js';
 
 /** A silence shorter than this is not worth a word. */
 const SILENCE_MS = 3_000;

@@ -52,10 +52,6 @@ export const en = {
   'fact.resumeTold': 'Tidewire-Resume',
   'fact.missed': 'Missed by this view',
 
-  'gaps.title': 'Gaps between events',
-  'gaps.none': 'Two events are needed.',
-  'gaps.text': 'Gaps shown: {count}. Median {median}, longest {longest}, last {last}. The scale is logarithmic.',
-
   'findings.title': 'What the doctor says',
   'findings.short': 'Doctor: {words}',
   'findings.short.count': '{count} × {severity}',
@@ -105,12 +101,4 @@ export const en = {
   'headers.response': 'Response',
   'headers.hint': 'Credentials are left out. The tap passed them on.',
   'headers.leftOut': '(left out)',
-
-  'unit.ms': '{value} ms',
-  'unit.s': '{value} s',
-  'unit.min': '{value} min',
-  'unit.h': '{value} h',
-  'unit.bytes': '{value} B',
-  'unit.kib': '{value} KiB',
-  'unit.mib': '{value} MiB',
 };

@@ -52,10 +52,6 @@ export const zh = {
   'fact.resumeTold': 'Tidewire-Resume',
   'fact.missed': '本视图漏看',
 
-  'gaps.title': '事件之间的间隔',
-  'gaps.none': '至少要有两个事件。',
-  'gaps.text': '显示 {count} 个间隔：中位数 {median}，最长 {longest}，最近一个 {last}。纵轴为对数刻度。',
-
   'findings.title': '诊断结果',
   'findings.short': '诊断：{words}',
   'findings.short.count': '{severity} × {count}',
@@ -105,12 +101,4 @@ export const zh = {
   'headers.response': '响应',
   'headers.hint': '凭据不在此显示；旁路已原样传递。',
   'headers.leftOut': '（略去）',
-
-  'unit.ms': '{value} 毫秒',
-  'unit.s': '{value} 秒',
-  'unit.min': '{value} 分钟',
-  'unit.h': '{value} 小时',
-  'unit.bytes': '{value} B',
-  'unit.kib': '{value} KiB',
-  'unit.mib': '{value} MiB',
 };

@@ -1,12 +1,12 @@
 /**
- * The console reads by fetch: a POST with a JSON body, an abort, and a way back after every cut.
+ * The console reads by our client: a POST with a JSON body, an abort, and a way back after every cut.
  */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { troublesOf, untilConsole } from './support/browser.js';
-import { connectByFetch, listed, openConsole, requestsOf, untilListed, untilReaders } from './support/console.js';
+import { connectByClient, listed, openConsole, requestsOf, untilListed, untilReaders } from './support/console.js';
 import { Network } from './support/network.js';
 import { Server } from './support/server.js';
 import { browser, server } from './support/setup.js';
@@ -16,7 +16,7 @@ test('several topics come over one POST, each event with its topic', async () =>
   const page = await openConsole(browser, server.url);
   const troubles = troublesOf(page);
   const requests = requestsOf(page);
-  await connectByFetch(page, 'prices/gold, logs\nroom', { as: 'alice' });
+  await connectByClient(page, 'prices/gold, logs\nroom', { as: 'alice' });
   assert.equal(await page.textContent('#console-state'), 'open');
   assert.equal(await page.textContent('#resume'), 'live: from now on');
   const [subscribe] = requests.filter((request) => request.url().endsWith('/subscribe'));
@@ -36,7 +36,7 @@ test('several topics come over one POST, each event with its topic', async () =>
 
 test('abort closes the connection at the server, and nothing comes after it', async () => {
   const page = await openConsole(browser, server.url);
-  await connectByFetch(page, 'aborted');
+  await connectByClient(page, 'aborted');
   await untilReaders(page, 1);
   assert.equal((await presence(server.url, 'aborted')).readers, 1);
   assert.equal(await page.textContent('#disconnect'), 'Abort');
@@ -58,7 +58,7 @@ test('an abort while waiting stays one', async () => {
   const network = await Network.before(server.url);
   try {
     const page = await openConsole(browser, network.url);
-    await connectByFetch(page, 'abort-waiting');
+    await connectByClient(page, 'abort-waiting');
     await goOffline(page, network);
     await untilConsole(page, 'waiting');
     await page.click('#disconnect');
@@ -73,14 +73,17 @@ test('an abort while waiting stays one', async () => {
 
 test('an end of the stream is the end, for a first connection too', async () => {
   const page = await openConsole(browser, server.url);
-  await connectByFetch(page, 'finite');
+  await connectByClient(page, 'finite');
   const requests = requestsOf(page);
   await publish(server.url, 'finite', 'the last', 'end=true');
   await untilConsole(page, 'ended');
   await page.locator('#console-notices [data-kind="ended"]').waitFor();
   assert.deepEqual(await listed(page), ['the last']);
   await sleep(2_500);
-  assert.deepEqual(requests, [], 'nobody comes back after an end');
+  const [question, ...more] = requests;
+  const answer = await question.response();
+  assert.equal(await answer.text(), '', 'the body has ended: is that all? It is');
+  assert.deepEqual(more, [], 'nobody comes back after an end');
 
   const lastId = await page.textContent('#console-last-id');
   await page.fill('#start', lastId);
@@ -92,7 +95,7 @@ test('an end of the stream is the end, for a first connection too', async () => 
 test('a refusal shows the problem, and is not tried again', async () => {
   const page = await openConsole(browser, server.url);
   const requests = requestsOf(page);
-  await page.check('#by-fetch');
+  await page.check('#by-client');
   for (const [topics, as, status] of [['', '', 400], ['x'.repeat(2_000), '', 422], ['a', 'x'.repeat(200), 400]]) {
     await page.fill('#topic', topics);
     await page.fill('#as', as);
@@ -116,7 +119,7 @@ test('cuts of the network neither lose nor repeat an event', async () => {
   try {
     const page = await openConsole(browser, network.url);
     // An id that is no ASCII, as EventSource could send it back too.
-    await connectByFetch(page, 'cut-1, cut-2');
+    await connectByClient(page, 'cut-1, cut-2');
     await publish(server.url, 'cut-1', '0', `id=${encodeURIComponent('début-潮')}`);
     await untilListed(page, '0');
     const requests = requestsOf(page);
@@ -144,7 +147,7 @@ test('a cut before the first event loses nothing either', async () => {
   const network = await Network.before(server.url);
   try {
     const page = await openConsole(browser, network.url);
-    await connectByFetch(page, 'cut-early');
+    await connectByClient(page, 'cut-early');
     network.cut();
     await publish(server.url, 'cut-early', 'while away');
     await untilListed(page, 'while away');
@@ -158,7 +161,7 @@ test('offline: waits with a countdown; online: goes on at once with what was mis
   const network = await Network.before(server.url);
   try {
     const page = await openConsole(browser, network.url);
-    await connectByFetch(page, 'offline');
+    await connectByClient(page, 'offline');
     await publish(server.url, 'offline', 'before');
     await untilListed(page, 'before');
     await goOffline(page, network);
@@ -180,7 +183,7 @@ test('a connection that dies without a word is known by its missing heartbeats',
   const network = await Network.before(beating.url);
   try {
     const page = await openConsole(browser, network.url);
-    await connectByFetch(page, 'silent');
+    await connectByClient(page, 'silent');
     network.stall();
     await publish(beating.url, 'silent', 'into the void');
     await untilListed(page, 'into the void');
@@ -198,7 +201,7 @@ test('a passing 503 is said, and tried again', async () => {
   await page.route('**/subscribe', (route) =>
     route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify(problem) }),
   );
-  await page.check('#by-fetch');
+  await page.check('#by-client');
   await page.click('#connect');
   await page.locator('#console-notices [data-kind="trouble"]', { hasText: problem.detail }).waitFor();
   await page.unroute('**/subscribe');
@@ -209,7 +212,7 @@ test('a passing 503 is said, and tried again', async () => {
 test('an answer that is no event stream is refused', async () => {
   const page = await openConsole(browser, server.url);
   await page.route('**/subscribe', (route) => route.fulfill({ contentType: 'text/html', body: '<p>Log in' }));
-  await page.check('#by-fetch');
+  await page.check('#by-client');
   await page.click('#connect');
   await untilConsole(page, 'refused');
   await page.locator('#console-notices [data-kind="refused"]', { hasText: 'text/html' }).waitFor();
@@ -217,7 +220,7 @@ test('an answer that is no event stream is refused', async () => {
 
 test('a killed and restarted server: waiting, then a gap, then on it goes', async () => {
   const page = await openConsole(browser, server.url);
-  await connectByFetch(page, 'restarts', { as: 'alice' });
+  await connectByClient(page, 'restarts', { as: 'alice' });
   await publish(server.url, 'restarts', 'before');
   await untilListed(page, 'before');
   await server.kill();
@@ -235,7 +238,7 @@ test('a killed and restarted server: waiting, then a gap, then on it goes', asyn
 
 test('ten thousand events are read and counted, and the page keeps a bounded part of them', async () => {
   const page = await openConsole(browser, server.url);
-  await connectByFetch(page, 'flood');
+  await connectByClient(page, 'flood');
   const lines = Array.from({ length: 10_000 }, (_, index) => JSON.stringify({ data: `event ${index + 1}` }));
   const elements = () => page.evaluate(() => document.getElementsByTagName('*').length);
 

@@ -2,7 +2,7 @@
  * Lengths of time and sizes as people read them.
  */
 
-import { t } from '../i18n.js';
+import { t } from './i18n.js';
 
 /** @param {number} milliseconds */
 export function time(milliseconds) {
