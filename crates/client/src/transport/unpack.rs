@@ -33,7 +33,7 @@ pub(crate) const ACCEPTED: &str = "gzip, br, zstd";
 const STEP: usize = 16 << 10;
 
 /// As a power of two: how far back a zstd body may refer, which is what has to be kept of it. RFC 9659 allows
-/// 8 MiB; the format itself 2 GiB.
+/// 8 MiB; the decoder by itself would keep 128 MiB.
 const ZSTD_WINDOW: u32 = 23;
 
 /// How a body is packed.

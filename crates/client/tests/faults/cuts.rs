@@ -6,7 +6,7 @@ use async_compression::{
     Level,
     tokio::write::{BrotliEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder},
 };
-use tidewire_client::{Cause, Item};
+use tidewire_client::{Cause, Error, Item};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
 use crate::{
@@ -261,4 +261,48 @@ async fn a_packed_body_that_wants_more_memory_than_any_may_is_not_read() {
     let mut source = get(&server.url("/")).build().unwrap();
     let cause = cause(&mut source).await;
     assert!(matches!(cause, Cause::Cut(_)), "{cause}");
+}
+
+#[tokio::test]
+async fn noise_and_flipped_bits_make_no_more_than_reconnections() {
+    const ANSWERS: usize = 200;
+    let client = client();
+    for encoding in ["", "gzip", "br", "zstd", "deflate"] {
+        let server = Server::start(move |mut connection| async move {
+            let number = connection.asked.number;
+            if number == ANSWERS {
+                return connection.answer(204, "", "").await;
+            }
+            let mut random = fastrand::Rng::with_seed(number as u64);
+            let mut body = packed(encoding, &pieces("")).await.concat();
+            for _ in 0..random.usize(..4) {
+                let at = random.usize(..body.len());
+                body[at] ^= 1 << random.u8(..8);
+            }
+            if number % 4 == 0 {
+                random.fill(&mut body);
+            }
+            let head = crate::server::CHUNKED.replace("\r\n\r\n", "");
+            connection
+                .send(format!("{head}\r\nContent-Encoding: {encoding}\r\n\r\n"))
+                .await;
+            connection.chunk(body).await;
+            connection.send("0\r\n\r\n").await;
+        })
+        .await;
+        // An id may come out with a character that no header carries: that alone would be an end.
+        let mut opened = 0;
+        while opened < ANSWERS {
+            let builder = get(&server.url("/")).client(client.clone());
+            let mut source = builder.build().unwrap();
+            while let Some(item) = next(&mut source).await {
+                match item {
+                    Ok(_) | Err(Error::LastEventId { .. }) => {}
+                    Err(error) => panic!("{encoding}: {error}"),
+                }
+            }
+            opened += usize::try_from(source.counters().opens).unwrap();
+        }
+        assert_eq!(opened, ANSWERS, "{encoding}");
+    }
 }
