@@ -167,7 +167,10 @@ mod tests {
             ["web/package-lock.json:2: a download address: set omit-lockfile-registry-resolved in .npmrc"]
         );
         assert_eq!(of("web/package.json", text), [""; 0]);
-        assert_eq!(of("web/package-lock.json", "\"resolved\": \"tidewire\","), [""; 0]);
+        assert_eq!(
+            of("web/package-lock.json", "\"resolved\": \"tidewire\","),
+            [""; 0]
+        );
     }
 
     #[test]
