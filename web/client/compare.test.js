@@ -27,8 +27,9 @@ const CLIENTS = {
   'eventsource-client': { package: 'eventsource-client', imports: 'createEventSource' },
   'event-source-plus': { package: 'event-source-plus', imports: 'EventSourcePlus' },
 };
-/** Who has not asked for so long asks no more; all have been told to wait 20 ms. */
-const QUIET_MS = 3000;
+/** Who asks no more for so many rounds, each with a pause and a connection, is done; all have been told to wait 20 ms. */
+const ROUNDS = 5;
+const ROUND_MS = 400;
 /** A worker in which nothing comes for so long reads nothing. */
 const PATIENCE_MS = 5000;
 /** Browsers open six connections to an origin. */
@@ -36,10 +37,28 @@ const AT_A_TIME = 6;
 /** Who asks so often asks for ever. */
 const OFTEN = 6;
 
-/**
- * By client and situation: what was asked, and that its page was handed an event.
- * @type {Map<string, { asked: object[], heardAt: number, hand: () => void, handed: Promise<void> }>}
- */
+/** What is known of one client in one situation. */
+class Entry {
+  /** @type {import('./support/situations.js').Asked[]} */
+  asked = [];
+  /** Its page was handed an event. */
+  handed = new Promise((done) => (this.hand = done));
+  #tell = () => {};
+  /** Resolves when it asks the next time, or is handed something; then there is another one. */
+  heard = this.#next();
+
+  hear() {
+    const tell = this.#tell;
+    this.heard = this.#next();
+    tell();
+  }
+
+  #next() {
+    return new Promise((done) => (this.#tell = done));
+  }
+}
+
+/** By host and situation. @type {Map<string, Entry>} */
 const log = new Map();
 let program;
 const server = createServer(async (request, response) => {
@@ -49,6 +68,8 @@ const server = createServer(async (request, response) => {
     const text = '<!doctype html><meta charset="utf-8"><title>x</title><link rel="icon" href="data:,"><script type="module" src="/program.js"></script>';
     return response.writeHead(200, { 'Content-Type': 'text/html' }).end(text);
   }
+  // A connection of its own.
+  if (pathname === '/ping') return response.writeHead(200, { Connection: 'close' }).end();
   const title = decodeURIComponent(pathname.slice(1));
   const situation = situations[title];
   const entry = log.get(`${request.headers.host.split('.')[0]} ${title}`);
@@ -63,7 +84,7 @@ const server = createServer(async (request, response) => {
     own: request.headers['x-own'],
     at: performance.now(),
   });
-  entry.heardAt = performance.now();
+  entry.hear();
   if (entry.asked.length <= OFTEN) situation.answer(response, entry.asked.length, entry.handed);
 });
 
@@ -76,7 +97,11 @@ before(async () => {
   await once(server, 'listening');
   browser = await launch();
   context = await browser.newContext();
-  await context.exposeFunction('handed', (index, title) => hand(`c${index} ${title}`));
+  await context.exposeFunction('handed', (index, title) => {
+    const entry = log.get(`c${index} ${title}`);
+    entry?.hand();
+    entry?.hear();
+  });
 });
 after(async () => {
   await browser?.close();
@@ -84,21 +109,27 @@ after(async () => {
   server.close();
 });
 
-/** A page has been handed an event. @param {string} key */
-function hand(key) {
-  const entry = log.get(key);
-  if (!entry) return;
-  entry.heardAt = performance.now();
-  entry.hand();
-}
-
 /** @param {number} index @param {string} title */
 function begin(index, title) {
-  let hand = () => {};
-  const handed = new Promise((done) => (hand = done));
-  const entry = { asked: [], heardAt: performance.now(), hand, handed };
+  const entry = new Entry();
   log.set(`c${index} ${title}`, entry);
   return entry;
+}
+
+/**
+ * The page has had time to ask again, if it wanted to: timers ran out, and connections were made, one after the other. On
+ * a busy machine this takes as much longer as asking does. @returns {Promise<boolean>} false: the page is gone
+ */
+function hasHadTime(page, index) {
+  const wait = async ([url, rounds, ms]) => {
+    for (let round = 0; round < rounds; round += 1) {
+      await new Promise((done) => setTimeout(done, ms));
+      await fetch(url, { mode: 'no-cors', cache: 'no-store' });
+    }
+    return true;
+  };
+  const url = `http://ping${index}.localhost:${server.address().port}/ping`;
+  return page.evaluate(wait, [url, ROUNDS, ROUND_MS]).catch(() => false);
 }
 
 const origin = (index) => `http://c${index}.localhost:${server.address().port}`;
@@ -109,10 +140,10 @@ async function meet(page, name, index, title) {
   const entry = begin(index, title);
   const outcome = async () => ({ asked: entry.asked, ...(await page.evaluate((title) => window.outcomes[title], title)) });
   const untilClear = async () => {
-    for (;;) {
-      if (entry.asked.length > OFTEN || enough(await outcome())) return;
-      if (entry.asked.length > 0 && performance.now() - entry.heardAt > QUIET_MS) return;
-      await new Promise((done) => setTimeout(done, 100));
+    while (entry.asked.length <= OFTEN && !enough(await outcome())) {
+      const { heard } = entry;
+      const isQuiet = await Promise.race([heard.then(() => false), hasHadTime(page, index)]);
+      if (isQuiet && entry.asked.length > 0 && entry.heard === heard) return;
     }
   };
   await page.evaluate(
@@ -135,7 +166,6 @@ async function meet(page, name, index, title) {
         document.dispatchEvent(new Event('visibilitychange'));
       }, isHidden);
     }
-    entry.heardAt = performance.now();
   }
   await untilClear();
   return word(await outcome());
@@ -146,24 +176,25 @@ async function column(name, index) {
   const shown = titles.filter((title) => !situations[title].hides);
   const groups = Array.from({ length: Math.ceil(shown.length / AT_A_TIME) }, (_, group) => shown.slice(group * AT_A_TIME, (group + 1) * AT_A_TIME));
   const words = new Map();
+  const page = await context.newPage();
   for (const group of [...groups, ...titles.filter((title) => situations[title].hides).map((title) => [title])]) {
-    // Anew each time: what still asks is gone.
-    const page = await context.newPage();
+    // Anew each time: what still asks, or holds a connection that the page would wait for, is gone.
+    await page.goto('about:blank');
     await page.goto(`${origin(index)}/page`);
     await page.waitForFunction(() => 'clients' in window);
     await Promise.all(group.map(async (title) => words.set(title, await meet(page, name, index, title))));
-    await page.close();
   }
-  words.set('in a worker', await inWorker(name, index));
+  words.set('in a worker', await inWorker(page, name, index));
+  await page.close();
   return words;
 }
 
-async function inWorker(name, index) {
+async function inWorker(page, name, index) {
   const title = 'a block without data';
   begin(index, title);
-  const page = await context.newPage();
+  await page.goto('about:blank');
   await page.goto(`${origin(index)}/page`);
-  const word = await page.evaluate(
+  return page.evaluate(
     ([name, url, patience]) =>
       new Promise((done) => {
         const worker = new Worker('/program.js', { type: 'module' });
@@ -174,8 +205,6 @@ async function inWorker(name, index) {
       }),
     [name, `${origin(index)}/${encodeURIComponent(title)}`, PATIENCE_MS],
   );
-  await page.close();
-  return word;
 }
 
 /** Minified and gzipped, as a page that imports this one thing would have it. */

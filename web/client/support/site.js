@@ -31,6 +31,8 @@ const page = (program) => `<!doctype html><meta charset="utf-8"><title>Test</tit
 <script type="module">import * as tidewire from '/package/index.js'; Object.assign(window, { tidewire });</script>
 ${program ? `<script type="module" src="/package/program/${program}.js"></script>` : ''}`;
 
+/** A stream that is open for so long beside another one has not been left. */
+const LEAVING_MS = 1000;
 /** Between the last byte and the cut. */
 const CUT_DELAY_MS = 20;
 
@@ -100,15 +102,24 @@ export class Site {
     const far = ask({ hostname, port, path, method, headers: { ...headers, host: `${hostname}:${port}` }, agent: false });
     far.on('error', () => response.destroy());
     response.on('close', () => far.destroy());
-    far.on('response', (answer) => {
-      response.writeHead(answer.statusCode, answer.headers);
-      response.flushHeaders();
+    far.on('response', async (answer) => {
       answer.on('error', () => response.destroy());
       answer.on('aborted', () => response.destroy());
-      if (!answer.headers['content-type']?.startsWith('text/event-stream')) return answer.pipe(response);
-      this.#stream(answer, response);
+      const isStream = answer.headers['content-type']?.startsWith('text/event-stream');
+      if (isStream) await this.#othersEnd();
+      if (response.destroyed) return;
+      response.writeHead(answer.statusCode, answer.headers);
+      response.flushHeaders();
+      if (isStream) this.#stream(answer, response);
+      else answer.pipe(response);
     });
     request.pipe(far);
+  }
+
+  /** Connections close beside each other: what a page has left may be seen to go only after it has asked again. */
+  async #othersEnd() {
+    const since = Date.now();
+    while (this.open > 0 && Date.now() - since < LEAVING_MS) await new Promise((done) => setTimeout(done, 5));
   }
 
   #stream(answer, response) {
