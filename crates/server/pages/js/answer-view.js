@@ -5,7 +5,7 @@
 import { countCharacters } from './answer-state.js';
 import { t } from './i18n.js';
 import { Meters } from './meters.js';
-import { byId, drawNotices, element } from './notice.js';
+import { byId, drawNotices, element, setText } from './notice.js';
 import { StateView } from './state-view.js';
 import { StreamFacts } from './stream-facts.js';
 
@@ -90,12 +90,12 @@ export class AnswerView {
     this.#text.hidden = state === null;
     for (const control of this.#forOneAnswer) control.hidden = state === null;
     this.#secondTab.href = location.href;
-    this.#ask.textContent = t(state ? 'answer.askAgain' : 'answer.ask');
+    setText(this.#ask, t(state ? 'answer.askAgain' : 'answer.ask'));
 
     this.#connectionState.draw(phaseOf(state, connection), connection);
     this.#text.dataset.live = String(connection?.phase === 'open');
-    this.#lastId.textContent = state?.lastEventId || t('fact.none');
-    this.#characters.textContent = state ? countCharacters(state).toLocaleString() : t('fact.none');
+    setText(this.#lastId, state?.lastEventId || t('fact.none'));
+    setText(this.#characters, state ? countCharacters(state).toLocaleString() : t('fact.none'));
     this.#facts.draw(connection);
     if (this.#live.hidden !== (connection === null)) this.#live.hidden = connection === null;
     this.#meters.draw(connection);

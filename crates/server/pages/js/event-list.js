@@ -7,7 +7,7 @@ import { EventLog, LIMIT } from './event-log.js';
 import { EventRows } from './event-rows.js';
 import { oncePerFrame } from './frame.js';
 import { onLanguage, t } from './i18n.js';
-import { byId } from './notice.js';
+import { byId, setText } from './notice.js';
 import { drawTopicChoice } from './topic-choice.js';
 
 /** @typedef {import('./watched.js').StreamEvent} StreamEvent */
@@ -67,13 +67,13 @@ export class EventList {
 
   #drawCounts() {
     const { total, dropped } = this.#log;
-    this.#count.textContent = total > 0 ? t('events.count', { count: total }) : '';
+    setText(this.#count, total > 0 ? t('events.count', { count: total }) : '');
     this.#empty.hidden = this.#rows.count > 0;
-    this.#empty.textContent = t(total > 0 && this.#filter.value !== '' ? 'events.noneOfTopic' : 'events.empty');
+    setText(this.#empty, t(total > 0 && this.#filter.value !== '' ? 'events.noneOfTopic' : 'events.empty'));
     this.#dropped.hidden = dropped === 0;
-    this.#dropped.textContent = t('events.dropped', { count: dropped, limit: LIMIT });
+    setText(this.#dropped, t('events.dropped', { count: dropped, limit: LIMIT }));
     const waiting = this.#pausedAt === null ? 0 : total - this.#pausedAt;
-    this.#waiting.textContent = waiting > 0 ? t('events.waiting', { count: waiting }) : '';
+    setText(this.#waiting, waiting > 0 ? t('events.waiting', { count: waiting }) : '');
   }
 
   #drawControls() {
@@ -83,7 +83,7 @@ export class EventList {
     byId('events-no-topics').hidden = !many || this.#tellsTopics;
     this.#rows.showTopics(many && this.#tellsTopics);
     const paused = this.#pausedAt !== null;
-    this.#pause.textContent = t(paused ? 'events.resume' : 'events.pause');
+    setText(this.#pause, t(paused ? 'events.resume' : 'events.pause'));
     this.#drawCounts();
   }
 

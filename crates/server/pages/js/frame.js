@@ -5,16 +5,20 @@
 
 /**
  * @param {() => void} draw
+ * @param {number} [delayMs] what is asked for meanwhile is drawn with it
  * @returns {() => void} asks for a drawing
  */
-export function oncePerFrame(draw) {
+export function oncePerFrame(draw, delayMs = 0) {
   let asked = false;
   return () => {
     if (asked) return;
     asked = true;
-    requestAnimationFrame(() => {
-      asked = false;
-      draw();
-    });
+    const soon = () =>
+      requestAnimationFrame(() => {
+        asked = false;
+        draw();
+      });
+    if (delayMs > 0) setTimeout(soon, delayMs);
+    else soon();
   };
 }

@@ -8,10 +8,13 @@ import { Intervals, PLACES } from './intervals.js';
 import { Plot } from './plot.js';
 import { time } from './units.js';
 
+/** A bar more at a time is more than anybody sees. */
+const REDRAW_MS = 250;
+
 export class IntervalPlot {
   #plot;
   #intervals = new Intervals();
-  #drawSoon = oncePerFrame(() => this.#draw());
+  #drawSoon = oncePerFrame(() => this.#draw(), REDRAW_MS);
 
   /** @param {HTMLElement} place */
   constructor(place) {

@@ -55,6 +55,15 @@ export function element(tag, className, text) {
   return made;
 }
 
+/**
+ * Sets a text if it is another: what is drawn several times a second costs nothing while nothing changes.
+ * @param {Element} place
+ * @param {string} text
+ */
+export function setText(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
 /** The element of the page with this id. @param {string} id */
 export function byId(id) {
   const found = document.getElementById(id);

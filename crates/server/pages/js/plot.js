@@ -3,7 +3,7 @@
  */
 
 import { HEIGHT, outline } from './bars.js';
-import { element } from './notice.js';
+import { element, setText } from './notice.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -42,7 +42,7 @@ export class Plot {
    * @param {string} words
    */
   draw(shares, words) {
-    if (this.#text.textContent !== words) this.#text.textContent = words;
+    setText(this.#text, words);
     const path = outline(shares, this.#places - shares.length);
     if (path === this.#drawn) return;
     this.#drawn = path;

@@ -10,7 +10,7 @@ import { ClientStream } from './client-stream.js';
 import { oncePerFrame } from './frame.js';
 import { onLanguage, t } from './i18n.js';
 import { Members } from './members.js';
-import { byId } from './notice.js';
+import { byId, setText } from './notice.js';
 import { authorization, onToken } from './token.js';
 import { drawTopicChoice } from './topic-choice.js';
 
@@ -81,10 +81,10 @@ export class Room {
 
   #draw() {
     const { readers } = this.#members;
-    this.#count.textContent = readers === null ? t('fact.none') : readers.toLocaleString();
-    this.#unit.textContent = t(readers === 1 ? 'room.one' : 'room.many', { topic: this.#topic });
-    this.#names.textContent = namesText(this.#members);
-    this.#state.textContent = this.#stateText();
+    setText(this.#count, readers === null ? t('fact.none') : readers.toLocaleString());
+    setText(this.#unit, t(readers === 1 ? 'room.one' : 'room.many', { topic: this.#topic }));
+    setText(this.#names, namesText(this.#members));
+    setText(this.#state, this.#stateText());
   }
 
   #stateText() {

@@ -5,7 +5,7 @@
  */
 
 import { t } from './i18n.js';
-import { element } from './notice.js';
+import { element, setText } from './notice.js';
 
 const LASTING = new Set(['connecting', 'reconnecting']);
 /** Waits shorter than this are not worth a number. */
@@ -37,9 +37,9 @@ export class StateView {
     if (this.#isBriefAttempt(phase, watched)) return;
     this.#place.dataset.phase = phase;
     const word = t(`phase.${phase}`);
-    if (this.#word.textContent !== word) this.#word.textContent = word;
+    setText(this.#word, word);
     const seconds = watched ? this.#secondsText(phase, watched) : '';
-    if (this.#seconds.textContent !== seconds) this.#seconds.textContent = seconds;
+    setText(this.#seconds, seconds);
   }
 
   /**

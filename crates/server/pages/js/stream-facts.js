@@ -5,6 +5,7 @@
 
 import { t } from './i18n.js';
 import { causeText } from './journal-view.js';
+import { setText } from './notice.js';
 import { bytes } from './units.js';
 
 export class StreamFacts {
@@ -24,11 +25,11 @@ export class StreamFacts {
   /** @param {import('./watched.js').Watched | null} stream */
   draw(stream) {
     const none = t('fact.none');
-    this.#reconnects.textContent = stream ? String(stream.reconnects) : none;
-    this.#bytes.textContent = bytesText(stream);
-    this.#gaps.textContent = stream ? String(stream.gaps) : none;
+    setText(this.#reconnects, stream ? String(stream.reconnects) : none);
+    setText(this.#bytes, bytesText(stream));
+    setText(this.#gaps, stream ? String(stream.gaps) : none);
     const why = stream?.cause ? t('fact.cause', { cause: causeText(stream.cause) }) : '';
-    if (this.#cause.textContent !== why) this.#cause.textContent = why;
+    setText(this.#cause, why);
     this.#cause.hidden = why === '';
   }
 }

@@ -5,7 +5,7 @@
 import { ClientStream } from './client-stream.js';
 import { gapNotice } from './gap.js';
 import { t } from './i18n.js';
-import { byId, drawNotices } from './notice.js';
+import { byId, drawNotices, setText } from './notice.js';
 import { refusedNotice } from './refused.js';
 import { phaseWord, StateView } from './state-view.js';
 import { StreamFacts } from './stream-facts.js';
@@ -42,13 +42,13 @@ export class SubscriberView {
     this.#state.draw(phaseWord(connection, byClient ? 'aborted' : 'closed'), connection);
     byId('ready-state-fact').hidden = byClient;
     byId('resume-fact').hidden = !byClient;
-    this.#readyState.textContent = readyStateText(connection);
-    this.#resume.textContent = resumeText(connection);
-    this.#disconnect.textContent = t(byClient ? 'subscribe.abort' : 'subscribe.disconnect');
+    setText(this.#readyState, readyStateText(connection));
+    setText(this.#resume, resumeText(connection));
+    setText(this.#disconnect, t(byClient ? 'subscribe.abort' : 'subscribe.disconnect'));
     this.#disconnect.disabled = !connection || connection.phase === 'closed';
-    this.#lastId.textContent = connection?.cursor || t('fact.none');
+    setText(this.#lastId, connection?.cursor || t('fact.none'));
     this.#facts.draw(connection);
-    this.#retry.textContent = this.#retryText(connection);
+    setText(this.#retry, this.#retryText(connection));
     drawNotices(this.#notices, notices(connection, gap));
   }
 
