@@ -111,11 +111,12 @@ test('the QR code is the link', async () => {
   const answer = await askChat(page, 'A picture?');
   await untilChat(answer, 'typing');
   const link = await linkOf(answer);
+  // What types on moves the picture while it is taken.
+  await answer.locator('[data-part="stop"]').click();
+  await untilChat(answer, 'stopped');
   const picture = answer.locator('[data-part="qr"] svg');
   await picture.waitFor();
   assert.equal(await decoded(await picture.screenshot()), link);
-  await answer.locator('[data-part="stop"]').click();
-  await untilChat(answer, 'stopped');
 });
 
 test('Chinese: the question, the answer and every word around it', async () => {
