@@ -234,6 +234,7 @@ const OPTIONS = {
   'fetch-event-source': ['@microsoft/fetch-event-source/lib/esm/fetch.d.ts', /interface FetchEventSourceInit[^{]*\{([^]*?)^\}/m],
   'sse.js': ['sse.js/types/sse.d.ts', /type SSEOptions = \{([^]*?)^\};/m],
   eventsource: ['eventsource/dist/types.d.ts', /interface EventSourceInit \{([^]*?)^\}/m],
+  'event-source-plus': ['event-source-plus/dist/index.d.mts', /interface EventSourcePlusOptions [^{]*\{([^]*?)^\}/m],
   'eventsource-client': ['eventsource-client/dist/default.d.ts', /interface EventSourceOptions \{([^]*?)^\}/m],
 };
 
