@@ -5,7 +5,8 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import { follow, launch, openPage, publish, server, site, untilSeen } from './support/setup.js';
+import { launch } from './support/launch.js';
+import { follow, openPage, publish, server, site, untilSeen } from './support/setup.js';
 
 afterEach(() => {
   assert.ok(site.mostOpen <= 1, `${site.mostOpen} connections at a time`);

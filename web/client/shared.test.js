@@ -7,21 +7,22 @@ import { browser, openPage, publish, site } from './support/setup.js';
 const TABS = 8;
 
 afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
   while (site.open > 0) await new Promise((done) => setTimeout(done, 10));
   site.mostOpen = 0;
   site.asked = [];
 });
 
-/** @param {import('playwright-core').Page} page @param {string[]} topics @param {'worker' | 'leader'} by */
-async function join(page, topics, by) {
-  await page.evaluate(async ([topics, by]) => {
+/** @param {import('playwright-core').Page} page @param {string[]} topics @param {'worker' | 'leader'} by @param {string} [worker] */
+async function join(page, topics, by, worker) {
+  await page.evaluate(async ([topics, by, worker]) => {
     const { SharedEventSource } = await import('/package/shared/index.js');
     Object.assign(window, { seen: [], opened: 0 });
-    const source = new SharedEventSource('/events', { topics, by });
+    const source = new SharedEventSource('/events', { topics, by, worker });
     source.onmessage = ({ data, topics }) => window.seen.push(`${topics} ${data}`);
     source.onopen = () => (window.opened += 1);
     window.source = source;
-  }, /** @type {const} */ ([topics, by]));
+  }, /** @type {const} */ ([topics, by, worker]));
   await page.waitForFunction(() => window.source.readyState === 1);
 }
 
@@ -67,6 +68,48 @@ for (const by of /** @type {const} */ (['worker', 'leader'])) {
     await context.close();
   });
 }
+
+test('where the worker has no script, one of the tabs reads for all', async () => {
+  const context = await browser.newContext();
+  const pages = [await openPage(undefined, context), await openPage(undefined, context)];
+  for (const page of pages) await join(page, ['without'], 'worker', '/nowhere.js');
+  await publish('without', '1');
+  for (const page of pages) await sees(page, ['without 1']);
+  assert.equal(site.mostOpen, 1);
+  await context.close();
+});
+
+test('where tabs cannot find each other, it says what it takes', async () => {
+  const context = await browser.newContext();
+  await context.route('http://insecure.example/**', async (route) => {
+    const response = await fetch(`${site.url}${new URL(route.request().url()).pathname}`);
+    await route.fulfill({ body: await response.text(), contentType: response.headers.get('Content-Type') });
+  });
+  const page = await openPage('http://insecure.example/page', context);
+  const said = await page.evaluate(async () => {
+    const { SharedEventSource } = await import('/package/shared/index.js');
+    try {
+      new SharedEventSource('/events');
+    } catch (error) {
+      return error.message;
+    }
+  });
+  assert.match(said, /HTTPS or localhost/);
+  await context.close();
+});
+
+test('more topics than an address has room for', async () => {
+  const page = await openPage();
+  const topics = Array.from({ length: 60 }, (_, number) => `long/${'x'.repeat(40)}/${number}`);
+  await join(page, topics, 'worker');
+  assert.ok(site.asked.every((line) => line.startsWith('POST /subscribe')), site.asked.join());
+  await publish(topics[59], '1');
+  await sees(page, [`${topics[59]} 1`]);
+  site.cut();
+  await publish(topics[0], '2');
+  await sees(page, [`${topics[59]} 1`, `${topics[0]} 2`]);
+  await page.context().close();
+});
 
 test('when the tab that reads goes, another one goes on: none lost, none twice', async () => {
   const context = await browser.newContext();

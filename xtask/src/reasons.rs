@@ -43,7 +43,12 @@ pub fn dependencies() -> Result<BTreeSet<String>> {
 fn npm_dependencies(package: &Path) -> Result<Vec<String>> {
     let text = fs::read_to_string(package).with_context(|| package.display().to_string())?;
     let package: Value = serde_json::from_str(&text).with_context(|| package.display().to_string())?;
-    let kinds = ["dependencies", "devDependencies", "peerDependencies"];
+    let kinds = [
+        "dependencies",
+        "devDependencies",
+        "optionalDependencies",
+        "peerDependencies",
+    ];
     let named = kinds.iter().filter_map(|kind| package[kind].as_object());
     Ok(named.flat_map(|kind| kind.keys().cloned()).collect())
 }

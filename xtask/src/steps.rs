@@ -127,7 +127,9 @@ fn rust() -> Result<Verdict> {
         report::line(format_args!("note: {error:#}"));
     }
     let test = if find("cargo-nextest").is_some() {
-        Cmd::cargo().args(["nextest", "run"])
+        // Many tests wait for a time to pass. Those that compute count as two: `.config/nextest.toml`.
+        let threads = 2 * std::thread::available_parallelism()?.get();
+        Cmd::cargo().args(["nextest", "run", "--test-threads", &threads.to_string()])
     } else {
         Cmd::cargo().args(["test", "--all-targets"])
     };

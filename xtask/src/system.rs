@@ -28,10 +28,10 @@ pub const PYTHON: Program = Program {
     packages: &["python3", "python3-venv"],
 };
 
-/// The proxy that the doctor is tried before.
+/// The proxy that the doctor and the clients are tried behind; with nchan, a server of event streams that is not ours.
 pub const NGINX: Program = Program {
     names: &["nginx"],
-    packages: &["nginx"],
+    packages: &["nginx", "libnginx-mod-nchan", "openssl"],
 };
 
 /// Counts instructions for the benchmarks (callgrind).

@@ -7,14 +7,15 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::command::{Cmd, find};
 use crate::report::{self, Verdict};
 use crate::steps::{release_binary, target_dir};
-use crate::system::{self, CHROMIUM, PYTHON};
+use crate::system::{self, CHROMIUM, NGINX, PYTHON};
 use crate::workspace::root;
 
 /// The oldest Node whose features the tests use.
 const NODE: u32 = 20;
 
-/// Runs `npm test` in `web/` with `TIDEWIRE_BIN` (the release binary), `CHROMIUM` (the browser) and `SDK_PYTHON` (an
-/// interpreter with the Python SDKs) set. Where there can be no such interpreter, its tests say that they are skipped.
+/// Runs `npm test` in `web/` with `TIDEWIRE_BIN` (the release binary), `CHROMIUM` (the browser), `SDK_PYTHON` (an
+/// interpreter with the Python SDKs and sse-starlette) and `NGINX` set. Where there can be no such interpreter, or no nginx,
+/// their tests say that they are skipped.
 ///
 /// # Errors
 /// Something else the tests need is missing and cannot be installed, or a test fails. Nothing is skipped silently.
@@ -30,6 +31,10 @@ pub fn test() -> Result<Verdict> {
         Ok(python) => test = test.env("SDK_PYTHON", python),
         Err(error) => report::line(format_args!("the Python SDKs are not tested here: {error:#}")),
     }
+    match system::ensure(NGINX) {
+        Ok(nginx) => test = test.env("NGINX", nginx),
+        Err(error) => report::line(format_args!("nothing is tested behind nginx here: {error:#}")),
+    }
     test.env("TIDEWIRE_BIN", binary).env("CHROMIUM", chromium).run()?;
     Ok(Verdict::Passed)
 }
@@ -42,9 +47,14 @@ fn sdk_python() -> Result<PathBuf> {
         let create = Cmd::new(system::ensure(PYTHON)?).args(["-m", "venv", "--clear"]);
         create.args([&venv]).run()?;
     }
-    let packages = root().join("web/sdk/clients/requirements.txt");
-    let install = Cmd::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]);
-    install.args([packages]).run()?;
+    let mut install = Cmd::new(&python).args(["-m", "pip", "install", "--quiet"]);
+    // Of the SDKs, and of the server that the Rust client is judged by, too.
+    for list in ["web/sdk/clients", "crates/client/tests/foreign"] {
+        install = install
+            .args(["--requirement"])
+            .args([root().join(list).join("requirements.txt")]);
+    }
+    install.run()?;
     Ok(python)
 }
 

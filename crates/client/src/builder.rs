@@ -12,7 +12,7 @@ use tower::Service;
 use url::Url;
 
 use crate::{
-    error::{BoxError, Error},
+    error::{BoxError, Error, Shown},
     policy::Retry,
     source::EventSource,
     transport::{self, Transport},
@@ -241,6 +241,7 @@ impl Builder {
 
     /// Sets how long a stream may be silent: any byte counts, heartbeats too. Default: three times what the
     /// server announces (`Tidewire-Heartbeat`), else for ever (a connection that is half open is found by TCP).
+    /// `Duration::MAX`: for ever, whatever it announces.
     pub fn idle_timeout(self, limit: impl Into<Option<Duration>>) -> Self {
         self.set(|config| config.idle_timeout = limit.into())
     }
@@ -345,10 +346,16 @@ pub(crate) fn without_user(url: &mut Url) {
     let _ = url.set_password(None);
 }
 
+/// What is asked for, without what may be secret: headers, body, the URL's query.
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        let mut shown = f.debug_struct("Builder");
+        match &self.config {
+            Ok(config) => shown
+                .field("method", &config.method)
+                .field("url", &Shown(&config.url).to_string()),
+            Err(error) => shown.field("error", error),
+        };
+        shown.finish_non_exhaustive()
     }
 }

@@ -220,7 +220,7 @@ fn content_type(refusal: &Refusal) -> String {
 }
 
 /// A URL without what may be secret: its user, query and fragment.
-struct Shown<'a>(&'a Url);
+pub(crate) struct Shown<'a>(pub(crate) &'a Url);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -47,22 +47,26 @@ impl Liveness {
         self.last_event = now;
     }
 
-    /// Bytes are asked for again, after what came last had been handed out.
-    pub(crate) fn resume(&mut self, now: Instant) {
-        self.last_byte = self.last_byte.max(now);
-        self.last_event = self.last_event.max(now);
+    /// Bytes are asked for again. `since` is when the first item was handed out that they had made: what the
+    /// reader took for these does not count.
+    pub(crate) fn resume(&mut self, since: Instant, now: Instant) {
+        let away = now.saturating_duration_since(since);
+        self.last_byte = (self.last_byte + away).min(now);
+        self.last_event = (self.last_event + away).min(now);
     }
 
     /// When to look again, if nothing comes.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let idle = self.idle.map(|limit| self.last_byte + limit);
-        let progress = self.progress.map(|limit| self.last_event + limit);
+        let idle = self.idle.and_then(|limit| self.last_byte.checked_add(limit));
+        let progress = self.progress.and_then(|limit| self.last_event.checked_add(limit));
         idle.into_iter().chain(progress).min()
     }
 
     /// What is over now.
     pub(crate) fn expired(&self, now: Instant) -> Option<Cause> {
-        let over = |since: Instant, limit: Option<Duration>| limit.filter(|&limit| now >= since + limit);
+        let over = |since: Instant, limit: Option<Duration>| {
+            limit.filter(|&limit| now.saturating_duration_since(since) >= limit)
+        };
         if let Some(limit) = over(self.last_byte, self.idle) {
             return Some(Cause::Silent(limit));
         }
@@ -138,7 +142,7 @@ mod tests {
         let start = start();
         let mut liveness = Liveness::new(Some(SECOND), None, &HeaderMap::new(), start);
         let later = start + SECOND * 60;
-        liveness.resume(later);
+        liveness.resume(start, later);
         assert!(liveness.expired(later).is_none());
         assert_eq!(liveness.deadline(), Some(later + SECOND));
     }

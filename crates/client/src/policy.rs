@@ -18,6 +18,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+/// Longer than anybody waits, and yet a time that clocks can count: what is longer means never.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// How a source comes again; the module's text has the rules.
 #[derive(Debug, Clone)]
 pub struct Retry {
@@ -90,7 +93,16 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    pub(crate) fn new(retry: Retry, seed: u64) -> Self {
+    pub(crate) fn new(mut retry: Retry, seed: u64) -> Self {
+        let times = [
+            &mut retry.base,
+            &mut retry.cap,
+            &mut retry.floor,
+            &mut retry.max_wait,
+        ];
+        for time in times {
+            *time = (*time).min(NEVER);
+        }
         Self {
             retry,
             asked: None,
@@ -114,6 +126,11 @@ impl Backoff {
         (self.failures, self.fruitless) = (0, 0);
     }
 
+    /// The next attempt's number, counted from the last success.
+    pub(crate) fn number(&self) -> u32 {
+        self.failures.saturating_add(1)
+    }
+
     /// What comes after an attempt that went so; `after` is what `Retry-After` said.
     pub(crate) fn next(&mut self, attempt: Attempt, after: Option<Duration>) -> Next {
         match attempt {
@@ -135,7 +152,7 @@ impl Backoff {
             return Next::Fruitless { answers };
         }
         Next::Wait {
-            number: attempts.saturating_add(1),
+            number: self.number(),
             delay: self.delay(after),
         }
     }

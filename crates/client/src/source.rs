@@ -13,7 +13,7 @@ use std::{
 use futures_core::{Stream, stream::FusedStream};
 use http::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
-use tokio::time::Sleep;
+use tokio::{task::coop, time::Sleep};
 
 use crate::{
     builder::{Builder, Config, Headers},
@@ -176,6 +176,9 @@ impl Stream for EventSource {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         loop {
+            // A body may have bytes without end and no item in them (packed, from a service in the same process):
+            // other tasks get their turn, too.
+            ready!(coop::poll_proceed(cx)).made_progress();
             let action = this.session.poll(now());
             if !this.session.holds_connection() {
                 this.io = Io::Nothing;

@@ -10,7 +10,7 @@
 //! | AI SDK UI message stream | `text-delta` | `finish`, `abort`, `[DONE]` |
 //!
 //! Everything else (roles, tools, thinking, usage, what is no JSON) is passed over. An error that is reported in
-//! the stream is an [`Error::Provider`], and the end.
+//! the stream, by its shape or as an event named `error`, is an [`Error::Provider`], and the end.
 
 use std::{
     pin::Pin,
@@ -90,9 +90,8 @@ impl Piece {
         if data == DONE {
             return Self::End;
         }
-        let Ok(value @ Value::Object(_)) = serde_json::from_str::<Value>(data) else {
-            return Self::Other;
-        };
+        // What is no JSON has no members either, and may be the text of an error all the same.
+        let value: Value = serde_json::from_str(data).unwrap_or_default();
         if let Some(message) = failure(event, &value) {
             return Self::Failed(message);
         }
@@ -132,9 +131,19 @@ fn failure(event: &Message, value: &Value) -> Option<String> {
         "response.failed" => &value["response"]["error"],
         _ => &value["error"],
     };
-    let is_failure = event.name == "error" || matches!(kind, "error" | "response.failed") || !error.is_null();
+    // vLLM and Mistral give errors a name of their own kind in `type`, and say what they are in `object`.
+    let is_failure = event.name == "error"
+        || matches!(kind, "error" | "response.failed")
+        || value["object"] == "error"
+        || !error.is_null();
     is_failure.then(|| {
-        let said = [&error["message"], error, &value["message"], &value["errorText"]];
+        let said = [
+            &error["message"],
+            error,
+            &value["message"],
+            &value["errorText"],
+            value,
+        ];
         let message = said.into_iter().find_map(Value::as_str);
         message.unwrap_or(&event.data).to_owned()
     })
@@ -191,6 +200,19 @@ mod tests {
             r#"{"type":"response.created","response":{"error":null}}"#,
             r#"{"type":"reasoning-delta","delta":"hm"}"#,
             r#"{"type":"finish-step"}"#,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"a"}}]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":null}]}"#,
+            r#"{"choices":[null]}"#,
+            r#"{"choices":[{"delta":{"reasoning_content":"hm","content":null}}]}"#,
+            r#"{"type":"response.function_call_arguments.delta","delta":"{\"a"}"#,
+            r#"{"type":"response.reasoning_summary_text.delta","delta":"hm"}"#,
+            r#"{"type":"response.output_text.delta"}"#,
+            r#"{"type":"content_block_delta"}"#,
+            r#"{"type":"content_block_start","content_block":{"type":"tool_use","input":{}}}"#,
+            r#"{"type":"text-delta","id":"0"}"#,
+            r#"{"type":"tool-input-delta","inputTextDelta":"{\"a"}"#,
+            r#"{"type":"tool-output-error","errorText":"the tool failed, and the answer goes on"}"#,
+            r#"{"type":"data-weather","data":{"error":"none of the answer's"}}"#,
         ] {
             assert_eq!(piece("message", data), Piece::Other, "{data}");
         }
@@ -224,6 +246,12 @@ mod tests {
             ),
             ("message", r#"{"type":"error","message":"busy","code":null}"#),
             ("message", r#"{"type":"error","errorText":"busy"}"#),
+            (
+                "message",
+                r#"{"object":"error","message":"busy","type":"ServerError","code":503}"#,
+            ),
+            ("error", "busy"),
+            ("error", r#""busy""#),
         ] {
             assert_eq!(piece(name, data), Piece::Failed("busy".into()), "{data}");
         }

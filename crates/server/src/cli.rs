@@ -2,7 +2,6 @@
 //!
 //! The flags of `tidewire serve` are not listed here: they are the settings of [`crate::config`].
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -17,6 +16,7 @@ use crate::cmd::inspect::Inspect;
 use crate::cmd::log::args::Log;
 use crate::cmd::replay::Fault;
 use crate::cmd::tail::args::Tail;
+use crate::config::address::Loopback;
 use crate::config::load::ConfigError;
 use crate::config::secret::Secret;
 use crate::config::value::{HOUR, Span};
@@ -171,7 +171,7 @@ pub(crate) struct Replay {
 
     /// Where to listen, on this machine
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8430")]
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: Loopback,
 
     /// How many times as fast as it was recorded, for example `0.5` or `20`; `max` waits for nothing
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_speed)]

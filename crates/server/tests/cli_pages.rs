@@ -15,12 +15,14 @@ use std::process::{Command, Stdio};
 
 use support::process::tidewire;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "serve",
     "config",
     "pub",
     "tail",
+    "replay",
     "doctor",
+    "inspect",
     "log",
     "log-info",
     "log-verify",

@@ -216,7 +216,12 @@ fn what_cannot_be_replayed_is_told_before_anybody_asks() {
             1,
             "the recording has format 7",
         ),
-        (&good, &["--listen", "0.0.0.0:0"], 2, "on this machine only"),
+        (
+            &good,
+            &["--listen", "0.0.0.0:0"],
+            2,
+            "other machines could reach 0.0.0.0:0",
+        ),
         (&good, &["--fault", "burn@3"], 2, "give `cut@N` or `stall@N`"),
         (&good, &["--speed", "0"], 2, "give a number from 0.001 to 1000"),
     ] {

@@ -36,10 +36,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Notify};
 
-/// What the suite may test.
-const CAPABILITIES: [&str; 10] = [
+/// What the suite may test, by every name that its versions have had for it.
+const CAPABILITIES: [&str; 12] = [
+    "204",
     "bom",
     "comments",
+    "empty-or-missing-location",
     "headers",
     "last-event-id",
     "payload-size-stress-testable",

@@ -3,13 +3,10 @@
  * first test.
  */
 
-import { existsSync } from 'node:fs';
 import { after, before } from 'node:test';
-import { chromium } from 'playwright-core';
 import { Server } from '../../browser/support/server.js';
+import { launch } from './launch.js';
 import { Site } from './site.js';
-
-const PROGRAM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /** @type {import('playwright-core').Browser} */
 export let browser;
@@ -28,15 +25,6 @@ after(async () => {
   site?.close();
   await server?.kill();
 });
-
-/** @param {import('playwright-core').LaunchOptions} [options] */
-export function launch(options = {}) {
-  if (!existsSync(PROGRAM)) {
-    throw new Error(`no Chromium at ${PROGRAM}: install it (apt-get install chromium), or set CHROMIUM`);
-  }
-  const args = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'];
-  return chromium.launch({ executablePath: PROGRAM, args, ...options });
-}
 
 /**
  * A page of the site with the package, in a context of its own.

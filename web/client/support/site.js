@@ -11,21 +11,28 @@ import { build } from 'esbuild';
 /** @type {Map<string, Promise<string>>} */
 const scripts = new Map();
 
-/** The package as one script, under the name by which pages import it. @param {string} name */
+/** The package as one script, under the name by which pages import it, or a program. @param {string} name */
 function script(name) {
   let text = scripts.get(name);
   if (!text) {
-    const source = new URL(`../../tidewire/src/${name}.ts`, import.meta.url);
-    text = build({ entryPoints: [fileURLToPath(source)], bundle: true, write: false, format: 'esm', target: 'es2022' })
+    const file = name.startsWith('program/') ? `../${name.replace('/', 's/')}.js` : `../../tidewire/src/${name}.ts`;
+    const source = new URL(file, import.meta.url);
+    const define = { 'process.env.NODE_ENV': '"development"' };
+    text = build({ entryPoints: [fileURLToPath(source)], bundle: true, write: false, format: 'esm', target: 'es2022', define })
       .then(({ outputFiles }) => outputFiles[0].text);
     scripts.set(name, text);
   }
   return text;
 }
 
-const PAGE = `<!doctype html><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,">
-<script type="module">import * as tidewire from '/package/index.js'; Object.assign(window, { tidewire });</script>`;
+/** @param {string | undefined} program one of `client/programs/` */
+const page = (program) => `<!doctype html><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,">
+<script type="importmap">{ "imports": { "tidewire": "/package/index.js", "tidewire/shared": "/package/shared/index.js" } }</script><main></main>
+<script type="module">import * as tidewire from '/package/index.js'; Object.assign(window, { tidewire });</script>
+${program ? `<script type="module" src="/package/program/${program}.js"></script>` : ''}`;
 
+/** A stream that is open for so long beside another one has not been left. */
+const LEAVING_MS = 1000;
 /** Between the last byte and the cut. */
 const CUT_DELAY_MS = 20;
 
@@ -81,7 +88,8 @@ export class Site {
     const name = /^\/package\/(.*)\.js$/.exec(pathname)?.[1];
     if (name) return response.writeHead(200, { 'Content-Type': 'text/javascript' }).end(await script(name));
     if (pathname.startsWith('/page')) {
-      return response.writeHead(200, { 'Content-Type': 'text/html', 'Cache-Control': 'max-age=60' }).end(PAGE);
+      const head = { 'Content-Type': 'text/html', 'Cache-Control': 'max-age=60' };
+      return response.writeHead(200, head).end(page(/^\/page\/(\w+)$/.exec(pathname)?.[1]));
     }
     if (request.method !== 'OPTIONS') this.requests.push(request);
     this.asked.push(`${request.method} ${request.url}`);
@@ -94,15 +102,24 @@ export class Site {
     const far = ask({ hostname, port, path, method, headers: { ...headers, host: `${hostname}:${port}` }, agent: false });
     far.on('error', () => response.destroy());
     response.on('close', () => far.destroy());
-    far.on('response', (answer) => {
-      response.writeHead(answer.statusCode, answer.headers);
-      response.flushHeaders();
+    far.on('response', async (answer) => {
       answer.on('error', () => response.destroy());
       answer.on('aborted', () => response.destroy());
-      if (!answer.headers['content-type']?.startsWith('text/event-stream')) return answer.pipe(response);
-      this.#stream(answer, response);
+      const isStream = answer.headers['content-type']?.startsWith('text/event-stream');
+      if (isStream) await this.#othersEnd();
+      if (response.destroyed) return;
+      response.writeHead(answer.statusCode, answer.headers);
+      response.flushHeaders();
+      if (isStream) this.#stream(answer, response);
+      else answer.pipe(response);
     });
     request.pipe(far);
+  }
+
+  /** Connections close beside each other: what a page has left may be seen to go only after it has asked again. */
+  async #othersEnd() {
+    const since = Date.now();
+    while (this.open > 0 && Date.now() - since < LEAVING_MS) await new Promise((done) => setTimeout(done, 5));
   }
 
   #stream(answer, response) {

@@ -98,7 +98,8 @@ fn registry_host(line: &str) -> Option<String> {
 fn lock_source(file: &File<'_>, line: &str) -> Option<String> {
     let line = line.trim_start();
     match file.path.rsplit('/').next()? {
-        "package-lock.json" if line.starts_with("\"resolved\"") => {
+        // A package of the workspace is a link, and has the path to it there.
+        "package-lock.json" if line.starts_with("\"resolved\"") && line.contains("://") => {
             Some("a download address: set omit-lockfile-registry-resolved in .npmrc".to_owned())
         }
         "Cargo.lock" if line.starts_with("source = ") => {
@@ -160,12 +161,16 @@ mod tests {
 
     #[test]
     fn a_package_lock_has_no_download_addresses() {
-        let text = "{\n  \"resolved\": \"x\"\n}";
+        let text = "{\n  \"resolved\": \"https://x/y.tgz\"\n}";
         assert_eq!(
             of("web/package-lock.json", text),
             ["web/package-lock.json:2: a download address: set omit-lockfile-registry-resolved in .npmrc"]
         );
         assert_eq!(of("web/package.json", text), [""; 0]);
+        assert_eq!(
+            of("web/package-lock.json", "\"resolved\": \"tidewire\","),
+            [""; 0]
+        );
     }
 
     #[test]

@@ -154,6 +154,8 @@ mod tests {
             kind(200, &[stream, ("content-encoding", "compress")]),
             Kind::Packed("compress".into())
         );
+        let twice = [stream, ("content-encoding", "gzip"), ("content-encoding", "br")];
+        assert_eq!(kind(200, &twice), Kind::Packed("gzip, br".into()));
     }
 
     #[test]

@@ -138,8 +138,8 @@ pub(crate) struct Session {
     target: Target,
     backoff: Backoff,
     counters: Counters,
-    /// An item was handed out since bytes were last asked for.
-    has_yielded: bool,
+    /// When the first item was handed out since bytes were last asked for.
+    yielded_at: Option<Instant>,
 }
 
 impl Session {
@@ -153,7 +153,7 @@ impl Session {
             target: Target::default(),
             backoff: Backoff::new(config.retry.clone(), seed),
             counters: Counters::default(),
-            has_yielded: false,
+            yielded_at: None,
             config,
         }
     }
@@ -172,7 +172,7 @@ impl Session {
             Phase::Ready => {
                 self.inbox.end();
                 self.counters.attempts += 1;
-                let until = self.config.head_timeout.map(|limit| now + limit);
+                let until = self.head_deadline(now);
                 self.phase = Phase::Preparing { until };
                 Action::Prepare
             }
@@ -183,8 +183,8 @@ impl Session {
                 until: Some(refused.until),
             },
             Phase::Open(opened) => {
-                if std::mem::take(&mut self.has_yielded) {
-                    opened.liveness.resume(now);
+                if let Some(since) = self.yielded_at.take() {
+                    opened.liveness.resume(since, now);
                 }
                 Action::Read {
                     until: opened.liveness.deadline(),
@@ -247,7 +247,7 @@ impl Session {
                     .follow(head.status, &head.headers, self.config.max_redirects)
                 {
                     Ok(hop) => {
-                        let until = self.config.head_timeout.map(|limit| now + limit);
+                        let until = self.head_deadline(now);
                         let fresh = asking.fresh;
                         self.phase = Phase::Sending(Box::new(Asking { hop, fresh, until }));
                     }
@@ -268,6 +268,11 @@ impl Session {
                 }));
             }
         }
+    }
+
+    /// Until when an answer may take to begin. Later than any clock counts is never.
+    fn head_deadline(&self, now: Instant) -> Option<Instant> {
+        self.config.head_timeout.and_then(|limit| now.checked_add(limit))
     }
 
     fn open(&mut self, head: response::Parts, url: url::Url, now: Instant) {
@@ -362,7 +367,9 @@ impl Session {
 
     /// Connects anew as soon as possible. Nothing happens if it is over.
     pub(crate) fn restart(&mut self, now: Instant) {
-        if matches!(self.phase, Phase::Closed) {
+        let is_under_way = matches!(self.phase, Phase::Ready)
+            && matches!(self.ready.back(), Some(Ok(Item::Reconnecting(_))));
+        if is_under_way || matches!(self.phase, Phase::Closed) {
             return;
         }
         while self.decode() {}
@@ -372,7 +379,7 @@ impl Session {
             self.backoff.succeeded();
         }
         self.ready.push_back(Ok(Item::Reconnecting(Reconnecting {
-            attempt: 1,
+            attempt: self.backoff.number(),
             delay: Duration::ZERO,
             cause: Cause::Restarted,
         })));

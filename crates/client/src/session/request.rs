@@ -15,6 +15,15 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const TIDEWIRE_RESUME: HeaderName = HeaderName::from_static("tidewire-resume");
 const TIDEWIRE_STREAM: HeaderName = HeaderName::from_static("tidewire-stream");
 
+/// They say what the body is, and go where it goes (Fetch: request-body-header names, and its length).
+const OF_BODY: [HeaderName; 5] = [
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_LOCATION,
+    header::CONTENT_TYPE,
+];
+
 /// What the streams so far have told of where to go on.
 #[derive(Debug, Default)]
 pub(super) struct Target {
@@ -133,8 +142,7 @@ pub(super) fn build(
 /// Adds the caller's headers, as far as they may go there.
 fn own(headers: &mut HeaderMap, set: &HeaderMap, hop: &Hop) {
     for name in set.keys() {
-        let of_body = *name == header::CONTENT_TYPE;
-        let goes = match of_body {
+        let goes = match OF_BODY.contains(name) {
             // A redirect took the body away, or carries it to another origin: it stays what it is.
             true => hop.body.is_some(),
             false => hop.same_origin,

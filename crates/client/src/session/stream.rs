@@ -99,7 +99,7 @@ impl Session {
 
     /// An item is handed out.
     pub(super) fn given(&mut self, item: &Result<Item, Error>, now: Instant) {
-        self.has_yielded = true;
+        self.yielded_at.get_or_insert(now);
         match item {
             Ok(Item::Event(event)) => {
                 let is_new = !event.has_id || event.last_event_id != self.last_event_id;

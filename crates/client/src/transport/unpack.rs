@@ -14,7 +14,10 @@ use std::{
 };
 
 use ::http::{HeaderMap, header};
-use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
+use async_compression::{
+    tokio::bufread::{BrotliDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder},
+    zstd::DParameter,
+};
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body::Body as _;
@@ -29,6 +32,10 @@ pub(crate) const ACCEPTED: &str = "gzip, br, zstd";
 /// How much is unpacked at a time.
 const STEP: usize = 16 << 10;
 
+/// As a power of two: how far back a zstd body may refer, which is what has to be kept of it. RFC 9659 allows
+/// 8 MiB; the decoder by itself would keep 128 MiB.
+const ZSTD_WINDOW: u32 = 23;
+
 /// How a body is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Packing {
@@ -42,12 +49,16 @@ pub(crate) enum Packing {
 impl Packing {
     /// What the headers say, or its name if that cannot be unpacked.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, String> {
-        let Some(value) = headers.get(header::CONTENT_ENCODING) else {
-            return Ok(Self::None);
-        };
-        let name = String::from_utf8_lossy(value.as_bytes())
-            .trim()
-            .to_ascii_lowercase();
+        let names = headers.get_all(header::CONTENT_ENCODING).iter();
+        let names: Vec<_> = names
+            .map(|name| {
+                String::from_utf8_lossy(name.as_bytes())
+                    .trim()
+                    .to_ascii_lowercase()
+            })
+            .collect();
+        // Packed twice over is packed in a way that nobody asked for.
+        let name = names.join(", ");
         match &*name {
             "" | "identity" => Ok(Self::None),
             "gzip" | "x-gzip" => Ok(Self::Gzip),
@@ -89,7 +100,8 @@ impl Reader {
             }
             Packing::Brotli => Box::pin(ReaderStream::with_capacity(BrotliDecoder::new(packed(raw)), STEP)),
             Packing::Zstd => {
-                let mut decoder = ZstdDecoder::new(packed(raw));
+                let window = DParameter::window_log_max(ZSTD_WINDOW);
+                let mut decoder = ZstdDecoder::with_params(packed(raw), &[window]);
                 decoder.multiple_members(true);
                 Box::pin(ReaderStream::with_capacity(decoder, STEP))
             }

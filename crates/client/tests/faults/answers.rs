@@ -196,6 +196,19 @@ async fn what_is_no_http_or_nobody_at_all_is_tried_again() {
 }
 
 #[tokio::test]
+async fn heads_that_only_announce_another_one_are_passed_over() {
+    let server = Server::start(|mut connection| async move {
+        connection
+            .send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nContent-Type: text/html\r\n\r\n")
+            .await;
+        connection.send(OPEN).await;
+        connection.send("data: x\n\n").await;
+    })
+    .await;
+    assert_eq!(event(&mut get(&server.url("/")).build().unwrap()).await, "x");
+}
+
+#[tokio::test]
 async fn tls_to_a_server_without_it_is_an_attempt_in_vain() {
     let server = Server::start(|mut connection| async move { connection.send(OPEN).await }).await;
     let url = server.url("/").replace("http:", "https:");

@@ -6,10 +6,13 @@ use async_compression::{
     Level,
     tokio::write::{BrotliEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder},
 };
-use tidewire_client::Item;
+use tidewire_client::{Cause, Error, Item};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
-use crate::{client, event, get, next, server::Server};
+use crate::{
+    cause, client, event, get, next,
+    server::{OPEN, Server},
+};
 
 const EVENTS: usize = 4;
 
@@ -198,5 +201,108 @@ async fn a_body_of_several_members_is_one_stream() {
                 "{encoding}"
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn what_follows_a_packed_body_or_lacks_at_its_end_takes_no_event_away() {
+    for encoding in ["gzip", "br", "zstd", "deflate"] {
+        for garbage in [Some(&b"garbage"[..]), Some(&[0; 100]), None] {
+            let server = Server::start(move |mut connection| async move {
+                if connection.asked.last_event_id() == EVENTS.to_string() {
+                    return connection.answer(204, "", "").await;
+                }
+                assert_eq!(connection.asked.last_event_id(), "");
+                let head = crate::server::CHUNKED.replace("\r\n\r\n", "");
+                connection
+                    .send(format!("{head}\r\nContent-Encoding: {encoding}\r\n\r\n"))
+                    .await;
+                let mut packed = packed(encoding, &pieces("")).await;
+                // The last piece is what ends the packed body.
+                match garbage {
+                    Some(garbage) => packed.push(garbage.to_vec()),
+                    None => drop(packed.pop()),
+                }
+                connection.chunk(packed.concat()).await;
+                connection.send("0\r\n\r\n").await;
+            })
+            .await;
+            let mut source = get(&server.url("/")).build().unwrap();
+            for number in 1..=EVENTS {
+                assert_eq!(
+                    event(&mut source).await,
+                    format!("é{number}\nand more"),
+                    "{encoding}"
+                );
+            }
+            assert!(matches!(next(&mut source).await, Some(Ok(Item::Reconnecting(_)))));
+            assert!(next(&mut source).await.is_none(), "{encoding}");
+        }
+    }
+}
+
+/// RFC 9659: no window over 8 MiB in a body.
+#[tokio::test]
+async fn a_packed_body_that_wants_more_memory_than_any_may_is_not_read() {
+    let server = Server::start(move |mut connection| async move {
+        let window = async_compression::zstd::CParameter::window_log(27);
+        let mut writer = ZstdEncoder::with_quality_and_params(Vec::new(), Level::Fastest, &[window]);
+        // More than a small window holds, else the frame asks for no more than that.
+        for number in 0..200_000 {
+            let event = format!("data: {number} {}\n\n", "x".repeat(50));
+            writer.write_all(event.as_bytes()).await.unwrap();
+        }
+        writer.shutdown().await.unwrap();
+        let head = OPEN.replace("Connection:", "Content-Encoding: zstd\r\nConnection:");
+        connection.send(head).await;
+        connection.send(writer.into_inner()).await;
+    })
+    .await;
+    let mut source = get(&server.url("/")).build().unwrap();
+    let cause = cause(&mut source).await;
+    assert!(matches!(cause, Cause::Cut(_)), "{cause}");
+}
+
+#[tokio::test]
+async fn noise_and_flipped_bits_make_no_more_than_reconnections() {
+    const ANSWERS: usize = 200;
+    let client = client();
+    for encoding in ["", "gzip", "br", "zstd", "deflate"] {
+        let server = Server::start(move |mut connection| async move {
+            let number = connection.asked.number;
+            if number == ANSWERS {
+                return connection.answer(204, "", "").await;
+            }
+            let mut random = fastrand::Rng::with_seed(number as u64);
+            let mut body = packed(encoding, &pieces("")).await.concat();
+            for _ in 0..random.usize(..4) {
+                let at = random.usize(..body.len());
+                body[at] ^= 1 << random.u8(..8);
+            }
+            if number % 4 == 0 {
+                random.fill(&mut body);
+            }
+            let head = crate::server::CHUNKED.replace("\r\n\r\n", "");
+            connection
+                .send(format!("{head}\r\nContent-Encoding: {encoding}\r\n\r\n"))
+                .await;
+            connection.chunk(body).await;
+            connection.send("0\r\n\r\n").await;
+        })
+        .await;
+        // An id may come out with a character that no header carries: that alone would be an end.
+        let mut opened = 0;
+        while opened < ANSWERS {
+            let builder = get(&server.url("/")).client(client.clone());
+            let mut source = builder.build().unwrap();
+            while let Some(item) = next(&mut source).await {
+                match item {
+                    Ok(_) | Err(Error::LastEventId { .. }) => {}
+                    Err(error) => panic!("{encoding}: {error}"),
+                }
+            }
+            opened += usize::try_from(source.counters().opens).unwrap();
+        }
+        assert_eq!(opened, ANSWERS, "{encoding}");
     }
 }

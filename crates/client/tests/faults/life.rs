@@ -135,6 +135,67 @@ async fn a_poll_that_is_given_up_loses_nothing() {
     }
 }
 
+#[tokio::test]
+async fn whichever_task_polled_last_is_woken() {
+    let (say, said) = mpsc::channel(1);
+    let said = std::sync::Arc::new(tokio::sync::Mutex::new(said));
+    let server = Server::start(move |mut connection| {
+        let said = std::sync::Arc::clone(&said);
+        async move {
+            connection.send(OPEN).await;
+            while let Some(()) = said.lock().await.recv().await {
+                connection.send("data: now\n\n").await;
+            }
+        }
+    })
+    .await;
+    let mut source = get(&server.url("/")).build().unwrap();
+    assert!(matches!(next(&mut source).await, Some(Ok(Item::Open(_)))));
+    for _ in 0..3 {
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(async move {
+            assert!(futures_util::poll!(source.next()).is_pending());
+            (source, String::new())
+        });
+        let (mut back, _) = tasks.join_next().await.unwrap().unwrap();
+        tasks.spawn(async move {
+            let data = event(&mut back).await;
+            (back, data)
+        });
+        tokio::task::yield_now().await;
+        say.send(()).await.unwrap();
+        let (back, data) = tasks.join_next().await.unwrap().unwrap();
+        assert_eq!(data, "now");
+        source = back;
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_never_out_of_bytes_lets_others_run() {
+    use bytes::Bytes;
+    use tidewire_client::http::{Request, Response};
+
+    // Faster than any reader, and nothing in it is an item.
+    let service = tower::service_fn(|_: Request<Bytes>| async {
+        let comments = std::iter::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(b":\n\n")));
+        let body = http_body_util::StreamBody::new(
+            futures_util::stream::iter(comments.take(1_000_000))
+                .map(|bytes| bytes.map(hyper::body::Frame::data)),
+        );
+        let response = Response::builder().header("content-type", "text/event-stream");
+        Ok::<_, std::convert::Infallible>(response.body(body).unwrap())
+    });
+    let mut source = get("http://in-process/").service(service).build().unwrap();
+    assert!(matches!(next(&mut source).await, Some(Ok(Item::Open(_)))));
+    let begun = source.counters().bytes;
+    tokio::select! {
+        biased;
+        item = source.next() => panic!("{item:?}"),
+        () = tokio::task::yield_now() => {}
+    }
+    assert!(source.counters().bytes > begun, "it has read something meanwhile");
+}
+
 #[test]
 fn no_task_outlives_its_source() {
     let servers = tokio::runtime::Builder::new_multi_thread()

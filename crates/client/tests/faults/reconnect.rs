@@ -98,3 +98,21 @@ async fn no_content_is_the_end() {
     server.asked().await;
     assert_eq!(server.waiting(), 0);
 }
+
+#[tokio::test]
+async fn each_stream_may_begin_with_a_byte_order_mark() {
+    let server = Server::start(|mut connection| async move {
+        let number = from(connection.asked.last_event_id());
+        connection.send(OPEN).await;
+        // The first stream ends within a character, which is not the mark's beginning of the next one.
+        connection
+            .send(format!("\u{feff}id: {number}\ndata: \u{feff}{number}\n\n"))
+            .await;
+        connection.send(b"data: \xEF\xBB").await;
+    })
+    .await;
+    let mut source = get(&server.url("/")).build().unwrap();
+    for number in 1..=3 {
+        assert_eq!(event(&mut source).await, format!("\u{feff}{number}"));
+    }
+}

@@ -144,6 +144,19 @@ fn what_cannot_be_asked_is_told_by_build() {
     }
 }
 
+#[test]
+fn what_is_shown_of_a_builder_holds_no_secret() {
+    let builder = EventSource::request(Method::POST, "https://me:secret@a.example/chat?key=secret")
+        .header("x-api-key", "secret")
+        .body("secret");
+    let shown = format!("{builder:?}");
+    assert!(
+        shown.contains("POST") && shown.contains("https://a.example/chat"),
+        "{shown}"
+    );
+    assert!(!shown.contains("secret"), "{shown}");
+}
+
 #[tokio::test]
 async fn any_tower_service_is_a_transport() {
     let service = tower::service_fn(|request: Request<Full<Bytes>>| async move {
@@ -274,4 +287,55 @@ async fn http_2_streams_are_read_cut_and_opened_again_over_one_connection() {
     assert_eq!(event(&mut source).await, "two");
     assert_eq!(asked.recv().await.unwrap(), "HTTP/2.0 ");
     assert_eq!(asked.recv().await.unwrap(), "HTTP/2.0 1");
+}
+
+#[tokio::test]
+async fn an_http_2_server_that_goes_away_finishes_its_streams_and_is_asked_again_by_a_new_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (send, pieces) = mpsc::channel::<Bytes>(10);
+    let pieces = Arc::new(tokio::sync::Mutex::new(pieces));
+    let (go, mut going) = mpsc::channel::<()>(1);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        loop {
+            let (socket, _) = listener.accept().await.unwrap();
+            let pieces = Arc::clone(&pieces);
+            let service = service_fn(move |_: Request<hyper::body::Incoming>| {
+                // An empty piece is the end of the stream.
+                let stream = futures_util::stream::unfold(Arc::clone(&pieces), |pieces| async {
+                    let piece = pieces.lock().await.recv().await?;
+                    let frame = (!piece.is_empty()).then(|| Ok::<_, Infallible>(Frame::data(piece)));
+                    frame.map(|frame| (frame, pieces))
+                });
+                let mut response = Response::new(StreamBody::new(Box::pin(stream)));
+                let kind = HeaderValue::from_static("text/event-stream");
+                response.headers_mut().insert("content-type", kind);
+                async { Ok::<_, Infallible>(response) }
+            });
+            let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            let mut connection = std::pin::pin!(server.serve_connection(TokioIo::new(socket), service));
+            tokio::select! {
+                _ = connection.as_mut() => continue,
+                Some(()) = going.recv() => connection.as_mut().graceful_shutdown(),
+            }
+            let _ = connection.await;
+        }
+    });
+    drop(client());
+    let client = reqwest::Client::builder()
+        .http2_prior_knowledge()
+        .no_proxy()
+        .build()
+        .unwrap();
+    let mut source = get(&url).client(client).build().unwrap();
+    for _ in 0..3 {
+        send.send("data: before\n\n".into()).await.unwrap();
+        assert_eq!(event(&mut source).await, "before");
+        go.send(()).await.unwrap();
+        send.send("data: after\n\n".into()).await.unwrap();
+        assert_eq!(event(&mut source).await, "after");
+        send.send(Bytes::new()).await.unwrap();
+        assert!(matches!(cause(&mut source).await, Cause::Ended));
+    }
 }

@@ -48,11 +48,10 @@ fn limits(vector: &Value) -> Limits {
     }
 }
 
-/// What a vector expects, as far as a client shows it: it keeps to `retry`, but does not show it.
+/// What a vector expects, whole: a client that is asked for comments shows every item.
 fn expected(vector: &Value) -> Vec<Value> {
     let items = vector["items"].as_array().unwrap().iter();
     items
-        .filter(|item| item.get("retry").is_none())
         .map(|item| {
             if item.get("data").is_none() {
                 return item.clone();
@@ -74,6 +73,7 @@ fn shown(item: Result<Item, Error>) -> Option<Value> {
             "name": event.name, "data": event.data, "last_event_id": event.last_event_id, "has_id": event.has_id,
         })),
         Ok(Item::Comment(text)) => Some(json!({ "comment": text })),
+        Ok(Item::Retry(wait)) => Some(json!({ "retry": u64::try_from(wait.as_millis()).unwrap() })),
         Err(Error::Overlong(overlong)) => Some(json!({ "overlong": match overlong.limit {
             Limit::Line => "line",
             Limit::Event => "event",

@@ -74,7 +74,7 @@ async fn read(server: Foreign) {
         match source.next().await.expect("it ended").expect("it failed") {
             Item::Event(event) => seen.push(event),
             Item::Reconnecting(_) => cuts += 1,
-            Item::Open(_) | Item::Comment(_) => {}
+            Item::Open(_) | Item::Comment(_) | Item::Retry(_) => {}
             other => panic!("{other:?}"),
         }
     }

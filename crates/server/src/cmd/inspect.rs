@@ -1,13 +1,13 @@
 //! `tidewire inspect`: says where the tap and its page are, and runs them until a signal.
 
-use std::{fmt, net::SocketAddr, str::FromStr};
+use std::net::SocketAddr;
 
 use clap::Args;
 
 use super::{signals::Signals, stdout};
 use crate::{
     config::{
-        address::Listen,
+        address::Loopback,
         value::{Count, GIB, KIB, Size},
     },
     inspect::{self, Bounds, Settings, upstream::Upstream},
@@ -42,38 +42,14 @@ pub(crate) struct Inspect {
     keep_bytes: Size<KIB, GIB>,
 }
 
-/// An address that other machines cannot reach: what goes through the tap has passwords in it.
-#[derive(Debug, Clone, Copy)]
-struct Loopback(Listen);
-
-impl FromStr for Loopback {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let listen: Listen = text.parse()?;
-        match listen.is_open() {
-            true => Err(format!(
-                "other machines could reach {listen}, and read what goes through: give a loopback address, for example `127.0.0.1:8421`"
-            )),
-            false => Ok(Self(listen)),
-        }
-    }
-}
-
-impl fmt::Display for Loopback {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 pub(super) async fn run(args: Inspect) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let to_usize = |value| usize::try_from(value).unwrap_or(usize::MAX);
     let upstream = args.upstream.to_string();
     let settings = Settings {
         upstream: args.upstream,
-        tap: args.listen.0.get(),
-        page: args.page.0.get(),
+        tap: args.listen.get(),
+        page: args.page.get(),
         bounds: Bounds {
             streams: to_usize(args.keep_streams.get()),
             items: to_usize(args.keep_events.get()),

@@ -51,6 +51,37 @@ impl TryFrom<String> for Listen {
     }
 }
 
+/// An address that other machines cannot reach: for tools, which show what they see to whoever asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Loopback(Listen);
+
+impl Loopback {
+    /// The address to bind. Port 0 takes a free port.
+    pub(crate) fn get(self) -> SocketAddr {
+        self.0.get()
+    }
+}
+
+impl FromStr for Loopback {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let listen: Listen = text.parse()?;
+        match listen.is_open() {
+            true => Err(format!(
+                "other machines could reach {listen}, and read what is served there: give a loopback address, for example `127.0.0.1:8421`"
+            )),
+            false => Ok(Self(listen)),
+        }
+    }
+}
+
+impl fmt::Display for Loopback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A host name as in a `Host` header, without port. Invariant: lower case, no port, no scheme.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]

@@ -14,6 +14,7 @@
 //! | [`watched`] | a body that is passed on, and seen |
 //! | [`tunnel`] | what is no HTTP any more: WebSockets |
 //! | [`scribe`], [`reading`] | what was seen, read as events |
+//! | [`lines`], [`hole`] | NDJSON; where reading goes on after a hole |
 //! | [`store`], [`stream`], [`item`] | what is kept of it, in memory |
 //! | [`feed`], [`api`] | what the page asks for |
 //! | [`findings`] | what the doctor says of a stream |
@@ -28,8 +29,10 @@
 mod api;
 mod feed;
 mod findings;
+mod hole;
 mod hop;
 mod item;
+mod lines;
 mod reading;
 mod scribe;
 mod store;

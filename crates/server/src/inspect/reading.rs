@@ -5,10 +5,14 @@ use std::sync::Arc;
 use serde::Serialize;
 use tidewire_codec::{Decoder, Item as Decoded, Limits, Unfinished};
 
-use super::item::{Fault, Item, Ring, Text, What};
+use super::{
+    hole::{UntilBlank, passed_over},
+    item::{Fault, Item, Ring, Text, What},
+    lines::Lines,
+};
 
 /// The most bytes of an event, or of a line, that the view reads.
-const MAX_EVENT: usize = 4 << 20;
+pub(super) const MAX_EVENT: usize = 4 << 20;
 
 /// What a body is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -242,83 +246,6 @@ impl Reading {
 /// How long ago the last one was, which this one now is.
 fn since(last: &mut Option<u64>, at: u64) -> Option<u64> {
     last.replace(at).map(|last| at.saturating_sub(last))
-}
-
-/// Looks for the blank line that ends the event a hole is in.
-#[derive(Default)]
-struct UntilBlank {
-    /// The line before is over, and this one has nothing so far.
-    at_line_start: bool,
-    after_cr: bool,
-}
-
-/// What is left of the bytes when the rest of a spoilt event is taken off.
-fn passed_over<'b>(looking: &mut Option<UntilBlank>, bytes: &'b [u8]) -> &'b [u8] {
-    let Some(state) = looking else { return bytes };
-    for (index, byte) in bytes.iter().enumerate() {
-        let ends_cr = std::mem::replace(&mut state.after_cr, *byte == b'\r') && *byte == b'\n';
-        match byte {
-            _ if ends_cr => {}
-            b'\r' | b'\n' if state.at_line_start => {
-                *looking = None;
-                return &bytes[index + 1..];
-            }
-            b'\r' | b'\n' => state.at_line_start = true,
-            _ => state.at_line_start = false,
-        }
-    }
-    &[]
-}
-
-/// Cuts bytes into lines.
-#[derive(Default)]
-struct Lines {
-    begun: Vec<u8>,
-    /// The line that has begun is not to be had: its beginning is missing, or it is too long.
-    skipping: Skip,
-}
-
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Skip {
-    #[default]
-    No,
-    Hole,
-    TooLong,
-}
-
-impl Lines {
-    fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(Option<&[u8]>)) {
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let (text, is_whole) = match part.split_last() {
-                Some((b'\n', text)) => (text, true),
-                _ => (part, false),
-            };
-            if self.skipping == Skip::No {
-                self.begun.extend_from_slice(text);
-            }
-            if self.begun.len() > MAX_EVENT {
-                self.begun = Vec::new();
-                self.skipping = Skip::TooLong;
-            }
-            if is_whole {
-                match std::mem::take(&mut self.skipping) {
-                    Skip::No => line(Some(&self.begun)),
-                    Skip::TooLong => line(None),
-                    Skip::Hole => {}
-                }
-                self.begun.clear();
-            }
-        }
-    }
-
-    fn skip(&mut self) {
-        self.begun.clear();
-        self.skipping = Skip::Hole;
-    }
-
-    fn end(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.begun)
-    }
 }
 
 #[cfg(test)]

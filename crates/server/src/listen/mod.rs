@@ -52,16 +52,6 @@ pub(crate) struct Bounds {
     pub(crate) tcp_user: Duration,
 }
 
-impl Bounds {
-    /// Those of tools that listen on this machine for their own user.
-    pub(crate) const OF_TOOLS: Self = Self {
-        header_read: Duration::from_secs(10),
-        max_header: 64 << 10,
-        write_stall: Duration::from_secs(60),
-        tcp_user: Duration::from_secs(60),
-    };
-}
-
 /// Binds. A port that a process before has just left is taken over.
 pub(crate) fn bind(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {

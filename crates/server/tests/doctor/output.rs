@@ -45,7 +45,7 @@ fn usage() {
         (&["doctor", "ftp://h"], "give an http or https URL"),
         (
             &["doctor", "http://h", "-H", "nothing"],
-            "give a header as `Name: value`",
+            "give it as `Name: value`",
         ),
         (
             &["doctor", "http://h", "--origin", "https://a/b"],

@@ -26,6 +26,10 @@ async fn basic_parsing() {
             &["data: Hello\n\ndata: World\n\n"],
             vec![data("Hello"), data("World")],
         ),
+        (
+            &["data: test", "test\n\ndata:", "test\n\n"],
+            vec![data("testtest"), data("test")],
+        ),
         (&["data: Hello\ndata:World\n\n"], vec![data("Hello\nWorld")]),
         (&["data:\n\n"], vec![data("")]),
         (
@@ -87,6 +91,27 @@ async fn many_messages_in_rapid_succession_come_in_order() {
         .map(|number| data(&format!("message {number}")))
         .collect();
     makes(&service, &[all.as_bytes()], &expected).await;
+}
+
+/// The suite has 5 s for each of these.
+#[tokio::test]
+async fn large_messages_in_one_chunk_and_in_two() {
+    // As the suite's random bytes are in base64.
+    let half = |letter: char| -> String { std::iter::repeat_n(letter, 6_990_508).collect() };
+    let (one, two) = (half('+'), half('='));
+    let service = Service::start().await;
+    for pieces in [vec![&one], vec![&one, &two]] {
+        let (_server, mut connection, mut client) = service.stream(json!({})).await;
+        connection.chunk("data: ").await;
+        for piece in &pieces {
+            connection.chunk(piece).await;
+        }
+        connection.chunk("\n\n").await;
+        let event = client.event().await;
+        let data = event["data"].as_str().unwrap();
+        assert_eq!(data.len(), pieces.len() * one.len());
+        assert!(data.starts_with(&one) && data.ends_with(pieces[pieces.len() - 1].as_str()));
+    }
 }
 
 #[tokio::test]

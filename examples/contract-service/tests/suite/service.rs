@@ -11,8 +11,10 @@ async fn it_declares_what_the_suite_may_test() {
     assert_eq!(status.status, 200);
     let status: Value = serde_json::from_str(&status.body).unwrap();
     for capability in [
+        "204",
         "bom",
         "comments",
+        "empty-or-missing-location",
         "headers",
         "last-event-id",
         "payload-size-stress-testable",

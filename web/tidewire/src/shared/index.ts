@@ -30,7 +30,7 @@ const REMEMBERED = 1000;
 export class SharedEventSource extends StreamTarget {
   readonly url: string;
   #state: 0 | 1 | 2 = 0;
-  readonly #tab = crypto.randomUUID();
+  readonly #tab: string;
   readonly #topics: Set<string>;
   readonly #connection: Connection;
   readonly #options: SharedOptions;
@@ -39,9 +39,14 @@ export class SharedEventSource extends StreamTarget {
   #leadership: Leadership | undefined;
   #port: MessagePort | undefined;
 
-  /** @param url where all topics are: a Tidewire's `/events` */
+  /**
+   * @param url where all topics are: a Tidewire's `/events`
+   * @throws `TypeError` tabs cannot find each other here: it takes a secure context (HTTPS, or localhost)
+   */
   constructor(url: string | URL = '/events', options: SharedOptions = {}) {
     super();
+    if (!globalThis.navigator?.locks) throw new TypeError('tidewire/shared needs Web Locks: a browser, and HTTPS or localhost');
+    this.#tab = crypto.randomUUID();
     this.url = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
     this.#topics = new Set(options.topics);
     this.#options = options;
@@ -90,16 +95,25 @@ export class SharedEventSource extends StreamTarget {
   #join(): void {
     const name = `tidewire:${JSON.stringify(this.#connection)}`;
     const hear = (news: News) => this.#hear(news);
-    const { by = typeof SharedWorker === 'function' ? 'worker' : 'leader', worker } = this.#options;
-    if (by === 'leader') {
+    const lead = () => {
+      this.#port = undefined;
+      if (this.#gone.signal.aborted) return;
       this.#leadership = new Leadership(name, this.#connection, { tab: this.#tab, topics: this.topics }, hear);
-    } else {
+      this.#wish();
+    };
+    const { by = typeof SharedWorker === 'function' ? 'worker' : 'leader', worker } = this.#options;
+    if (by === 'leader') return lead();
+    try {
       const options = { name, type: 'module' } as const;
-      const { port } = worker ? new SharedWorker(worker, options) : new SharedWorker(new URL('./worker.js', import.meta.url), options);
-      port.onmessage = ({ data }: MessageEvent<News>) => hear(data);
-      this.#port = port;
+      const shared = worker ? new SharedWorker(worker, options) : new SharedWorker(new URL('./worker.js', import.meta.url), options);
+      // Its script is not there, or none may run: so it is for all tabs, and one of them reads.
+      shared.onerror = lead;
+      shared.port.onmessage = ({ data }: MessageEvent<News>) => hear(data);
+      this.#port = shared.port;
+      this.#wish();
+    } catch {
+      lead();
     }
-    this.#wish();
   }
 
   #wish(): void {

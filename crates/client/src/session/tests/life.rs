@@ -1,5 +1,7 @@
 //! Close, restart, and time that passes.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::{Rig, SECOND, last_event_id};
@@ -51,7 +53,7 @@ fn a_restart_does_not_wait_for_a_delay() {
     assert!(matches!(rig.item(), Ok(Item::Reconnecting(_))));
     assert!(matches!(rig.poll(), Action::Sleep { .. }));
     rig.session.restart(rig.now);
-    assert!(matches!(rig.item(), Ok(Item::Reconnecting(_))));
+    assert!(matches!(rig.item(), Ok(Item::Reconnecting(again)) if again.attempt == 2));
     rig.request();
 }
 
@@ -121,4 +123,93 @@ fn a_reader_that_is_slow_itself_does_not_blame_the_server() {
         panic!("it reads on");
     };
     assert_eq!(until, Some(rig.now + SECOND * 3));
+}
+
+#[test]
+fn heartbeats_that_are_shown_are_no_progress() {
+    let builder = EventSource::get("https://a.example/")
+        .progress_timeout(SECOND * 5)
+        .comments(true)
+        .chunks(true);
+    let mut rig = Rig::new(builder);
+    rig.open();
+    let before = rig.now;
+    for _ in 0..4 {
+        rig.now += SECOND;
+        assert_eq!(rig.feed(": still here\n").len(), 2);
+    }
+    rig.expire();
+    assert_eq!(rig.now - before, SECOND * 5);
+    assert!(matches!(rig.again().0, Cause::NoProgress(_)));
+}
+
+#[test]
+fn the_time_that_a_slow_reader_takes_is_nobodys_standstill() {
+    let mut rig = Rig::new(EventSource::get("https://a.example/").progress_timeout(SECOND * 5));
+    rig.open();
+    rig.now += SECOND * 2;
+    rig.session
+        .bytes(Bytes::from_static(b"data: a\n\ndata: b\n\n"), rig.now);
+    for _ in 0..2 {
+        assert!(rig.item().is_ok());
+        rig.now += SECOND * 60;
+    }
+    let Action::Read { until } = rig.poll() else {
+        panic!("it reads on");
+    };
+    assert_eq!(until, Some(rig.now + SECOND * 5));
+}
+
+#[test]
+fn a_limit_longer_than_any_clock_counts_is_none() {
+    const EVER: Duration = Duration::MAX;
+    let retry = crate::Retry {
+        base: EVER,
+        cap: EVER,
+        max_wait: EVER,
+        stable_after: EVER,
+        ..crate::Retry::default()
+    };
+    let builder = EventSource::get("https://a.example/")
+        .head_timeout(EVER)
+        .idle_timeout(EVER)
+        .progress_timeout(EVER)
+        .retry(retry);
+    let mut rig = Rig::new(builder);
+    rig.request();
+    assert!(matches!(rig.poll(), Action::Await { until: None }));
+    rig.head(503, &[("retry-after", "18446744073709551615")]);
+    rig.ended();
+    assert!(matches!(rig.item(), Ok(Item::Reconnecting(_))));
+    assert!(matches!(rig.poll(), Action::Sleep { .. }));
+    rig.session.restart(rig.now);
+    assert!(matches!(rig.item(), Ok(Item::Reconnecting(_))));
+    rig.request();
+    rig.head(
+        200,
+        &[("content-type", "text/event-stream"), ("tidewire-heartbeat", "1")],
+    );
+    assert!(rig.item().is_ok());
+    assert!(
+        matches!(rig.poll(), Action::Read { until: None }),
+        "what the server announces does not count either"
+    );
+    rig.cut();
+    assert!(matches!(rig.item(), Ok(Item::Reconnecting(_))));
+    assert!(matches!(rig.poll(), Action::Sleep { .. }));
+}
+
+#[test]
+fn restarts_that_are_asked_for_at_once_are_one() {
+    let mut rig = Rig::get();
+    rig.open();
+    rig.session.bytes(Bytes::from_static(b"data: a\n\n"), rig.now);
+    for _ in 0..1000 {
+        rig.session.restart(rig.now);
+    }
+    assert_eq!(rig.session.counters().waiting, 2);
+    assert!(matches!(rig.item(), Ok(Item::Event(_))));
+    rig.session.restart(rig.now);
+    assert!(matches!(rig.item(), Ok(Item::Reconnecting(_))));
+    rig.open();
 }

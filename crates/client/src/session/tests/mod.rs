@@ -1,6 +1,7 @@
 //! The session with a virtual clock: no socket, no runtime.
 
 mod answers;
+mod chaos;
 mod ids;
 mod items;
 mod life;

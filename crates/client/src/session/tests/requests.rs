@@ -58,6 +58,41 @@ fn the_callers_headers_stay_with_their_origin() {
 }
 
 #[test]
+fn what_describes_a_body_goes_where_the_body_goes() {
+    let describes = [
+        "content-type",
+        "content-encoding",
+        "content-language",
+        "content-length",
+    ];
+    for (status, location, goes) in [
+        (303, "/y", false),
+        (301, "/y", false),
+        (308, "/y", true),
+        (307, "https://b.example/", true),
+    ] {
+        let builder = EventSource::request(Method::POST, "https://a.example/x")
+            .header("content-type", "application/json")
+            .header("content-encoding", "gzip")
+            .header("content-language", "de")
+            .header("content-length", "6")
+            .body("packed");
+        let mut rig = Rig::new(builder);
+        rig.request();
+        rig.head(status, &[("location", location)]);
+        let request = rig.request();
+        assert_eq!(!request.body().is_empty(), goes, "{status} {location}");
+        for name in describes {
+            assert_eq!(
+                request.headers().contains_key(name),
+                goes,
+                "{status} {location} {name}"
+            );
+        }
+    }
+}
+
+#[test]
 fn redirects_without_end_or_goal_are_errors() {
     let mut rig = Rig::new(EventSource::get("https://a.example/").max_redirects(3));
     rig.request();

@@ -75,6 +75,7 @@ export class ItemsView {
     this.#items.clear();
     this.#chunks.clear();
     this.#types.clear();
+    this.#place.classList.add('without-ids');
     if (this.#pausedAt !== null) this.#togglePause();
     this.#drawControls();
     this.#redraw();
@@ -89,6 +90,7 @@ export class ItemsView {
       if (kind === 'event' && type !== undefined && this.#types.size < MAX_TYPES) this.#types.add(type);
     }
     if (this.#types.size > known) this.#drawControls();
+    if (items.some(({ id }) => id)) this.#place.classList.remove('without-ids');
     this.#drawSoon();
   }
 

@@ -4,10 +4,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 
-use crate::cmd::http::parse_url;
+use crate::cmd::{header::Header, http::parse_url};
 use crate::config::value::{HOUR, Span};
 use crate::doctor::visit::Ask;
 
@@ -62,35 +61,13 @@ impl Doctor {
             Some(_) => Method::POST,
             None => Method::GET,
         });
-        let mut headers = HeaderMap::new();
-        for Header(name, value) in self.headers {
-            headers.append(name, value);
-        }
         Ask {
             url: self.url,
             method,
-            headers,
+            headers: self.headers.into_iter().collect(),
             body: self.data,
             origin: self.origin.map(|Origin(origin)| origin),
         }
-    }
-}
-
-/// `Name: value`.
-#[derive(Debug, Clone)]
-struct Header(HeaderName, HeaderValue);
-
-impl FromStr for Header {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "give a header as `Name: value`".to_owned();
-        let (name, value) = text.split_once(':').ok_or_else(wrong)?;
-        let name = name.trim().parse().map_err(|_| wrong())?;
-        let mut value: HeaderValue = value.trim().parse().map_err(|_| wrong())?;
-        // It may hold a token.
-        value.set_sensitive(true);
-        Ok(Self(name, value))
     }
 }
 
@@ -114,7 +91,7 @@ impl FromStr for Origin {
 
 #[cfg(test)]
 mod tests {
-    use super::{Header, Origin};
+    use super::Origin;
 
     #[test]
     fn an_origin_is_written_as_browsers_write_it() {
@@ -129,15 +106,6 @@ mod tests {
         ] {
             let parsed = text.parse::<Origin>().map(|Origin(origin)| origin);
             assert_eq!(parsed.as_deref().map_err(drop), origin, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_header_has_a_name_and_a_value() {
-        let Header(name, value) = "X-Key:  a b ".parse().unwrap();
-        assert_eq!((name.as_str(), value.as_bytes()), ("x-key", &b"a b"[..]));
-        for text in ["X-Key", ": x", "X Key: x", "X: a\nb"] {
-            assert!(text.parse::<Header>().is_err(), "{text:?}");
         }
     }
 }

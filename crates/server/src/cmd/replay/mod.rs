@@ -41,7 +41,7 @@ use play::{Play, Speed};
 
 use super::{stderr::say, stdout};
 use crate::{
-    cli::{Replay, UsageError},
+    cli::Replay,
     listen::{self, Bounds, Guests},
     recording::{Ending, Head, Reader},
 };
@@ -57,13 +57,7 @@ struct Stage {
 
 /// Serves a recording until Ctrl-C.
 pub(crate) async fn run(args: Replay) -> anyhow::Result<()> {
-    let address = args.listen;
-    if !address.ip().is_loopback() {
-        return Err(UsageError(
-            "--listen: a recording is served on this machine only: give a loopback address",
-        )
-        .into());
-    }
+    let address = args.listen.get();
     // A file that is none is told now, not to whoever asks first.
     let (head, _) = open(&args.file)?;
     let listener = listen::bind(address, BACKLOG)
@@ -79,7 +73,7 @@ pub(crate) async fn run(args: Replay) -> anyhow::Result<()> {
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let guests = Guests::new(MAX_CONNECTIONS, None);
     tokio::select! {
-        () = listen::serve(listener, app, Bounds::OF_TOOLS, &guests, &tasks, stop) => {}
+        () = listen::serve(listener, app, CONNECTION, &guests, &tasks, stop) => {}
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     Ok(())
@@ -87,6 +81,13 @@ pub(crate) async fn run(args: Replay) -> anyhow::Result<()> {
 
 const BACKLOG: u32 = 128;
 const MAX_CONNECTIONS: usize = 1_000;
+
+const CONNECTION: Bounds = Bounds {
+    header_read: Duration::from_secs(10),
+    max_header: 64 << 10,
+    write_stall: Duration::from_secs(60),
+    tcp_user: Duration::from_secs(60),
+};
 
 type Recording = Reader<BufReader<File>>;
 

@@ -3,12 +3,12 @@
 use std::{path::PathBuf, str::FromStr};
 
 use clap::Args;
-use reqwest::{
-    Method, Url,
-    header::{HeaderName, HeaderValue},
-};
+use reqwest::{Method, Url};
 
-use crate::{cli::Server, cmd::http::parse_url};
+use crate::{
+    cli::Server,
+    cmd::{header::Header, http::parse_url},
+};
 
 /// Reads a stream and prints its events. After a lost connection it goes on at the next event; it
 /// stops when the stream ends.
@@ -49,7 +49,7 @@ pub(super) struct Request {
     pub(super) method: Option<Method>,
 
     /// Send this header, for example `-H 'X-Api-Key: 123'`; may be given several times
-    #[arg(short = 'H', long = "header", value_name = "HEADER", value_parser = parse_header)]
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub(super) headers: Vec<Header>,
 
     /// Send this body, or that of a file (`@FILE`, `@-` is standard input); JSON is sent as such
@@ -106,16 +106,4 @@ impl FromStr for Stream {
             Ok(Self::Topic(text.to_owned()))
         }
     }
-}
-
-/// A header that a command line asks for.
-pub(crate) type Header = (HeaderName, HeaderValue);
-
-/// Parses `Name: value`.
-pub(crate) fn parse_header(text: &str) -> Result<Header, String> {
-    let wrong = "give it as `Name: value`";
-    let (name, value) = text.split_once(':').ok_or(wrong)?;
-    let name = HeaderName::try_from(name.trim()).map_err(|error| format!("{error}: {wrong}"))?;
-    let value = HeaderValue::try_from(value.trim()).map_err(|error| format!("{error}: {wrong}"))?;
-    Ok((name, value))
 }

@@ -13,7 +13,10 @@ use reqwest::{
 use tidewire_client::{EventSource, Prime};
 
 use super::args::{Stream, Tail};
-use crate::{cli::UsageError, cmd::http::topic_url};
+use crate::{
+    cli::UsageError,
+    cmd::{header::Header, http::topic_url},
+};
 
 /// The longest body that is sent.
 const MAX_BODY: u64 = 64 << 20;
@@ -41,7 +44,7 @@ pub(super) fn build(args: &Tail) -> anyhow::Result<Asked> {
     let method = request.method.clone().unwrap_or(default);
 
     let mut headers = HeaderMap::new();
-    for (name, value) in &request.headers {
+    for Header { name, value } in &request.headers {
         headers.insert(name, value.clone());
     }
     if let Some(body) = &body {

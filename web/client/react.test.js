@@ -1,0 +1,81 @@
+/** `tidewire/react` in a page: one connection a component, also in strict mode, and none once it is gone. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openPage, publish, server, site } from './support/setup.js';
+
+/** @param {number} count */
+async function untilOpen(count) {
+  while (site.open !== count) await new Promise((done) => setTimeout(done, 10));
+}
+
+async function open() {
+  const page = await openPage(`${site.url}/page/components`);
+  await page.waitForFunction(() => 'show' in window);
+  return {
+    page,
+    show: (shown) => page.evaluate((shown) => window.show(shown), shown),
+    says: (id, text) => page.waitForFunction(([id, text]) => document.getElementById(id)?.textContent === text, [id, text]),
+  };
+}
+
+test('useEventSource: the last event, the state, the reason; it is closed with its component', async () => {
+  const { page, show, says } = await open();
+  site.mostOpen = 0;
+  await show({ price: '/events/price' });
+  await untilOpen(1);
+  await says('price', '1   ');
+  await publish('price', '1');
+  await says('price', '1 message 1 ');
+  await publish('price', '2', 'event=price');
+  await says('price', '1 price 2 ');
+  // The next attempt waits, until the page has shown why there is one.
+  const held = [];
+  site.answer = (_, response) => held.push(response) > 0;
+  site.cut();
+  await says('price', '0 price 2 cut');
+  site.answer = () => false;
+  for (const response of held) response.destroy();
+  await untilOpen(1);
+  await says('price', '1 price 2 ');
+  // Events that come together are one rendering; each of them is told to `onEvent`.
+  const lines = ['3', '4', '5'].map((data) => JSON.stringify({ data })).join('\n');
+  const headers = { 'Content-Type': 'application/x-ndjson' };
+  assert.ok((await fetch(`${server.url}/events/price`, { method: 'POST', headers, body: lines })).ok);
+  await says('price', '1 message 5 ');
+  assert.deepEqual(await page.evaluate(() => window.all), ['1', '2', '3', '4', '5']);
+  await show({});
+  await untilOpen(0);
+  assert.equal(site.mostOpen, 1);
+  await page.context().close();
+});
+
+test('useTypedText: types over cuts, says when it is done, begins anew with another question', async () => {
+  const { page, show, says } = await open();
+  const question = (content) => JSON.stringify({ model: 'demo', stream: true, metadata: { cps: '500' }, messages: [{ role: 'user', content }] });
+  const whole = await fetch(`${server.url}/demo/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ ...JSON.parse(question('hi')), stream: false }),
+  });
+  const answer = (await whole.json()).choices[0].message.content;
+  let streams = 0;
+  site.mostOpen = 0;
+  site.cutAfter = () => ((streams += 1) > 3 ? Infinity : 3000);
+  await show({ answer: '/v1/chat/completions', body: question('hi') });
+  await says('answer', `${answer}.`);
+  assert.ok(streams > 3, `${streams} streams`);
+
+  // Another question while the answer to the one before is typed.
+  await show({ answer: '/v1/chat/completions', body: question('once more') });
+  await page.waitForFunction(() => document.getElementById('answer').textContent.length > 3);
+  await show({ answer: '/v1/chat/completions', body: question('hi again') });
+  await untilOpen(1);
+  await show({ answer: '/nowhere' });
+  await says('answer', '! status 404');
+  await show({ answer: null });
+  await says('answer', '');
+  await untilOpen(0);
+  assert.equal(site.mostOpen, 1);
+  await page.context().close();
+});
