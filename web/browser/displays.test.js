@@ -159,6 +159,7 @@ test('a stream on which nothing comes is not drawn again and again', async () =>
   await connectByClient(page, 'quiet');
   await publishMany(server.url, 'quiet', ['{"data":"1"}', '{"data":"2"}']);
   await untilListed(page, '2');
+  await page.locator('#intervals-text', { hasText: /^The last 1: median/ }).waitFor();
   const changes = await page.evaluate(async () => {
     /** @type {string[]} */
     const seen = [];

@@ -69,7 +69,7 @@ test('streams that are opened by fetch and by EventSource appear live', async ()
   responses.get('/by-fetch')?.write('data: [DONE]\n\n');
   await untilShown(page, '[DONE]');
   assert.match(await page.locator('#items .event .gap').first().innerText(), /^\+[\d.]+ m?s$/);
-  assert.match(await page.innerText('#intervals-text'), /^The last 1: median/);
+  await page.locator('#intervals-text', { hasText: /^The last 1: median/ }).waitFor();
   await client.waitForFunction(() => /** @type {any} */ (window).texts.join('').includes('one') && /** @type {any} */ (window).texts.join('').includes('[DONE]'));
   responses.get('/by-fetch')?.end();
   await page.locator('#detail-state', { hasText: 'ended by the server' }).waitFor();
