@@ -229,6 +229,15 @@ test('the tests that the document names are there, and every row of what it does
   for (const row of rows) assert.match(row, /<!-- tested: /);
 });
 
+test('each option of ours has its row', () => {
+  const source = readFileSync(new URL('web/tidewire/src/options.ts', ROOT), 'utf8');
+  const options = [...source.matchAll(/^ {2}(\w+)\?:/gm)].map(([, option]) => option);
+  assert.ok(options.length > 10, `${options}`);
+  const section = /## Options\n([^]*?)\n## /.exec(DOCUMENT)[1];
+  const named = section.split('\n').filter((line) => line.startsWith('| ')).map((line) => line.split(' | ')[0]).join('\n');
+  for (const option of options) assert.match(named, new RegExp(`\`${option}\``), option);
+});
+
 /** Where a package declares its options, and the section that says what becomes of them. */
 const OPTIONS = {
   'fetch-event-source': ['@microsoft/fetch-event-source/lib/esm/fetch.d.ts', /interface FetchEventSourceInit[^{]*\{([^]*?)^\}/m],
