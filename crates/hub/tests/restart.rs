@@ -154,9 +154,11 @@ async fn a_snapshot_in_the_middle_and_the_records_after_it_are_all_that_there_wa
     hub.append(draft("never", "kept")).await.unwrap_err();
     drop(hub);
     archive.fail(None);
-    assert_eq!(archive.snapshot_at(), Some(Seq(2)));
+    // The committer may still be at the first batch when it is asked for one.
+    let Seq(at) = archive.snapshot_at().unwrap();
+    assert!((1..=2).contains(&at), "{at}");
     let hub = start(&archive);
-    assert_eq!(archive.replayed(), 2);
+    assert_eq!(archive.replayed() as u64, 4 - at);
     for draft in [keyed("1"), later] {
         assert_eq!(hub.append(draft).await.unwrap().outcome, Outcome::Replayed);
     }

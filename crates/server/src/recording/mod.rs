@@ -6,7 +6,7 @@
 //! | open | for |
 //! |---|---|
 //! | [`head`] | the first line: what was asked, and how the answer began |
-//! | [`line`] | the lines after it: a chunk each, and how it ended |
+//! | [`line`](mod@line) | the lines after it: a chunk each, and how it ended |
 //! | [`secrets`] | what is never written: credentials in headers and queries |
 //! | [`writer`] | a recording being made, within a bound |
 //! | [`reader`] | a recording read again, line by line |
