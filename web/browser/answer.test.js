@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { answerText, newPage, topicOf, troublesOf, untilPhase, untilTyped } from './support/browser.js';
+import { answerText, newPage, topicOf, troublesOf, typeAt, untilPhase, untilTyped } from './support/browser.js';
 import { browser, server } from './support/setup.js';
 import { ask, wholeAnswer } from './support/stream.js';
 
@@ -17,6 +17,7 @@ test('an answer types itself to the end', async () => {
   await page.goto(server.url);
   await untilPhase(page, 'idle');
 
+  await typeAt(page, TYPING_SPEED);
   await page.click('#ask');
   await untilPhase(page, 'open');
   await untilTyped(page, 1);
@@ -91,6 +92,7 @@ test('a tab that missed only the end of the stream learns it from the 204', asyn
 test('two tabs show the same answer', async () => {
   const page = await newPage(browser);
   await page.goto(server.url);
+  await typeAt(page, TYPING_SPEED);
   await page.click('#ask');
   await untilTyped(page, 20);
 

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { answerText, connectByEventSource, newPage, topicOf, untilPhase, untilTyped } from './support/browser.js';
+import { answerText, connectByEventSource, newPage, topicOf, typeAt, untilPhase, untilTyped } from './support/browser.js';
 import { connectByClient, listed, openConsole, untilListed, untilReaders } from './support/console.js';
 import { Server } from './support/server.js';
 import { browser } from './support/setup.js';
@@ -33,6 +33,7 @@ after(async () => {
 test('killed while it types and started again: the answer goes on, and nothing is missing', async () => {
   const page = await newPage(browser);
   await page.goto(server.url);
+  await typeAt(page, 60);
   await page.click('#ask');
 
   const kills = 2;

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { launch, newPage, troublesOf, untilConsole, untilPhase, untilTyped } from './support/browser.js';
+import { launch, newPage, troublesOf, typeAt, untilConsole, untilPhase, untilTyped } from './support/browser.js';
 import { connectByClient, openConsole, requestsOf, untilListed, untilReaders } from './support/console.js';
 import { Server } from './support/server.js';
 
@@ -110,6 +110,7 @@ test('a text that cannot be a token is not sent', async () => {
 
 test('an answer asks for the token, and types on once it is there', async () => {
   const page = await openConsole(browser, server.url);
+  await typeAt(page, 100);
   await page.click('#ask');
   await page.locator('#answer-notices [data-kind="refused"]', { hasText: 'It answered 401' }).waitFor();
   await page.getByRole('button', { name: 'Enter a token' }).click();

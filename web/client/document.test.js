@@ -190,10 +190,12 @@ test("retry: { attempts: 0 } asks once, and a fetch of one's own can leave out t
     () =>
       new Promise((done) => {
         const source = new window.tidewire.EventSource('/events/once?last_event_id=earliest', { retry: { attempts: 0 } });
+        source.onmessage = () => (window.hasBegun = true);
         source.onerror = ({ error }) => done([source.readyState, error.code]);
       }),
   );
-  await untilOpen(1);
+  const begun = () => page.waitForFunction(() => window.hasBegun);
+  await begun();
   site.cut();
   assert.deepEqual(await over, [2, 'cut']);
   assert.equal(site.requests.length, 1);
@@ -201,13 +203,14 @@ test("retry: { attempts: 0 } asks once, and a fetch of one's own can leave out t
   const twice = page.evaluate(
     () =>
       new Promise((done) => {
+        window.hasBegun = false;
         const own = (url, init) => (init.headers.delete('Last-Event-ID'), fetch(url, init));
         const source = new window.tidewire.EventSource('/events/once?last_event_id=earliest', { fetch: own });
         const seen = [];
-        source.onmessage = ({ data }) => seen.push(data) === 2 && done(seen);
+        source.onmessage = ({ data }) => (window.hasBegun = true) && seen.push(data) === 2 && done(seen);
       }),
   );
-  await untilOpen(1);
+  await begun();
   site.cut();
   assert.deepEqual(await twice, ['1', '1']);
   assert.deepEqual(site.requests.map(({ headers }) => headers['last-event-id']), [undefined, undefined, undefined]);

@@ -104,3 +104,11 @@ export async function connectByEventSource(page, topic) {
 export async function untilConsole(page, phase) {
   await page.locator(`#console-state[data-phase="${phase}"]`).waitFor();
 }
+
+/**
+ * What this page asks for from now on is typed at this speed, in characters a second; unless told, the server takes its time.
+ * @param {import('playwright-core').Page} page @param {number} speed
+ */
+export async function typeAt(page, speed) {
+  await page.route('**/demo/answers?*', (route) => route.continue({ url: `${route.request().url()}&cps=${speed}` }));
+}
