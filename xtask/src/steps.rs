@@ -127,8 +127,8 @@ fn rust() -> Result<Verdict> {
         report::line(format_args!("note: {error:#}"));
     }
     let test = if find("cargo-nextest").is_some() {
-        // Many tests wait for a time to pass. Those that compute count as two: `.config/nextest.toml`.
-        let threads = 2 * std::thread::available_parallelism()?.get();
+        // Many tests wait for a time to pass. How much of a core each of them takes: `.config/nextest.toml`.
+        let threads = 4 * std::thread::available_parallelism()?.get();
         Cmd::cargo().args(["nextest", "run", "--test-threads", &threads.to_string()])
     } else {
         Cmd::cargo().args(["test", "--all-targets"])

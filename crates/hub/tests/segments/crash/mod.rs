@@ -12,7 +12,7 @@
 //! then a new epoch begins; a killed process loses nothing under any setting.
 //!
 //! Each seed is a run of its own, several crashes long:
-//! - `TIDEWIRE_CRASH_SEEDS`: how many (300);
+//! - `TIDEWIRE_CRASH_SEEDS`: how many (200);
 //! - `TIDEWIRE_CRASH_SEED`: the first (1). A failure names its seed;
 //! - `TIDEWIRE_CRASH_THREADS`: how many run at a time (1).
 
@@ -49,7 +49,7 @@ fn number(variable: &str, default: u64) -> u64 {
 /// segment was rewritten.
 fn judge(what: &str, open: Open<'_>, most: u64, fits: impl Fn(&Plan) -> bool) -> usize {
     let first = number("TIDEWIRE_CRASH_SEED", 1);
-    let count = number("TIDEWIRE_CRASH_SEEDS", 300).min(most);
+    let count = number("TIDEWIRE_CRASH_SEEDS", 200).min(most);
     let seeds: Vec<_> = (first..first + count)
         .filter(|seed| fits(&Plan::of(*seed)))
         .collect();
@@ -112,7 +112,7 @@ fn segments_that_are_always_safe_lose_nothing() {
         plan.promise == Promise::Always
     });
     assert!(
-        rewritten > 0 || number("TIDEWIRE_CRASH_SEEDS", 300) < 100,
+        rewritten > 0 || number("TIDEWIRE_CRASH_SEEDS", 200) < 100,
         "nothing was rewritten: nothing was judged of it"
     );
 }
