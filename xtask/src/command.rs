@@ -43,7 +43,16 @@ impl Cmd {
     /// `cargo` as found on the PATH, so that `+toolchain` works where cargo is rustup's.
     #[must_use]
     pub fn cargo() -> Self {
-        Self::new("cargo")
+        let mut cargo = Self::new("cargo");
+        // What `cargo run` has told us of xtask is nothing for others: build scripts that look at it (ring's) would run
+        // again, and all that depends on them be built anew.
+        for (name, _) in std::env::vars_os() {
+            let told = name.to_string_lossy();
+            if told.starts_with("CARGO_PKG_") || told.starts_with("CARGO_MANIFEST_") {
+                cargo.inner.env_remove(&name);
+            }
+        }
+        cargo
     }
 
     /// Adds arguments.
