@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::faults::{Reply, Request, Server};
 use crate::support::process::{Run, tidewire};
+use crate::support::serve::Serve;
 
 /// A server, a command line, and the findings.
 pub(crate) struct Case {
@@ -69,6 +70,11 @@ impl Case {
 pub(crate) struct Report {
     pub(crate) json: Value,
     pub(crate) run: Run,
+}
+
+/// Tidewire itself, with these settings.
+pub(crate) fn tidewire_with(settings: &[&str]) -> Serve {
+    Serve::start_with(&[&["serve", "--listen", "127.0.0.1:0", "--log", "off"], settings].concat())
 }
 
 pub(crate) fn doctor(url: &str, args: &[&str]) -> Report {

@@ -2,7 +2,7 @@
 
 use libtest_mimic::Trial;
 
-use crate::case::{Case, case, doctor};
+use crate::case::{Case, case, doctor, tidewire_with};
 use crate::faults::{event, next, stream};
 use crate::support::serve::Serve;
 
@@ -25,15 +25,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 pub(crate) fn trials() -> Vec<Trial> {
     let quiet = || {
-        let server = Serve::start_with(&[
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--log",
-            "off",
-            "--heartbeat",
-            "1s",
-        ]);
+        let server = tidewire_with(&["--heartbeat", "1s"]);
         let report = doctor(&format!("{}/events/x", server.url), &["--wait", "4s"]);
         report.is(&[]);
         report.has(&["status", "type", "caching", "x-accel-buffering", "heartbeat"]);
@@ -41,15 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Ok(())
     };
     let with_events = || {
-        let server = Serve::start_with(&[
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--log",
-            "off",
-            "--heartbeat",
-            "1s",
-        ]);
+        let server = tidewire_with(&["--heartbeat", "1s"]);
         assert_eq!(server.publish(&["x", "-"], "one\ntwo\nthree\n").code, Some(0));
         let url = format!("{}/events/x?last=3", server.url);
         let report = doctor(&url, &["--wait", "4s"]);
@@ -68,15 +52,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     };
     let crossed = || {
         let origin = "https://app.example.com";
-        let server = Serve::start_with(&[
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--log",
-            "off",
-            "--cors-origin",
-            origin,
-        ]);
+        let server = tidewire_with(&["--cors-origin", origin]);
         let url = format!("{}/events/x", server.url);
         let report = doctor(&url, &["--wait", "1s", "--origin", origin]);
         report.is(&[]);

@@ -7,9 +7,8 @@ use std::thread;
 
 use libtest_mimic::Trial;
 
-use crate::case::{Report, doctor};
+use crate::case::{Report, doctor, tidewire_with};
 use crate::faults::{Reply, Request, Server, with_head};
-use crate::support::serve::Serve;
 
 /// Another process may take the port before nginx does.
 const TRIES: usize = 5;
@@ -156,15 +155,7 @@ fn read_timeout() {
 
 /// As `docs/recipes.md` has it.
 fn tidewire() {
-    let server = Serve::start_with(&[
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--log",
-        "off",
-        "--heartbeat",
-        "1s",
-    ]);
+    let server = tidewire_with(&["--heartbeat", "1s"]);
     assert_eq!(server.publish(&["x", "-"], "one\ntwo\nthree\n").code, Some(0));
     let settings =
         "proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_set_header Host $http_host;";
