@@ -7,11 +7,13 @@
 //! | [`cors`](Cors) | pages of other origins that may, and that may read |
 //! | `access` | what each path and method needs |
 //! | [`tokens`](Tokens) | who may publish, and who may read: 401, 403 |
+//! | [`caller`](Caller) | what the doors learn of who asks |
 //!
 //! Without [`Cors`], reading across origins is stopped by the browser alone, as no CORS header is sent. The
 //! guard then leaves preflights to the router, so that an app may have a CORS layer of its own.
 
 mod access;
+mod caller;
 mod cors;
 mod host;
 mod origin;
@@ -29,6 +31,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::
 
 use crate::Problem;
 use access::Access;
+pub use caller::{Caller, Peer, Rights, network};
 pub use cors::Cors;
 use cors::RequestOrigin;
 use host::Hosts;
@@ -133,14 +136,14 @@ impl Guard {
         }))
     }
 
-    async fn answer(&self, request: Request, next: Next) -> Response {
+    async fn answer(&self, mut request: Request, next: Next) -> Response {
         // A foreign host is answered before all else, and without CORS headers: it is not us who is meant.
         let host = match self.hosts.check(&request) {
             Ok(host) => host,
             Err(problem) => return problem.into_response(),
         };
         let Some(cors) = &self.cors else {
-            return match self.admit(&request, host.as_ref()) {
+            return match self.admit(&mut request, host.as_ref()) {
                 Ok(()) => next.run(request).await,
                 Err(problem) => problem.into_response(),
             };
@@ -149,7 +152,7 @@ impl Guard {
             return cors.preflight(request.headers());
         }
         let origin = RequestOrigin::of(request.headers());
-        let mut response = match self.admit(&request, host.as_ref()) {
+        let mut response = match self.admit(&mut request, host.as_ref()) {
             Ok(()) => next.run(request).await,
             Err(problem) => problem.into_response(),
         };
@@ -157,7 +160,8 @@ impl Guard {
         response
     }
 
-    fn admit(&self, request: &Request, host: Option<&Authority>) -> Result<(), Problem> {
+    /// Lets the request through, and leaves its [`Caller`] in its extensions.
+    fn admit(&self, request: &mut Request, host: Option<&Authority>) -> Result<(), Problem> {
         let allowed = |origin: &HeaderValue| {
             origin::is_same(origin.as_bytes(), host)
                 || self.cors.as_ref().is_some_and(|cors| cors.allows(origin))
@@ -179,7 +183,15 @@ impl Guard {
             true => Access::Presence,
             false => access::needed(request.method(), path),
         };
-        self.tokens.admit(access, request)
+        let (rights, token) = self.tokens.admit(access, request)?;
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        request.extensions_mut().insert(Caller {
+            rights,
+            token,
+            address: peer,
+            is_proxied: false,
+        });
+        Ok(())
     }
 }
 
@@ -215,8 +227,8 @@ mod tests {
         let guard = Guard::default().cors(Cors::new(["https://app.example".parse().unwrap()]));
         let host = Authority::from_static("localhost:8420");
         let answer = |method, origin| {
-            let request = request(method, "/own", &[(header::ORIGIN, origin)]);
-            status(guard.admit(&request, Some(&host)))
+            let mut request = request(method, "/own", &[(header::ORIGIN, origin)]);
+            status(guard.admit(&mut request, Some(&host)))
         };
         for method in ["POST", "QUERY", "DELETE", "PUT"] {
             assert_eq!(answer(method, "http://localhost:8420"), 200);

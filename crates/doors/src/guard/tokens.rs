@@ -15,9 +15,10 @@ use http::{
     header::{AUTHORIZATION, COOKIE, WWW_AUTHENTICATE},
 };
 use percent_encoding::percent_decode_str;
+use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
-use super::access::Access;
+use super::{access::Access, caller::Rights};
 use crate::Problem;
 
 /// The query parameter that carries a token.
@@ -109,13 +110,6 @@ enum Shown<'a> {
     Token(Cow<'a, [u8]>),
 }
 
-/// What a token lets its owner do.
-enum Grant {
-    Nothing,
-    Read,
-    Everything,
-}
-
 impl Tokens {
     /// Publishing, purging, stats and metrics need one of these.
     #[must_use]
@@ -131,24 +125,28 @@ impl Tokens {
         self
     }
 
-    /// Whether the request may do what needs this access.
-    pub(super) fn admit(&self, access: Access, request: &Request) -> Result<(), Problem> {
+    /// What the request's token lets it do, and the token's SHA-256, if that is enough for what needs this access.
+    pub(super) fn admit(
+        &self,
+        access: Access,
+        request: &Request,
+    ) -> Result<(Rights, Option<[u8; 32]>), Problem> {
         if !self.guards(access) {
-            return Ok(());
+            return Ok((Rights::None, None));
         }
-        let grant = match shown(request)? {
+        let token = match shown(request)? {
             Shown::Nothing => return Err(missing(access, request)),
             Shown::Other => return Err(not_bearer()),
-            Shown::Token(token) => self.grant(&token),
+            Shown::Token(token) => token,
         };
-        match (grant, access) {
-            (Grant::Everything, _) | (Grant::Read, Access::Read | Access::Presence | Access::Open) => Ok(()),
-            (Grant::Read, Access::Publish) => Err(only_for_reading()),
-            (Grant::Nothing, _) => Err(unauthorized(
+        match (self.rights(&token), access) {
+            (Rights::Read, Access::Publish) => Err(only_for_reading()),
+            (Rights::None, _) => Err(unauthorized(
                 "wrong_token",
                 "the token is none of this server's: look for a slip, or ask its operator for one",
                 r#"Bearer realm="tidewire", error="invalid_token""#,
             )),
+            (rights, _) => Ok((rights, Some(Sha256::digest(&token).into()))),
         }
     }
 
@@ -162,16 +160,16 @@ impl Tokens {
         }
     }
 
-    fn grant(&self, shown: &[u8]) -> Grant {
+    fn rights(&self, shown: &[u8]) -> Rights {
         // All are compared, so that time does not tell which one it was.
         let any = |tokens: &[Token]| {
             let none = Choice::from(0);
             bool::from(tokens.iter().fold(none, |found, token| found | token.is(shown)))
         };
         match (any(&self.publish), any(&self.read)) {
-            (true, _) => Grant::Everything,
-            (false, true) => Grant::Read,
-            (false, false) => Grant::Nothing,
+            (true, _) => Rights::Everything,
+            (false, true) => Rights::Read,
+            (false, false) => Rights::None,
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -15,6 +15,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tidewire_doors::guard::network;
 
 /// The open connections, and what has become of all there were.
 #[derive(Debug)]
@@ -133,14 +134,6 @@ impl Drop for Place {
     }
 }
 
-/// What an address counts as.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),
-        v4 => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,10 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn ipv6_counts_by_network_and_mapped_addresses_are_what_they_map() {
-        assert_eq!(network(ip("2001:db8:1:2:3:4:5:6")), ip("2001:db8:1:2::"));
-        assert_eq!(network(ip("::ffff:10.0.0.1")), ip("10.0.0.1"));
-        assert_eq!(network(ip("10.0.0.1")), ip("10.0.0.1"));
+    fn ipv6_counts_by_network() {
         let guests = Guests::new(9, Some(1));
         let _first = guests.admit(ip("2001:db8::1")).unwrap();
         assert_eq!(guests.admit(ip("2001:db8::2")).unwrap_err(), Full::FromAddress(1));

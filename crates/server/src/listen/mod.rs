@@ -16,12 +16,17 @@ mod refusal;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use socket2::SockRef;
+use tidewire_doors::guard::Peer;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -121,7 +126,7 @@ async fn attend(
     bounds: Bounds,
     stop: CancellationToken,
 ) {
-    if let Err(error) = connection(stream, app, bounds, stop).await {
+    if let Err(error) = connection(stream, peer, app, bounds, stop).await {
         if is_write_stall(&*error) {
             guests.stalled();
         }
@@ -131,6 +136,7 @@ async fn attend(
 
 async fn connection(
     stream: TcpStream,
+    peer: SocketAddr,
     app: Router,
     bounds: Bounds,
     stop: CancellationToken,
@@ -147,11 +153,16 @@ async fn connection(
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(bounds.write_stall));
     let stream = Lingering::new(Box::pin(stream), stop.clone());
+    let app = TowerToHyperService::new(app);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        app.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.header_read)
         .max_buf_size(bounds.max_header)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
