@@ -1,7 +1,7 @@
 //! CORS (Fetch standard, section 3.3): which pages of other origins may read answers, and send what needs
 //! asking first.
 //!
-//! Invariants: credentials are allowed to listed origins only, never to `*`; every answer to an allowed
+//! Invariants: credentials are allowed to listed origins only, never to `*`, which is for reading; every answer to an allowed
 //! page carries the headers, errors too, so that its script can read why; what depends on the origin
 //! says so (`Vary`).
 //!
@@ -24,7 +24,7 @@ use crate::Problem;
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, QUERY, POST, DELETE");
 
 /// What our requests carry. `Accept` and `Cache-Control` are sent by `EventSource` polyfills.
-const HEADERS: &str = "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID";
+const HEADERS: &str = "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID, Tidewire-Token";
 
 /// What our answers say beyond what every script can read.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
@@ -82,12 +82,21 @@ impl Cors {
         self
     }
 
-    /// Whether a page of this origin may talk to the server.
-    pub(super) fn allows(&self, origin: &HeaderValue) -> bool {
+    /// Whether pages of this origin were named.
+    pub(super) fn lists(&self, origin: &HeaderValue) -> bool {
         match &self.origins {
-            Origins::Any => true,
+            Origins::Any => false,
             Origins::These(origins) => origins.iter().any(|allowed| allowed.header() == origin),
         }
+    }
+
+    /// Whether all pages may talk to the server.
+    pub(super) fn is_any(&self) -> bool {
+        matches!(self.origins, Origins::Any)
+    }
+
+    fn allows(&self, origin: &HeaderValue) -> bool {
+        self.is_any() || self.lists(origin)
     }
 
     /// Adds what lets a page's script read the answer, if it may.
@@ -136,6 +145,10 @@ impl Cors {
 /// What a page that is not allowed is told.
 pub(super) const FOREIGN: &str = "a page of another origin may not do this here: allow its origin (--cors-origin), or send the \
      request from this server's own pages or from a program";
+
+/// What a page is told where all may read.
+pub(super) const FOREIGN_TO_ANY: &str = "pages of any origin may read here, and this is more: send a token in a header (`Authorization: Bearer …` or \
+     `Tidewire-Token: …`), or allow the page's origin (--cors-origin) in place of `*`";
 
 /// The one `Origin` of a request. Of several, none can be answered.
 pub(super) struct RequestOrigin(Option<HeaderValue>);

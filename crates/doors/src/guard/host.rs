@@ -14,6 +14,8 @@ use crate::Problem;
 pub(super) struct Hosts {
     names: Vec<String>,
     addresses: Vec<IpAddr>,
+    /// Any address is one of ours: no name can be pointed at an address, so no page of another name comes by it.
+    pub(super) any_address: bool,
     /// There is no flag that would add one.
     is_fixed: bool,
 }
@@ -60,11 +62,24 @@ impl Hosts {
     fn knows(&self, host: &str) -> bool {
         let name = host.trim_end_matches('.');
         match address(name) {
-            Some(ip) => ip.is_loopback() || self.addresses.contains(&ip),
+            Some(ip) => self.any_address || is_loopback(name) || self.addresses.contains(&ip),
             None => {
                 let ours = |known: &String| known.eq_ignore_ascii_case(name);
-                name.eq_ignore_ascii_case("localhost") || self.names.iter().any(ours)
+                is_loopback(name) || self.names.iter().any(ours)
             }
+        }
+    }
+}
+
+/// Whether a host is this machine for whoever names it: `localhost`, a name below it (RFC 6761), or a loopback address.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    let host = host.trim_end_matches('.');
+    match address(host) {
+        Some(ip) => ip.to_canonical().is_loopback(),
+        None => {
+            let top = host.rsplit('.').next().unwrap_or_default();
+            top.eq_ignore_ascii_case("localhost")
         }
     }
 }
@@ -122,6 +137,8 @@ mod tests {
             "tide.example:443",
             "TIDE.EXAMPLE",
             "localhost.",
+            "app.localhost:8420",
+            "a.b.LOCALHOST",
             "10.0.0.2:8420",
             "[2001:db8:0::2]:8420",
         ] {
@@ -130,12 +147,27 @@ mod tests {
         for foreign in [
             "evil.example",
             "localhost.evil.example",
+            "applocalhost",
             "10.0.0.1",
             "0.0.0.0",
             "127.0.0.1.evil.example",
             "[2001:db8::3]",
         ] {
             assert_eq!(answer(foreign), 421, "{foreign}");
+        }
+        let beyond = Hosts {
+            any_address: true,
+            ..Hosts::default()
+        };
+        for (host, status_of_it) in [
+            ("10.244.1.7:8420", 200),
+            ("[2001:db8::3]:8420", 200),
+            ("app.localhost", 200),
+            ("evil.example", 421),
+            ("10.0.0.1.evil.example", 421),
+        ] {
+            let request = request("GET", "/", &[(header::HOST, host)]);
+            assert_eq!(status(beyond.check(&request).map(|_| ())), status_of_it, "{host}");
         }
         assert_eq!(answer(""), 400);
         assert_eq!(check(&[]), 400);

@@ -5,8 +5,10 @@
 //! | `host` | `Host` must be loopback or configured: 421 |
 //! | `origin` | requests that change something must not come from a page of another origin: 403 |
 //! | [`cors`](Cors) | pages of other origins that may, and that may read |
-//! | `access` | what each path and method needs |
+//! | [`access`](Declared) | what each path and method needs |
 //! | [`tokens`](Tokens) | who may publish, and who may read: 401, 403 |
+//! | `credentials` | where a request shows its token, and that the token goes no further |
+//! | `proxies` | trusted proxies, and the client behind them |
 //! | [`caller`](Caller) | what the doors learn of who asks |
 //!
 //! Without [`Cors`], reading across origins is stopped by the browser alone, as no CORS header is sent. The
@@ -15,8 +17,10 @@
 mod access;
 mod caller;
 mod cors;
+mod credentials;
 mod host;
 mod origin;
+mod proxies;
 mod tokens;
 
 use std::sync::Arc;
@@ -29,13 +33,18 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority};
 
-use crate::Problem;
-use access::Access;
+use crate::{Problem, relay::config::RouteAuth};
+pub use access::{Declared, Need};
+use access::{Needed, Needs};
 pub use caller::{Caller, Peer, Rights, network};
 pub use cors::Cors;
 use cors::RequestOrigin;
+use credentials::{Cookies, Shown};
 use host::Hosts;
+pub use host::is_loopback;
 pub use origin::{InvalidOrigin, Origin};
+use proxies::Proxies;
+pub use proxies::{InvalidNetwork, Network};
 pub use tokens::{InvalidToken, Token, Tokens};
 
 /// The hosts that the server answers for, the pages that may talk to it, and the tokens it wants.
@@ -54,8 +63,9 @@ pub struct Guard {
     hosts: Hosts,
     cors: Option<Cors>,
     tokens: Tokens,
-    /// Paths, with what is below them, where asking costs money.
-    paid: Vec<String>,
+    cookies: Cookies,
+    needs: Needs,
+    proxies: Proxies,
 }
 
 impl Guard {
@@ -84,8 +94,9 @@ impl Guard {
         self
     }
 
-    /// Wants tokens on the doors' own paths (`/events`, `/subscribe`, `/presence`, `/stats`, `/metrics`). Other
-    /// routes of an app are its own to guard. In an app that nests the doors, nest the protected router:
+    /// Wants tokens on the doors' own paths (`/events`, `/subscribe`, `/presence`, `/stats`, `/metrics`, declared
+    /// [routes](Guard::routes)). Other routes of an app are its own to guard. Behind the guard a request has no token
+    /// any more: its [`Caller`] tells what it may. In an app that nests the doors, nest the protected router:
     /// paths are compared from their start.
     #[must_use]
     pub fn tokens(mut self, tokens: Tokens) -> Self {
@@ -93,23 +104,54 @@ impl Guard {
         self
     }
 
-    /// Wants a token, a reader's or a publisher's, on these paths and what is below them: asking there costs money.
+    /// Also answers for every address: for a server that listens beyond loopback.
     #[must_use]
-    pub fn paid(mut self, paths: impl IntoIterator<Item = String>) -> Self {
-        self.paid.extend(paths);
+    pub fn any_address(mut self) -> Self {
+        self.hosts.any_address = true;
+        self
+    }
+
+    /// The cookies that carry a token, the first one first, in place of `__Host-tidewire`, `__Secure-tidewire` and
+    /// `tidewire_token`.
+    #[must_use]
+    pub fn cookies(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.cookies = Cookies::new(names);
+        self
+    }
+
+    /// Routes beside those of the doors. What is below their first segments and not declared needs a publish token.
+    #[must_use]
+    pub fn declare(mut self, routes: impl IntoIterator<Item = Declared>) -> Self {
+        self.needs.declare(routes);
+        self
+    }
+
+    /// Routes of the relay, with all that is below them: the path, who checks its callers, and whether a request is
+    /// answered in the name of the server (its key) or of a user whom the browser names (a cookie).
+    #[must_use]
+    pub fn routes(mut self, routes: impl IntoIterator<Item = (String, RouteAuth, bool)>) -> Self {
+        self.needs.routes(routes);
+        self
+    }
+
+    /// Believes these peers whose request they pass on (`X-Forwarded-For`, `Forwarded`). From others, and from a
+    /// connection without a [`Peer`], these headers are removed before anybody behind the guard sees them.
+    #[must_use]
+    pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item = Network>) -> Self {
+        self.proxies = Proxies::new(networks);
         self
     }
 
     /// Whether publishing needs a token.
     #[must_use]
     pub fn wants_publish_token(&self) -> bool {
-        self.tokens.guards(Access::Publish)
+        self.tokens.guards(Need::Publish)
     }
 
     /// Whether reading needs a token.
     #[must_use]
     pub fn wants_read_token(&self) -> bool {
-        self.tokens.guards(Access::Read)
+        self.tokens.guards(Need::Read)
     }
 
     /// Puts the guard in front of everything in `router`, also what it does not find.
@@ -136,62 +178,86 @@ impl Guard {
         }))
     }
 
+    /// A refusal of a connection, before anybody looks at what is asked: so that pages that may can read it. Their
+    /// preflight is answered as ever, for of a refused one they see nothing.
+    pub fn refuse(&self, asked: &HeaderMap, method: &Method, mut refusal: Response) -> Response {
+        if let Some(cors) = &self.cors {
+            if cors::is_preflight(method, asked) {
+                return cors.preflight(asked);
+            }
+            cors.open(&RequestOrigin::of(asked), &mut refusal);
+        }
+        refusal
+    }
+
     async fn answer(&self, mut request: Request, next: Next) -> Response {
-        // A foreign host is answered before all else, and without CORS headers: it is not us who is meant.
-        let host = match self.hosts.check(&request) {
-            Ok(host) => host,
-            Err(problem) => return problem.into_response(),
+        let mut needed = self.needs.of(request.method(), request.uri().path());
+        let host = match needed.need {
+            Need::Probe => Ok(None),
+            _ => self.hosts.check(&request),
         };
-        let Some(cors) = &self.cors else {
-            return match self.admit(&mut request, host.as_ref()) {
-                Ok(()) => next.run(request).await,
-                Err(problem) => problem.into_response(),
-            };
-        };
-        if cors::is_preflight(request.method(), request.headers()) {
+        let is_preflight = cors::is_preflight(request.method(), request.headers());
+        if let (Ok(_), Some(cors), true) = (&host, &self.cors, is_preflight) {
             return cors.preflight(request.headers());
         }
+        if is_preflight && needed.need != Need::Ask {
+            needed.need = Need::Open;
+        }
         let origin = RequestOrigin::of(request.headers());
-        let mut response = match self.admit(&mut request, host.as_ref()) {
+        let mut response = match host.and_then(|host| self.admit(&mut request, needed, host.as_ref())) {
             Ok(()) => next.run(request).await,
             Err(problem) => problem.into_response(),
         };
-        cors.open(&origin, &mut response);
+        if let Some(cors) = &self.cors {
+            cors.open(&origin, &mut response);
+        }
         response
     }
 
-    /// Lets the request through, and leaves its [`Caller`] in its extensions.
-    fn admit(&self, request: &mut Request, host: Option<&Authority>) -> Result<(), Problem> {
-        let allowed = |origin: &HeaderValue| {
-            origin::is_same(origin.as_bytes(), host)
-                || self.cors.as_ref().is_some_and(|cors| cors.allows(origin))
-        };
-        let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-        if changes && !request.headers().get_all(header::ORIGIN).iter().all(allowed) {
-            return Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                "foreign_origin",
-                cors::FOREIGN,
-            ));
-        }
-        let path = request.uri().path();
-        let is_below = |paid: &String| {
-            path.strip_prefix(paid.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let access = match self.paid.iter().any(is_below) {
-            true => Access::Presence,
-            false => access::needed(request.method(), path),
-        };
-        let (rights, token) = self.tokens.admit(access, request)?;
+    /// Lets the request through without its credentials, and leaves its [`Caller`] in its extensions.
+    fn admit(&self, request: &mut Request, needed: Needed, host: Option<&Authority>) -> Result<(), Problem> {
+        let shown = credentials::take(&self.tokens, &self.cookies, request);
+        self.check_origin(request, needed, shown, host)?;
+        self.tokens
+            .admit(needed.need, shown, request.method(), &self.cookies)?;
+        let (rights, token) = shown.known();
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        let (address, is_proxied) = self.proxies.client(peer, request.headers_mut());
         request.extensions_mut().insert(Caller {
             rights,
             token,
-            address: peer,
-            is_proxied: false,
+            address,
+            is_proxied,
         });
         Ok(())
+    }
+
+    /// Refuses what pages of other origins may not do.
+    fn check_origin(
+        &self,
+        request: &Request,
+        needed: Needed,
+        shown: Shown,
+        host: Option<&Authority>,
+    ) -> Result<(), Problem> {
+        let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        let refused = |why| Problem::new(StatusCode::FORBIDDEN, "foreign_origin", why);
+        let lists = |origin: &HeaderValue| self.cors.as_ref().is_some_and(|cors| cors.lists(origin));
+        let is_foreign = |origin: &&HeaderValue| !origin::is_same(origin.as_bytes(), host) && !lists(origin);
+        if request.headers().get_all(header::ORIGIN).iter().find(is_foreign).is_none() {
+            return Ok(());
+        }
+        if !self.cors.as_ref().is_some_and(Cors::is_any) {
+            return match changes || needed.is_keyed {
+                true => Err(refused(cors::FOREIGN)),
+                false => Ok(()),
+            };
+        }
+        let is_reading = matches!(needed.need, Need::Open | Need::Read | Need::Presence | Need::Ask);
+        match needed.is_keyed || (changes && !is_reading) {
+            true if !shown.is_meant() => Err(refused(cors::FOREIGN_TO_ANY)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -228,7 +294,8 @@ mod tests {
         let host = Authority::from_static("localhost:8420");
         let answer = |method, origin| {
             let mut request = request(method, "/own", &[(header::ORIGIN, origin)]);
-            status(guard.admit(&mut request, Some(&host)))
+            let needed = guard.needs.of(request.method(), "/own");
+            status(guard.admit(&mut request, needed, Some(&host)))
         };
         for method in ["POST", "QUERY", "DELETE", "PUT"] {
             assert_eq!(answer(method, "http://localhost:8420"), 200);

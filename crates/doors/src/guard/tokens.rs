@@ -1,30 +1,24 @@
 //! Tokens: who may publish, and who may read (RFC 6750).
 //!
 //! A token is a shared secret. There may be several of a kind, so that one can be replaced without a
-//! moment at which none is good. The publish token may do everything.
+//! moment at which none is good. The publish token may do everything. Where a request shows it is told in
+//! `credentials`.
 //!
 //! Invariants: tokens are compared in constant time, each with all that are configured; they are never
-//! printed, not even by `Debug`; only a request that changes nothing may carry one in its URL or in a
-//! cookie, which foreign pages can make a browser send.
+//! printed, not even by `Debug`.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
-use axum::extract::Request;
-use http::{
-    HeaderMap, HeaderValue, Method, StatusCode,
-    header::{AUTHORIZATION, COOKIE, WWW_AUTHENTICATE},
-};
-use percent_encoding::percent_decode_str;
+use http::{HeaderValue, Method, StatusCode, header::WWW_AUTHENTICATE};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
-use super::{access::Access, caller::Rights};
+use super::{
+    access::Need,
+    caller::Rights,
+    credentials::{Cookies, PARAMETER, Shown, changes_nothing},
+};
 use crate::Problem;
-
-/// The query parameter that carries a token.
-const PARAMETER: &str = "access_token";
-/// The cookie that carries a token.
-const COOKIE_NAME: &str = "tidewire_token";
 
 /// A secret that a client shows.
 ///
@@ -102,12 +96,12 @@ pub struct Tokens {
     read: Vec<Token>,
 }
 
-/// What a request shows.
-enum Shown<'a> {
-    Nothing,
-    /// Credentials of another kind, such as a proxy's.
-    Other,
-    Token(Cow<'a, [u8]>),
+/// A token of ours that was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) rights: Rights,
+    /// Its SHA-256.
+    pub(super) hash: [u8; 32],
 }
 
 impl Tokens {
@@ -125,134 +119,105 @@ impl Tokens {
         self
     }
 
-    /// What the request's token lets it do, and the token's SHA-256, if that is enough for what needs this access.
+    /// Whether what was shown is enough for a need.
     pub(super) fn admit(
         &self,
-        access: Access,
-        request: &Request,
-    ) -> Result<(Rights, Option<[u8; 32]>), Problem> {
-        if !self.guards(access) {
-            return Ok((Rights::None, None));
+        need: Need,
+        shown: Shown,
+        method: &Method,
+        cookies: &Cookies,
+    ) -> Result<(), Problem> {
+        if !self.guards(need) {
+            return Ok(());
         }
-        let token = match shown(request)? {
-            Shown::Nothing => return Err(missing(access, request)),
-            Shown::Other => return Err(not_bearer()),
-            Shown::Token(token) => token,
-        };
-        match (self.rights(&token), access) {
-            (Rights::Read, Access::Publish) => Err(only_for_reading()),
-            (Rights::None, _) => Err(unauthorized(
-                "wrong_token",
-                "the token is none of this server's: look for a slip, or ask its operator for one",
-                r#"Bearer realm="tidewire", error="invalid_token""#,
-            )),
-            (rights, _) => Ok((rights, Some(Sha256::digest(&token).into()))),
+        match shown {
+            Shown::Nothing => Err(missing(need, method, cookies)),
+            Shown::Other => Err(not_bearer()),
+            Shown::Wrong => Err(wrong(need)),
+            Shown::Doubled => Err(doubled()),
+            Shown::Token(known, _) if known.rights < Rights::Everything && needs_publisher(need) => {
+                Err(only_for_reading())
+            }
+            Shown::Token(..) => Ok(()),
         }
     }
 
-    /// Whether what needs this access needs a token.
-    pub(super) fn guards(&self, access: Access) -> bool {
-        match access {
-            Access::Open => false,
-            Access::Publish => !self.publish.is_empty(),
-            Access::Read => !self.read.is_empty(),
-            Access::Presence => !self.publish.is_empty() || !self.read.is_empty(),
+    /// Whether a need needs a token.
+    pub(super) fn guards(&self, need: Need) -> bool {
+        match need {
+            Need::Probe | Need::Open | Need::Change => false,
+            Need::Publish | Need::Purge | Need::Operate => !self.publish.is_empty(),
+            Need::Read => !self.read.is_empty(),
+            Need::Presence | Need::Ask => !self.publish.is_empty() || !self.read.is_empty(),
         }
     }
 
-    fn rights(&self, shown: &[u8]) -> Rights {
+    /// The token that was shown, if it is one of ours.
+    pub(super) fn find(&self, shown: &[u8]) -> Option<Known> {
         // All are compared, so that time does not tell which one it was.
         let any = |tokens: &[Token]| {
             let none = Choice::from(0);
             bool::from(tokens.iter().fold(none, |found, token| found | token.is(shown)))
         };
-        match (any(&self.publish), any(&self.read)) {
+        let rights = match (any(&self.publish), any(&self.read)) {
             (true, _) => Rights::Everything,
             (false, true) => Rights::Read,
-            (false, false) => Rights::None,
-        }
+            (false, false) => return None,
+        };
+        Some(Known {
+            rights,
+            hash: Sha256::digest(shown).into(),
+        })
     }
 }
 
-/// The one token of a request, wherever it stands.
-fn shown(request: &Request) -> Result<Shown<'_>, Problem> {
-    let mut authorizations = request.headers().get_all(AUTHORIZATION).iter();
-    let mut shown = authorizations.next().map_or(Shown::Nothing, authorization);
-    if authorizations.next().is_some() {
-        return Err(doubled());
-    }
-    if changes_nothing(request.method()) {
-        let query = request.uri().query().unwrap_or_default();
-        for token in in_query(query).chain(in_cookies(request.headers())) {
-            if matches!(shown, Shown::Token(_)) {
-                return Err(doubled());
-            }
-            shown = Shown::Token(token);
-        }
-    }
-    Ok(shown)
-}
-
-fn changes_nothing(method: &Method) -> bool {
-    *method == Method::GET || *method == Method::HEAD
-}
-
-fn authorization(value: &HeaderValue) -> Shown<'_> {
-    let value = value.as_bytes();
-    let (scheme, token) = value.split_at(value.iter().position(|b| *b == b' ').unwrap_or(value.len()));
-    match scheme.eq_ignore_ascii_case(b"bearer") {
-        true => Shown::Token(token.trim_ascii().into()),
-        false => Shown::Other,
-    }
-}
-
-/// Decoded, but a plus stays one: there are tokens with a plus, and none with a space.
-fn in_query(query: &str) -> impl Iterator<Item = Cow<'_, [u8]>> {
-    query.split('&').filter_map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let is_ours = Cow::from(percent_decode_str(name)) == PARAMETER.as_bytes();
-        is_ours.then(|| percent_decode_str(value).into())
-    })
-}
-
-/// Scripts write a cookie's value percent-encoded, servers as it is.
-fn in_cookies(headers: &HeaderMap) -> impl Iterator<Item = Cow<'_, [u8]>> {
-    let cookies = headers.get_all(COOKIE).iter();
-    let cookies = cookies.filter_map(|value| value.to_str().ok());
-    cookies.flat_map(|value| value.split(';')).filter_map(|cookie| {
-        let (name, value) = cookie.trim().split_once('=')?;
-        (name == COOKIE_NAME).then(|| percent_decode_str(value).into())
-    })
+fn needs_publisher(need: Need) -> bool {
+    matches!(need, Need::Publish | Need::Purge | Need::Operate)
 }
 
 fn doubled() -> Problem {
     Problem::bad_request(
         "doubled_token",
         format!(
-            "the request has more than one token: give one, as `Authorization: Bearer …`, or to read as \
-             `?{PARAMETER}=…` or as the cookie `{COOKIE_NAME}`"
+            "the request has two tokens in one place: give one, as `Authorization: Bearer …`, as `Tidewire-Token: …`, \
+             or to read as `?{PARAMETER}=…`"
         ),
     )
 }
 
-fn missing(access: Access, request: &Request) -> Problem {
-    let which = match access {
-        Access::Publish => "this needs a publish token",
-        _ => "this needs a token",
+fn missing(need: Need, method: &Method, cookies: &Cookies) -> Problem {
+    let which = match needs_publisher(need) {
+        true => "this needs a publish token",
+        false => "this needs a token",
     };
-    let how = match changes_nothing(request.method()) {
-        true => {
-            format!("send `Authorization: Bearer …`, `?{PARAMETER}=…` or the cookie `{COOKIE_NAME}`")
-        }
-        false => "send `Authorization: Bearer …`; URLs and cookies count for GET and HEAD only".to_owned(),
+    let header = match need {
+        Need::Ask => "send `Tidewire-Token: …`, or `Authorization: Bearer …` where that is not the upstream's",
+        _ => "send `Authorization: Bearer …` or `Tidewire-Token: …`",
+    };
+    let how = match (changes_nothing(method), cookies.example()) {
+        (true, Some(cookie)) => format!("{header}, `?{PARAMETER}=…` or the cookie `{cookie}`"),
+        (true, None) => format!("{header}, or `?{PARAMETER}=…`"),
+        (false, _) => format!("{header}; URLs and cookies count for GET and HEAD only"),
     };
     unauthorized("token_required", format!("{which}: {how}"), REALM)
 }
 
 fn not_bearer() -> Problem {
     let detail = "this needs a token, and the header Authorization holds something else: send `Authorization: \
-                  Bearer …`";
+                  Bearer …` or `Tidewire-Token: …`";
     unauthorized("token_required", detail, REALM)
+}
+
+fn wrong(need: Need) -> Problem {
+    let detail = match need {
+        Need::Ask => {
+            "the token is none of this server's: send one of its tokens as `Tidewire-Token: …`, beside the upstream's \
+             key in `Authorization`; look for a slip, or ask its operator for one"
+        }
+        _ => "the token is none of this server's: look for a slip, or ask its operator for one",
+    };
+    let challenge = r#"Bearer realm="tidewire", error="invalid_token""#;
+    unauthorized("wrong_token", detail, challenge)
 }
 
 const REALM: &str = r#"Bearer realm="tidewire""#;

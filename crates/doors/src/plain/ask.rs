@@ -24,11 +24,11 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    /// Reads the query and the body together: topics add up, and what may stand once may stand once in both.
+    /// Reads the query and the body together: topics of both add up (one in the path stands alone), and what may
+    /// stand once may stand once in both.
     pub(super) fn read(uri: &Uri, headers: &HeaderMap, body: BodyParameters<'_>) -> Result<Self, Problem> {
         let query = Parameters::of_query(uri)?;
-        let mut topics = wire::some_topics(uri, &query)?;
-        topics.extend(body.topics);
+        let topics = wire::some_topics(uri, &query, body.topics)?;
         let parameters = query.and(body.others);
         Ok(Self {
             topics: TopicSet::new(topics)?,

@@ -29,12 +29,25 @@ impl From<Error> for Problem {
             Error::Damaged { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "damaged"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
-        let problem = Problem::new(status, code, error.to_string());
+        let problem = Problem::new(status, code, said(&error));
         match error {
             Error::Closed => problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
             _ => problem,
         }
     }
+}
+
+/// The error's text, but for what the system said: it names files of the server, and is in its log.
+fn said(error: &Error) -> String {
+    let why = String::from("the reason is in the server's log");
+    let without = match error {
+        Error::Full { .. } => Error::Full { why },
+        Error::Unwritten { .. } => Error::Unwritten { why },
+        Error::Poisoned { .. } => Error::Poisoned { why },
+        Error::Damaged { .. } => Error::Damaged { why },
+        other => return other.to_string(),
+    };
+    without.to_string()
 }
 
 #[cfg(test)]

@@ -43,7 +43,10 @@ use axum::{
 use http::{HeaderValue, Response, header};
 use tidewire_hub::Hub;
 
-use crate::Problem;
+use crate::{
+    Problem,
+    guard::{Declared, Need},
+};
 pub use config::Config;
 
 /// What the handlers share.
@@ -53,7 +56,28 @@ struct Door {
     config: Arc<Config>,
 }
 
-/// The door's routes. A wrong method on them is 405; everything else is up to the router they are merged into.
+const EVENTS: &[(&str, Need)] = &[
+    ("GET", Need::Read),
+    ("HEAD", Need::Read),
+    ("QUERY", Need::Read),
+    ("POST", Need::Publish),
+    ("DELETE", Need::Purge),
+];
+const SUBSCRIBE: &[(&str, Need)] = &[("POST", Need::Read)];
+const PRESENCE: &[(&str, Need)] = &[("GET", Need::Presence), ("HEAD", Need::Presence)];
+
+/// The door's routes, with what each of them needs.
+pub const ROUTES: [Declared; 7] = [
+    Declared::new("/events", EVENTS),
+    Declared::new("/events/", EVENTS),
+    Declared::new("/events/{*topic}", EVENTS),
+    Declared::new("/subscribe", SUBSCRIBE),
+    Declared::new("/presence", PRESENCE),
+    Declared::new("/presence/", PRESENCE),
+    Declared::new("/presence/{*topic}", PRESENCE),
+];
+
+/// The door's [routes](ROUTES). A wrong method on them is 405; everything else is up to the router they are merged into.
 pub fn router(hub: Hub, config: Config) -> Router {
     Router::new()
         .route("/events", any(events))

@@ -8,18 +8,30 @@ use tidewire_hub::{IdempotencyKey, Namespace, Start, Topic, TopicSet};
 use super::parameters::{Parameters, decode};
 use crate::Problem;
 
-/// The topics of a request: those of its path and those of its query.
+/// The topics of a request: that of its path, or those of its query.
 pub(super) fn topics(uri: &Uri, query: &Parameters<'_>) -> Result<TopicSet, Problem> {
-    Ok(TopicSet::new(some_topics(uri, query)?)?)
+    Ok(TopicSet::new(some_topics(uri, query, Vec::new())?)?)
 }
 
-/// The same, if there may be none.
-pub(super) fn some_topics(uri: &Uri, query: &Parameters<'_>) -> Result<Vec<Topic>, Problem> {
+/// The same with those of a body, if there may be none. A topic in the path stands alone: who guards paths would
+/// not see the others.
+pub(super) fn some_topics(
+    uri: &Uri,
+    query: &Parameters<'_>,
+    in_body: Vec<Topic>,
+) -> Result<Vec<Topic>, Problem> {
     let in_path = path_topic(uri.path()).transpose()?;
-    let names = in_path.iter().map(Cow::as_ref).chain(query.all("topic"));
-    names
-        .map(|name| Ok(Topic::new(Namespace::Events, name)?))
-        .collect()
+    let mut in_query = query.all("topic").peekable();
+    if in_path.is_some() && (in_query.peek().is_some() || !in_body.is_empty()) {
+        return Err(Problem::bad_request(
+            "bad_topic",
+            "the request has a topic in its path and more in its parameters: give all of them as parameters, such as \
+             /events?topic=a&topic=b",
+        ));
+    }
+    let names = in_path.iter().map(Cow::as_ref).chain(in_query);
+    let topics = names.map(|name| Ok(Topic::new(Namespace::Events, name)?));
+    topics.chain(in_body.into_iter().map(Ok)).collect()
 }
 
 /// What stands behind a path's first segment is a topic as it is, decoded. What clients and proxies rewrite on the

@@ -50,6 +50,8 @@ pub struct Route {
     pub allow: Option<Vec<Allowed>>,
     /// A header with our key, in place of the client's.
     pub key: Option<(HeaderName, HeaderValue)>,
+    /// Who checks that somebody may ask.
+    pub auth: RouteAuth,
     /// Whose answers these are.
     pub owner: Owner,
     /// Whether the client's cookies go on: for an upstream that is an app of the same site and asks whose request it is.
@@ -77,6 +79,16 @@ pub struct Allowed {
     pub method: Method,
     /// Its path below the route's, such as `/chat/completions`; empty for the route's own.
     pub path: String,
+}
+
+/// Who checks that somebody may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RouteAuth {
+    /// The server: a request needs one of its tokens, wherever it has any.
+    #[default]
+    Token,
+    /// The upstream, by what its callers send.
+    Upstream,
 }
 
 /// Who may use idempotency and chat keys together.
@@ -169,6 +181,7 @@ impl Route {
             upstream,
             allow: None,
             key: None,
+            auth: RouteAuth::default(),
             owner: Owner::default(),
             pass_cookies: false,
             remove_headers: Vec::new(),
@@ -242,6 +255,11 @@ impl Route {
         if self.key.is_some() && self.allow.is_none() {
             return Err(wrong(
                 "with a key of the server, name what may be asked for: allow = [\"POST /chat/completions\"]",
+            ));
+        }
+        if self.key.is_some() && self.auth == RouteAuth::Upstream {
+            return Err(wrong(
+                "with a key of the server (key_env) the upstream cannot check its callers, so everybody could spend it: leave auth = \"upstream\" out",
             ));
         }
         if self.chat_key.is_some() && self.owner == Owner::Capability {

@@ -54,7 +54,10 @@ use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use self::{answer::Answer, answers::Answers, measures::Measures, stream::StreamId};
-use crate::Problem;
+use crate::{
+    Problem,
+    guard::{Declared, Need},
+};
 pub use config::{Config, InvalidRoute, Route};
 pub use measures::{Ending, RouteStats};
 
@@ -63,6 +66,13 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// How many answers are ended or let go at a time, where there are many.
 const AT_A_TIME: usize = 256;
+
+/// The routes that every relay has, with what each of them needs. Those to upstreams are declared to a guard apart
+/// ([`Guard::routes`](crate::guard::Guard::routes)).
+pub const ROUTES: [Declared; 1] = [Declared::new(
+    "/relay/{stream}",
+    &[("GET", Need::Open), ("DELETE", Need::Change)],
+)];
 
 /// Why a relay cannot start.
 #[derive(Debug, thiserror::Error)]
