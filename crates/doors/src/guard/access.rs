@@ -59,7 +59,11 @@ impl Declared {
         Self { path, methods }
     }
 
+    /// `OPTIONS` tells what there is, or is a preflight for an app's own CORS layer.
     fn of(&self, method: &Method) -> Option<Need> {
+        if *method == Method::OPTIONS {
+            return Some(Need::Open);
+        }
         let mut methods = self.methods.iter();
         methods.find(|(name, _)| *name == method.as_str()).map(|(_, need)| *need)
     }
@@ -183,7 +187,7 @@ mod tests {
     #[test]
     fn every_path_and_method_needs_what_its_door_declares() {
         use Need::{Change, Open, Operate, Presence, Publish, Purge, Read};
-        const EVENTS: [Need; 7] = [Read, Read, Read, Publish, Purge, Operate, Operate];
+        const EVENTS: [Need; 7] = [Read, Read, Read, Publish, Purge, Operate, Open];
         for (path, needs) in [
             // GET, HEAD, QUERY, POST, DELETE, PUT, OPTIONS
             ("/events", EVENTS),
@@ -193,22 +197,28 @@ mod tests {
             ("/events//a", EVENTS),
             (
                 "/subscribe",
-                [Operate, Operate, Operate, Read, Operate, Operate, Operate],
+                [Operate, Operate, Operate, Read, Operate, Operate, Open],
             ),
             (
                 "/presence",
-                [Presence, Presence, Operate, Operate, Operate, Operate, Operate],
+                [Presence, Presence, Operate, Operate, Operate, Operate, Open],
             ),
             (
                 "/presence/a",
-                [Presence, Presence, Operate, Operate, Operate, Operate, Operate],
+                [Presence, Presence, Operate, Operate, Operate, Operate, Open],
             ),
-            ("/stats", [Operate; 7]),
-            ("/metrics", [Operate; 7]),
+            (
+                "/stats",
+                [Operate, Operate, Operate, Operate, Operate, Operate, Open],
+            ),
+            (
+                "/metrics",
+                [Operate, Operate, Operate, Operate, Operate, Operate, Open],
+            ),
             ("/stats/more", [Operate; 7]),
             (
                 "/relay/x",
-                [Open, Operate, Operate, Operate, Change, Operate, Operate],
+                [Open, Operate, Operate, Operate, Change, Operate, Open],
             ),
             ("/relay/x/y", [Operate; 7]),
             ("/relay", [Operate; 7]),

@@ -191,7 +191,7 @@ impl Guard {
     }
 
     async fn answer(&self, mut request: Request, next: Next) -> Response {
-        let mut needed = self.needs.of(request.method(), request.uri().path());
+        let needed = self.needs.of(request.method(), request.uri().path());
         let host = match needed.need {
             Need::Probe => Ok(None),
             _ => self.hosts.check(&request),
@@ -199,9 +199,6 @@ impl Guard {
         let is_preflight = cors::is_preflight(request.method(), request.headers());
         if let (Ok(_), Some(cors), true) = (&host, &self.cors, is_preflight) {
             return cors.preflight(request.headers());
-        }
-        if is_preflight && needed.need != Need::Ask {
-            needed.need = Need::Open;
         }
         let origin = RequestOrigin::of(request.headers());
         let mut response = match host.and_then(|host| self.admit(&mut request, needed, host.as_ref())) {

@@ -128,13 +128,39 @@ fn s8_topics_that_cannot_be_are_refused_on_every_route() {
 }
 
 #[test]
+fn a_topic_in_the_path_stands_alone() {
+    let door = Door::open();
+    let json = [("Content-Type", "application/json")];
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    for (method, target, headers, body) in [
+        ("GET", "/events/users/alice?topic=users/bob", &[][..], ""),
+        ("GET", "/events/users/alice?%74opic=users/bob", &[], ""),
+        ("GET", "/events/a?topic=a", &[], ""),
+        ("POST", "/events/a?topic=b", &[], "x"),
+        ("DELETE", "/events/a?topic=b", &[], ""),
+        ("QUERY", "/events/a?topic=b", &[], ""),
+        ("QUERY", "/events/a", &json, r#"{"topic":"b"}"#),
+        ("QUERY", "/events/a", &json, r#"{"topics":["b"]}"#),
+        ("QUERY", "/events/a", &form, "topic=b"),
+        ("GET", "/presence/a?topic=b", &[], ""),
+    ] {
+        let response = door.ask(method, target, headers, body);
+        assert_problem(&response, 400, "bad_topic", "in its path and more in its parameters");
+    }
+    let mut client = door.connect();
+    client.send(request("HEAD", "/events/a?topic=b", &[], ""));
+    assert_eq!(client.reader().head.status, 400);
+    assert_eq!(door.post("/events/a", "x"), door.at(1), "nothing was published");
+}
+
+#[test]
 fn s8_a_problem_repeats_no_more_than_a_line_of_what_was_sent() {
     let door = Door::open();
     let long = "x".repeat(10_000);
     let json = [("Content-Type", "application/json")];
     for response in [
         door.ask("GET", &format!("/events/a?last={long}"), &[], ""),
-        door.ask("GET", &format!("/events/a?topic={long}%"), &[], ""),
+        door.ask("GET", &format!("/events?topic={long}%"), &[], ""),
         door.ask("POST", "/subscribe", &json, &format!("{{\"{long}\":1}}")),
         door.ask("POST", "/subscribe", &[("Content-Type", &long)], "x"),
     ] {

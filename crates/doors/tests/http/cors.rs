@@ -79,7 +79,8 @@ fn s7_a_preflight_of_an_allowed_page_lists_what_may_be_sent() {
                 "cache-control",
                 "content-type",
                 "idempotency-key",
-                "last-event-id"
+                "last-event-id",
+                "tidewire-token"
             ]
         );
         assert_eq!(head.get("access-control-max-age"), Some("7200"));
@@ -155,10 +156,40 @@ fn s7_a_star_allows_every_page_without_credentials() {
         assert_eq!(head.get("access-control-allow-credentials"), None);
         assert!(list(head, "access-control-allow-headers").contains(&"authorization".into()));
 
-        let response = door.ask("POST", "/events/a", &[("Origin", origin)], "x");
-        assert_eq!(response.status(), 200, "it may publish");
+        let reader = door.get_with("/events/a", &[("Origin", origin)]);
+        assert_eq!(reader.head.get("access-control-allow-origin"), Some("*"));
+        assert_eq!(reader.head.get("access-control-allow-credentials"), None);
+        let response = door.ask("POST", "/subscribe?topic=", &[("Origin", origin)], "");
+        assert_eq!(response.status(), 400, "it may read by POST, if it says what");
+    }
+}
+
+#[test]
+fn s7_a_star_is_for_reading_and_more_needs_a_token_that_the_page_shows() {
+    let page = ("Origin", "https://anybody.example");
+    for method in ["POST", "DELETE"] {
+        let open = door(Cors::any());
+        let response = open.ask(method, "/events/a", &[page], "x");
+        assert_eq!(response.status(), 403, "{method}");
+        assert_eq!(response.json()["code"], "foreign_origin");
         assert_eq!(response.head.get("access-control-allow-origin"), Some("*"));
-        assert_eq!(response.head.get("access-control-allow-credentials"), None);
+        let stop = open.ask("DELETE", "/relay/x", &[page], "");
+        assert_eq!(stop.status(), 403);
+        let own = open.ask(method, "/events/a", &[("Origin", "http://localhost")], "x");
+        assert_eq!(own.status(), 200, "a page of ours");
+
+        let tokens = Tokens::default().publish(["publish".parse().unwrap()]);
+        let closed = Door::guarded(Guard::default().cors(Cors::any()).tokens(tokens));
+        for (target, header, status) in [
+            ("/events/a", ("Authorization", "Bearer publish"), 200),
+            ("/events/a", ("Tidewire-Token", "publish"), 200),
+            ("/events/a", ("Tidewire-Token", "wrong"), 403),
+            ("/events/a", ("Cookie", "tidewire_token=publish"), 403),
+            ("/events/a?access_token=publish", ("X", "y"), 403),
+        ] {
+            let response = closed.ask(method, target, &[page, header], "x");
+            assert_eq!(response.status(), status, "{method} {target} {header:?}");
+        }
     }
 }
 
@@ -264,7 +295,8 @@ fn s7_errors_can_be_read_by_an_allowed_page() {
         ("GET", "/events/a", &[page, ("Authorization", "Bearer x")], 401),
         ("GET", "/events/a", &[page, read, read], 400),
         ("POST", "/events/a", &[page, read], 403),
-        ("PUT", "/events/a", &[page], 405),
+        ("PUT", "/events/a", &[page], 401),
+        ("OPTIONS", "/events/a", &[page], 405),
         ("GET", "/events/%", &[page, read], 400),
         ("GET", "/nothing", &[page], 404),
     ] {
@@ -277,8 +309,12 @@ fn s7_errors_can_be_read_by_an_allowed_page() {
         );
         assert!(status == 404 || response.json()["detail"].is_string());
     }
-    // But the host comes first.
+    // The host comes first.
     let foreign = [page, ("Host", "evil.example")];
     let response = door.ask("GET", "/events/a", &foreign, "");
+    assert_eq!(response.status(), 421);
+    assert_eq!(response.head.get("access-control-allow-origin"), Some(PAGE));
+    let stranger = [("Origin", "https://evil.example"), ("Host", "evil.example")];
+    let response = door.ask("GET", "/events/a", &stranger, "");
     assert_eq!((response.status(), cors_headers(&response.head)), (421, vec![]));
 }

@@ -87,7 +87,6 @@ fn s1_a_topic_is_the_decoded_path_or_a_parameter() {
         ("/events?topic=with+space", "/events/with%20space"),
         ("/events?topic=a//b", "/events?topic=a%2F%2Fb"),
         ("/events?topic=..", "/events?topic=%2E%2E"),
-        ("/events/x?topic=y", "/events/y"),
         ("/events/100%25", "/events?topic=100%25"),
         ("/events/a;b=c,d:e@f", "/events?topic=a;b%3Dc,d:e@f"),
     ] {
@@ -105,8 +104,7 @@ fn s1_several_topics_come_over_one_stream_each_event_once() {
     door.post("/events/other", "not for us");
     door.post("/events/b", "2");
     door.post("/events?topic=a&topic=b", "3");
-    door.post("/events/a?topic=b", "4");
-    assert_eq!([(); 4].map(|()| reader.data()), ["1", "2", "3", "4"]);
+    assert_eq!([(); 3].map(|()| reader.data()), ["1", "2", "3"]);
 }
 
 #[test]
