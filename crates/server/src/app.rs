@@ -11,7 +11,12 @@ use axum::{
     http::StatusCode,
     routing,
 };
-use tidewire_doors::{Problem, guard::Guard, plain, relay::Relay};
+use tidewire_doors::{
+    Problem,
+    guard::{Declared, Guard, Need},
+    plain,
+    relay::Relay,
+};
 use tidewire_hub::{Health, Hub};
 use tokio_util::task::TaskTracker;
 
@@ -85,8 +90,20 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
         .method_not_allowed_fallback(|request: Request| async move {
             Problem::method_not_allowed(request.method())
         });
-    requests::log(parts.guard.protect(router))
+    let guard = parts.guard.declare(declared(config.demo.unwrap_or_default()));
+    requests::log(guard.protect(router))
 }
+
+/// What the routes of this server need that are not those of the doors.
+fn declared(demo: bool) -> impl Iterator<Item = Declared> {
+    let with_demo = demo.then(|| demo::ROUTES.into_iter().chain(pages::routes()));
+    PROBES.into_iter().chain(with_demo.into_iter().flatten())
+}
+
+const PROBES: [Declared; 2] = [
+    Declared::new("/healthz", &[("GET", Need::Probe), ("HEAD", Need::Probe)]),
+    Declared::new("/readyz", &[("GET", Need::Probe), ("HEAD", Need::Probe)]),
+];
 
 fn health(readiness: Readiness, hub: Hub) -> Router {
     Router::new()
@@ -95,16 +112,17 @@ fn health(readiness: Readiness, hub: Hub) -> Router {
         .with_state((readiness, hub))
 }
 
-async fn is_ready(State((readiness, hub)): State<(Readiness, Hub)>) -> (StatusCode, String) {
-    let red = |text: String| (StatusCode::SERVICE_UNAVAILABLE, text);
+/// Everybody may ask, so why the log cannot be written, with its folder, is only in the server's own log.
+async fn is_ready(State((readiness, hub)): State<(Readiness, Hub)>) -> (StatusCode, &'static str) {
+    let red = |text| (StatusCode::SERVICE_UNAVAILABLE, text);
     if !readiness.0.load(Ordering::Relaxed) {
-        return red("draining\n".into());
+        return red("draining\n");
     }
     match hub.health() {
-        Health::Poisoned(why) => red(format!("the log can no longer be written, restart: {why}\n")),
-        Health::Failing(why) => red(format!("the log cannot be written: {why}\n")),
+        Health::Poisoned(_) => red("the log can no longer be written, restart: the server's log says why\n"),
+        Health::Failing(_) => red("the log cannot be written: the server's log says why\n"),
         // Readers are served, and the next publish may find room.
-        Health::Full(why) => (StatusCode::OK, format!("ready, but the log is full: {why}\n")),
-        _ => (StatusCode::OK, "ready\n".into()),
+        Health::Full(_) => (StatusCode::OK, "ready, but the log is full: the server's log says why\n"),
+        _ => (StatusCode::OK, "ready\n"),
     }
 }

@@ -20,6 +20,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::routing::get;
+use tidewire_doors::guard::{Declared, Need};
 
 /// Scripts, styles, images and connections of our own only; nothing inline, nothing framed.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -169,6 +170,12 @@ fn assets() -> Vec<Asset> {
 /// Serves the server's pages and what they load. Other methods than GET and HEAD are 405 with `Allow`.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     serve(site())
+}
+
+/// The pages' addresses, with what each of them needs.
+pub(crate) fn routes() -> impl Iterator<Item = Declared> {
+    const READ: &[(&str, Need)] = &[("GET", Need::Open), ("HEAD", Need::Open)];
+    site().into_iter().chain(assets()).map(|asset| Declared::new(asset.path, READ))
 }
 
 /// Serves the page of `tidewire inspect` and what it loads.

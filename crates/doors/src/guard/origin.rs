@@ -43,7 +43,8 @@ impl FromStr for Origin {
             let (host, port) = (authority.host(), authority.port_u16());
             // What has a user, or a colon without a number, is longer than its host and its port.
             let plain = port.map_or(host.to_owned(), |port| format!("{host}:{port}"));
-            if !named || !scheme.chars().all(usual) || host.is_empty() || plain != authority.as_str() {
+            if !named || !scheme.chars().all(usual) || host.is_empty() || host.contains('*') || plain != authority.as_str()
+            {
                 return None;
             }
             let scheme = scheme.to_ascii_lowercase();
@@ -116,6 +117,7 @@ mod tests {
             "://app.example",
             "1://app.example",
             "https://app.example, https://b.example",
+            "https://*.example",
         ] {
             let error = text.parse::<Origin>().unwrap_err().to_string();
             assert!(error.contains(&format!("`{text}` is no origin")), "{error}");

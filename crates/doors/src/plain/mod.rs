@@ -48,6 +48,7 @@ use crate::{
     guard::{Declared, Need},
 };
 pub use config::Config;
+pub(crate) use errors::said;
 
 /// What the handlers share.
 #[derive(Clone)]

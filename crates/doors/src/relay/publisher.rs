@@ -23,7 +23,7 @@ const MAX_NOTE: usize = 64 << 10;
 pub(super) enum Lost {
     #[error("the server is shutting down")]
     Leaving,
-    #[error("{0}")]
+    #[error("{}", crate::plain::said(.0))]
     Refused(Error),
 }
 

@@ -23,14 +23,22 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{signals::Signals, stdout};
 use crate::{
     app::{self, Parts, Readiness},
-    config::{self, Config, topics, value::Bounded},
+    config::{self, Config, Plan, topics, value::Bounded},
     descriptors,
     listen::{self, Bounds, Guests},
 };
 
 /// Runs the server until a signal ends it.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
-    let guard = config.guard()?;
+    let Plan {
+        guard,
+        routes,
+        relays_demo,
+        warnings,
+        notices,
+    } = config.plan()?;
+    warnings.iter().for_each(|text| tracing::warn!("{text}"));
+    notices.iter().for_each(|text| tracing::info!("{text}"));
     let mut signals = Signals::new()?;
     let guests = guests(&config);
     // Before the log is opened: where the port is taken, no folder is made.
@@ -42,11 +50,11 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let readiness = Readiness::green();
     let tasks = TaskTracker::new();
     let stop = CancellationToken::new();
-    let relay = start_relay(&config, &hub, listener.local_addr()?, &tasks).await?;
+    let relay = start_relay(&config, routes, relays_demo, &hub, listener.local_addr()?, &tasks).await?;
     let app = app::router(Parts {
         relay,
         config: &config,
-        guard,
+        guard: guard.clone(),
         hub: &hub,
         guests: &guests,
         readiness: readiness.clone(),
@@ -62,7 +70,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         tcp_user: config.timeouts.tcp_user.get(),
     };
     tokio::select! {
-        () = listen::serve(listener, app, bounds, &guests, &tasks, stop.clone()) => {}
+        () = listen::serve(listener, app, guard, bounds, &guests, &tasks, stop.clone()) => {}
         name = signals.next() => tracing::info!("{name}: draining"),
     }
     readiness.turn_red();
@@ -85,23 +93,13 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
 
 async fn start_relay(
     config: &Config,
+    mut routes: Vec<relay::Route>,
+    relays_demo: bool,
     hub: &Hub,
     address: SocketAddr,
     tasks: &TaskTracker,
 ) -> anyhow::Result<Relay> {
-    let mut routes = config.relay.build()?;
-    let is_demo = |route: &&relay::Route| matches!(route.path.split('/').nth(1), Some("chat" | "demo"));
-    if let Some(route) = routes
-        .iter()
-        .find(is_demo)
-        .filter(|_| config.demo.unwrap_or_default())
-    {
-        anyhow::bail!(
-            "the relay route {}: the demo and its pages are there: choose another path, or --no-demo",
-            route.path
-        );
-    }
-    if config.demo.unwrap_or_default() && !config.relay.has_usual() {
+    if relays_demo {
         // So that official clients have something to talk to at the first run.
         let host = match address.ip() {
             ip if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,19 +1,48 @@
-//! From settings to the guard: tokens from settings and files, hosts, origins.
+//! From settings to the guard: tokens from settings and files, hosts, origins, proxies.
 //!
 //! Invariant: a server that other machines can reach has a publish token, and a read token or the word of
-//! its operator that everybody may read. No error here repeats a token.
+//! its operator that everybody may read. It is reached by its address, or by a proxy under a name of its own. No error
+//! here repeats a token.
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::str::FromStr;
 
-use tidewire_doors::guard::{Guard, Token, Tokens};
+use serde::{Deserialize, Serialize};
+use tidewire_doors::guard::{Guard, Network, Token, Tokens};
 
 use super::Config;
-use super::load::ConfigError;
+use super::address::{HostName, TrustedProxy};
 use super::secret::Secret;
 
 /// A shorter token can be guessed by who is patient.
 const SHORT: usize = 16;
+
+/// The name of a cookie.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct CookieName(String);
+
+impl FromStr for CookieName {
+    type Err = String;
+
+    /// A token of RFC 9110.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let usual = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        match !text.is_empty() && text.bytes().all(usual) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(format!("`{text}` is no name of a cookie: give for example `__Host-tidewire`")),
+        }
+    }
+}
+
+impl TryFrom<String> for CookieName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
 
 /// Tells whether the tokens that stand in the settings themselves can be some.
 pub(super) fn check_inline(config: &Config) -> Result<(), String> {
@@ -23,16 +52,8 @@ pub(super) fn check_inline(config: &Config) -> Result<(), String> {
 }
 
 impl Config {
-    /// The guard that these settings ask for.
-    ///
-    /// # Errors
-    /// A token file cannot be read or is wrong, or the server would be open to other machines without
-    /// tokens.
-    pub(crate) fn guard(&self) -> Result<Guard, ConfigError> {
-        self.build_guard().map_err(ConfigError)
-    }
-
-    fn build_guard(&self) -> Result<Guard, String> {
+    /// The guard that these settings ask for, still without routes of the relay, and what its operator should know.
+    pub(super) fn guard(&self) -> Result<(Guard, Vec<String>), String> {
         let mut publish = inline("publish_token", &self.publish_token)?;
         publish.extend(in_file("publish_token_file", self.publish_token_file.as_deref())?);
         let mut read = inline("read_token", &self.read_token)?;
@@ -48,25 +69,56 @@ impl Config {
                 "public_read lets everybody read, and there is a read token: leave one of them out".into(),
             );
         }
-        if self.listen.is_open() {
+        let mut warnings = Vec::new();
+        if self.is_exposed() {
             self.refuse_to_be_open(publish.is_empty(), read.is_empty())?;
             if publish.iter().chain(&read).any(|token| token.len() < SHORT) {
-                tracing::warn!(
+                warnings.push(format!(
                     "a token has fewer than {SHORT} characters and can be guessed: make one with `openssl rand -hex 32`"
-                );
+                ));
             }
         }
         let hosts = self.hosts.iter().map(|host| host.as_str().to_owned());
         let hosts = hosts.chain(self.own_address().map(|ip| ip.to_string()));
-        Ok(Guard::new(hosts)
+        let guard = Guard::new(hosts)
             .cors(self.cors.rules())
-            .paid(self.relay.with_our_key())
-            .tokens(Tokens::default().publish(publish).read(read)))
+            .cookies(self.access.cookies.iter().map(|name| name.0.clone()))
+            .trusted_proxies(self.trusted())
+            .tokens(Tokens::default().publish(publish).read(read));
+        let guard = match self.listen.is_open() {
+            true => guard.any_address(),
+            false => guard,
+        };
+        Ok((guard, warnings))
     }
 
     /// Whether readers must show a token.
     pub(crate) fn wants_read_token(&self) -> bool {
         !self.read_token.is_empty() || self.read_token_file.is_some()
+    }
+
+    /// Whether publishers must show a token.
+    pub(super) fn wants_publish_token(&self) -> bool {
+        !self.publish_token.is_empty() || self.publish_token_file.is_some()
+    }
+
+    /// Whether other machines can reach the server, by its address or by a proxy.
+    pub(crate) fn is_exposed(&self) -> bool {
+        self.listen.is_open() || self.public_name().is_some()
+    }
+
+    /// A name by which other machines know the server.
+    fn public_name(&self) -> Option<&HostName> {
+        self.hosts.iter().find(|host| !host.is_loopback())
+    }
+
+    fn trusted(&self) -> Vec<Network> {
+        let proxies = match &self.trusted_proxies {
+            Some(proxies) => proxies.clone(),
+            None if self.listen.is_open() => Vec::new(),
+            None => TrustedProxy::loopback(),
+        };
+        proxies.into_iter().map(|proxy| proxy.0).collect()
     }
 
     /// The address that a Host header may name: no name leads there, so no page of another name either.
@@ -93,12 +145,20 @@ impl Config {
         if missing.is_empty() {
             return Ok(());
         }
-        let listen = self.listen;
+        let (place, instead) = match self.public_name() {
+            Some(host) if !self.listen.is_open() => (
+                format!("{} (--host)", host.as_str()),
+                "leave the name out of --host, if no proxy brings other machines here".to_owned(),
+            ),
+            _ => (
+                self.listen.to_string(),
+                format!("listen on 127.0.0.1:{} only", self.listen.get().port()),
+            ),
+        };
         Err(format!(
-            "{listen} can be reached from other machines, and the server does not start there without\n  - {}\n\
-             Make tokens with `openssl rand -hex 32`, or listen on 127.0.0.1:{} only",
+            "{place} can be reached from other machines, and the server does not start there without\n  - {}\n\
+             Make tokens with `openssl rand -hex 32`, or {instead}",
             missing.join("\n  - "),
-            listen.get().port()
         ))
     }
 }

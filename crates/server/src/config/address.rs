@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use tidewire_doors::guard::{self, Network};
 
 /// An address to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +93,11 @@ impl HostName {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether only this machine knows itself by it.
+    pub(crate) fn is_loopback(&self) -> bool {
+        guard::is_loopback(&self.0)
+    }
 }
 
 impl FromStr for HostName {
@@ -119,5 +125,40 @@ impl TryFrom<String> for HostName {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
+    }
+}
+
+/// A proxy's address, or a network of proxies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct TrustedProxy(pub(super) Network);
+
+impl TrustedProxy {
+    /// The loopback addresses.
+    pub(super) fn loopback() -> Vec<Self> {
+        let networks = ["127.0.0.0/8", "::1"];
+        networks.iter().filter_map(|network| network.parse().ok()).collect()
+    }
+}
+
+impl FromStr for TrustedProxy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|error: guard::InvalidNetwork| error.to_string())
+    }
+}
+
+impl TryFrom<String> for TrustedProxy {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl Serialize for TrustedProxy {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&self.0)
     }
 }

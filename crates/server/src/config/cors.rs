@@ -22,6 +22,10 @@ impl FromStr for CorsOrigin {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "*" => Ok(Self::Any),
+            _ if text.contains('*') => Err(format!(
+                "`{text}` has a wildcard, which no origin has: give each origin in full, for example \
+                 `https://app.example.com`, or `*` alone for all"
+            )),
             _ => text
                 .parse()
                 .map(Self::One)

@@ -40,9 +40,9 @@ impl Config {
         Self::over_defaults(layers).map(Self::settle)
     }
 
-    /// A file alone over the defaults, as `tidewire config --check` reads it.
+    /// A file as a start with it and without flags would read it: under the environment, where tokens often are.
     pub(crate) fn load_file(file: &Path) -> Result<Self, ConfigError> {
-        Self::over_defaults(read(file)?)
+        Self::load(Flags::empty(), Some(file))
     }
 
     fn over_defaults(layers: Flags) -> Result<Self, ConfigError> {

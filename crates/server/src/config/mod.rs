@@ -6,7 +6,8 @@
 //! | [`value`] | lengths of time, sizes and counts with bounds |
 //! | [`address`], [`cors`], [`data`], [`log`], [`secret`] | values with rules of their own |
 //! | [`relay`] | routes to upstreams |
-//! | [`access`] | the guard that the settings ask for, and what must be set on an open address |
+//! | [`access`] | the guard that the settings ask for, and what must be set where other machines reach the server |
+//! | [`plan`] | what a start makes of the settings, and `config --check` with it |
 //!
 //! To add a setting, add a field here. Its doc text is printed by `tidewire config` and `--help`, its
 //! type holds the bounds, and `layer_attr(arg(long))` gives it a flag.
@@ -18,6 +19,7 @@ mod data;
 mod durability;
 pub(crate) mod load;
 pub(crate) mod log;
+mod plan;
 pub(crate) mod relay;
 pub(crate) mod secret;
 pub(crate) mod topics;
@@ -29,10 +31,12 @@ use data::Data;
 use durability::Durability;
 use serde::Serialize;
 
-use address::{HostName, Listen};
+use access::CookieName;
+use address::{HostName, Listen, TrustedProxy};
 use cors::{CorsHeader, CorsOrigin};
 use log::{LogFilter, LogFormat};
 use secret::Secret;
+pub(crate) use plan::Plan;
 use topics::TopicRule;
 use value::{Count, DAY, GIB, HOUR, KIB, MIB, MINUTE, Size, Span, TIB, YEAR};
 
@@ -56,11 +60,19 @@ pub(crate) struct Config {
     pub(crate) listen: Listen,
 
     /// More names that are accepted in a request's Host header, besides the loopback ones. A request
-    /// for any other name is refused (421), which keeps foreign web pages out. A server on one address
-    /// that other machines can reach answers to that too.
+    /// for any other name is refused (421), which keeps foreign web pages out. A server that listens beyond
+    /// loopback answers to every IP address too. A name that is not loopback says that other machines reach
+    /// the server, by a proxy: it needs the tokens that such an address needs.
     #[config(default = [], env = "TIDEWIRE_HOSTS", parse_env = load::comma_separated)]
     #[config(layer_attr(arg(long = "host", value_name = "NAME")))]
     pub(crate) hosts: Vec<HostName>,
+
+    /// Proxies that may say whose request they pass on (X-Forwarded-For, Forwarded, the headers of a route's
+    /// owner): addresses or networks, such as 10.0.0.0/8. From others these headers are removed. Unset: the
+    /// loopback addresses, if the server listens on loopback only; else none.
+    #[config(env = "TIDEWIRE_TRUSTED_PROXIES", parse_env = load::comma_separated)]
+    #[config(layer_attr(arg(long = "trusted-proxy", value_name = "NETWORK")))]
+    pub(crate) trusted_proxies: Option<Vec<TrustedProxy>>,
 
     /// Who publishes, purges, or asks for stats and metrics must show one of these tokens. There may be
     /// several, to replace one. Other users of the machine can see flags: better use a file.
@@ -85,13 +97,17 @@ pub(crate) struct Config {
     #[config(layer_attr(arg(long, value_name = "FILE")))]
     pub(crate) read_token_file: Option<PathBuf>,
 
+    /// How tokens are shown.
+    #[config(nested, layer_attr(arg(skip)))]
+    pub(crate) access: Access,
+
     /// Let everybody read, although other machines can reach the server.
     #[config(default = false, env = "TIDEWIRE_PUBLIC_READ")]
     #[config(layer_attr(arg(long, num_args = 0, default_missing_value = "true")))]
     pub(crate) public_read: bool,
 
-    /// Serve the demo page and its typing answers. Unset: only on loopback, and only if nobody needs a token to
-    /// publish, for the demo publishes for whoever asks.
+    /// Serve the demo page and its typing answers. Unset: only where no other machine can reach the server, and only
+    /// if nobody needs a token to publish, for the demo publishes for whoever asks.
     #[config(env = "TIDEWIRE_DEMO")]
     #[config(layer_attr(arg(long, num_args = 0, default_missing_value = "true")))]
     pub(crate) demo: Option<bool>,
@@ -145,11 +161,23 @@ pub(crate) struct Config {
     pub(crate) log: Log,
 }
 
+/// See [`Config::access`].
+#[derive(Debug, Serialize, confique::Config)]
+#[config(layer_attr(derive(Debug, Default)), layer_attr(serde(deny_unknown_fields)))]
+pub(crate) struct Access {
+    /// The cookies that may carry a token, of which the first that holds one counts; no name: no cookie. The
+    /// prefixes `__Host-` and `__Secure-` keep other hosts of the same site from setting them (RFC 6265bis).
+    #[config(default = ["__Host-tidewire", "__Secure-tidewire", "tidewire_token"])]
+    #[config(env = "TIDEWIRE_ACCESS_COOKIES", parse_env = load::comma_separated)]
+    pub(crate) cookies: Vec<CookieName>,
+}
+
 /// See [`Config::cors`].
 #[derive(Debug, Serialize, confique::Config)]
 #[config(layer_attr(derive(Debug, clap::Args)), layer_attr(serde(deny_unknown_fields)))]
 pub(crate) struct Cors {
-    /// Pages of these origins may read, publish and send cookies; "*" lets all pages in, without cookies.
+    /// Pages of these origins may read, publish and send cookies; "*" lets all pages read, without cookies, and
+    /// publish, purge, stop or ask with a key of the server only with a token in a header.
     #[config(default = [], env = "TIDEWIRE_CORS_ORIGINS", parse_env = load::comma_separated)]
     #[config(layer_attr(arg(long = "cors-origin", value_name = "URL")))]
     pub(crate) origins: Vec<CorsOrigin>,
@@ -313,9 +341,8 @@ pub(crate) struct Log {
 impl Config {
     /// Gives what is unset the value that depends on who can reach the server, and on whom it trusts.
     fn settle(mut self) -> Self {
-        let open = self.listen.is_open();
-        let has_tokens = !self.publish_token.is_empty() || self.publish_token_file.is_some();
-        self.demo.get_or_insert(!open && !has_tokens);
+        let for_all = !self.is_exposed() && !self.wants_publish_token();
+        self.demo.get_or_insert(for_all);
         if self.memory {
             self.data = Data::IN_MEMORY;
         }
@@ -326,7 +353,8 @@ impl Config {
         let archive = &mut self.archive;
         archive.max_bytes = archive.max_bytes.or(Some(Size::of(bytes)));
         archive.max_age = archive.max_age.or(age.map(Span::of));
-        if open {
+        // Behind a proxy on loopback, all connections have its address.
+        if self.listen.is_open() {
             let per_address = &mut self.limits.max_connections_per_address;
             per_address.get_or_insert(PER_ADDRESS);
         }

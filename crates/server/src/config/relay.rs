@@ -7,7 +7,7 @@ use reqwest::Url;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tidewire_doors::relay::{
     self,
-    config::{Allowed, Limits, OnDisconnect, Owner, Times},
+    config::{Allowed, Limits, OnDisconnect, Owner, RouteAuth, Times},
 };
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
 const MAX_ROUTES: usize = 100;
 
 /// Where an upstream's address without a path is found.
-const USUAL_PATH: &str = "/v1";
+pub(super) const USUAL_PATH: &str = "/v1";
 
 /// One route. What is not set has the default that is printed by `tidewire config --effective`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub(crate) struct Route {
     key_header: Option<Header>,
     /// What may be asked for, such as ["POST /chat/completions"]. Needed with a key of ours.
     allow: Option<Vec<Allow>>,
+    /// "token" or "upstream": who checks that somebody may ask.
+    #[serde(default)]
+    auth: Auth,
     /// "capability", "header:NAME" or "cookie:NAME".
     #[serde(default)]
     owner: OwnerText,
@@ -131,19 +134,14 @@ impl Routes {
         routes.collect::<Result<_, _>>().map_err(ConfigError)
     }
 
-    /// The paths where whoever asks spends our money, unless the route knows whose requests they are.
-    pub(crate) fn with_our_key(&self) -> Vec<String> {
-        let ours = self
-            .0
-            .iter()
-            .filter(|route| route.key_env.is_some() && route.owner.0 == Owner::Capability);
-        ours.map(|route| route.path.clone()).collect()
-    }
 }
 
-/// The route to the demo's upstream, at the usual place.
+/// The route to the demo's upstream, at the usual place. Everybody may ask the demo.
 pub(crate) fn to_demo(upstream: Url) -> relay::Route {
-    relay::Route::new(USUAL_PATH, upstream)
+    relay::Route {
+        auth: RouteAuth::Upstream,
+        ..relay::Route::new(USUAL_PATH, upstream)
+    }
 }
 
 impl Route {
@@ -154,6 +152,7 @@ impl Route {
             key_env: None,
             key_header: None,
             allow: None,
+            auth: Auth::default(),
             owner: OwnerText::default(),
             pass_cookies: false,
             remove_headers: Vec::new(),
@@ -235,6 +234,7 @@ impl Route {
                 .key_env
                 .as_ref()
                 .map(|_| (key_header, HeaderValue::from_static(""))),
+            auth: self.auth.0,
             owner: self.owner.0.clone(),
             pass_cookies: self.pass_cookies,
             remove_headers: self
@@ -378,6 +378,29 @@ impl FromStr for Allow {
             method: method.ok_or_else(wrong)?,
             path: path.to_owned(),
         }))
+    }
+}
+
+/// Who checks that somebody may ask.
+#[derive(Debug, Clone, Copy, Default)]
+struct Auth(RouteAuth);
+
+text!(Auth, |auth| match auth.0 {
+    RouteAuth::Token => "token".to_owned(),
+    RouteAuth::Upstream => "upstream".to_owned(),
+});
+
+impl FromStr for Auth {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "token" => Ok(Self(RouteAuth::Token)),
+            "upstream" => Ok(Self(RouteAuth::Upstream)),
+            _ => Err(format!(
+                "{text:?} is nobody who could check callers: write auth = \"token\" or \"upstream\""
+            )),
+        }
     }
 }
 

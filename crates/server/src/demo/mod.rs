@@ -26,7 +26,10 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tidewire_doors::Problem;
+use tidewire_doors::{
+    Problem,
+    guard::{Declared, Need},
+};
 use tidewire_hub::{Hub, Namespace, Topic};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
@@ -86,6 +89,16 @@ pub(crate) fn router(hub: Hub, info: Info, typists: TaskTracker) -> Router {
         .merge(upstream::router())
         .with_state(demo)
 }
+
+/// The routes, with what each of them needs. Everybody may ask for an answer, which is published: so no page of any
+/// origin may.
+pub(crate) const ROUTES: [Declared; 5] = [
+    Declared::new("/demo/answers", &[("POST", Need::Change)]),
+    Declared::new("/demo/info", &[("GET", Need::Open), ("HEAD", Need::Open)]),
+    Declared::new("/demo/v1/chat/completions", &[("POST", Need::Open)]),
+    Declared::new("/demo/v1/responses", &[("POST", Need::Open)]),
+    Declared::new("/demo/v1/models", &[("GET", Need::Open), ("HEAD", Need::Open)]),
+];
 
 async fn about(State(demo): State<Demo>) -> Json<Value> {
     Json(json!({

@@ -26,7 +26,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use socket2::SockRef;
-use tidewire_doors::guard::Peer;
+use tidewire_doors::guard::{Guard, Peer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -73,12 +73,13 @@ pub(crate) fn bind(address: SocketAddr, backlog: u32) -> io::Result<TcpListener>
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
+    guard: Guard,
     bounds: Bounds,
     guests: &Arc<Guests>,
     connections: &TaskTracker,
     stop: CancellationToken,
 ) {
-    let refusals = Refusals::new();
+    let refusals = Refusals::new(guard);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -102,7 +103,8 @@ pub(crate) async fn serve(
                     tracing::debug!(%peer, ?why, "connection refused");
                     if let Some(leave) = refusals.one_more() {
                         let stop = stop.clone();
-                        connections.spawn(refusal::refuse(stream, why, bounds.max_header, stop, leave));
+                        let refusals = refusals.clone();
+                        connections.spawn(refusals.refuse(stream, why, bounds.max_header, stop, leave));
                     }
                 }
             },

@@ -8,9 +8,9 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::IntoResponse as _,
 };
-use hyper::{server::conn::http1, service::service_fn};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tidewire_doors::Problem;
+use tidewire_doors::{Problem, guard::Guard};
 use tokio::{
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -27,45 +27,53 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// When to come again, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
-/// Who may be told at a time.
+/// Who may be told at a time, and which pages may read it.
 #[derive(Clone)]
-pub(super) struct Refusals(Arc<Semaphore>);
+pub(super) struct Refusals {
+    places: Arc<Semaphore>,
+    guard: Guard,
+}
 
 impl Refusals {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(AT_A_TIME)))
+    pub(super) fn new(guard: Guard) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(AT_A_TIME)),
+            guard,
+        }
     }
 
     /// Leave to tell one more.
     pub(super) fn one_more(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0).try_acquire_owned().ok()
+        Arc::clone(&self.places).try_acquire_owned().ok()
     }
-}
 
-/// Answers one request with the reason, and closes.
-pub(super) async fn refuse(
-    stream: TcpStream,
-    why: Full,
-    max_header: usize,
-    stop: CancellationToken,
-    _leave: OwnedSemaphorePermit,
-) {
-    let stream = Lingering::new(stream, stop.clone());
-    let answer = service_fn(async |_request| {
-        let mut response = problem(why).into_response();
-        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-        Ok::<_, Infallible>(response)
-    });
-    let told = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .max_buf_size(max_header)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), answer);
-    tokio::select! {
-        // Who does not ask, or goes, need not be told.
-        _ = told => {}
-        () = stop.cancelled() => {}
+    /// Answers one request with the reason, and closes.
+    pub(super) async fn refuse(
+        self,
+        stream: TcpStream,
+        why: Full,
+        max_header: usize,
+        stop: CancellationToken,
+        _leave: OwnedSemaphorePermit,
+    ) {
+        let stream = Lingering::new(stream, stop.clone());
+        let answer = service_fn(async |request: Request<Incoming>| {
+            let mut response = problem(why).into_response();
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            let response = self.guard.refuse(request.headers(), request.method(), response);
+            Ok::<_, Infallible>(response)
+        });
+        let told = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(PATIENCE)
+            .max_buf_size(max_header)
+            .keep_alive(false)
+            .serve_connection(TokioIo::new(stream), answer);
+        tokio::select! {
+            // Who does not ask, or goes, need not be told.
+            _ = told => {}
+            () = stop.cancelled() => {}
+        }
     }
 }
 

@@ -73,7 +73,7 @@ pub(crate) async fn run(args: Replay) -> anyhow::Result<()> {
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let guests = Guests::new(MAX_CONNECTIONS, None);
     tokio::select! {
-        () = listen::serve(listener, app, CONNECTION, &guests, &tasks, stop) => {}
+        () = listen::serve(listener, app, Guard::loopback(), CONNECTION, &guests, &tasks, stop) => {}
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     Ok(())
