@@ -20,6 +20,9 @@ use tidewire_doors::{
 use tidewire_hub::{Health, Hub};
 use tokio_util::task::TaskTracker;
 
+#[cfg(test)]
+mod tests;
+
 use crate::{config::Config, demo, listen::Guests, metrics, pages, requests, stats};
 
 /// Whether new work should be sent here. Red from the start of a drain on.
@@ -50,6 +53,17 @@ pub(crate) struct Parts<'a> {
 
 /// The routes behind the guard, with a log line for each request.
 pub(crate) fn router(parts: Parts<'_>) -> Router {
+    let guard = parts.guard.clone();
+    let guard = guard.declare(declared(parts.config.demo.unwrap_or_default()));
+    let router = routes(parts)
+        .fallback(|request: Request| async move { Problem::not_found(request.uri().path()) })
+        .method_not_allowed_fallback(|request: Request| async move {
+            Problem::method_not_allowed(request.method())
+        });
+    requests::log(guard.protect(router))
+}
+
+fn routes(parts: Parts<'_>) -> Router {
     let Parts { config, hub, .. } = parts;
     let (heartbeat, retry) = (config.heartbeat.get(), config.retry.get());
     let plain = plain::Config {
@@ -58,7 +72,7 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
         body_stall: config.timeouts.body_stall.get(),
         max_subscribe_body: usize::try_from(config.limits.max_subscribe_body.get()).unwrap_or(usize::MAX),
     };
-    let mut router = Router::new()
+    let router = Router::new()
         .merge(plain::router(hub.clone(), plain))
         .merge(parts.relay.router())
         .merge(health(parts.readiness, hub.clone()))
@@ -73,25 +87,19 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
             Arc::clone(parts.guests),
             config.archive_kind(),
         ));
-    if config.demo.unwrap_or_default() {
-        let info = demo::Info {
-            retry,
-            heartbeat,
-            archive: config.archive_kind(),
-            publish_token: parts.guard.wants_publish_token(),
-            read_token: parts.guard.wants_read_token(),
-        };
-        router = router
-            .merge(demo::router(hub.clone(), info, parts.typists))
-            .merge(pages::router());
+    if !config.demo.unwrap_or_default() {
+        return router;
     }
-    let router = router
-        .fallback(|request: Request| async move { Problem::not_found(request.uri().path()) })
-        .method_not_allowed_fallback(|request: Request| async move {
-            Problem::method_not_allowed(request.method())
-        });
-    let guard = parts.guard.declare(declared(config.demo.unwrap_or_default()));
-    requests::log(guard.protect(router))
+    let info = demo::Info {
+        retry,
+        heartbeat,
+        archive: config.archive_kind(),
+        publish_token: parts.guard.wants_publish_token(),
+        read_token: parts.guard.wants_read_token(),
+    };
+    router
+        .merge(demo::router(hub.clone(), info, parts.typists))
+        .merge(pages::router())
 }
 
 /// What the routes of this server need that are not those of the doors.

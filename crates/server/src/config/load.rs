@@ -45,6 +45,13 @@ impl Config {
         Self::load(Flags::empty(), Some(file))
     }
 
+    /// These settings alone.
+    #[cfg(test)]
+    pub(crate) fn of_text(text: &str) -> Self {
+        let layer = toml::from_str(text).unwrap();
+        Self::over_defaults(layer).map(Self::settle).unwrap()
+    }
+
     fn over_defaults(layers: Flags) -> Result<Self, ConfigError> {
         let config = Self::from_layer(layers.with_fallback(Flags::default_values()))?;
         config.check().map_err(ConfigError)?;
