@@ -31,6 +31,8 @@ fn the_defaults_are_those_of_the_design() {
         data = "./tidewire-data"
         memory = false
         relay = []
+        [access]
+        cookies = ["__Host-tidewire", "__Secure-tidewire", "tidewire_token"]
         [cors]
         origins = []
         headers = []

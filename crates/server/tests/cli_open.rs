@@ -200,3 +200,97 @@ fn tokens_are_never_printed() {
         assert!(!help.run().stdout.contains("hush"), "{command}");
     }
 }
+
+#[test]
+fn a_name_that_is_not_loopback_is_as_open_as_an_address_is() {
+    for host in ["tide.example", "10.0.0.7", "[2001:db8::1]", "localhost.example"] {
+        let run = tidewire(["--host", host]).run();
+        let texts = [host, "(--host)", "can be reached from other machines", "a publish token"];
+        assert_refused(&run, &texts);
+        assert_refused(&run, &["a read token", "openssl"]);
+        let config = tidewire(["config", "--effective", "--host", host]).run();
+        assert!(config.stdout.contains("demo = false"), "{}", config.stdout);
+        assert!(!config.stdout.contains("max_connections_per_address"), "a proxy is one address");
+    }
+    let names = ["localhost", "app.localhost", "127.0.0.2", "[::1]"];
+    let names = names.iter().flat_map(|name| ["--host", name]);
+    let config = tidewire(["config", "--effective"].into_iter().chain(names)).run();
+    assert!(config.stdout.contains("demo = true"), "{}", config.stdout);
+}
+
+#[test]
+fn a_check_refuses_what_a_start_would_refuse() {
+    let route = "[[relay]]\npath = \"/v1\"\nupstream = \"http://127.0.0.1:1\"\n";
+    let key = "key_env = \"NO_SUCH_KEY\"\nallow = [\"POST /chat\"]\n";
+    for (file, texts) in [
+        (
+            "listen = \"0.0.0.0:8420\"",
+            &["0.0.0.0:8420 can be reached from other machines", "a publish token"][..],
+        ),
+        ("hosts = [\"tide.example\"]", &["tide.example (--host) can be reached"]),
+        ("publish_token_file = \"none\"", &["publish_token_file: cannot read none"]),
+        ("read_token_file = \"none\"", &["read_token_file: cannot read none"]),
+        (
+            "cors.origins = [\"https://*.example.com\"]",
+            &["`https://*.example.com` has a wildcard", "give each origin in full"],
+        ),
+        (&format!("{route}{key}"), &["NO_SUCH_KEY, and is not"]),
+        (
+            &format!("{route}{key}auth = \"upstream\""),
+            &["everybody could spend it", "auth = \"upstream\" out"],
+        ),
+        (&format!("{route}auth = \"nobody\""), &["\"token\" or \"upstream\""]),
+        (
+            &route.replace("/v1", "/chat"),
+            &["/chat is the server's own"],
+        ),
+        ("trusted_proxies = [\"loopback\"]", &["`loopback` is no network"]),
+        ("access.cookies = [\"a b\"]", &["`a b` is no name of a cookie"]),
+    ] {
+        for args in [&["config", "--check", "tidewire.toml"][..], &["serve"]] {
+            assert_refused(&tidewire(args).file("tidewire.toml", file).run(), texts);
+        }
+    }
+    let tokens = tidewire(["config", "--check", "a.toml"])
+        .file("a.toml", "listen = \"192.0.2.1:8420\"\npublic_read = true")
+        .env("TIDEWIRE_PUBLISH_TOKEN", LONG);
+    let run = tokens.run();
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
+
+#[test]
+fn a_default_that_changed_under_these_settings_is_told() {
+    let route = "[[relay]]\npath = \"/v1\"\nupstream = \"http://127.0.0.1:1\"\n";
+    let owned = "owner = \"header:X-User\"\n";
+    let tokens = "publish_token = \"0f6ad0b7a8c5d2e1\"\npublic_read = true\n";
+    let open = "listen = \"192.0.2.1:8420\"\n";
+    let needs = "the relay route /v1 needs a token now";
+    let upstream = "auth = \"upstream\" in the route";
+    let owner = "the header x-user, counts only from trusted proxies now";
+    let cookies = "access.cookies = [\"tidewire_token\"]";
+    for (file, told) in [
+        (route.to_owned(), &[][..]),
+        (format!("{tokens}{route}"), &[needs, upstream, cookies]),
+        (
+            format!("{tokens}access.cookies = [\"tidewire_token\"]\n{route}auth = \"upstream\""),
+            &[],
+        ),
+        (format!("{open}{tokens}{route}{owned}"), &[needs, upstream, owner, cookies]),
+        (
+            format!("{open}trusted_proxies = [\"10.0.0.0/8\"]\n{tokens}{route}{owned}"),
+            &[needs, upstream, cookies],
+        ),
+    ] {
+        let check = tidewire(["config", "--check", "a.toml"]).file("a.toml", &file);
+        let run = check.run();
+        assert_eq!(run.code, Some(0), "{file}\n{}", run.stderr);
+        for text in [needs, upstream, owner, cookies] {
+            assert_eq!(run.stdout.contains(text), told.contains(&text), "{text}\n{file}\n{}", run.stdout);
+        }
+        if file.contains(open) {
+            let started = tidewire(["serve"]).file("tidewire.toml", &file).run();
+            assert_accepted(&started);
+            assert!(started.stderr.contains(needs), "{}", started.stderr);
+        }
+    }
+}

@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_log_that_cannot_be_written_says_whether_to_try_again() {
-        let why = || "ENOSPC".to_owned();
+        let why = || "/var/lib/tidewire/segments/7: ENOSPC".to_owned();
         let answer = |error| Problem::from(error).into_response();
         let full = answer(Error::Full { why: why() });
         let failing = answer(Error::Unwritten { why: why() });
@@ -71,5 +71,21 @@ mod tests {
         // Only after a drain is somebody else there in a moment.
         let retries = |response: &http::Response<_>| response.headers().contains_key(header::RETRY_AFTER);
         assert!(retries(&draining) && !retries(&full) && !retries(&poisoned));
+    }
+
+    #[tokio::test]
+    async fn what_the_system_said_of_the_log_stays_in_the_servers_own_log() {
+        let why = || "/var/lib/tidewire/segments/7: ENOSPC".to_owned();
+        for error in [
+            Error::Full { why: why() },
+            Error::Unwritten { why: why() },
+            Error::Poisoned { why: why() },
+            Error::Damaged { why: why() },
+        ] {
+            let body = Problem::from(error).into_response().into_body();
+            let body = axum::body::to_bytes(body, 4096).await.unwrap();
+            let body = String::from_utf8(body.to_vec()).unwrap();
+            assert!(!body.contains("/var/lib") && body.contains("the server's log"), "{body}");
+        }
     }
 }

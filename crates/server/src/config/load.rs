@@ -1,8 +1,8 @@
 //! The layers: flags over environment over file over defaults.
 
 use std::fmt::Display;
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{env, io};
 use std::str::FromStr;
 
 use confique::{Config as _, Layer as _};
@@ -40,9 +40,11 @@ impl Config {
         Self::over_defaults(layers).map(Self::settle)
     }
 
-    /// A file as a start with it and without flags would read it: under the environment, where tokens often are.
+    /// A file alone over the defaults, as `tidewire config --check` reads it; with the tokens that the environment has,
+    /// which are there so that they need not stand in a file.
     pub(crate) fn load_file(file: &Path) -> Result<Self, ConfigError> {
-        Self::load(Flags::empty(), Some(file))
+        let layers = tokens_from_env()?.with_fallback(read(file)?);
+        Self::over_defaults(layers).map(Self::settle)
     }
 
     /// These settings alone.
@@ -57,6 +59,18 @@ impl Config {
         config.check().map_err(ConfigError)?;
         Ok(config)
     }
+}
+
+/// What of the environment says who may ask.
+fn tokens_from_env() -> Result<Flags, ConfigError> {
+    let of = |name| env::var(name).ok();
+    let mut layer = Flags::empty();
+    let tokens = |name| of(name).map(|text| comma_separated(&text)).transpose();
+    layer.publish_token = tokens("TIDEWIRE_PUBLISH_TOKEN")?;
+    layer.read_token = tokens("TIDEWIRE_READ_TOKEN")?;
+    layer.publish_token_file = of("TIDEWIRE_PUBLISH_TOKEN_FILE").map(PathBuf::from);
+    layer.read_token_file = of("TIDEWIRE_READ_TOKEN_FILE").map(PathBuf::from);
+    Ok(layer)
 }
 
 fn read(file: &Path) -> Result<Flags, ConfigError> {

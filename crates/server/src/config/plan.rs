@@ -84,7 +84,7 @@ impl Config {
         if has_tokens && self.access.cookies.len() > 1 {
             notices.push(
                 "tokens stand in the cookies of access.cookies now, by the order of their names; a token in a header wins \
-                 over one in a cookie, that over access_token (together they used to be 400). access.cookies = \
+                 over one in a cookie, that over one in the query (together they used to be 400). access.cookies = \
                  [\"tidewire_token\"] leaves the one name that there was"
                     .into(),
             );

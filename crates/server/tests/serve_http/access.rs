@@ -40,7 +40,7 @@ fn s7_every_route_wants_the_token_it_should() {
         ("GET", "/", 404, 404, 404),
         ("POST", "/demo/answers", 404, 404, 404),
         ("GET", "/nothing", 404, 404, 404),
-        ("PUT", "/events/a", 405, 405, 405),
+        ("PUT", "/events/a", 401, 403, 405),
     ] {
         assert_eq!(
             status(&server, method, target, None),

@@ -111,3 +111,26 @@ fn the_limit_on_open_files_is_raised_as_far_as_it_goes() {
     let fits = run("-n 300", "200");
     assert!(!fits.contains("open files"), "{fits}");
 }
+
+#[test]
+fn a_page_that_may_reads_why_its_connection_is_refused_and_when_to_come_again() {
+    let page = ("Origin", "https://app.example");
+    for (name, status) in [(ALL, 503), (PER_ADDRESS, 429)] {
+        let server = Server::with(&[(name, "1"), ("TIDEWIRE_CORS_ORIGINS", "https://app.example")]);
+        let _first = server.get("/events/a", &[]);
+        let refused = server.ask("GET", "/events/a", &[page], "");
+        assert_eq!(refused.status(), status);
+        assert_eq!(refused.head.get("access-control-allow-origin"), Some(page.1));
+        let exposed = refused.head.get("access-control-expose-headers").unwrap();
+        assert!(exposed.contains("Retry-After"), "{exposed}");
+        assert_eq!(refused.head.get("retry-after"), Some("5"));
+        // Of a request whose preflight is refused a page sees nothing.
+        let asked = [page, ("Access-Control-Request-Method", "POST")];
+        assert_eq!(server.ask("OPTIONS", "/events/a", &asked, "").status(), 204);
+        for stranger in [&[][..], &[("Origin", "https://evil.example")]] {
+            let refused = server.ask("GET", "/events/a", stranger, "");
+            assert_eq!(refused.status(), status);
+            assert_eq!(refused.head.get("access-control-allow-origin"), None);
+        }
+    }
+}

@@ -158,12 +158,12 @@ fn logs_tell_route_and_status_and_never_what_a_client_wrote() {
         ("GET", "/hush-path?access_token=hush-read", &[], ""),
         ("GET", "/events/hush-%", &[cookie], ""),
         ("GET", "/events/a?access_token=hush-wrong", &[], ""),
-        ("GET", "/healthz", &[("Host", "hush.example")], ""),
+        ("GET", "/stats", &[("Host", "hush.example")], ""),
         ("POST", "/events/a", &[("Origin", "http://hush.example")], ""),
     ] {
         server.ask(method, target, headers, body);
     }
-    server.get("/events/hush-topic?access_token=hush-read&topic=hush-b", &[id]);
+    server.get("/events?topic=hush-topic&access_token=hush-read&topic=hush-b", &[id]);
     for broken in [
         "GET /hush HTTP/9\r\n\r\n",
         "GET / HTTP/1.1\r\nhush hush: x\r\n\r\n",
@@ -203,7 +203,7 @@ fn logs_tell_route_and_status_and_never_what_a_client_wrote() {
         ("GET", "/events/{*topic}", 401),
         ("other", "/events/{*topic}", 405),
         ("GET", "none", 404),
-        ("GET", "/healthz", 421),
+        ("GET", "/stats", 421),
     ] {
         assert!(seen(method, route, status), "{method} {route} {status}:\n{log}");
     }

@@ -183,12 +183,71 @@ fn a_route_with_our_key_wants_a_token_where_there_are_tokens_or_an_owner() {
     assert_eq!(status("POST", "/paid/other", &bearer), 404, "not in the list");
     assert_eq!(status("GET", "/paid/chat", &bearer), 405);
 
-    assert_eq!(status("POST", "/owned/chat", &[]), 401, "nobody's");
-    let (_reader, call) = begun(&server, &upstream, "/owned/chat", &[("X-User", "anna")]);
+    // An owner says whose an answer is, and not that anybody may ask.
+    assert_eq!(status("POST", "/owned/chat", &[("X-User", "anna")]), 401);
+    assert_eq!(status("POST", "/owned/chat", &bearer), 401, "nobody's");
+    let anna = [("X-User", "anna"), ("Authorization", "Bearer can-read")];
+    let (_reader, call) = begun(&server, &upstream, "/owned/chat", &anna);
     assert_eq!(call.header("authorization"), Some("Bearer hush-ours"));
-    let theirs = [("Authorization", "Bearer theirs")];
-    let (_reader, call) = begun(&server, &upstream, "/theirs/chat", &theirs);
+
+    // The upstream's key beside a token of ours.
+    let theirs = ("Authorization", "Bearer theirs");
+    for (method, target) in [
+        ("POST", "/theirs/chat"),
+        ("DELETE", "/theirs/models/x"),
+        ("TRACE", "/theirs"),
+    ] {
+        assert_eq!(status(method, target, &[theirs]), 401, "{method} {target}");
+    }
+    let ours = ("Tidewire-Token", "can-read");
+    let (_reader, call) = begun(&server, &upstream, "/theirs/chat", &[theirs, ours]);
     assert_eq!(call.header("authorization"), Some("Bearer theirs"));
+    assert!(!call.head.contains("can-read"), "{}", call.head);
+}
+
+#[test]
+fn our_token_never_reaches_an_upstream_wherever_it_stands() {
+    let upstream = Upstream::start();
+    let route = |path: &str, more: &str| {
+        format!(
+            "[[relay]]\npath = \"{path}\"\nupstream = \"http://{}/v1\"\npass_cookies = true\n{more}\n",
+            upstream.address
+        )
+    };
+    let routes = [route("/ours", ""), route("/theirs", "auth = \"upstream\"")].concat();
+    let server = with_routes(&routes, &[("TIDEWIRE_READ_TOKEN", "can-read")]);
+    let bearer = ("Authorization", "Bearer can-read");
+    for (target, headers) in [
+        ("/models?a=1", &[bearer][..]),
+        ("/models?a=1", &[("Tidewire-Token", "can-read")]),
+        ("/models?access_token=can-read&a=1", &[]),
+        ("/models?a=1&access%5Ftoken=can-read", &[]),
+        ("/models?a=1", &[("Cookie", "tidewire_token=can-read; theme=dark")]),
+        ("/models?a=1", &[bearer, ("Cookie", "__Host-tidewire=can-read;theme=dark")]),
+        ("/models?a=1&%61ccess_token=can-read", &[("Tidewire-Token", "can-read"), bearer]),
+    ] {
+        for route in ["/ours", "/theirs"] {
+            scope(|scope| {
+                let asked = scope.spawn(|| server.ask("GET", &format!("{route}{target}"), headers, ""));
+                let call = upstream.call();
+                assert!(call.head.starts_with("GET /v1/models?a=1 "), "{}", call.head);
+                assert!(!call.head.contains("can-read"), "{}", call.head);
+                let cookie = headers.iter().any(|(name, _)| *name == "Cookie");
+                assert_eq!(call.header("cookie"), cookie.then_some("theme=dark"));
+                call.answer("200 OK", "", "[]");
+                assert_eq!(asked.join().unwrap().body, "[]");
+            });
+        }
+    }
+    // A route whose upstream checks its callers passes on what it does not know.
+    scope(|scope| {
+        let theirs = [("Authorization", "Bearer sk-theirs")];
+        let asked = scope.spawn(move || server.ask("GET", "/theirs/models", &theirs, ""));
+        let call = upstream.call();
+        assert_eq!(call.header("authorization"), Some("Bearer sk-theirs"));
+        call.answer("200 OK", "", "[]");
+        asked.join().unwrap();
+    });
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn it_says_how_it_is_and_what_it_does_not_have() {
 #[test]
 fn every_path_is_guarded() {
     let server = Server::start();
-    for target in ["/", "/healthz", "/events/a", "/demo/info", "/nothing"] {
+    for target in ["/", "/stats", "/events/a", "/demo/info", "/nothing"] {
         let foreign = [("Host", "evil.example")];
         assert_eq!(server.ask("GET", target, &foreign, "").status(), 421, "{target}");
     }
@@ -60,8 +60,17 @@ fn every_path_is_guarded() {
         let foreign = [("Origin", "http://evil.example")];
         assert_eq!(server.ask("POST", target, &foreign, "").status(), 403, "{target}");
     }
-    let server = Server::with(&[("TIDEWIRE_HOSTS", "tide.example")]);
-    let known = [("Host", "tide.example"), ("Origin", "https://tide.example")];
+    let tokens = [
+        ("TIDEWIRE_HOSTS", "tide.example"),
+        ("TIDEWIRE_PUBLISH_TOKEN", "0f6ad0b7a8c5d2e1"),
+        ("TIDEWIRE_PUBLIC_READ", "true"),
+    ];
+    let server = Server::with(&tokens);
+    let known = [
+        ("Host", "tide.example"),
+        ("Origin", "https://tide.example"),
+        ("Authorization", "Bearer 0f6ad0b7a8c5d2e1"),
+    ];
     assert_eq!(server.ask("POST", "/events/a", &known, "x").status(), 200);
 }
 
