@@ -130,7 +130,10 @@ async fn is_ready(State((readiness, hub)): State<(Readiness, Hub)>) -> (StatusCo
         Health::Poisoned(_) => red("the log can no longer be written, restart: the server's log says why\n"),
         Health::Failing(_) => red("the log cannot be written: the server's log says why\n"),
         // Readers are served, and the next publish may find room.
-        Health::Full(_) => (StatusCode::OK, "ready, but the log is full: the server's log says why\n"),
+        Health::Full(_) => (
+            StatusCode::OK,
+            "ready, but the log is full: the server's log says why\n",
+        ),
         _ => (StatusCode::OK, "ready\n"),
     }
 }

@@ -175,7 +175,10 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
 /// The pages' addresses, with what each of them needs.
 pub(crate) fn routes() -> impl Iterator<Item = Declared> {
     const READ: &[(&str, Need)] = &[("GET", Need::Open), ("HEAD", Need::Open)];
-    site().into_iter().chain(assets()).map(|asset| Declared::new(asset.path, READ))
+    site()
+        .into_iter()
+        .chain(assets())
+        .map(|asset| Declared::new(asset.path, READ))
 }
 
 /// Serves the page of `tidewire inspect` and what it loads.

@@ -205,12 +205,20 @@ fn tokens_are_never_printed() {
 fn a_name_that_is_not_loopback_is_as_open_as_an_address_is() {
     for host in ["tide.example", "10.0.0.7", "[2001:db8::1]", "localhost.example"] {
         let run = tidewire(["--host", host]).run();
-        let texts = [host, "(--host)", "can be reached from other machines", "a publish token"];
+        let texts = [
+            host,
+            "(--host)",
+            "can be reached from other machines",
+            "a publish token",
+        ];
         assert_refused(&run, &texts);
         assert_refused(&run, &["a read token", "openssl"]);
         let config = tidewire(["config", "--effective", "--host", host]).run();
         assert!(config.stdout.contains("demo = false"), "{}", config.stdout);
-        assert!(!config.stdout.contains("max_connections_per_address"), "a proxy is one address");
+        assert!(
+            !config.stdout.contains("max_connections_per_address"),
+            "a proxy is one address"
+        );
     }
     let names = ["localhost", "app.localhost", "127.0.0.2", "[::1]"];
     let names = names.iter().flat_map(|name| ["--host", name]);
@@ -225,25 +233,40 @@ fn a_check_refuses_what_a_start_would_refuse() {
     for (file, texts) in [
         (
             "listen = \"0.0.0.0:8420\"",
-            &["0.0.0.0:8420 can be reached from other machines", "a publish token"][..],
+            &[
+                "0.0.0.0:8420 can be reached from other machines",
+                "a publish token",
+            ][..],
         ),
-        ("hosts = [\"tide.example\"]", &["tide.example (--host) can be reached"]),
-        ("publish_token_file = \"none\"", &["publish_token_file: cannot read none"]),
-        ("read_token_file = \"none\"", &["read_token_file: cannot read none"]),
+        (
+            "hosts = [\"tide.example\"]",
+            &["tide.example (--host) can be reached"],
+        ),
+        (
+            "publish_token_file = \"none\"",
+            &["publish_token_file: cannot read none"],
+        ),
+        (
+            "read_token_file = \"none\"",
+            &["read_token_file: cannot read none"],
+        ),
         (
             "cors.origins = [\"https://*.example.com\"]",
-            &["`https://*.example.com` has a wildcard", "give each origin in full"],
+            &[
+                "`https://*.example.com` has a wildcard",
+                "give each origin in full",
+            ],
         ),
         (&format!("{route}{key}"), &["NO_SUCH_KEY, and is not"]),
         (
             &format!("{route}{key}auth = \"upstream\""),
             &["everybody could spend it", "auth = \"upstream\" out"],
         ),
-        (&format!("{route}auth = \"nobody\""), &["\"token\" or \"upstream\""]),
         (
-            &route.replace("/v1", "/chat"),
-            &["/chat is the server's own"],
+            &format!("{route}auth = \"nobody\""),
+            &["\"token\" or \"upstream\""],
         ),
+        (&route.replace("/v1", "/chat"), &["/chat is the server's own"]),
         ("trusted_proxies = [\"loopback\"]", &["`loopback` is no network"]),
         ("access.cookies = [\"a b\"]", &["`a b` is no name of a cookie"]),
     ] {
@@ -275,7 +298,10 @@ fn a_default_that_changed_under_these_settings_is_told() {
             format!("{tokens}access.cookies = [\"tidewire_token\"]\n{route}auth = \"upstream\""),
             &[],
         ),
-        (format!("{open}{tokens}{route}{owned}"), &[needs, upstream, owner, cookies]),
+        (
+            format!("{open}{tokens}{route}{owned}"),
+            &[needs, upstream, owner, cookies],
+        ),
         (
             format!("{open}trusted_proxies = [\"10.0.0.0/8\"]\n{tokens}{route}{owned}"),
             &[needs, upstream, cookies],
@@ -285,7 +311,12 @@ fn a_default_that_changed_under_these_settings_is_told() {
         let run = check.run();
         assert_eq!(run.code, Some(0), "{file}\n{}", run.stderr);
         for text in [needs, upstream, owner, cookies] {
-            assert_eq!(run.stdout.contains(text), told.contains(&text), "{text}\n{file}\n{}", run.stdout);
+            assert_eq!(
+                run.stdout.contains(text),
+                told.contains(&text),
+                "{text}\n{file}\n{}",
+                run.stdout
+            );
         }
         if file.contains(open) {
             let started = tidewire(["serve"]).file("tidewire.toml", &file).run();

@@ -65,7 +65,9 @@ impl Declared {
             return Some(Need::Open);
         }
         let mut methods = self.methods.iter();
-        methods.find(|(name, _)| *name == method.as_str()).map(|(_, need)| *need)
+        methods
+            .find(|(name, _)| *name == method.as_str())
+            .map(|(_, need)| *need)
     }
 
     fn is_at(&self, path: &str) -> bool {
@@ -181,7 +183,9 @@ mod tests {
     use super::*;
 
     fn need(needs: &Needs, method: &str, path: &str) -> Need {
-        needs.of(&Method::from_bytes(method.as_bytes()).unwrap(), path).need
+        needs
+            .of(&Method::from_bytes(method.as_bytes()).unwrap(), path)
+            .need
     }
 
     #[test]

@@ -24,7 +24,8 @@ use crate::Problem;
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, QUERY, POST, DELETE");
 
 /// What our requests carry. `Accept` and `Cache-Control` are sent by `EventSource` polyfills.
-const HEADERS: &str = "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID, Tidewire-Token";
+const HEADERS: &str =
+    "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID, Tidewire-Token";
 
 /// What our answers say beyond what every script can read.
 const EXPOSED: HeaderValue = HeaderValue::from_static(

@@ -13,7 +13,7 @@
 
 use std::borrow::Cow;
 
-use axum::extract::Request;
+use axum::extract::{OriginalUri, Request};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Uri,
     header::{AUTHORIZATION, COOKIE},
@@ -206,6 +206,12 @@ fn strip(tokens: &Tokens, cookies: &Cookies, request: &mut Request) {
     if let Some(uri) = without_parameter(request.uri()) {
         *request.uri_mut() = uri;
     }
+    // The router keeps the address as it came beside it.
+    if let Some(OriginalUri(original)) = request.extensions_mut().get_mut()
+        && let Some(uri) = without_parameter(original)
+    {
+        *original = uri;
+    }
 }
 
 /// Puts another value, or none, in place of each one of a header.
@@ -279,7 +285,10 @@ mod tests {
 
     #[test]
     fn a_header_wins_over_a_cookie_and_a_cookie_over_the_query() {
-        let (theirs, ours) = ((AUTHORIZATION, "Bearer sk-theirs"), (AUTHORIZATION, "Bearer read"));
+        let (theirs, ours) = (
+            (AUTHORIZATION, "Bearer sk-theirs"),
+            (AUTHORIZATION, "Bearer read"),
+        );
         let cookie = (COOKIE, "tidewire_token=publish");
         let query = "/events?access_token=read";
         let (read, publish) = (Rights::Read, Rights::Everything);
@@ -291,10 +300,13 @@ mod tests {
             ),
             (query, &[ours.clone(), cookie.clone()], (read, Place::Header)),
             (query, &[theirs.clone(), cookie.clone()], (publish, Place::Cookie)),
-            (query, &[theirs.clone()], (read, Place::Query)),
+            (query, std::slice::from_ref(&theirs), (read, Place::Query)),
             (
                 "/events",
-                &[(COOKIE, "tidewire_token=read; __Secure-tidewire=x; __Host-tidewire=publish")],
+                &[(
+                    COOKIE,
+                    "tidewire_token=read; __Secure-tidewire=x; __Host-tidewire=publish",
+                )],
                 (publish, Place::Cookie),
             ),
             // A cookie that another host set does not lock anybody out.
@@ -345,6 +357,12 @@ mod tests {
         let (_, left) = taken("GET", "/v1/models?access_token=x", &[(COOKIE, "a=b;c=d")]);
         assert_eq!(left.uri(), "/v1/models");
         assert_eq!(left.headers()[COOKIE], "a=b;c=d", "as it was");
+        let mut nested = request("GET", "/a?access_token=x", &[]);
+        let original = OriginalUri("/app/a?access_token=x".parse().unwrap());
+        nested.extensions_mut().insert(original);
+        take(&tokens(), &Cookies::default(), &mut nested);
+        assert_eq!(nested.uri(), "/a");
+        assert_eq!(nested.extensions().get::<OriginalUri>().unwrap().0, "/app/a");
         let (_, left) = taken("GET", "http://localhost/v1?access_token=x&y", &[]);
         assert_eq!(left.uri(), "http://localhost/v1?y");
     }

@@ -241,7 +241,13 @@ impl Guard {
         let refused = |why| Problem::new(StatusCode::FORBIDDEN, "foreign_origin", why);
         let lists = |origin: &HeaderValue| self.cors.as_ref().is_some_and(|cors| cors.lists(origin));
         let is_foreign = |origin: &&HeaderValue| !origin::is_same(origin.as_bytes(), host) && !lists(origin);
-        if request.headers().get_all(header::ORIGIN).iter().find(is_foreign).is_none() {
+        if request
+            .headers()
+            .get_all(header::ORIGIN)
+            .iter()
+            .find(is_foreign)
+            .is_none()
+        {
             return Ok(());
         }
         if !self.cors.as_ref().is_some_and(Cors::is_any) {
@@ -304,5 +310,42 @@ mod tests {
         for method in ["GET", "HEAD"] {
             assert_eq!(answer(method, "null"), 200, "the browser guards reading");
         }
+    }
+
+    #[test]
+    fn a_caller_is_who_its_token_and_a_trusted_proxy_say_also_where_nothing_is_needed() {
+        let tokens = Tokens::default().read(["read".parse().unwrap()]);
+        let proxies = ["127.0.0.0/8".parse().unwrap()];
+        let guard = Guard::default().tokens(tokens).trusted_proxies(proxies);
+        let said = HeaderName::from_static("x-forwarded-for");
+        let caller = |peer: &str, token: &str| {
+            let headers = [
+                (credentials::HEADER, token),
+                (said.clone(), "203.0.113.7"),
+                (header::CONNECTION, "x-forwarded-for, tidewire-token"),
+            ];
+            let mut request = request("GET", "/own", &headers);
+            request.extensions_mut().insert(Peer(peer.parse().unwrap()));
+            let needed = guard.needs.of(request.method(), "/own");
+            assert_eq!(status(guard.admit(&mut request, needed, None)), 200);
+            assert!(!request.headers().contains_key(credentials::HEADER));
+            let caller = Caller::of(request.extensions());
+            assert_eq!(request.headers().contains_key(&said), caller.is_proxied());
+            let address = caller.address().unwrap().to_string();
+            (
+                caller.rights(),
+                caller.token().is_some(),
+                address,
+                caller.is_proxied(),
+            )
+        };
+        assert_eq!(
+            caller("127.0.0.1:1", "read"),
+            (Rights::Read, true, "203.0.113.7".into(), true)
+        );
+        assert_eq!(
+            caller("192.0.2.9:1", "wrong"),
+            (Rights::None, false, "192.0.2.9".into(), false)
+        );
     }
 }

@@ -43,7 +43,11 @@ impl FromStr for Origin {
             let (host, port) = (authority.host(), authority.port_u16());
             // What has a user, or a colon without a number, is longer than its host and its port.
             let plain = port.map_or(host.to_owned(), |port| format!("{host}:{port}"));
-            if !named || !scheme.chars().all(usual) || host.is_empty() || host.contains('*') || plain != authority.as_str()
+            if !named
+                || !scheme.chars().all(usual)
+                || host.is_empty()
+                || host.contains('*')
+                || plain != authority.as_str()
             {
                 return None;
             }
@@ -141,6 +145,7 @@ mod tests {
             "http://evil.example",
             "http://localhost:9999",
             "http://127.0.0.1:8420",
+            "http://app.localhost:8420",
             "null",
             "file://",
             "",

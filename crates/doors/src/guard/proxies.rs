@@ -22,7 +22,9 @@ pub struct Network(IpNet);
 
 /// A text that is no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no network: give an address, or one with its prefix, for example `10.0.0.0/8` or `fd00::/8`")]
+#[error(
+    "`{0}` is no network: give an address, or one with its prefix, for example `10.0.0.0/8` or `fd00::/8`"
+)]
 pub struct InvalidNetwork(String);
 
 impl FromStr for Network {
@@ -105,9 +107,9 @@ impl Proxies {
 }
 
 fn remove(peer: Option<IpAddr>, headers: &mut HeaderMap) {
-    let names = headers.keys().filter(|name| {
-        **name == FORWARDED || **name == X_REAL_IP || name.as_str().starts_with(X_FORWARDED)
-    });
+    let names = headers
+        .keys()
+        .filter(|name| **name == FORWARDED || **name == X_REAL_IP || name.as_str().starts_with(X_FORWARDED));
     let names: Vec<HeaderName> = names.cloned().collect();
     for name in &names {
         headers.remove(name);
@@ -153,7 +155,7 @@ mod tests {
             map.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
         let (client, is_proxied) = proxies.client(Some(peer.parse().unwrap()), &mut map);
-        let left = map.keys().map(|name| name.to_string()).collect();
+        let left = map.keys().map(ToString::to_string).collect();
         (client.unwrap().to_string(), is_proxied, left)
     }
 
@@ -182,7 +184,10 @@ mod tests {
             (
                 &["127.0.0.0/8"],
                 "::ffff:127.0.0.1",
-                &[("forwarded", "for=203.0.113.9, For=\"[2001:db8::1]:4711\";proto=https")],
+                &[(
+                    "forwarded",
+                    "for=203.0.113.9, For=\"[2001:db8::1]:4711\";proto=https",
+                )],
                 "2001:db8::1",
             ),
             (

@@ -191,7 +191,9 @@ fn missing(need: Need, method: &Method, cookies: &Cookies) -> Problem {
         false => "this needs a token",
     };
     let header = match need {
-        Need::Ask => "send `Tidewire-Token: …`, or `Authorization: Bearer …` where that is not the upstream's",
+        Need::Ask => {
+            "send `Tidewire-Token: …`, or `Authorization: Bearer …` where that is not the upstream's"
+        }
         _ => "send `Authorization: Bearer …` or `Tidewire-Token: …`",
     };
     let how = match (changes_nothing(method), cookies.example()) {

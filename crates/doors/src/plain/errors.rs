@@ -85,7 +85,10 @@ mod tests {
             let body = Problem::from(error).into_response().into_body();
             let body = axum::body::to_bytes(body, 4096).await.unwrap();
             let body = String::from_utf8(body.to_vec()).unwrap();
-            assert!(!body.contains("/var/lib") && body.contains("the server's log"), "{body}");
+            assert!(
+                !body.contains("/var/lib") && body.contains("the server's log"),
+                "{body}"
+            );
         }
     }
 }

@@ -145,7 +145,12 @@ fn a_topic_in_the_path_stands_alone() {
         ("GET", "/presence/a?topic=b", &[], ""),
     ] {
         let response = door.ask(method, target, headers, body);
-        assert_problem(&response, 400, "bad_topic", "in its path and more in its parameters");
+        assert_problem(
+            &response,
+            400,
+            "bad_topic",
+            "in its path and more in its parameters",
+        );
     }
     let mut client = door.connect();
     client.send(request("HEAD", "/events/a?topic=b", &[], ""));

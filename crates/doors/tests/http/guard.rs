@@ -284,7 +284,10 @@ fn s7_a_header_wins_over_a_cookie_and_a_cookie_over_the_query() {
         (with_query, &[cookie, cookie]),
         (
             "/events/a",
-            &[("Cookie", "__Host-tidewire=read-next; tidewire_token=x; tidewire_token=y")],
+            &[(
+                "Cookie",
+                "__Host-tidewire=read-next; tidewire_token=x; tidewire_token=y",
+            )],
         ),
         ("/events/a?access_token=x&access_token=y", &[auth]),
         (

@@ -53,11 +53,7 @@ fn s11_presence_tells_readers_and_names() {
     let wanted = json!({"topic": "room", "readers": 4, "members": [
         {"name": "alice", "readers": 2}, {"name": "bob", "readers": 1},
     ]});
-    for target in [
-        "/presence/room",
-        "/presence?topic=room",
-        "/presence?topic=%72oom",
-    ] {
+    for target in ["/presence/room", "/presence?topic=room", "/presence?topic=%72oom"] {
         assert_eq!(now(&door, target), wanted);
     }
     assert_eq!(now(&door, "/presence/other")["readers"], 2);

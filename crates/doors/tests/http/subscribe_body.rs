@@ -99,7 +99,10 @@ fn s6_the_body_and_the_query_add_up() {
             r#"{"topics":["b","a"],"last_event_id":"earliest"}"#,
         ),
         ("/events?topic=a&topic=b&last_event_id=earliest", ""),
-        ("/events?topic=a", "{\"topic\":\"b\",\"last_event_id\":\"earliest\"}"),
+        (
+            "/events?topic=a",
+            "{\"topic\":\"b\",\"last_event_id\":\"earliest\"}",
+        ),
     ] {
         let mut reader = open(&door, "QUERY", target, &[], body);
         assert_eq!(

@@ -31,7 +31,9 @@ impl FromStr for CookieName {
         let usual = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
         match !text.is_empty() && text.bytes().all(usual) {
             true => Ok(Self(text.to_owned())),
-            false => Err(format!("`{text}` is no name of a cookie: give for example `__Host-tidewire`")),
+            false => Err(format!(
+                "`{text}` is no name of a cookie: give for example `__Host-tidewire`"
+            )),
         }
     }
 }

@@ -137,7 +137,10 @@ impl TrustedProxy {
     /// The loopback addresses.
     pub(super) fn loopback() -> Vec<Self> {
         let networks = ["127.0.0.0/8", "::1"];
-        networks.iter().filter_map(|network| network.parse().ok()).collect()
+        networks
+            .iter()
+            .filter_map(|network| network.parse().ok())
+            .collect()
     }
 }
 
@@ -145,7 +148,9 @@ impl FromStr for TrustedProxy {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|error: guard::InvalidNetwork| error.to_string())
+        text.parse()
+            .map(Self)
+            .map_err(|error: guard::InvalidNetwork| error.to_string())
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
-use std::{env, io};
 use std::str::FromStr;
+use std::{env, io};
 
 use confique::{Config as _, Layer as _};
 

@@ -35,8 +35,8 @@ use access::CookieName;
 use address::{HostName, Listen, TrustedProxy};
 use cors::{CorsHeader, CorsOrigin};
 use log::{LogFilter, LogFormat};
-use secret::Secret;
 pub(crate) use plan::Plan;
+use secret::Secret;
 use topics::TopicRule;
 use value::{Count, DAY, GIB, HOUR, KIB, MIB, MINUTE, Size, Span, TIB, YEAR};
 

@@ -44,7 +44,9 @@ impl Config {
         }
         let relays_demo = has_demo && !self.relay.has_usual();
         let demo = relays_demo.then(|| (USUAL_PATH.to_owned(), RouteAuth::Upstream, false));
-        let declared = routes.iter().map(|route| (route.path.clone(), route.auth, is_keyed(route)));
+        let declared = routes
+            .iter()
+            .map(|route| (route.path.clone(), route.auth, is_keyed(route)));
         let guard = guard.routes(declared.chain(demo));
         let notices = self.notices(&routes);
         Ok(Plan {
@@ -64,7 +66,9 @@ impl Config {
             let needed_none = route.key.is_none() || route.owner != Owner::Capability;
             if has_tokens && route.auth == RouteAuth::Token && needed_none {
                 let keep = match route.key {
-                    None => "; if the upstream checks its callers itself, auth = \"upstream\" in the route leaves it to that",
+                    None => {
+                        "; if the upstream checks its callers itself, auth = \"upstream\" in the route leaves it to that"
+                    }
                     Some(_) => "",
                 };
                 notices.push(format!(

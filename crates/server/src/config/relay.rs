@@ -133,7 +133,6 @@ impl Routes {
         let routes = self.0.iter().map(Route::build);
         routes.collect::<Result<_, _>>().map_err(ConfigError)
     }
-
 }
 
 /// The route to the demo's upstream, at the usual place. Everybody may ask the demo.

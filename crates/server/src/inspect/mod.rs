@@ -125,7 +125,18 @@ pub(crate) async fn run(
 
     let serve = |listener, app: Router, guests: Arc<Guests>| {
         let (tasks, cancel) = (tasks.clone(), cancel.clone());
-        async move { listen::serve(listener, app, Guard::loopback(), CONNECTION, &guests, &tasks, cancel).await }
+        async move {
+            listen::serve(
+                listener,
+                app,
+                Guard::loopback(),
+                CONNECTION,
+                &guests,
+                &tasks,
+                cancel,
+            )
+            .await
+        }
     };
     let guests = || Guests::new(MAX_CONNECTIONS, None);
     tokio::select! {

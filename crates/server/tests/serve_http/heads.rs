@@ -155,7 +155,11 @@ fn s8_a_target_may_be_a_whole_url() {
     };
     assert_eq!(ask("http://localhost/healthz").body, "ok\n");
     assert_eq!(ask("HTTP://127.0.0.1:8420/healthz").body, "ok\n");
-    assert_eq!(ask("http://evil.example/healthz").body, "ok\n", "a probe knows no name");
+    assert_eq!(
+        ask("http://evil.example/healthz").body,
+        "ok\n",
+        "a probe knows no name"
+    );
     let foreign = ask("http://evil.example/stats");
     assert_eq!(
         (foreign.status(), &foreign.json()["code"]),

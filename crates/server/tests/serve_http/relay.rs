@@ -222,9 +222,18 @@ fn our_token_never_reaches_an_upstream_wherever_it_stands() {
         ("/models?a=1", &[("Tidewire-Token", "can-read")]),
         ("/models?access_token=can-read&a=1", &[]),
         ("/models?a=1&access%5Ftoken=can-read", &[]),
-        ("/models?a=1", &[("Cookie", "tidewire_token=can-read; theme=dark")]),
-        ("/models?a=1", &[bearer, ("Cookie", "__Host-tidewire=can-read;theme=dark")]),
-        ("/models?a=1&%61ccess_token=can-read", &[("Tidewire-Token", "can-read"), bearer]),
+        (
+            "/models?a=1",
+            &[("Cookie", "tidewire_token=can-read; theme=dark")],
+        ),
+        (
+            "/models?a=1",
+            &[bearer, ("Cookie", "__Host-tidewire=can-read;theme=dark")],
+        ),
+        (
+            "/models?a=1&%61ccess_token=can-read",
+            &[("Tidewire-Token", "can-read"), bearer],
+        ),
     ] {
         for route in ["/ours", "/theirs"] {
             scope(|scope| {
@@ -248,6 +257,35 @@ fn our_token_never_reaches_an_upstream_wherever_it_stands() {
         call.answer("200 OK", "", "[]");
         asked.join().unwrap();
     });
+}
+
+#[test]
+fn what_a_stranger_says_of_forwarding_reaches_no_upstream_and_is_warned_of_once() {
+    let upstream = Upstream::start();
+    let settings = [
+        ("TIDEWIRE_RELAY", &*format!("http://{}/v1", upstream.address)),
+        ("TIDEWIRE_TRUSTED_PROXIES", "10.0.0.7, fd00::/8"),
+    ];
+    let server = Server::with(&settings);
+    for header in [
+        ("Forwarded", "for=hush-client"),
+        ("X-Forwarded-For", "hush-client"),
+        ("X-Forwarded-Anything", "hush-client"),
+        ("X-Real-IP", "hush-client"),
+    ] {
+        let headers = [header];
+        scope(|scope| {
+            let asked = scope.spawn(|| server.ask("GET", "/v1/models", &headers, ""));
+            let call = upstream.call();
+            assert!(!call.head.contains("hush"), "{}", call.head);
+            call.answer("200 OK", "", "[]");
+            asked.join().unwrap();
+        });
+    }
+    server.signal(Signal::TERM);
+    let (_, log) = server.ended();
+    assert_eq!(log.matches("which is no trusted proxy").count(), 1, "{log}");
+    assert!(log.contains("127.0.0.1") && !log.contains("hush"), "{log}");
 }
 
 #[test]
