@@ -135,7 +135,7 @@ pub(crate) async fn run(
                 &tasks,
                 cancel,
             )
-            .await
+            .await;
         }
     };
     let guests = || Guests::new(MAX_CONNECTIONS, None);
