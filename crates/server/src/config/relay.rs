@@ -7,7 +7,7 @@ use reqwest::Url;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tidewire_doors::relay::{
     self,
-    config::{Allowed, Limits, OnDisconnect, Owner, Times},
+    config::{Allowed, Content, Limits, OnDisconnect, Owner, RouteAuth, Times},
 };
 
 use super::{
@@ -29,6 +29,9 @@ pub(crate) struct Route {
     path: String,
     /// What stands for that path, such as `https://api.openai.com/v1`.
     upstream: Address,
+    /// "token" or "upstream".
+    #[serde(default)]
+    auth: AuthText,
     /// The name of an environment variable with our key. Without it, the client's own key is passed through.
     key_env: Option<String>,
     /// The header for our key. In "authorization" it is preceded by "Bearer ".
@@ -41,6 +44,16 @@ pub(crate) struct Route {
     /// Whether the client's cookies go on, to an app of the same site.
     #[serde(default)]
     pass_cookies: bool,
+    /// Whether the upstream learns the client's address. Unset: if it is an app of the same site.
+    forwarded: Option<bool>,
+    /// "foreign" or "app".
+    #[serde(default)]
+    content: ContentText,
+    /// Headers and query parameters with credentials, beside those that are known.
+    #[serde(default)]
+    credential_headers: Vec<Header>,
+    #[serde(default)]
+    credential_parameters: Vec<String>,
     #[serde(default)]
     remove_headers: Vec<Header>,
     #[serde(default)]
@@ -131,12 +144,9 @@ impl Routes {
         routes.collect::<Result<_, _>>().map_err(ConfigError)
     }
 
-    /// The paths where whoever asks spends our money, unless the route knows whose requests they are.
+    /// The paths where whoever asks spends our money. That a route knows whose requests they are lets nobody in.
     pub(crate) fn with_our_key(&self) -> Vec<String> {
-        let ours = self
-            .0
-            .iter()
-            .filter(|route| route.key_env.is_some() && route.owner.0 == Owner::Capability);
+        let ours = self.0.iter().filter(|route| route.key_env.is_some());
         ours.map(|route| route.path.clone()).collect()
     }
 }
@@ -151,11 +161,16 @@ impl Route {
         Self {
             path,
             upstream,
+            auth: AuthText::default(),
             key_env: None,
             key_header: None,
             allow: None,
             owner: OwnerText::default(),
             pass_cookies: false,
+            forwarded: None,
+            content: ContentText::default(),
+            credential_headers: Vec::new(),
+            credential_parameters: Vec::new(),
             remove_headers: Vec::new(),
             set_headers: BTreeMap::new(),
             chat_key: None,
@@ -226,7 +241,9 @@ impl Route {
             });
         let (times, limits) = (Times::default(), Limits::default());
         let route = relay::Route::new(self.path.clone(), self.upstream.0.clone());
+        let names = |headers: &[Header]| headers.iter().map(|header| header.0.clone()).collect();
         Ok(relay::Route {
+            auth: self.auth.0,
             allow: self
                 .allow
                 .as_ref()
@@ -237,11 +254,15 @@ impl Route {
                 .map(|_| (key_header, HeaderValue::from_static(""))),
             owner: self.owner.0.clone(),
             pass_cookies: self.pass_cookies,
-            remove_headers: self
-                .remove_headers
+            forwarded: self.forwarded.unwrap_or(self.content.0 == Content::App),
+            content: self.content.0,
+            credential_headers: names(&self.credential_headers),
+            credential_parameters: self
+                .credential_parameters
                 .iter()
-                .map(|header| header.0.clone())
+                .map(|name| name.to_ascii_lowercase())
                 .collect(),
+            remove_headers: names(&self.remove_headers),
             set_headers: self
                 .set_headers
                 .iter()
@@ -378,6 +399,54 @@ impl FromStr for Allow {
             method: method.ok_or_else(wrong)?,
             path: path.to_owned(),
         }))
+    }
+}
+
+/// Which callers a route lets in.
+#[derive(Debug, Clone, Copy, Default)]
+struct AuthText(RouteAuth);
+
+text!(AuthText, |auth| match auth.0 {
+    RouteAuth::Token => "token".to_owned(),
+    RouteAuth::Upstream => "upstream".to_owned(),
+});
+
+impl FromStr for AuthText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "token" => Ok(Self(RouteAuth::Token)),
+            "upstream" => Ok(Self(RouteAuth::Upstream)),
+            _ => Err(format!(
+                "{text:?} is no auth: write \"token\" (callers show a token of this server) or \"upstream\" (the upstream \
+                 checks its callers itself)"
+            )),
+        }
+    }
+}
+
+/// What the upstream's documents may do.
+#[derive(Debug, Clone, Copy, Default)]
+struct ContentText(Content);
+
+text!(ContentText, |content| match content.0 {
+    Content::Foreign => "foreign".to_owned(),
+    Content::App => "app".to_owned(),
+});
+
+impl FromStr for ContentText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "foreign" => Ok(Self(Content::Foreign)),
+            "app" => Ok(Self(Content::App)),
+            _ => Err(format!(
+                "{text:?} is no content: write \"foreign\" (documents are shown in a sandbox) or \"app\" (the upstream is an \
+                 app of your own site)"
+            )),
+        }
     }
 }
 
