@@ -126,7 +126,7 @@ fn one_flag_puts_the_server_in_front_of_an_upstream() {
 }
 
 #[test]
-fn a_route_with_our_key_wants_a_token_where_there_are_tokens_or_an_owner() {
+fn a_route_with_our_key_wants_a_token_where_there_are_tokens_whatever_its_owner() {
     let upstream = Upstream::start();
     let address = upstream.address;
     let route = |path: &str, owner: &str| {
@@ -184,7 +184,10 @@ fn a_route_with_our_key_wants_a_token_where_there_are_tokens_or_an_owner() {
     assert_eq!(status("GET", "/paid/chat", &bearer), 405);
 
     assert_eq!(status("POST", "/owned/chat", &[]), 401, "nobody's");
-    let (_reader, call) = begun(&server, &upstream, "/owned/chat", &[("X-User", "anna")]);
+    // An owner says whose an answer is, and lets nobody in.
+    assert_eq!(status("POST", "/owned/chat", &[("X-User", "anna")]), 401);
+    let headers = [("X-User", "anna"), bearer[0]];
+    let (_reader, call) = begun(&server, &upstream, "/owned/chat", &headers);
     assert_eq!(call.header("authorization"), Some("Bearer hush-ours"));
     let theirs = [("Authorization", "Bearer theirs")];
     let (_reader, call) = begun(&server, &upstream, "/theirs/chat", &theirs);
