@@ -42,9 +42,9 @@ pub(super) const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// What never goes to an upstream beside those: what a browser says of the page, what the client makes anew, and another path
-/// than the one that was looked at.
-const NOT_FORWARDED: [&str; 9] = [
+/// What never goes to an upstream beside those: what a browser says of the page, what the client makes anew, and addresses beside
+/// the one that was looked at, which lead elsewhere or still hold the token.
+const NOT_FORWARDED: [&str; 12] = [
     "origin",
     "referer",
     "host",
@@ -52,6 +52,9 @@ const NOT_FORWARDED: [&str; 9] = [
     "expect",
     "last-event-id",
     "accept-encoding",
+    "x-envoy-original-path",
+    "x-forwarded-uri",
+    "x-original-uri",
     "x-original-url",
     "x-rewrite-url",
 ];
@@ -163,7 +166,6 @@ pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) 
             || NOT_FORWARDED.contains(&text)
             || *name == header::COOKIE
             || named.contains(name)
-            || route.remove_headers.contains(name)
             || (route.allow.is_some() && METHOD_OVERRIDES.contains(&text))
             || (forwarded::is_forwarded(name) && !(route.forwarded && caller.is_proxied()))
             || (route.key.is_some() && route.is_credential_header(name))
@@ -172,7 +174,7 @@ pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) 
             sent.append(name, value.clone());
         }
     }
-    if route.pass_cookies && !route.remove_headers.contains(&header::COOKIE) {
+    if route.pass_cookies {
         for line in headers.get_all(header::COOKIE) {
             if let Some(line) = forwarded_cookies(route, &caller, line) {
                 sent.append(header::COOKIE, line);
@@ -181,6 +183,9 @@ pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) 
     }
     if route.forwarded {
         forwarded::write(parts, &mut sent);
+    }
+    for name in &route.remove_headers {
+        sent.remove(name);
     }
     // An answer that passes through is passed on as it is; one that becomes a stream is best not packed at all.
     match (wants_stream, headers.get(header::ACCEPT_ENCODING)) {

@@ -46,9 +46,8 @@ pub(super) fn write(parts: &Parts, headers: &mut HeaderMap) {
     }
     // The server itself speaks no TLS.
     headers.entry(PROTO).or_insert(HeaderValue::from_static("http"));
-    let authority = parts.uri.authority().map(|authority| authority.as_str());
-    let host = match authority {
-        Some(authority) => HeaderValue::from_str(authority).ok(),
+    let host = match parts.uri.authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
         None => parts.headers.get(header::HOST).cloned(),
     };
     if let Some(host) = host {

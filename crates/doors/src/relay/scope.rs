@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderName, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use sha2::{Digest as _, Sha256};
 
 use super::config::{Owner, Route};
@@ -73,7 +73,7 @@ impl Scope {
         let owner = match &route.owner {
             Owner::Capability => {
                 let shown = credentials(route, &caller, parts);
-                let owner = hash("credentials", &shown.as_ref().map_or(&[][..], |shown| &shown.0));
+                let owner = hash("credentials", shown.as_ref().map_or(&[][..], |shown| &shown.0));
                 return Ok(Self {
                     owner,
                     keys: keys(route, parts, owner, shown.is_some()),
@@ -152,7 +152,7 @@ fn keys(route: &Route, parts: &Parts, owner: Hash, shows_credentials: bool) -> O
         return shows_credentials.then_some(owner);
     }
     let mut all = vec![&owner.0[..]];
-    all.extend(cookies.map(|line| line.as_bytes()));
+    all.extend(cookies.map(HeaderValue::as_bytes));
     Some(Hash::of(&all))
 }
 

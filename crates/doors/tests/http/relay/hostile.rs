@@ -114,11 +114,14 @@ fn a_header_leads_to_no_other_path_and_no_other_method() {
     let headers = [
         ("X-Original-URL", "/admin"),
         ("X-Rewrite-URL", "/admin"),
+        ("X-Original-URI", "/admin?access_token=hush"),
+        ("X-Forwarded-Uri", "/admin?access_token=hush"),
         ("X-HTTP-Method-Override", "DELETE"),
         ("X-HTTP-Method", "DELETE"),
         ("X-Method-Override", "DELETE"),
     ];
-    let relayed = Relayed::with(|route| {
+    let relayed = Relayed::proxied(|route| {
+        route.forwarded = true;
         route.allow = Some(vec![Allowed {
             method: Method::POST,
             path: "/chat/completions".into(),
