@@ -105,7 +105,7 @@ fn each_route_that_cannot_be_is_refused_with_what_to_write_instead() {
             &["set_headers has x-house"],
         ),
         ("credential_headers = [\"X House\"]", &["is no name of a header"]),
-        ("auth = \"nobody\"", &["\"nobody\" is no auth", "\"upstream\""]),
+        ("auth = \"nobody\"", &["\"nobody\" is nobody who", "\"upstream\""]),
         (
             "auth = \"upstream\"\nkey_env = \"TEST_KEY\"\nallow = [\"POST /chat\"]",
             &["/v1", "auth = \"upstream\"", "key_env"],

@@ -47,12 +47,12 @@ pub struct Route {
     pub path: String,
     /// What stands for that path, such as `https://api.openai.com/v1`.
     pub upstream: Url,
-    /// Which callers the guard lets in.
-    pub auth: RouteAuth,
     /// Which methods and paths below `path` there are; all, if there is no list.
     pub allow: Option<Vec<Allowed>>,
     /// A header with our key, in place of the client's.
     pub key: Option<(HeaderName, HeaderValue)>,
+    /// Who checks that somebody may ask.
+    pub auth: RouteAuth,
     /// Whose answers these are.
     pub owner: Owner,
     /// Whether the client's cookies go on: for an upstream that is an app of the same site and asks whose request it is.
@@ -92,13 +92,13 @@ pub struct Allowed {
     pub path: String,
 }
 
-/// Which callers a route lets in.
+/// Who checks that somebody may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RouteAuth {
-    /// Callers with a token of the server, if it has any.
+    /// The server: a request needs one of its tokens, wherever it has any.
     #[default]
     Token,
-    /// All callers: the upstream checks them itself. No key of the server can be spent here.
+    /// The upstream, by what its callers send.
     Upstream,
 }
 
@@ -201,9 +201,9 @@ impl Route {
         Self {
             path: path.into(),
             upstream,
-            auth: RouteAuth::default(),
             allow: None,
             key: None,
+            auth: RouteAuth::default(),
             owner: Owner::default(),
             pass_cookies: false,
             token_cookies: COOKIES.iter().map(|name| (*name).to_owned()).collect(),
@@ -292,11 +292,6 @@ impl Route {
                 "set_headers has {name}, with which whoever asks spends your money: give it as the server's key (key_env, key_header)"
             )));
         }
-        if self.key.is_some() && self.auth == RouteAuth::Upstream {
-            return Err(wrong(
-                "auth = \"upstream\" lets in everybody, who would spend the server's key (key_env): leave out one of them",
-            ));
-        }
         let mut allowed = self.allow.iter().flatten().map(|allowed| &allowed.method);
         if let Some(method) = allowed.find(|method| !METHODS.contains(method)) {
             return Err(wrong(&format!(
@@ -314,6 +309,11 @@ impl Route {
         if self.key.is_some() && self.allow.is_none() {
             return Err(wrong(
                 "with a key of the server, name what may be asked for: allow = [\"POST /chat/completions\"]",
+            ));
+        }
+        if self.key.is_some() && self.auth == RouteAuth::Upstream {
+            return Err(wrong(
+                "with a key of the server (key_env) the upstream cannot check its callers, so everybody could spend it: leave auth = \"upstream\" out",
             ));
         }
         if self.chat_key.is_some() && self.owner == Owner::Capability {

@@ -19,7 +19,7 @@ use super::{
 const MAX_ROUTES: usize = 100;
 
 /// Where an upstream's address without a path is found.
-const USUAL_PATH: &str = "/v1";
+pub(super) const USUAL_PATH: &str = "/v1";
 
 /// One route. What is not set has the default that is printed by `tidewire config --effective`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,15 +29,15 @@ pub(crate) struct Route {
     path: String,
     /// What stands for that path, such as `https://api.openai.com/v1`.
     upstream: Address,
-    /// "token" or "upstream".
-    #[serde(default)]
-    auth: AuthText,
     /// The name of an environment variable with our key. Without it, the client's own key is passed through.
     key_env: Option<String>,
     /// The header for our key. In "authorization" it is preceded by "Bearer ".
     key_header: Option<Header>,
     /// What may be asked for, such as ["POST /chat/completions"]. Needed with a key of ours.
     allow: Option<Vec<Allow>>,
+    /// "token" or "upstream": who checks that somebody may ask.
+    #[serde(default)]
+    auth: Auth,
     /// "capability", "header:NAME" or "cookie:NAME".
     #[serde(default)]
     owner: OwnerText,
@@ -151,9 +151,12 @@ impl Routes {
     }
 }
 
-/// The route to the demo's upstream, at the usual place.
+/// The route to the demo's upstream, at the usual place. Everybody may ask the demo.
 pub(crate) fn to_demo(upstream: Url) -> relay::Route {
-    relay::Route::new(USUAL_PATH, upstream)
+    relay::Route {
+        auth: RouteAuth::Upstream,
+        ..relay::Route::new(USUAL_PATH, upstream)
+    }
 }
 
 impl Route {
@@ -161,10 +164,10 @@ impl Route {
         Self {
             path,
             upstream,
-            auth: AuthText::default(),
             key_env: None,
             key_header: None,
             allow: None,
+            auth: Auth::default(),
             owner: OwnerText::default(),
             pass_cookies: false,
             forwarded: None,
@@ -243,7 +246,6 @@ impl Route {
         let route = relay::Route::new(self.path.clone(), self.upstream.0.clone());
         let names = |headers: &[Header]| headers.iter().map(|header| header.0.clone()).collect();
         Ok(relay::Route {
-            auth: self.auth.0,
             allow: self
                 .allow
                 .as_ref()
@@ -252,6 +254,7 @@ impl Route {
                 .key_env
                 .as_ref()
                 .map(|_| (key_header, HeaderValue::from_static(""))),
+            auth: self.auth.0,
             owner: self.owner.0.clone(),
             pass_cookies: self.pass_cookies,
             forwarded: self.forwarded.unwrap_or(self.content.0 == Content::App),
@@ -402,16 +405,16 @@ impl FromStr for Allow {
     }
 }
 
-/// Which callers a route lets in.
+/// Who checks that somebody may ask.
 #[derive(Debug, Clone, Copy, Default)]
-struct AuthText(RouteAuth);
+struct Auth(RouteAuth);
 
-text!(AuthText, |auth| match auth.0 {
+text!(Auth, |auth| match auth.0 {
     RouteAuth::Token => "token".to_owned(),
     RouteAuth::Upstream => "upstream".to_owned(),
 });
 
-impl FromStr for AuthText {
+impl FromStr for Auth {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -419,8 +422,7 @@ impl FromStr for AuthText {
             "token" => Ok(Self(RouteAuth::Token)),
             "upstream" => Ok(Self(RouteAuth::Upstream)),
             _ => Err(format!(
-                "{text:?} is no auth: write \"token\" (callers show a token of this server) or \"upstream\" (the upstream \
-                 checks its callers itself)"
+                "{text:?} is nobody who could check callers: write auth = \"token\" or \"upstream\""
             )),
         }
     }
