@@ -1,8 +1,10 @@
 //! Credentials in requests: the one list of the headers and query parameters that carry them.
 //!
-//! The relay removes them where the key is the server's, hashes them for the scope of idempotency keys and refuses them in
+//! The relay removes them where the key is the server's, hashes them for the scope of idempotency
+//! keys and refuses them in
 //! `set_headers`; recordings mask them. A route can add names of its own (`credential_headers`, `credential_parameters`).
-//! Names are in lower case. CSRF tokens are not in the list: alone they admit nobody, and they change with every page.
+//! Names are in lower case. CSRF tokens are not in the list: they admit nobody by themselves, and
+//! they change with every page.
 
 /// Request headers that carry a credential.
 pub const HEADERS: &[&str] = &[

@@ -102,26 +102,28 @@ pub enum RouteAuth {
     Upstream,
 }
 
-/// Whose answers a route's answers are. An owner lets nobody in: that is [`RouteAuth`]'s.
+/// Whose a route's answers are. An owner admits nobody: [`RouteAuth`] does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Owner {
-    /// Who knows an answer's name may read it. Idempotency keys belong to the token and the credentials of the request.
+    /// Who knows an answer's name may read it. Idempotency keys belong to the token and the credentials
+    /// of the request.
     #[default]
     Capability,
-    /// The user that a trusted proxy names in this header. Requests that come from elsewhere have no owner and are 401:
-    /// without a guard, that is all of them, until the app puts a [`Caller`](crate::guard::Caller) into their extensions.
+    /// The user that a trusted proxy names in this header. Requests from elsewhere have no owner and are
+    /// 401. Without a guard, these are all requests, until the app puts a
+    /// [`Caller`](crate::guard::Caller) into their extensions.
     Header(HeaderName),
     /// The holder of this cookie's value.
     Cookie(String),
 }
 
-/// What an upstream's documents may do in a browser, where they are documents of the server's own origin.
+/// What an upstream's documents may do in a browser, where they belong to the server's own origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Content {
     /// Nothing: they are shown in a sandbox.
     #[default]
     Foreign,
-    /// All that documents of the server may do: the upstream is an app of the same site.
+    /// Everything: the upstream is an app of the same site.
     App,
 }
 

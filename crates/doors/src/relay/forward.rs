@@ -1,6 +1,7 @@
 //! Which upstream a request goes to, and which headers go with it.
 //!
-//! Invariant: a credential that the guard accepted as the server's never leaves, wherever it stands.
+//! Invariant: a credential that the guard accepted as the server's never leaves, wherever it
+//! stands.
 
 use std::borrow::Cow;
 
@@ -18,7 +19,7 @@ use crate::{
     guard::{Caller, Token},
 };
 
-/// The methods that are forwarded. TRACE would show the key of the server, and others are no upstream's.
+/// The methods that are forwarded. TRACE would show the key of the server, and APIs use no others.
 pub(super) const METHODS: [Method; 7] = [
     Method::GET,
     Method::HEAD,
@@ -42,8 +43,9 @@ pub(super) const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// What never goes to an upstream beside those: what a browser says of the page, what the client makes anew, and addresses beside
-/// the one that was looked at, which lead elsewhere or still hold the token.
+/// Further headers that never go to an upstream: those of the browser's page, those that the HTTP
+/// client writes anew, and other addresses than the checked one, which lead elsewhere or still hold
+/// the token.
 const NOT_FORWARDED: [&str; 12] = [
     "origin",
     "referer",
@@ -59,7 +61,7 @@ const NOT_FORWARDED: [&str; 12] = [
     "x-rewrite-url",
 ];
 
-/// Another method than the one that a list of methods was asked for.
+/// Headers that name another method than the request line, which was compared with `allow`.
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
 /// Where a route begins in a path; what comes behind it there.
@@ -71,8 +73,8 @@ pub(super) fn below<'a>(route: &Route, path: &'a str) -> Option<&'a str> {
 /// The upstream's address for a request.
 ///
 /// # Errors
-/// 400 for a path that may mean another one, 404 and 405 for what is not in the route's list, 405 for other methods than
-/// [`METHODS`].
+/// 400 for a path that may mean another one, 404 and 405 for what is not in the route's list, 405
+/// for other methods than [`METHODS`].
 pub(super) fn target(route: &Route, parts: &Parts) -> Result<Url, Problem> {
     let rest = below(route, parts.uri.path()).unwrap_or_default();
     check_path(rest)?;
@@ -107,7 +109,8 @@ fn not_a_method(method: &Method, methods: &[&Method]) -> Problem {
     }
 }
 
-/// The query without the token of the server, and without the client's credentials where the key is the server's.
+/// The query without the token of the server, and without the client's credentials where the key is
+/// the server's.
 fn forwarded_query(route: &Route, caller: &Caller, query: &str) -> Option<String> {
     let goes_on = |parameter: &str| {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -160,15 +163,17 @@ pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) 
     named.retain(|name| !is_identity(route, name));
     let mut sent = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
-        let text = name.as_str();
+        let meant = as_read(name);
+        let text = meant.as_str();
         let stays = text.starts_with("tidewire-")
             || HOP_BY_HOP.contains(&text)
             || NOT_FORWARDED.contains(&text)
-            || *name == header::COOKIE
+            || meant == header::COOKIE
             || named.contains(name)
+            || (meant != *name && is_of_proxies(route, &meant))
             || (route.allow.is_some() && METHOD_OVERRIDES.contains(&text))
-            || (forwarded::is_forwarded(name) && !(route.forwarded && caller.is_proxied()))
-            || (route.key.is_some() && route.is_credential_header(name))
+            || (forwarded::is_forwarded(&meant) && !(route.forwarded && caller.is_proxied()))
+            || (route.key.is_some() && route.is_credential_header(&meant))
             || holds_own_token(&caller, value);
         if !stays {
             sent.append(name, value.clone());
@@ -187,7 +192,8 @@ pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) 
     for name in &route.remove_headers {
         sent.remove(name);
     }
-    // An answer that passes through is passed on as it is; one that becomes a stream is best not packed at all.
+    // An answer that passes through is passed on as it is; one that becomes a stream is best not
+    // packed at all.
     match (wants_stream, headers.get(header::ACCEPT_ENCODING)) {
         (false, Some(accepted)) => sent.insert(header::ACCEPT_ENCODING, accepted.clone()),
         _ => sent.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
@@ -198,11 +204,25 @@ pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) 
     sent
 }
 
-/// Whether a header says who asks, so that a client that names it in `Connection` would ask as nobody, or as somebody else.
+/// A header's name as CGI, WSGI and PHP read it: `_` and `-` are the same there, so `X_User` would
+/// stand for `X-User`.
+fn as_read(name: &HeaderName) -> HeaderName {
+    let text = name.as_str();
+    match text.contains('_') {
+        true => text.replace('_', "-").parse().unwrap_or_else(|_| name.clone()),
+        false => name.clone(),
+    }
+}
+
+/// Whether a header identifies the caller. If `Connection` could remove it, the request would count
+/// as another caller's.
 fn is_identity(route: &Route, name: &HeaderName) -> bool {
-    route.is_credential_header(name)
-        || forwarded::is_forwarded(name)
-        || matches!(&route.owner, Owner::Header(owner) if owner == name)
+    route.is_credential_header(name) || is_of_proxies(route, name)
+}
+
+/// Whether only a trusted proxy may write a header: the owner's, and those of forwarding.
+fn is_of_proxies(route: &Route, name: &HeaderName) -> bool {
+    forwarded::is_forwarded(name) || matches!(&route.owner, Owner::Header(owner) if owner == name)
 }
 
 /// Whether a value is the caller's token of the server, alone or after a scheme such as `Bearer`.

@@ -1,8 +1,9 @@
-//! `X-Forwarded-*` and its kin: where a request came from, as proxies say it.
+//! `X-Forwarded-*` and similar headers, in which proxies tell where a request came from.
 //!
-//! Anybody can write these headers, so those of a client are believed only if a trusted proxy is at the other end of the
-//! connection. Most upstreams are other companies, which need no addresses of users: only a route that says so
-//! (`forwarded`) sends these headers on. The server then adds the other end of its own connection, as every proxy does.
+//! Anybody can write these headers, so they count only if a trusted proxy is at the other end of
+//! the connection. Most upstreams are other companies, which need no addresses of users: only a
+//! route with `forwarded` sends these headers on. The server then adds the other end of its own
+//! connection, as every proxy does.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 
@@ -29,12 +30,12 @@ const OTHERS: [&str; 13] = [
     "fly-client-ip",
 ];
 
-/// Whether a header says where a request came from.
+/// Whether a header tells where a request came from.
 pub(super) fn is_forwarded(name: &HeaderName) -> bool {
     name.as_str().starts_with("x-forwarded-") || OTHERS.contains(&name.as_str())
 }
 
-/// Adds this server to what the headers say already, which is nothing unless a trusted proxy said it.
+/// Adds this server to the headers of a trusted proxy, or writes them anew if there are none.
 pub(super) fn write(parts: &Parts, headers: &mut HeaderMap) {
     if let Some(Peer(peer)) = parts.extensions.get::<Peer>() {
         let before = headers.get_all(FOR).iter().filter_map(|line| line.to_str().ok());

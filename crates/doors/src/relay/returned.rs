@@ -1,8 +1,8 @@
 //! The headers of an upstream's answer that a client gets.
 //!
-//! The upstream's documents are documents of the server's own origin for a browser, with its pages, cookies and storage. Unless the
-//! upstream is an app of the same site (`content`), they are shown in a sandbox, and what an answer says of its whole origin
-//! does not pass.
+//! For a browser, the upstream's documents belong to the server's own origin, with its pages,
+//! cookies and storage. Unless the upstream is an app of the same site (`content`), browsers show
+//! them in a sandbox, and headers that concern the whole origin do not pass.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -11,7 +11,8 @@ use super::{
     forward::{HOP_BY_HOP, connection_named},
 };
 
-/// What an answer says of the place that it comes from, or makes a browser do or remember for all of its origin.
+/// Headers that concern the whole origin of an answer: a browser acts on them or remembers them
+/// beyond the answer.
 const FOR_ITS_ORIGIN: [&str; 16] = [
     "accept-ch",
     "activate-storage-access",
@@ -96,7 +97,7 @@ fn of_any_answer(route: &Route, headers: &HeaderMap) -> HeaderMap {
         let text = name.as_str();
         !HOP_BY_HOP.contains(&text)
             && !named.contains(name)
-            // It names a server beside this one, which is not there.
+            // The address in it is not one of this server.
             && text != "alt-svc"
             // Who may read us is our guard's to say.
             && !text.starts_with("access-control-")
@@ -109,8 +110,8 @@ fn of_any_answer(route: &Route, headers: &HeaderMap) -> HeaderMap {
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// Whether a browser may show this as a document in which a script could run: all that is not known to be none. Of several types,
-/// or one that is none, browsers make what they like.
+/// Whether a browser may show the answer as a document in which a script could run: every type that
+/// is not known to be safe. Browsers differ in how they read several types, or an invalid one.
 fn may_be_document(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let one = match (types.next(), types.next()) {
@@ -131,7 +132,7 @@ fn may_be_document(headers: &HeaderMap) -> bool {
     !is_plain || one.contains(',')
 }
 
-/// Whether a challenge makes a browser act, whoever its user thinks is asking.
+/// Whether a challenge makes a browser ask its user for a password, or answer by itself.
 fn is_for_browsers(challenges: &HeaderValue) -> bool {
     let Ok(challenges) = challenges.to_str() else {
         return true;
@@ -140,8 +141,8 @@ fn is_for_browsers(challenges: &HeaderValue) -> bool {
     words.any(|word| OF_BROWSERS.iter().any(|scheme| word.eq_ignore_ascii_case(scheme)))
 }
 
-/// Whether the upstream may set a cookie: none that carries a token of the server, and, unless it is an app of the same
-/// site, none for other hosts.
+/// Whether the upstream may set a cookie. Cookies that carry a token of the server are never set;
+/// cookies for other hosts (`Domain`) only by an app of the same site.
 fn may_set(route: &Route, cookie: &HeaderValue) -> bool {
     let cookie = String::from_utf8_lossy(cookie.as_bytes());
     let mut attributes = cookie.split(';');

@@ -1,7 +1,7 @@
 //! Whose request it is, and what that makes of the keys it brings.
 //!
-//! Keys are never held or written down as they came: they are hashed together with the route and whom they belong to, so one
-//! owner's key is never another's.
+//! Keys are never held or written down as they came: they are hashed together with the route and
+//! whom they belong to, so one owner's key is never another's.
 
 use std::fmt;
 
@@ -58,7 +58,7 @@ impl std::str::FromStr for Hash {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Scope {
     owner: Hash,
-    /// None if the request shows nothing that tells its caller from others: keys would be shared by all of them.
+    /// None if the request has no credentials: all such callers would share their keys.
     keys: Option<Hash>,
 }
 
@@ -121,8 +121,8 @@ fn nobody(wanted: &str) -> Problem {
     )
 }
 
-/// All that a request shows of its caller: the token of the server, and every credential for the upstream. One of them may be
-/// the same for many callers, as a gateway's is.
+/// A hash of all credentials of a request: the token of the server, and those for the upstream. All
+/// of them count, because one alone may be shared by many callers, as a gateway's is.
 fn credentials(route: &Route, caller: &Caller, parts: &Parts) -> Option<Hash> {
     let mut shown: Vec<&[u8]> = Vec::new();
     if let Some(token) = caller.token() {
@@ -144,8 +144,9 @@ fn credentials(route: &Route, caller: &Caller, parts: &Parts) -> Option<Hash> {
     (!shown.is_empty()).then(|| Hash::of(&shown))
 }
 
-/// Whose the keys are, where requests have no owner. Where cookies go on, the upstream may know its users by them; a cookie that
-/// changes makes a retry a new request, and is no reason to lose an answer whose name the client has.
+/// The scope of keys, where requests have no owner. If cookies go on, the upstream may know its
+/// users by them, so they count here. They do not count in the owner: a cookie may change while its
+/// client still reads the answer.
 fn keys(route: &Route, parts: &Parts, owner: Hash, shows_credentials: bool) -> Option<Hash> {
     let mut cookies = parts.headers.get_all(header::COOKIE).iter().peekable();
     if !route.pass_cookies || cookies.peek().is_none() {
@@ -156,7 +157,8 @@ fn keys(route: &Route, parts: &Parts, owner: Hash, shows_credentials: bool) -> O
     Some(Hash::of(&all))
 }
 
-/// The header's value; none if it is empty or stands twice: the client's own may be beside that of the proxy.
+/// The header's value; none if it is empty or stands twice: the client's own may be beside that of
+/// the proxy.
 fn single(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
     let mut values = headers.get_all(name).iter();
     let first = values.next().filter(|value| !value.is_empty())?;

@@ -203,6 +203,33 @@ fn what_says_who_asks_is_no_header_of_a_connection() {
     }
 }
 
+#[test]
+fn an_upstream_that_reads_underscores_as_hyphens_is_not_lied_to() {
+    let relayed = Relayed::proxied(|route| {
+        with_our_key(route);
+        route.owner = Owner::Header(HeaderName::from_static("x-user"));
+        route.forwarded = true;
+    });
+    let headers = [
+        ("X_User", "bert"),
+        ("X_Forwarded_For", "192.0.2.9"),
+        ("Real_Ip_X", "stays"),
+        ("X_Api_Key", "theirs"),
+        ("Api_Key", "theirs"),
+        ("Tidewire_Token", "hush"),
+    ];
+    let call = asked(
+        &relayed,
+        "/v1/chat",
+        &[&headers[..], &[("X-User", "anna")]].concat(),
+    );
+    for (name, value) in headers {
+        let expected = (value == "stays").then_some(value);
+        assert_eq!(call.header(name), expected, "{name}");
+    }
+    assert_eq!(call.header("x-user"), Some("anna"));
+}
+
 const FORWARDED: [(&str, &str); 8] = [
     ("X-Forwarded-For", "192.0.2.1"),
     ("X-Forwarded-Proto", "https"),

@@ -119,6 +119,7 @@ fn a_header_leads_to_no_other_path_and_no_other_method() {
         ("X-HTTP-Method-Override", "DELETE"),
         ("X-HTTP-Method", "DELETE"),
         ("X-Method-Override", "DELETE"),
+        ("X_HTTP_Method_Override", "DELETE"),
     ];
     let relayed = Relayed::proxied(|route| {
         route.forwarded = true;
