@@ -170,10 +170,10 @@ pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) 
             || NOT_FORWARDED.contains(&text)
             || meant == header::COOKIE
             || named.contains(name)
-            || (meant != *name && is_of_proxies(route, &meant))
+            || is_disguised(route, name, &meant)
             || (route.allow.is_some() && METHOD_OVERRIDES.contains(&text))
             || (forwarded::is_forwarded(&meant) && !(route.forwarded && caller.is_proxied()))
-            || (route.key.is_some() && route.is_credential_header(&meant))
+            || (route.key.is_some() && [name, &meant].iter().any(|name| route.is_credential_header(name)))
             || holds_own_token(&caller, value);
         if !stays {
             sent.append(name, value.clone());
@@ -214,15 +214,18 @@ fn as_read(name: &HeaderName) -> HeaderName {
     }
 }
 
+/// Whether a header stands for one that only a trusted proxy may write, and has another name.
+fn is_disguised(route: &Route, name: &HeaderName, meant: &HeaderName) -> bool {
+    (name != meant && forwarded::is_forwarded(meant))
+        || matches!(&route.owner, Owner::Header(owner) if owner != name && as_read(owner) == *meant)
+}
+
 /// Whether a header identifies the caller. If `Connection` could remove it, the request would count
 /// as another caller's.
 fn is_identity(route: &Route, name: &HeaderName) -> bool {
-    route.is_credential_header(name) || is_of_proxies(route, name)
-}
-
-/// Whether only a trusted proxy may write a header: the owner's, and those of forwarding.
-fn is_of_proxies(route: &Route, name: &HeaderName) -> bool {
-    forwarded::is_forwarded(name) || matches!(&route.owner, Owner::Header(owner) if owner == name)
+    route.is_credential_header(name)
+        || forwarded::is_forwarded(name)
+        || matches!(&route.owner, Owner::Header(owner) if owner == name)
 }
 
 /// Whether a value is the caller's token of the server, alone or after a scheme such as `Bearer`.

@@ -53,12 +53,12 @@ fn refused(relayed: &Relayed, target: &str, headers: &[(&str, &str)]) -> (u16, S
 fn where_the_key_is_ours_no_credential_of_the_client_goes_on() {
     let relayed = Relayed::with(|route| {
         with_our_key(route);
-        route
-            .credential_headers
-            .push(HeaderName::from_static("x-house-pass"));
+        for name in ["x-house-pass", "house_pass"] {
+            route.credential_headers.push(HeaderName::from_static(name));
+        }
         route.credential_parameters.push("house".into());
     });
-    for name in HEADERS.iter().copied().chain(["x-house-pass"]) {
+    for name in HEADERS.iter().copied().chain(["x-house-pass", "house_pass"]) {
         let call = asked(&relayed, "/v1/chat", &[(name, "hush")]);
         assert!(!call.head.contains("hush"), "{name}\n{}", call.head);
         assert_eq!(call.header("authorization"), Some("Bearer ours"));
@@ -205,11 +205,14 @@ fn what_says_who_asks_is_no_header_of_a_connection() {
 
 #[test]
 fn an_upstream_that_reads_underscores_as_hyphens_is_not_lied_to() {
-    let relayed = Relayed::proxied(|route| {
-        with_our_key(route);
-        route.owner = Owner::Header(HeaderName::from_static("x-user"));
-        route.forwarded = true;
-    });
+    let owned_by = |name: &'static str| {
+        Relayed::proxied(|route| {
+            with_our_key(route);
+            route.owner = Owner::Header(HeaderName::from_static(name));
+            route.forwarded = true;
+        })
+    };
+    let relayed = owned_by("x-user");
     let headers = [
         ("X_User", "bert"),
         ("X_Forwarded_For", "192.0.2.9"),
@@ -228,6 +231,15 @@ fn an_upstream_that_reads_underscores_as_hyphens_is_not_lied_to() {
         assert_eq!(call.header(name), expected, "{name}");
     }
     assert_eq!(call.header("x-user"), Some("anna"));
+    let call = asked(
+        &owned_by("x_user"),
+        "/v1/chat",
+        &[("X-User", "bert"), ("X_User", "anna")],
+    );
+    assert_eq!(
+        (call.header("x-user"), call.header("x_user")),
+        (None, Some("anna"))
+    );
 }
 
 const FORWARDED: [(&str, &str); 8] = [
