@@ -5,6 +5,7 @@
 //! | [`plain`] | `/events/…`: subscribe and publish with plain HTTP |
 //! | [`relay`] | answers of upstreams that survive: configured routes, and `/relay/…` |
 //! | [`respond`] | [`Sse`]: any stream of events as a response, for app authors |
+//! | [`credentials`] | the headers and parameters of requests that are secrets |
 //! | [`guard`] | who may talk to the server at all: host, origin, CORS, tokens |
 //! | [`problem`] | every error on the wire, as `application/problem+json` |
 //! | `body` | the body of a stream: heartbeats, retry line, end or cut |
@@ -15,6 +16,7 @@
 //! Doors know HTTP and the hub's handle, not how the hub keeps its log.
 
 mod body;
+pub mod credentials;
 pub mod guard;
 mod intake;
 mod json;

@@ -95,6 +95,30 @@ fn each_route_that_cannot_be_is_refused_with_what_to_write_instead() {
             "set_headers = { Authorization = \"Bearer hush\" }",
             &["set_headers", "key_env"],
         ),
+        (
+            "set_headers = { X-Goog-Api-Key = \"hush\" }",
+            &["set_headers has x-goog-api-key", "key_env"],
+        ),
+        ("set_headers = { Cookie = \"hush\" }", &["set_headers has cookie"]),
+        (
+            "set_headers = { X-House = \"hush\" }\ncredential_headers = [\"X-House\"]",
+            &["set_headers has x-house"],
+        ),
+        ("credential_headers = [\"X House\"]", &["is no name of a header"]),
+        ("auth = \"nobody\"", &["\"nobody\" is nobody who", "\"upstream\""]),
+        (
+            "auth = \"upstream\"\nkey_env = \"TEST_KEY\"\nallow = [\"POST /chat\"]",
+            &["/v1", "auth = \"upstream\"", "key_env"],
+        ),
+        (
+            "allow = [\"TRACE /chat\"]",
+            &["the method TRACE", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"],
+        ),
+        (
+            "owner = \"cookie:tidewire_token\"",
+            &["the cookie tidewire_token carries a token of the server"],
+        ),
+        ("content = \"html\"", &["\"html\" is no content", "\"app\""]),
         ("keep = \"never\"", &["keep"]),
         ("colour = \"red\"", &["colour"]),
     ] {

@@ -27,6 +27,7 @@ before(async () => {
     [[relay]]
     path = "/app"
     upstream = "${app.url}"
+    content = "app"
     [[relay]]
     path = "/app/api/chat"
     upstream = "${app.url}/api/chat"

@@ -33,6 +33,18 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// A caller as an app's own guard found it: its rights, SHA-256 of its token, its address, and whether a trusted
+    /// proxy is at the other end of the connection.
+    #[must_use]
+    pub fn new(rights: Rights, token: Option<[u8; 32]>, address: Option<IpAddr>, is_proxied: bool) -> Self {
+        Self {
+            rights,
+            token,
+            address,
+            is_proxied,
+        }
+    }
+
     /// The caller that the guard found; one without rights and address where no guard stands in front.
     #[must_use]
     pub fn of(extensions: &Extensions) -> Self {

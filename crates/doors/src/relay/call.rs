@@ -36,8 +36,8 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     if let Some(chat) = read::chat(route, &parts) {
         return read::of_chat(&relay, number, &parts, &chat).await;
     }
-    let target = forward::target(route, &parts.method, &parts.uri)?;
-    let scope = Scope::of(route, &parts.headers)?;
+    let target = forward::target(route, &parts)?;
+    let scope = Scope::of(route, &parts)?;
     let purpose = Purpose {
         max: route.limits.max_body,
         bound: "a request may have (max_body)",
@@ -81,7 +81,7 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     };
     let (head, answered) = oneshot::channel();
     let mut request = reqwest::Request::new(parts.method.clone(), target);
-    *request.headers_mut() = forward::request_headers(route, &parts.headers, asked.wants_stream);
+    *request.headers_mut() = forward::request_headers(route, &parts, asked.wants_stream);
     *request.body_mut() = (!body.is_empty() || takes_body(&parts.method)).then(|| body.into());
     let call = Call {
         relay: relay.clone(),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method};
 use url::Url;
 
-use super::forward::CREDENTIALS;
+use super::forward::METHODS;
+use crate::credentials::{COOKIES, HEADERS, PARAMETERS};
 
 /// The relay as a whole.
 #[derive(Debug, Clone)]
@@ -56,6 +57,16 @@ pub struct Route {
     pub owner: Owner,
     /// Whether the client's cookies go on: for an upstream that is an app of the same site and asks whose request it is.
     pub pass_cookies: bool,
+    /// The cookies that carry a token of the server, which never go on, and which the upstream cannot set.
+    pub token_cookies: Vec<String>,
+    /// Headers that carry a credential, beside [`HEADERS`].
+    pub credential_headers: Vec<HeaderName>,
+    /// Query parameters that carry a credential, in lower case, beside [`PARAMETERS`].
+    pub credential_parameters: Vec<String>,
+    /// Whether the upstream learns the client's address (`X-Forwarded-For`, `-Proto`, `-Host`).
+    pub forwarded: bool,
+    /// What the upstream's documents may do in a browser.
+    pub content: Content,
     /// Headers of requests that do not go on, beside those that never do.
     pub remove_headers: Vec<HeaderName>,
     /// Headers that go with every request.
@@ -91,16 +102,29 @@ pub enum RouteAuth {
     Upstream,
 }
 
-/// Who may use idempotency and chat keys together.
+/// Whose a route's answers are. An owner admits nobody: [`RouteAuth`] does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Owner {
-    /// Who knows an answer's name may read it. Idempotency keys belong to the request's `Authorization` or `x-api-key`.
+    /// Who knows an answer's name may read it. Idempotency keys belong to the token and the credentials
+    /// of the request.
     #[default]
     Capability,
-    /// Whom a trusted proxy names in this header.
+    /// The user that a trusted proxy names in this header. Requests from elsewhere have no owner and are
+    /// 401. Without a guard, these are all requests, until the app puts a
+    /// [`Caller`](crate::guard::Caller) into their extensions.
     Header(HeaderName),
-    /// Whose cookie of this name it is.
+    /// The holder of this cookie's value.
     Cookie(String),
+}
+
+/// What an upstream's documents may do in a browser, where they belong to the server's own origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Content {
+    /// Nothing: they are shown in a sandbox.
+    #[default]
+    Foreign,
+    /// Everything: the upstream is an app of the same site.
+    App,
 }
 
 /// What becomes of an answer when its last reader has gone.
@@ -184,6 +208,11 @@ impl Route {
             auth: RouteAuth::default(),
             owner: Owner::default(),
             pass_cookies: false,
+            token_cookies: COOKIES.iter().map(|name| (*name).to_owned()).collect(),
+            credential_headers: Vec::new(),
+            credential_parameters: Vec::new(),
+            forwarded: false,
+            content: Content::default(),
             remove_headers: Vec::new(),
             set_headers: Vec::new(),
             chat_key: None,
@@ -192,6 +221,19 @@ impl Route {
             times: Times::default(),
             limits: Limits::default(),
         }
+    }
+
+    /// Whether a header carries a credential.
+    pub(super) fn is_credential_header(&self, name: &HeaderName) -> bool {
+        HEADERS.contains(&name.as_str())
+            || self.credential_headers.contains(name)
+            || self.key.as_ref().is_some_and(|(key, _)| key == name)
+    }
+
+    /// Whether a query parameter carries a credential. The name is decoded; its case does not count.
+    pub(super) fn is_credential_parameter(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        PARAMETERS.contains(&&*name) || self.credential_parameters.contains(&name)
     }
 
     /// What is wrong with it, before it is used.
@@ -246,10 +288,24 @@ impl Route {
         if self.upstream.query().is_some() || self.upstream.fragment().is_some() {
             return Err(wrong("its upstream must have no ? and no #"));
         }
-        let mut set = self.set_headers.iter().map(|(name, _)| name.as_str());
-        if let Some(name) = set.find(|name| CREDENTIALS.contains(name)) {
+        let mut set = self.set_headers.iter().map(|(name, _)| name);
+        if let Some(name) = set.find(|name| self.is_credential_header(name)) {
             return Err(wrong(&format!(
                 "set_headers has {name}, with which whoever asks spends your money: give it as the server's key (key_env, key_header)"
+            )));
+        }
+        let mut allowed = self.allow.iter().flatten().map(|allowed| &allowed.method);
+        if let Some(method) = allowed.find(|method| !METHODS.contains(method)) {
+            return Err(wrong(&format!(
+                "allow has the method {method}, which is not forwarded: the methods are {}",
+                METHODS.map(|method| method.to_string()).join(", ")
+            )));
+        }
+        if let Owner::Cookie(name) = &self.owner
+            && self.token_cookies.contains(name)
+        {
+            return Err(wrong(&format!(
+                "the cookie {name} carries a token of the server and is no owner: name the cookie of your app's session"
             )));
         }
         if self.key.is_some() && self.allow.is_none() {

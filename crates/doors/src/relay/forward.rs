@@ -1,13 +1,37 @@
-//! Which upstream a request goes to, and which headers go with it, there and back.
+//! Which upstream a request goes to, and which headers go with it.
+//!
+//! Invariant: a credential that the guard accepted as the server's never leaves, wherever it
+//! stands.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
+use percent_encoding::percent_decode_str;
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use super::config::Route;
-use crate::Problem;
+use super::{
+    config::{Owner, Route},
+    forwarded,
+};
+use crate::{
+    Problem,
+    guard::{Caller, Token},
+};
+
+/// The methods that are forwarded. TRACE would show the key of the server, and APIs use no others.
+pub(super) const METHODS: [Method; 7] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+];
 
 /// Headers of a connection, not of a message (RFC 9110 § 7.6.1).
-const HOP_BY_HOP: [&str; 9] = [
+pub(super) const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -19,8 +43,10 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// What never goes to an upstream beside those: what a browser says of the page, and what the client makes anew.
-const NOT_FORWARDED: [&str; 7] = [
+/// Further headers that never go to an upstream: those of the browser's page, those that the HTTP
+/// client writes anew, and other addresses than the checked one, which lead elsewhere or still hold
+/// the token.
+const NOT_FORWARDED: [&str; 12] = [
     "origin",
     "referer",
     "host",
@@ -28,33 +54,15 @@ const NOT_FORWARDED: [&str; 7] = [
     "expect",
     "last-event-id",
     "accept-encoding",
+    "x-envoy-original-path",
+    "x-forwarded-uri",
+    "x-original-uri",
+    "x-original-url",
+    "x-rewrite-url",
 ];
 
-/// What an answer says of the place that it comes from, which we are not.
-const FOR_ITS_ORIGIN: [&str; 6] = [
-    "alt-svc",
-    "clear-site-data",
-    "nel",
-    "report-to",
-    "reporting-endpoints",
-    "strict-transport-security",
-];
-
-/// The longest header that is kept.
-const MAX_REPLAYED: usize = 1 << 10;
-
-/// What of an answer's headers is kept for those that read it again.
-const REPLAYED: [&str; 6] = [
-    "x-request-id",
-    "request-id",
-    "openai-version",
-    "openai-model",
-    "x-vercel-ai-ui-message-stream",
-    "x-vercel-ai-data-stream",
-];
-
-/// The headers that carry a client's key.
-pub(super) const CREDENTIALS: [&str; 3] = ["authorization", "x-api-key", "api-key"];
+/// Headers that name another method than the request line, which was compared with `allow`.
+const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
 /// Where a route begins in a path; what comes behind it there.
 pub(super) fn below<'a>(route: &Route, path: &'a str) -> Option<&'a str> {
@@ -65,40 +73,68 @@ pub(super) fn below<'a>(route: &Route, path: &'a str) -> Option<&'a str> {
 /// The upstream's address for a request.
 ///
 /// # Errors
-/// 400 for a path that may mean another one, 404 and 405 for what is not in the route's list.
-pub(super) fn target(route: &Route, method: &Method, uri: &Uri) -> Result<Url, Problem> {
-    let rest = below(route, uri.path()).unwrap_or_default();
+/// 400 for a path that may mean another one, 404 and 405 for what is not in the route's list, 405
+/// for other methods than [`METHODS`].
+pub(super) fn target(route: &Route, parts: &Parts) -> Result<Url, Problem> {
+    let rest = below(route, parts.uri.path()).unwrap_or_default();
     check_path(rest)?;
-    if let Some(allowed) = &route.allow {
-        let mut of_path = allowed.iter().filter(|allowed| allowed.path == rest).peekable();
-        if of_path.peek().is_none() {
-            return Err(Problem::not_found(uri.path()));
+    let methods: Vec<&Method> = match &route.allow {
+        Some(allowed) => {
+            let of_path = allowed.iter().filter(|allowed| allowed.path == rest);
+            of_path.map(|allowed| &allowed.method).collect()
         }
-        if !of_path.clone().any(|allowed| allowed.method == *method) {
-            let methods: Vec<&str> = of_path.map(|allowed| allowed.method.as_str()).collect();
-            let allow = HeaderValue::from_str(&methods.join(", "));
-            let problem = Problem::method_not_allowed(method);
-            return Err(match allow {
-                Ok(allow) => problem.with_header(header::ALLOW, allow),
-                Err(_) => problem,
-            });
-        }
+        None => METHODS.iter().collect(),
+    };
+    if methods.is_empty() {
+        return Err(Problem::not_found(parts.uri.path()));
+    }
+    if !methods.contains(&&parts.method) {
+        return Err(not_a_method(&parts.method, &methods));
     }
     let mut target = route.upstream.clone();
     let base = target.path().trim_end_matches('/').to_owned();
     target.set_path(&format!("{base}{rest}"));
-    match &route.key {
-        // The client's key for us is not for the upstream.
-        Some(_) => target.set_query(uri.query().and_then(without_our_token).as_deref()),
-        None => target.set_query(uri.query()),
-    }
+    let query = parts.uri.query();
+    let query = query.and_then(|query| forwarded_query(route, &Caller::of(&parts.extensions), query));
+    target.set_query(query.as_deref());
     Ok(target)
 }
 
-fn without_our_token(query: &str) -> Option<String> {
-    let is_ours = |pair: &&str| pair.split('=').next().is_some_and(|name| name == "access_token");
-    let rest: Vec<&str> = query.split('&').filter(|pair| !is_ours(pair)).collect();
+fn not_a_method(method: &Method, methods: &[&Method]) -> Problem {
+    let names: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
+    let problem = Problem::method_not_allowed(method);
+    match HeaderValue::from_str(&names.join(", ")) {
+        Ok(allow) => problem.with_header(header::ALLOW, allow),
+        Err(_) => problem,
+    }
+}
+
+/// The query without the token of the server, and without the client's credentials where the key is
+/// the server's.
+fn forwarded_query(route: &Route, caller: &Caller, query: &str) -> Option<String> {
+    let goes_on = |parameter: &str| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let is_replaced = route.key.is_some() && route.is_credential_parameter(&decoded(name));
+        !is_replaced && !is_own_token(caller, &Cow::from(percent_decode_str(value)))
+    };
+    // Some upstreams take `;` for `&`.
+    let rest: Vec<&str> = query
+        .split('&')
+        .filter(|pair| pair.split(';').all(goes_on))
+        .collect();
     (!rest.is_empty()).then(|| rest.join("&"))
+}
+
+fn decoded(name: &str) -> Cow<'_, str> {
+    percent_decode_str(name).decode_utf8_lossy()
+}
+
+/// Whether this is the token that the guard let the caller in with.
+fn is_own_token(caller: &Caller, value: &[u8]) -> bool {
+    let may_be = !value.is_empty() && value.len() <= Token::MAX;
+    caller
+        .token()
+        .is_some_and(|token| may_be && Sha256::digest(value)[..] == token[..])
 }
 
 /// `..` and encoded dots and slashes would leave the route, here or at the upstream.
@@ -120,79 +156,107 @@ fn check_path(rest: &str) -> Result<(), Problem> {
 }
 
 /// The headers of a request that go on.
-pub(super) fn request_headers(route: &Route, headers: &HeaderMap, wants_stream: bool) -> HeaderMap {
-    let named = connection_named(headers);
-    let mut forwarded = HeaderMap::with_capacity(headers.len());
+pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) -> HeaderMap {
+    let caller = Caller::of(&parts.extensions);
+    let headers = &parts.headers;
+    let mut named = connection_named(headers);
+    named.retain(|name| !is_identity(route, name));
+    let mut sent = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
-        let text = name.as_str();
-        let is_ours = text.starts_with("tidewire-")
+        let meant = as_read(name);
+        let text = meant.as_str();
+        let stays = text.starts_with("tidewire-")
             || HOP_BY_HOP.contains(&text)
             || NOT_FORWARDED.contains(&text)
-            || (*name == header::COOKIE && !route.pass_cookies)
+            || meant == header::COOKIE
             || named.contains(name)
-            || route.remove_headers.contains(name)
-            || (route.key.is_some() && CREDENTIALS.contains(&text));
-        if !is_ours {
-            forwarded.append(name, value.clone());
+            || is_disguised(route, name, &meant)
+            || (route.allow.is_some() && METHOD_OVERRIDES.contains(&text))
+            || (forwarded::is_forwarded(&meant) && !(route.forwarded && caller.is_proxied()))
+            || (route.key.is_some() && [name, &meant].iter().any(|name| route.is_credential_header(name)))
+            || holds_own_token(&caller, value);
+        if !stays {
+            sent.append(name, value.clone());
         }
     }
-    // An answer that passes through is passed on as it is; one that becomes a stream is best not packed at all.
+    if route.pass_cookies {
+        for line in headers.get_all(header::COOKIE) {
+            if let Some(line) = forwarded_cookies(route, &caller, line) {
+                sent.append(header::COOKIE, line);
+            }
+        }
+    }
+    if route.forwarded {
+        forwarded::write(parts, &mut sent);
+    }
+    for name in &route.remove_headers {
+        sent.remove(name);
+    }
+    // An answer that passes through is passed on as it is; one that becomes a stream is best not
+    // packed at all.
     match (wants_stream, headers.get(header::ACCEPT_ENCODING)) {
-        (false, Some(accepted)) => forwarded.insert(header::ACCEPT_ENCODING, accepted.clone()),
-        _ => forwarded.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+        (false, Some(accepted)) => sent.insert(header::ACCEPT_ENCODING, accepted.clone()),
+        _ => sent.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
     };
     for (name, value) in route.set_headers.iter().chain(&route.key) {
-        forwarded.insert(name, value.clone());
+        sent.insert(name, value.clone());
     }
-    forwarded
+    sent
 }
 
-/// The headers of an upstream's answer that go back as they are.
-pub(super) fn response_headers(headers: &HeaderMap) -> HeaderMap {
-    let named = connection_named(headers);
-    let passes = |name: &HeaderName| {
-        let text = name.as_str();
-        !HOP_BY_HOP.contains(&text)
-            && !named.contains(name)
-            && !FOR_ITS_ORIGIN.contains(&text)
-            // Who may read us is our guard's to say.
-            && !text.starts_with("access-control-")
-            && !text.starts_with("tidewire-")
+/// A header's name as CGI, WSGI and PHP read it: `_` and `-` are the same there, so `X_User` would
+/// stand for `X-User`.
+fn as_read(name: &HeaderName) -> HeaderName {
+    let text = name.as_str();
+    match text.contains('_') {
+        true => text.replace('_', "-").parse().unwrap_or_else(|_| name.clone()),
+        false => name.clone(),
+    }
+}
+
+/// Whether a header stands for one that only a trusted proxy may write, and has another name.
+fn is_disguised(route: &Route, name: &HeaderName, meant: &HeaderName) -> bool {
+    (name != meant && forwarded::is_forwarded(meant))
+        || matches!(&route.owner, Owner::Header(owner) if owner != name && as_read(owner) == *meant)
+}
+
+/// Whether a header identifies the caller. If `Connection` could remove it, the request would count
+/// as another caller's.
+fn is_identity(route: &Route, name: &HeaderName) -> bool {
+    route.is_credential_header(name)
+        || forwarded::is_forwarded(name)
+        || matches!(&route.owner, Owner::Header(owner) if owner == name)
+}
+
+/// Whether a value is the caller's token of the server, alone or after a scheme such as `Bearer`.
+fn holds_own_token(caller: &Caller, value: &HeaderValue) -> bool {
+    let value = value.as_bytes();
+    let after_scheme = value.splitn(2, |byte| *byte == b' ').nth(1).unwrap_or_default();
+    is_own_token(caller, value) || is_own_token(caller, after_scheme.trim_ascii())
+}
+
+/// The cookies of a line but those of the server; none if there are no others.
+fn forwarded_cookies(route: &Route, caller: &Caller, line: &HeaderValue) -> Option<HeaderValue> {
+    let is_own = |cookie: &&[u8]| {
+        let at = cookie
+            .iter()
+            .position(|byte| *byte == b'=')
+            .unwrap_or(cookie.len());
+        let (name, value) = cookie.split_at(at);
+        let value = percent_encoding::percent_decode(value.get(1..).unwrap_or_default().trim_ascii());
+        let is_named = |own: &String| own.as_bytes() == name.trim_ascii();
+        route.token_cookies.iter().any(is_named) || is_own_token(caller, &Cow::from(value))
     };
-    let kept = headers.iter().filter(|(name, _)| passes(name));
-    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
-}
-
-/// Of an answer that has become a stream: what describes its bytes is ours to say.
-pub(super) fn stream_headers(headers: &HeaderMap) -> HeaderMap {
-    let mut kept = response_headers(headers);
-    for name in [
-        header::CONTENT_TYPE,
-        header::CONTENT_LENGTH,
-        header::CONTENT_ENCODING,
-        header::CACHE_CONTROL,
-        header::DATE,
-        header::ETAG,
-        header::VARY,
-        header::LAST_MODIFIED,
-        header::ACCEPT_RANGES,
-        HeaderName::from_static("content-digest"),
-    ] {
-        kept.remove(name);
-    }
-    kept
-}
-
-/// Those that go with every reading of an answer.
-pub(super) fn replayed_headers(headers: &HeaderMap) -> HeaderMap {
-    let kept = headers
-        .iter()
-        .filter(|(name, value)| REPLAYED.contains(&name.as_str()) && value.len() <= MAX_REPLAYED);
-    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+    let cookies = line.as_bytes().split(|byte| *byte == b';');
+    let others: Vec<&[u8]> = cookies.filter(|cookie| !is_own(cookie)).collect();
+    let line = others.join(&b';');
+    HeaderValue::from_bytes(line.trim_ascii())
+        .ok()
+        .filter(|line| !line.is_empty())
 }
 
 /// The headers that `Connection` names.
-fn connection_named(headers: &HeaderMap) -> Vec<HeaderName> {
+pub(super) fn connection_named(headers: &HeaderMap) -> Vec<HeaderName> {
     let lines = headers.get_all(header::CONNECTION).iter();
     let names = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
     names.filter_map(|name| name.trim().parse().ok()).collect()
@@ -212,6 +276,17 @@ mod tests {
         Route::new("/v1", "https://api.example/base/v1/".parse().unwrap())
     }
 
+    fn parts(method: &Method, uri: &str, headers: &HeaderMap) -> Parts {
+        let request = http::Request::builder().method(method).uri(uri);
+        let mut parts = request.body(()).unwrap().into_parts().0;
+        parts.headers = headers.clone();
+        parts
+    }
+
+    fn bare(method: &Method, uri: &str) -> Parts {
+        parts(method, uri, &HeaderMap::new())
+    }
+
     fn status(result: Result<Url, Problem>) -> u16 {
         use axum::response::IntoResponse as _;
         result.map_or_else(|problem| problem.into_response().status().as_u16(), |_| 200)
@@ -219,7 +294,7 @@ mod tests {
 
     #[test]
     fn paths_below_the_route_go_to_the_upstream_and_none_leaves_it() {
-        let target = |path: &str| target(&route(), &Method::POST, &path.parse().unwrap());
+        let target = |path: &str| target(&route(), &bare(&Method::POST, path));
         assert_eq!(
             target("/v1/chat?a=b%20c").unwrap().as_str(),
             "https://api.example/base/v1/chat?a=b%20c"
@@ -254,15 +329,15 @@ mod tests {
             ..route.clone()
         };
         let query = |query: &str| {
-            let uri = format!("/v1/chat{query}").parse().unwrap();
-            target(&ours, &Method::POST, &uri)
+            let uri = format!("/v1/chat{query}");
+            target(&ours, &bare(&Method::POST, &uri))
                 .unwrap()
                 .query()
                 .map(str::to_owned)
         };
         assert_eq!(query("?a=1&access_token=secret&b").as_deref(), Some("a=1&b"));
         assert_eq!(query("?access_token=secret"), None);
-        let of = |method: &Method, path: &str| status(target(&route, method, &path.parse().unwrap()));
+        let of = |method: &Method, path: &str| status(target(&route, &bare(method, path)));
         assert_eq!(of(&Method::POST, "/v1/chat"), 200);
         assert_eq!(of(&Method::GET, "/v1/chat"), 405);
         for other in ["/v1", "/v1/chat/", "/v1/chat/x", "/v1/files"] {
@@ -298,18 +373,19 @@ mod tests {
             names.sort_unstable();
             names
         };
-        let sent = request_headers(&route, &headers, true);
+        let parts = parts(&Method::POST, "/v1", &headers);
+        let sent = request_headers(&route, &parts, true);
         assert_eq!(sent[header::ACCEPT_ENCODING], "identity");
         assert_eq!(
             names(sent),
             ["accept-encoding", "authorization", "content-type", "x-own"]
         );
         route.pass_cookies = true;
-        let sent = request_headers(&route, &headers, false);
+        let sent = request_headers(&route, &parts, false);
         assert_eq!(sent[header::ACCEPT_ENCODING], "x-hop");
         assert_eq!(sent[header::COOKIE], "x-hop");
         route.key = Some((header::AUTHORIZATION, HeaderValue::from_static("Bearer ours")));
-        let sent = request_headers(&route, &headers, true);
+        let sent = request_headers(&route, &parts, true);
         assert_eq!(
             sent.get_all(header::AUTHORIZATION).iter().collect::<Vec<_>>(),
             ["Bearer ours"]

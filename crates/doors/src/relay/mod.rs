@@ -13,7 +13,8 @@
 //! |---|---|
 //! | `config` | routes and bounds |
 //! | `call` | a request: the answer that there is, or a call of the upstream |
-//! | `forward` | addresses and headers, there and back |
+//! | `forward`, `forwarded` | addresses and headers of requests; those that say where a request came from |
+//! | `returned` | headers of answers |
 //! | `pass` | an answer that is no stream, passed on |
 //! | `upstream`, `publisher` | reading the upstream, as a task of its own, into the log |
 //! | `read` | reading answers, and stopping them |
@@ -29,12 +30,14 @@ mod answers;
 mod call;
 pub mod config;
 mod forward;
+mod forwarded;
 pub mod measures;
 mod pass;
 mod pick;
 mod publisher;
 mod read;
 mod recover;
+mod returned;
 mod scope;
 mod shape;
 mod stream;

@@ -12,14 +12,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     config::{Route, Times},
-    forward::response_headers,
+    returned::passed_headers,
 };
 
 /// The answer for the client, whose body comes as the upstream sends it.
 pub(super) fn on(response: reqwest::Response, route: &Route, asked_at: Instant) -> Response<Body> {
     let mut passed = Response::new(Body::empty());
     *passed.status_mut() = response.status();
-    *passed.headers_mut() = response_headers(response.headers());
+    *passed.headers_mut() = passed_headers(route, response.headers());
     let pieces = response
         .bytes_stream()
         .map(|piece| piece.map_err(io::Error::other));

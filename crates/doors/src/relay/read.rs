@@ -20,6 +20,7 @@ use super::{
     call::LAST_EVENT_ID,
     config::{Owner, Route},
     forward::below,
+    returned::NOSNIFF,
     scope::Scope,
     shape::Broken,
     stream::StreamId,
@@ -50,7 +51,7 @@ pub(super) async fn named(relay: Relay, name: String, request: Request) -> Resul
     };
     let route = relay.route(&answer);
     // Where answers have owners, knowing a name is not enough.
-    if route.owner != Owner::Capability && Scope::of(route, &parts.headers)?.hash() != answer.named.owner {
+    if route.owner != Owner::Capability && Scope::of(route, &parts)?.hash() != answer.named.owner {
         return Err(unknown());
     }
     match parts.method {
@@ -103,7 +104,7 @@ pub(super) async fn of_chat(
     parts: &Parts,
     chat: &str,
 ) -> Result<Response<Body>, Problem> {
-    let scope = Scope::of(&relay.inner.config.routes[number], &parts.headers)?;
+    let scope = Scope::of(&relay.inner.config.routes[number], parts)?;
     let chat = scope.key("chat", chat.as_bytes());
     while let Some(answer) = chat.and_then(|chat| relay.inner.answers.of_chat(chat)) {
         if parts.method != Method::GET {
@@ -194,6 +195,7 @@ pub(super) fn reply(
     if let Ok(place) = HeaderValue::from_str(&format!("/relay/{}", answer.named.stream)) {
         headers.insert(TIDEWIRE_STREAM, place);
     }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     headers.insert(TIDEWIRE_RESUME, HeaderValue::from_static(resume));
     Ok(response)
 }

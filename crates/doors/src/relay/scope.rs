@@ -1,18 +1,15 @@
 //! Whose request it is, and what that makes of the keys it brings.
 //!
-//! Keys are never held or written down as they came: they are hashed together with the route and whom they belong to, so one
-//! owner's key is never another's.
+//! Keys are never held or written down as they came: they are hashed together with the route and
+//! whom they belong to, so one owner's key is never another's.
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    config::{Owner, Route},
-    forward::CREDENTIALS,
-};
-use crate::Problem;
+use super::config::{Owner, Route};
+use crate::{Problem, credentials::HEADERS, guard::Caller};
 
 /// What stands for something that is not to be held itself.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,12 +54,12 @@ impl std::str::FromStr for Hash {
     }
 }
 
-/// Whom a request's keys belong to.
+/// Whom a request and its keys belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Scope {
-    hash: Hash,
-    /// Nobody in particular: what it brings belongs to all such requests together.
-    is_anonymous: bool,
+    owner: Hash,
+    /// None if the request has no credentials: all such callers would share their keys.
+    keys: Option<Hash>,
 }
 
 impl Scope {
@@ -70,36 +67,50 @@ impl Scope {
     ///
     /// # Errors
     /// 401 if the route has owners and the request names none.
-    pub(super) fn of(route: &Route, headers: &HeaderMap) -> Result<Self, Problem> {
+    pub(super) fn of(route: &Route, parts: &Parts) -> Result<Self, Problem> {
+        let caller = Caller::of(&parts.extensions);
+        let hash = |kind: &str, value: &[u8]| Hash::of(&[route.path.as_bytes(), kind.as_bytes(), value]);
         let owner = match &route.owner {
-            Owner::Capability => credentials(headers),
+            Owner::Capability => {
+                let shown = credentials(route, &caller, parts);
+                let owner = hash("credentials", shown.as_ref().map_or(&[][..], |shown| &shown.0));
+                return Ok(Self {
+                    owner,
+                    keys: keys(route, parts, owner, shown.is_some()),
+                });
+            }
             Owner::Header(name) => {
-                Some(single(headers, name).ok_or_else(|| nobody(&format!("the header {name}")))?)
+                let value = single(&parts.headers, name).filter(|_| caller.is_proxied());
+                hash("header", &value.ok_or_else(|| no_owner_header(name))?)
             }
             Owner::Cookie(name) => {
-                Some(cookie(headers, name).ok_or_else(|| nobody(&format!("the cookie {name}")))?)
+                let value = cookie(&parts.headers, name);
+                hash(
+                    "cookie",
+                    &value.ok_or_else(|| nobody(&format!("the cookie {name}")))?,
+                )
             }
         };
-        let kind = match &route.owner {
-            Owner::Capability => "credentials",
-            Owner::Header(_) => "header",
-            Owner::Cookie(_) => "cookie",
-        };
-        let value = owner.as_deref().unwrap_or_default();
         Ok(Self {
-            hash: Hash::of(&[route.path.as_bytes(), kind.as_bytes(), value]),
-            is_anonymous: owner.is_none(),
+            owner,
+            keys: Some(owner),
         })
     }
 
     pub(super) fn hash(self) -> Hash {
-        self.hash
+        self.owner
     }
 
     /// A key of this owner; none where nobody knows whose it is.
     pub(super) fn key(self, kind: &str, key: &[u8]) -> Option<Hash> {
-        (!self.is_anonymous).then(|| Hash::of(&[&self.hash.0, kind.as_bytes(), key]))
+        self.keys.map(|owner| Hash::of(&[&owner.0, kind.as_bytes(), key]))
     }
+}
+
+fn no_owner_header(name: &HeaderName) -> Problem {
+    nobody(&format!(
+        "the header {name}, which counts if a trusted proxy sends it, once (trusted_proxies)"
+    ))
 }
 
 fn nobody(wanted: &str) -> Problem {
@@ -110,18 +121,44 @@ fn nobody(wanted: &str) -> Problem {
     )
 }
 
-/// All that a request says of who asks, as one of its headers may be the same for many: a gateway's, say.
-fn credentials(headers: &HeaderMap) -> Option<Vec<u8>> {
-    let mut parts: Vec<&[u8]> = Vec::new();
-    for name in CREDENTIALS {
-        for value in headers.get_all(name) {
-            parts.extend([name.as_bytes(), value.as_bytes()]);
+/// A hash of all credentials of a request: the token of the server, and those for the upstream. All
+/// of them count, because one alone may be shared by many callers, as a gateway's is.
+fn credentials(route: &Route, caller: &Caller, parts: &Parts) -> Option<Hash> {
+    let mut shown: Vec<&[u8]> = Vec::new();
+    if let Some(token) = caller.token() {
+        shown.extend([b"token", &token[..]]);
+    }
+    let names = HEADERS.iter().copied().filter(|name| *name != header::COOKIE);
+    for name in names.chain(route.credential_headers.iter().map(HeaderName::as_str)) {
+        for value in parts.headers.get_all(name) {
+            shown.extend([name.as_bytes(), value.as_bytes()]);
         }
     }
-    (!parts.is_empty()).then(|| Hash::of(&parts).0.to_vec())
+    let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+    let parameters: Vec<_> = query
+        .filter(|(name, _)| route.is_credential_parameter(name))
+        .collect();
+    for (name, value) in &parameters {
+        shown.extend([b"?", name.as_bytes(), value.as_bytes()]);
+    }
+    (!shown.is_empty()).then(|| Hash::of(&shown))
 }
 
-/// The header's value; none if it is empty or stands twice: the client's own may be beside that of the proxy.
+/// The scope of keys, where requests have no owner. If cookies go on, the upstream may know its
+/// users by them, so they count here. They do not count in the owner: a cookie may change while its
+/// client still reads the answer.
+fn keys(route: &Route, parts: &Parts, owner: Hash, shows_credentials: bool) -> Option<Hash> {
+    let mut cookies = parts.headers.get_all(header::COOKIE).iter().peekable();
+    if !route.pass_cookies || cookies.peek().is_none() {
+        return shows_credentials.then_some(owner);
+    }
+    let mut all = vec![&owner.0[..]];
+    all.extend(cookies.map(HeaderValue::as_bytes));
+    Some(Hash::of(&all))
+}
+
+/// The header's value; none if it is empty or stands twice: the client's own may be beside that of
+/// the proxy.
 fn single(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
     let mut values = headers.get_all(name).iter();
     let first = values.next().filter(|value| !value.is_empty())?;
@@ -144,20 +181,21 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::Rights;
 
     fn scope(owner: Owner, headers: &[(&str, &str)]) -> Option<Scope> {
         let route = Route {
             owner,
             ..Route::new("/v1", "http://upstream/v1".parse().unwrap())
         };
-        let mut map = HeaderMap::new();
+        let mut request = http::Request::new(());
         for (name, value) in headers {
-            map.append(
-                http::HeaderName::from_bytes(name.as_bytes()).unwrap(),
-                value.parse().unwrap(),
-            );
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            request.headers_mut().append(name, value.parse().unwrap());
         }
-        Scope::of(&route, &map).ok()
+        let proxied = Caller::new(Rights::None, None, None, true);
+        request.extensions_mut().insert(proxied);
+        Scope::of(&route, &request.into_parts().0).ok()
     }
 
     #[test]

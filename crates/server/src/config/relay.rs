@@ -7,7 +7,7 @@ use reqwest::Url;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tidewire_doors::relay::{
     self,
-    config::{Allowed, Limits, OnDisconnect, Owner, RouteAuth, Times},
+    config::{Allowed, Content, Limits, OnDisconnect, Owner, RouteAuth, Times},
 };
 
 use super::{
@@ -44,6 +44,16 @@ pub(crate) struct Route {
     /// Whether the client's cookies go on, to an app of the same site.
     #[serde(default)]
     pass_cookies: bool,
+    /// Whether the upstream learns the client's address. Unset: if it is an app of the same site.
+    forwarded: Option<bool>,
+    /// "foreign" or "app".
+    #[serde(default)]
+    content: ContentText,
+    /// Headers and query parameters with credentials, beside those that are known.
+    #[serde(default)]
+    credential_headers: Vec<Header>,
+    #[serde(default)]
+    credential_parameters: Vec<String>,
     #[serde(default)]
     remove_headers: Vec<Header>,
     #[serde(default)]
@@ -154,6 +164,10 @@ impl Route {
             auth: Auth::default(),
             owner: OwnerText::default(),
             pass_cookies: false,
+            forwarded: None,
+            content: ContentText::default(),
+            credential_headers: Vec::new(),
+            credential_parameters: Vec::new(),
             remove_headers: Vec::new(),
             set_headers: BTreeMap::new(),
             chat_key: None,
@@ -224,6 +238,7 @@ impl Route {
             });
         let (times, limits) = (Times::default(), Limits::default());
         let route = relay::Route::new(self.path.clone(), self.upstream.0.clone());
+        let names = |headers: &[Header]| headers.iter().map(|header| header.0.clone()).collect();
         Ok(relay::Route {
             allow: self
                 .allow
@@ -236,11 +251,15 @@ impl Route {
             auth: self.auth.0,
             owner: self.owner.0.clone(),
             pass_cookies: self.pass_cookies,
-            remove_headers: self
-                .remove_headers
+            forwarded: self.forwarded.unwrap_or(self.content.0 == Content::App),
+            content: self.content.0,
+            credential_headers: names(&self.credential_headers),
+            credential_parameters: self
+                .credential_parameters
                 .iter()
-                .map(|header| header.0.clone())
+                .map(|name| name.to_ascii_lowercase())
                 .collect(),
+            remove_headers: names(&self.remove_headers),
             set_headers: self
                 .set_headers
                 .iter()
@@ -398,6 +417,30 @@ impl FromStr for Auth {
             "upstream" => Ok(Self(RouteAuth::Upstream)),
             _ => Err(format!(
                 "{text:?} is nobody who could check callers: write auth = \"token\" or \"upstream\""
+            )),
+        }
+    }
+}
+
+/// What the upstream's documents may do.
+#[derive(Debug, Clone, Copy, Default)]
+struct ContentText(Content);
+
+text!(ContentText, |content| match content.0 {
+    Content::Foreign => "foreign".to_owned(),
+    Content::App => "app".to_owned(),
+});
+
+impl FromStr for ContentText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "foreign" => Ok(Self(Content::Foreign)),
+            "app" => Ok(Self(Content::App)),
+            _ => Err(format!(
+                "{text:?} is no content: write \"foreign\" (documents are shown in a sandbox) or \"app\" (the upstream is an \
+                 app of your own site)"
             )),
         }
     }

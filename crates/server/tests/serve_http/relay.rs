@@ -126,7 +126,7 @@ fn one_flag_puts_the_server_in_front_of_an_upstream() {
 }
 
 #[test]
-fn a_route_with_our_key_wants_a_token_where_there_are_tokens_or_an_owner() {
+fn a_route_with_our_key_wants_a_token_where_there_are_tokens_whatever_its_owner() {
     let upstream = Upstream::start();
     let address = upstream.address;
     let route = |path: &str, owner: &str| {
@@ -137,7 +137,7 @@ fn a_route_with_our_key_wants_a_token_where_there_are_tokens_or_an_owner() {
     };
     let routes = [
         route("/paid", ""),
-        route("/owned", "owner = \"header:X-User\""),
+        route("/owned", "owner = \"header:x-user\""),
         format!("[[relay]]\npath = \"/theirs\"\nupstream = \"http://{address}/v1\"\n"),
     ]
     .concat();
@@ -293,7 +293,7 @@ fn the_log_has_no_name_of_an_answer_no_chat_no_key_and_no_word_of_it() {
     let upstream = Upstream::start();
     let routes = format!(
         "[[relay]]\npath = \"/v1\"\nupstream = \"http://{}/hush-base\"\nkey_env = \"UPSTREAM_KEY\"\n\
-         allow = [\"POST /chat\"]\nowner = \"header:X-User\"\nchat_key = \"/id\"\nidle = \"1s\"\n",
+         allow = [\"POST /chat\"]\nowner = \"cookie:user\"\nchat_key = \"/id\"\nidle = \"1s\"\n",
         upstream.address
     );
     let server = with_routes(
@@ -304,11 +304,11 @@ fn the_log_has_no_name_of_an_answer_no_chat_no_key_and_no_word_of_it() {
             ("TIDEWIRE_LOG_FORMAT", "json"),
         ],
     );
-    let user = ("X-User", "hush-user");
+    let user = ("Cookie", "user=hush-user");
     let headers = [
         user,
         ("Idempotency-Key", "hush-idempotency"),
-        ("Cookie", "hush=1"),
+        ("X-User", "hush-other"),
     ];
     let (reader, call) = begun(&server, &upstream, "/v1/chat?q=hush-query", &headers);
     let place = place(&reader);

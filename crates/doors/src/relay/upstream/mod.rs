@@ -22,8 +22,9 @@ use super::{
     Relay,
     answer::Answer,
     config::OnDisconnect,
-    forward::{bad_gateway, stream_headers},
+    forward::bad_gateway,
     publisher::Lost,
+    returned::stream_headers,
     shape::{Broken, Shape},
 };
 use crate::Problem;
@@ -148,7 +149,7 @@ impl Call {
             watch.set_policy(&answer, route.on_disconnect);
         }
         let shape = Shape::of(response.url().path(), response.headers());
-        let headers = stream_headers(response.headers());
+        let headers = stream_headers(route, response.headers());
         let mut stream = Streaming::begin(&relay, &answer, route, shape, response.headers(), asked_at).await;
         let _ = head.send(Head::Stream(headers));
         let over = stream.read(&mut watch, response).await;

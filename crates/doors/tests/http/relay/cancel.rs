@@ -100,7 +100,7 @@ fn who_comes_back_within_the_grace_finds_the_answer_going_on() {
 
 #[test]
 fn a_stop_is_seen_at_once_also_before_the_upstream_has_answered() {
-    let relayed = Relayed::with(super::users::chats_of_users);
+    let relayed = Relayed::proxied(super::users::chats_of_users);
     let ask = || -> Reader {
         let mut client = relayed.server.connect();
         let headers = [("X-User", "anna"), ("Content-Type", "application/json")];

@@ -1,5 +1,10 @@
 //! Requests and answers that try to get somewhere else, or to say more than they may.
 
+use std::thread::scope;
+
+use http::Method;
+use tidewire_doors::relay::config::Allowed;
+
 use super::{Relayed, stream_of};
 use crate::client::{Client, End, request};
 
@@ -7,9 +12,8 @@ use crate::client::{Client, End, request};
 fn what_belongs_to_one_connection_or_to_us_goes_no_further() {
     let relayed = Relayed::open();
     let headers = [
-        ("Connection", "keep-alive, X-Hop, Authorization"),
+        ("Connection", "keep-alive, X-Hop"),
         ("X-Hop", "1"),
-        ("Authorization", "named above"),
         ("Keep-Alive", "timeout=5"),
         ("Proxy-Authorization", "x"),
         ("TE", "trailers"),
@@ -76,6 +80,61 @@ fn paths_that_may_mean_another_one_do_not_reach_the_upstream() {
         assert_eq!(relayed.request("POST", path, &[], "").head.status, 404, "{path}");
     }
     relayed.upstream.is_left_alone();
+}
+
+#[test]
+fn other_methods_than_those_of_apis_do_not_reach_the_upstream() {
+    let relayed = Relayed::with(|route| route.allow = None);
+    for method in ["TRACE", "QUERY", "PROPFIND", "INVENTED", "post"] {
+        let answer = relayed.request(method, "/v1/models/x", &[], "");
+        assert_eq!(
+            (answer.head.status, answer.head.get("allow")),
+            (405, Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")),
+            "{method}"
+        );
+    }
+    relayed.upstream.is_left_alone();
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+        scope(|scope| {
+            let asked = scope.spawn(|| relayed.request(method, "/v1/models/x", &[], ""));
+            let call = relayed.upstream.call();
+            assert!(
+                call.head.starts_with(&format!("{method} /v1/models/x ")),
+                "{}",
+                call.head
+            );
+            call.answer("200 OK", "", "{}");
+            assert_eq!(asked.join().unwrap().body, "{}");
+        });
+    }
+}
+
+#[test]
+fn a_header_leads_to_no_other_path_and_no_other_method() {
+    let headers = [
+        ("X-Original-URL", "/admin"),
+        ("X-Rewrite-URL", "/admin"),
+        ("X-Original-URI", "/admin?access_token=hush"),
+        ("X-Forwarded-Uri", "/admin?access_token=hush"),
+        ("X-HTTP-Method-Override", "DELETE"),
+        ("X-HTTP-Method", "DELETE"),
+        ("X-Method-Override", "DELETE"),
+        ("X_HTTP_Method_Override", "DELETE"),
+    ];
+    let relayed = Relayed::proxied(|route| {
+        route.forwarded = true;
+        route.allow = Some(vec![Allowed {
+            method: Method::POST,
+            path: "/chat/completions".into(),
+        }]);
+    });
+    let reader = relayed.answered_to("hello", &headers, |call| {
+        for (name, _) in headers {
+            assert_eq!(call.header(name), None, "{name}");
+        }
+        call.answer("200 OK", "", "");
+    });
+    assert_eq!(reader.head.status, 200);
 }
 
 #[test]

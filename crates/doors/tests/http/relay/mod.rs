@@ -3,18 +3,24 @@
 mod answers;
 mod bounds;
 mod cancel;
+mod credentials;
 mod faults;
 mod hostile;
 mod lost;
 mod passed;
 mod readers;
 mod restart;
+mod returned;
 mod upstream;
 mod users;
 
 use std::time::Duration;
 
-use tidewire_doors::relay::{Config, Relay, Route, config::Times};
+use axum::extract::Request;
+use tidewire_doors::{
+    guard::{Caller, Peer, Rights},
+    relay::{Config, Relay, Route, config::Times},
+};
 use tidewire_hub::{
     Hub,
     archive::{Archive, Memory, Retention},
@@ -53,8 +59,37 @@ impl Relayed {
         Self::over(Runtime::new().unwrap(), upstream, archive, change)
     }
 
+    /// Behind a trusted proxy.
+    pub fn proxied(change: impl FnOnce(&mut Route)) -> Self {
+        Self::called_by(by_proxy(), change)
+    }
+
+    /// Behind a guard that says so of each request's caller.
+    pub fn called_by(caller: Caller, change: impl FnOnce(&mut Route)) -> Self {
+        let archive = Memory::new(Retention::default());
+        let change = |config: &mut Config| change(&mut config.routes[0]);
+        Self::behind(
+            caller,
+            Runtime::new().unwrap(),
+            Upstream::start(),
+            archive,
+            change,
+        )
+    }
+
     /// Over this archive.
     pub fn over<A: Archive>(
+        runtime: Runtime,
+        upstream: Upstream,
+        archive: A,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        Self::behind(Caller::default(), runtime, upstream, archive, change)
+    }
+
+    /// Behind this guard, over this archive.
+    pub fn behind<A: Archive>(
+        caller: Caller,
         runtime: Runtime,
         upstream: Upstream,
         archive: A,
@@ -76,7 +111,14 @@ impl Relayed {
                 .unwrap();
             (relay, hub)
         });
-        let server = Server::start_on(runtime, relay.router());
+        let guard = axum::middleware::map_request(move |mut request: Request| {
+            if let Some(address) = caller.address() {
+                request.extensions_mut().insert(Peer((address, 1).into()));
+            }
+            request.extensions_mut().insert(caller.clone());
+            std::future::ready(request)
+        });
+        let server = Server::start_on(runtime, relay.router().layer(guard));
         Self {
             upstream,
             relay,
@@ -130,6 +172,12 @@ impl Relayed {
     pub fn get(&self, target: &str, headers: &[(&str, &str)]) -> Reader {
         self.server.get(target, headers)
     }
+}
+
+/// A caller whom a trusted proxy sends, from its own address.
+pub fn by_proxy() -> Caller {
+    let proxy = [10, 0, 0, 1].into();
+    Caller::new(Rights::None, None, Some(proxy), true)
 }
 
 /// The bytes of a request for a stream.

@@ -25,7 +25,7 @@ fn at(folder: &Path, upstream: Upstream, change: impl FnOnce(&mut Config)) -> Re
         });
         Segments::open(Arc::new(disk.unwrap()), Settings::default()).unwrap()
     };
-    Relayed::over(runtime, upstream, archive, change)
+    Relayed::behind(super::by_proxy(), runtime, upstream, archive, change)
 }
 
 fn chats(config: &mut Config) {

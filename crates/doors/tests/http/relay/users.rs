@@ -44,7 +44,7 @@ fn an_answer_with_an_owner_is_nobody_elses_even_for_who_knows_its_name() {
         Owner::Header(HeaderName::from_static("x-user")),
         Owner::Cookie("user".into()),
     ] {
-        let relayed = Relayed::with(|route| route.owner = owner.clone());
+        let relayed = Relayed::proxied(|route| route.owner = owner.clone());
         let (anna, bert) = match owner {
             Owner::Cookie(_) => (("Cookie", "a=b; user=anna"), ("Cookie", "user=bert")),
             _ => (("X-User", "anna"), ("X-User", "bert")),
@@ -67,7 +67,7 @@ fn an_answer_with_an_owner_is_nobody_elses_even_for_who_knows_its_name() {
 
 #[test]
 fn the_same_keys_of_two_users_are_two() {
-    let relayed = Relayed::with(chats_of_users);
+    let relayed = Relayed::proxied(chats_of_users);
     let key = ("Idempotency-Key", "k");
     let body = "{\"id\":\"c\",\"text\":\"same\"}";
     let (anna, anna_call) = asked_by(&relayed, &[("X-User", "anna"), key], body, "for anna");
@@ -127,7 +127,7 @@ fn the_same_keys_of_two_users_are_two() {
 
 #[test]
 fn an_answer_that_is_no_stream_leaves_the_chat_at_the_one_that_runs() {
-    let relayed = Relayed::with(chats_of_users);
+    let relayed = Relayed::proxied(chats_of_users);
     let anna = ("X-User", "anna");
     let (reader, _call) = asked_by(&relayed, &[anna], "{\"id\":7}", "1");
     scope(|scope| {
@@ -146,7 +146,7 @@ fn an_answer_that_is_no_stream_leaves_the_chat_at_the_one_that_runs() {
 
 #[test]
 fn what_is_asked_beside_a_chats_answer_does_not_stand_before_it() {
-    let relayed = Relayed::with(chats_of_users);
+    let relayed = Relayed::proxied(chats_of_users);
     let anna = ("X-User", "anna");
     let headers = [anna, ("Content-Type", "application/json")];
     let (reader, mut call) = asked_by(&relayed, &[anna], "{\"id\":7}", "1");
@@ -180,7 +180,7 @@ fn what_is_asked_beside_a_chats_answer_does_not_stand_before_it() {
 
 #[test]
 fn a_chat_whose_answer_is_about_to_begin_is_waited_for() {
-    let relayed = Relayed::with(chats_of_users);
+    let relayed = Relayed::proxied(chats_of_users);
     let anna = ("X-User", "anna");
     for is_stream in [true, false] {
         scope(|scope| {

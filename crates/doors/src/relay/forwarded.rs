@@ -1,0 +1,57 @@
+//! `X-Forwarded-*` and similar headers, in which proxies tell where a request came from.
+//!
+//! Anybody can write these headers, so they count only if a trusted proxy is at the other end of
+//! the connection. Most upstreams are other companies, which need no addresses of users: only a
+//! route with `forwarded` sends these headers on. The server then adds the other end of its own
+//! connection, as every proxy does.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+
+use crate::guard::Peer;
+
+const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Those that do not begin with `x-forwarded-`: RFC 7239, nginx, and content delivery networks.
+const OTHERS: [&str; 13] = [
+    "forwarded",
+    "x-forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "client-ip",
+    "x-cluster-client-ip",
+    "x-original-forwarded-for",
+    "x-envoy-external-address",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "fastly-client-ip",
+    "fly-client-ip",
+];
+
+/// Whether a header tells where a request came from.
+pub(super) fn is_forwarded(name: &HeaderName) -> bool {
+    name.as_str().starts_with("x-forwarded-") || OTHERS.contains(&name.as_str())
+}
+
+/// Adds this server to the headers of a trusted proxy, or writes them anew if there are none.
+pub(super) fn write(parts: &Parts, headers: &mut HeaderMap) {
+    if let Some(Peer(peer)) = parts.extensions.get::<Peer>() {
+        let before = headers.get_all(FOR).iter().filter_map(|line| line.to_str().ok());
+        let mut all: Vec<String> = before.map(str::to_owned).collect();
+        all.push(peer.ip().to_canonical().to_string());
+        if let Ok(all) = HeaderValue::try_from(all.join(", ")) {
+            headers.insert(FOR, all);
+        }
+    }
+    // The server itself speaks no TLS.
+    headers.entry(PROTO).or_insert(HeaderValue::from_static("http"));
+    let host = match parts.uri.authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        None => parts.headers.get(header::HOST).cloned(),
+    };
+    if let Some(host) = host {
+        headers.entry(HOST).or_insert(host);
+    }
+}
