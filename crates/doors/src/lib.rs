@@ -7,6 +7,7 @@
 //! | [`respond`] | [`Sse`]: any stream of events as a response, for app authors |
 //! | [`guard`] | who may talk to the server at all: host, origin, CORS, tokens |
 //! | [`problem`] | every error on the wire, as `application/problem+json` |
+//! | [`bodies`] | the bytes that bodies of requests may hold at a time |
 //! | `body` | the body of a stream: heartbeats, retry line, end or cut |
 //! | `intake` | bodies of requests |
 //! | `json` | objects that clients send |
@@ -14,6 +15,7 @@
 //!
 //! Doors know HTTP and the hub's handle, not how the hub keeps its log.
 
+pub mod bodies;
 mod body;
 pub mod guard;
 mod intake;
@@ -24,5 +26,6 @@ pub mod problem;
 pub mod relay;
 pub mod respond;
 
+pub use intake::BodyBounds;
 pub use problem::Problem;
 pub use respond::Sse;

@@ -11,7 +11,7 @@ use axum::{
     http::StatusCode,
     routing,
 };
-use tidewire_doors::{Problem, guard::Guard, plain, relay::Relay};
+use tidewire_doors::{BodyBounds, Problem, guard::Guard, plain, relay::Relay};
 use tidewire_hub::{Health, Hub};
 use tokio_util::task::TaskTracker;
 
@@ -39,6 +39,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) guests: &'a Arc<Guests>,
     pub(crate) readiness: Readiness,
     pub(crate) relay: Relay,
+    /// The bounds of all bodies, the relay's too.
+    pub(crate) bodies: BodyBounds,
     /// Gets the demo's tasks.
     pub(crate) typists: TaskTracker,
 }
@@ -50,7 +52,7 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
     let plain = plain::Config {
         heartbeat,
         retry,
-        body_stall: config.timeouts.body_stall.get(),
+        bodies: parts.bodies.clone(),
         max_subscribe_body: usize::try_from(config.limits.max_subscribe_body.get()).unwrap_or(usize::MAX),
     };
     let mut router = Router::new()
@@ -61,6 +63,7 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
             hub.clone(),
             parts.relay.clone(),
             Arc::clone(parts.guests),
+            parts.bodies.budget,
         ))
         .merge(stats::router(
             hub.clone(),

@@ -10,7 +10,11 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tidewire_doors::relay::{self, Relay};
+use tidewire_doors::{
+    BodyBounds,
+    bodies::Bodies,
+    relay::{self, Relay},
+};
 use tidewire_hub::{
     Hub,
     archive::{
@@ -42,9 +46,11 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let readiness = Readiness::green();
     let tasks = TaskTracker::new();
     let stop = CancellationToken::new();
-    let relay = start_relay(&config, &hub, listener.local_addr()?, &tasks).await?;
+    let bodies = body_bounds(&config);
+    let relay = start_relay(&config, &hub, bodies.clone(), listener.local_addr()?, &tasks).await?;
     let app = app::router(Parts {
         relay,
+        bodies,
         config: &config,
         guard,
         hub: &hub,
@@ -86,6 +92,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
 async fn start_relay(
     config: &Config,
     hub: &Hub,
+    bodies: BodyBounds,
     address: SocketAddr,
     tasks: &TaskTracker,
 ) -> anyhow::Result<Relay> {
@@ -114,12 +121,24 @@ async fn start_relay(
     let config = relay::Config {
         heartbeat: config.heartbeat.get(),
         retry: config.retry.get(),
-        body_stall: config.timeouts.body_stall.get(),
+        bodies,
         max_running: to_usize(limits.max_running_answers.get()),
+        max_running_without_token: limits.max_running_without_token.map(|max| to_usize(max.get())),
+        max_running_per_network: limits.max_running_per_address.map(|max| to_usize(max.get())),
         max_kept: to_usize(limits.max_kept_answers.get()),
         ..relay::Config::new(routes)
     };
     Ok(Relay::start(hub.clone(), config, tasks.clone()).await?)
+}
+
+fn body_bounds(config: &Config) -> BodyBounds {
+    let (limits, timeouts) = (&config.limits, &config.timeouts);
+    let per_address = limits.max_bodies_per_address.map(|max| to_usize(max.get()));
+    BodyBounds {
+        stall: timeouts.body_stall.get(),
+        total: timeouts.body_total.get(),
+        budget: Bodies::new(to_usize(limits.max_bodies.get()), per_address),
+    }
 }
 
 /// The most bytes of a segment.

@@ -12,9 +12,13 @@ mod restart;
 mod upstream;
 mod users;
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
-use tidewire_doors::relay::{Config, Relay, Route, config::Times};
+use axum::{Extension, Router};
+use tidewire_doors::{
+    guard::{Guard, Peer},
+    relay::{Config, Relay, Route, config::Times},
+};
 use tidewire_hub::{
     Hub,
     archive::{Archive, Memory, Retention},
@@ -53,12 +57,32 @@ impl Relayed {
         Self::over(Runtime::new().unwrap(), upstream, archive, change)
     }
 
+    /// Behind a guard, which sees where its callers come from.
+    pub fn guarded(guard: Guard, change: impl FnOnce(&mut Config)) -> Self {
+        let (runtime, upstream) = (Runtime::new().unwrap(), Upstream::start());
+        let archive = Memory::new(Retention::default());
+        Self::served(runtime, upstream, archive, change, |router| {
+            let local = Peer((Ipv4Addr::LOCALHOST, 1).into());
+            guard.protect(router).layer(Extension(local))
+        })
+    }
+
     /// Over this archive.
     pub fn over<A: Archive>(
         runtime: Runtime,
         upstream: Upstream,
         archive: A,
         change: impl FnOnce(&mut Config),
+    ) -> Self {
+        Self::served(runtime, upstream, archive, change, |router| router)
+    }
+
+    fn served<A: Archive>(
+        runtime: Runtime,
+        upstream: Upstream,
+        archive: A,
+        change: impl FnOnce(&mut Config),
+        protect: impl FnOnce(Router) -> Router,
     ) -> Self {
         let url = format!("http://{}/v1", upstream.address).parse().unwrap();
         let mut route = Route::new("/v1", url);
@@ -76,7 +100,7 @@ impl Relayed {
                 .unwrap();
             (relay, hub)
         });
-        let server = Server::start_on(runtime, relay.router());
+        let server = Server::start_on(runtime, protect(relay.router()));
         Self {
             upstream,
             relay,
