@@ -63,6 +63,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
 
     let bounds = Bounds {
         header_read: config.timeouts.header_read.get(),
+        keep_alive: config.timeouts.keep_alive.get(),
         max_header: to_usize(config.limits.max_header.get()),
         write_stall: config.timeouts.write_stall.get(),
         tcp_user: config.timeouts.tcp_user.get(),

@@ -298,9 +298,15 @@ pub(crate) struct Limits {
 #[derive(Debug, Serialize, confique::Config)]
 #[config(layer_attr(derive(Debug, Default)), layer_attr(serde(deny_unknown_fields)))]
 pub(crate) struct Timeouts {
-    /// A request head must be complete after this time, else the connection is closed.
+    /// A request head must be complete after this time, and a new connection's first one be there, else the connection
+    /// is closed.
     #[config(default = "10s", env = "TIDEWIRE_TIMEOUTS_HEADER_READ")]
     pub(crate) header_read: Span<1, HOUR>,
+
+    /// A connection without a request is closed after this time. Longer than load balancers keep theirs (60 s as a
+    /// rule), so that they do not send a request into a close.
+    #[config(default = "75s", env = "TIDEWIRE_TIMEOUTS_KEEP_ALIVE")]
+    pub(crate) keep_alive: Span<1, HOUR>,
 
     /// A publish of whose body nothing comes for this long is given up (408).
     #[config(default = "30s", env = "TIDEWIRE_TIMEOUTS_BODY_STALL")]
