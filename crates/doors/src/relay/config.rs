@@ -159,7 +159,7 @@ pub struct Limits {
     pub max_body: usize,
     /// An event of the upstream.
     pub max_event: usize,
-    /// All events of an answer.
+    /// All bytes of an answer, unpacked, comments included; of its events, each counts 64 beside its text.
     pub max_answer: usize,
     /// Answers of the route that run at a time. Unset: half of those of the relay where it has several routes.
     pub max_running: Option<usize>,
