@@ -170,7 +170,8 @@ impl Inner {
 
     fn refuse(&self, full: Full) -> Problem {
         self.refused.fetch_add(1, Relaxed);
-        let later = |problem: Problem| problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let later =
+            |problem: Problem| problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1"));
         match full {
             Full::TooLarge(max, setting) => Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -231,7 +232,10 @@ mod tests {
         let mut other = of(&bodies, "10.0.0.2");
         other.set(3 * MIB).unwrap();
         assert_eq!(bodies.held(), 6 * MIB);
-        assert!(of(&bodies, "10.0.0.3").set(2 * MIB).is_err(), "the last eighth is for small ones");
+        assert!(
+            of(&bodies, "10.0.0.3").set(2 * MIB).is_err(),
+            "the last eighth is for small ones"
+        );
         let mut small: Vec<_> = (0..32).map(|at| of(&bodies, &format!("10.0.1.{at}"))).collect();
         small.iter_mut().for_each(|held| held.set(SMALL).unwrap());
         assert_eq!(bodies.held(), 8 * MIB);
@@ -246,7 +250,11 @@ mod tests {
     fn a_body_that_never_fits_is_not_told_to_come_again() {
         use axum::response::IntoResponse as _;
         let bodies = Bodies::new(8 * MIB, Some(3 * MIB));
-        let status = |bytes| of(&bodies, "10.0.0.1").check(bytes).map_err(|why| why.into_response().status());
+        let status = |bytes| {
+            of(&bodies, "10.0.0.1")
+                .check(bytes)
+                .map_err(|why| why.into_response().status())
+        };
         assert_eq!(status(8 * MIB), Err(StatusCode::PAYLOAD_TOO_LARGE));
         assert_eq!(status(4 * MIB), Err(StatusCode::PAYLOAD_TOO_LARGE));
         assert_eq!(status(3 * MIB), Ok(()));

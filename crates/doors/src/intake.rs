@@ -131,8 +131,9 @@ impl Intake {
             Ok(content) => Ok(Whole { content, held }),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
-                let detail =
-                    format!("the body is no UTF-8 at byte {at}: send text, binary as base64 or as a data URL");
+                let detail = format!(
+                    "the body is no UTF-8 at byte {at}: send text, binary as base64 or as a data URL"
+                );
                 Err(Problem::bad_request("not_utf8", detail))
             }
         }
@@ -217,7 +218,8 @@ impl Broken {
                 Problem::new(StatusCode::REQUEST_TIMEOUT, "body_stalled", detail)
             }
             Self::TooSlow(total) => {
-                let detail = format!("the body did not come whole within {total:?} (timeouts.body_total): {outcome}");
+                let detail =
+                    format!("the body did not come whole within {total:?} (timeouts.body_total): {outcome}");
                 Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail)
             }
             Self::Cut(error) => {

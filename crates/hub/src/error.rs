@@ -2,7 +2,11 @@
 
 use std::io;
 
-use crate::{IdempotencyKey, ReaderName, Topic, record::{MAX_ID_LEN, MAX_RETRY}, snapshot::Unreadable};
+use crate::{
+    IdempotencyKey, ReaderName, Topic,
+    record::{MAX_ID_LEN, MAX_RETRY},
+    snapshot::Unreadable,
+};
 
 /// Why a hub does not start.
 #[derive(Debug, thiserror::Error)]

@@ -90,7 +90,11 @@ impl Collector for Source {
         )?;
         self.hub(&mut out)?;
         self.relay(&mut out)?;
-        out.gauge("body_bytes", "Bytes that bodies of requests hold", count(self.bodies.held()))?;
+        out.gauge(
+            "body_bytes",
+            "Bytes that bodies of requests hold",
+            count(self.bodies.held()),
+        )?;
         out.counter(
             "bodies_refused",
             "Bodies for which there was no room",

@@ -153,7 +153,10 @@ mod tests {
     }
 
     fn unpacked(packed: Vec<u8>) -> Unpacked {
-        let pieces: Vec<_> = packed.chunks(1000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        let pieces: Vec<_> = packed
+            .chunks(1000)
+            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+            .collect();
         Unpacked::new(Packing::Gzip, stream::iter(pieces))
     }
 
@@ -176,7 +179,11 @@ mod tests {
     async fn a_large_body_that_is_packed_as_text_is_comes_whole() {
         let mut text = Vec::new();
         for number in 0..300_000 {
-            writeln!(text, "data: {{\"index\":{number},\"delta\":{{\"content\":\"tok\"}},\"model\":\"m\"}}\n").unwrap();
+            writeln!(
+                text,
+                "data: {{\"index\":{number},\"delta\":{{\"content\":\"tok\"}},\"model\":\"m\"}}\n"
+            )
+            .unwrap();
         }
         assert!(text.len() as u64 > FREE);
         let pieces: Vec<_> = unpacked(gzip(&text)).map(|piece| piece.unwrap()).collect().await;

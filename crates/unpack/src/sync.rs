@@ -45,7 +45,9 @@ impl Unpack {
             return Ok(Vec::new());
         }
         let ended = |_| io::Error::from(io::ErrorKind::UnexpectedEof);
-        self.given.try_send(Bytes::copy_from_slice(bytes)).map_err(ended)?;
+        self.given
+            .try_send(Bytes::copy_from_slice(bytes))
+            .map_err(ended)?;
         let woken = Arc::new(Woken(AtomicBool::new(false)));
         let waker = Waker::from(Arc::clone(&woken));
         let mut cx = Context::from_waker(&waker);

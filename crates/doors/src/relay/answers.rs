@@ -176,7 +176,9 @@ impl Running {
         let Named { owner, route, .. } = answer.named;
         let has_room = |running: usize, max: usize, which: &str, what: &str| match running < max {
             true => Ok(()),
-            false => Err(busy(format!("{max} answers {which} are running already, the most that may{what}"))),
+            false => Err(busy(format!(
+                "{max} answers {which} are running already, the most that may{what}"
+            ))),
         };
         let again = ": try again when one has ended";
         has_room(self.all, config.max_running, "in all", again)?;

@@ -3,7 +3,10 @@
 use std::{thread::sleep, time::Duration};
 
 use tidewire_doors::{BodyBounds, bodies::Bodies, guard::Guard, plain};
-use tidewire_hub::{Config, Hub, archive::{Memory, Retention}};
+use tidewire_hub::{
+    Config, Hub,
+    archive::{Memory, Retention},
+};
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -62,7 +65,10 @@ fn bodies_of_every_kind_share_one_budget_and_small_ones_find_room_beside_large_o
             .collect();
         eventually(|| budget.refused() > refused);
         assert!(budget.held() <= 1792 * KIB, "{}", budget.held());
-        server.connect().ask(request("POST", "/events/a", &[], "small")).id();
+        server
+            .connect()
+            .ask(request("POST", "/events/a", &[], "small"))
+            .id();
         drop(large);
         eventually(|| budget.held() == 0);
     }
@@ -76,7 +82,10 @@ fn a_body_without_room_is_told_to_come_again_before_it_is_sent() {
     eventually(|| budget.held() == 600 * KIB);
     let mut client = begun(&server, "/events/a", "text/plain", 600 * KIB, 0);
     let refused = client.response();
-    assert_eq!((refused.status(), refused.head.get("retry-after")), (503, Some("1")));
+    assert_eq!(
+        (refused.status(), refused.head.get("retry-after")),
+        (503, Some("1"))
+    );
     assert_eq!(refused.json()["code"], "bodies_full");
     assert!(refused.body.contains("limits.max_bodies"), "{}", refused.body);
 }
@@ -110,14 +119,26 @@ fn a_body_that_drips_is_given_up_after_its_time_and_one_of_many_events_goes_on()
 fn the_body_of_a_request_to_an_upstream_counts_until_it_has_been_sent() {
     let budget = Bodies::new(1024 * KIB, None);
     let relayed = Relayed::built(|config| config.bodies = of(&budget));
-    let half = begun(&relayed.server, "/v1/chat", "application/json", 500 * KIB, 400 * KIB);
+    let half = begun(
+        &relayed.server,
+        "/v1/chat",
+        "application/json",
+        500 * KIB,
+        400 * KIB,
+    );
     eventually(|| budget.held() == 500 * KIB || budget.held() == 512 * KIB);
     let mut full = begun(&relayed.server, "/v1/chat", "application/json", 500 * KIB, 0);
     assert_eq!(full.response().json()["code"], "bodies_full");
     relayed.upstream.is_left_alone();
     drop(half);
     eventually(|| budget.held() == 0);
-    let mut whole = begun(&relayed.server, "/v1/chat", "application/json", 500 * KIB, 500 * KIB);
+    let mut whole = begun(
+        &relayed.server,
+        "/v1/chat",
+        "application/json",
+        500 * KIB,
+        500 * KIB,
+    );
     let call = relayed.upstream.call();
     assert_eq!(call.body.len(), 500 * KIB);
     call.answer("200 OK", "", "served");

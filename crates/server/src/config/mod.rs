@@ -305,7 +305,7 @@ pub(crate) struct Timeouts {
 
     /// A connection without a request is closed after this time. Longer than load balancers keep theirs (60 s as a
     /// rule), so that they do not send a request into a close.
-    #[config(default = "75s", env = "TIDEWIRE_TIMEOUTS_KEEP_ALIVE")]
+    #[config(default = "1m 15s", env = "TIDEWIRE_TIMEOUTS_KEEP_ALIVE")]
     pub(crate) keep_alive: Span<1, HOUR>,
 
     /// A publish of whose body nothing comes for this long is given up (408).

@@ -23,10 +23,7 @@ use hyper::{
     server::conn::http1,
     service::{Service as _, service_fn},
 };
-use hyper_util::{
-    rt::TokioIo,
-    service::TowerToHyperService,
-};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use socket2::SockRef;
 use tidewire_doors::guard::Peer;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};

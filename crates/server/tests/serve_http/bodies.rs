@@ -2,9 +2,7 @@
 
 use std::{io::Write as _, net::TcpStream, thread::sleep, time::Duration};
 
-use crate::{
-    binary::Server, client::eventually, observed::metrics, relay::with_routes, upstream::Upstream,
-};
+use crate::{binary::Server, client::eventually, observed::metrics, relay::with_routes, upstream::Upstream};
 
 const MIB: usize = 1 << 20;
 

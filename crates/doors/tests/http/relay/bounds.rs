@@ -169,15 +169,26 @@ fn a_stranger_cannot_take_the_places_of_other_routes_or_of_token_holders() {
         client.send(request("POST", &format!("{path}/chat"), &headers, "{}"));
         client
     };
-    let invented: Vec<_> = (0..20).map(|at| ask("/v1", &format!("Bearer invented-{at}"))).collect();
+    let invented: Vec<_> = (0..20)
+        .map(|at| ask("/v1", &format!("Bearer invented-{at}")))
+        .collect();
     let calls: Vec<_> = (0..4).map(|_| relayed.upstream.call()).collect();
     relayed.upstream.is_left_alone();
     drop(invented);
     let refused = ask("/v1", "Bearer another").response();
-    assert_eq!((refused.status(), refused.head.get("retry-after")), (429, Some("1")));
-    assert!(refused.body.contains("4 answers of this route"), "{}", refused.body);
+    assert_eq!(
+        (refused.status(), refused.head.get("retry-after")),
+        (429, Some("1"))
+    );
+    assert!(
+        refused.body.contains("4 answers of this route"),
+        "{}",
+        refused.body
+    );
     // Another route has places, also for strangers, but not all that are left.
-    let others: Vec<_> = (0..3).map(|at| ask("/v2", &format!("Bearer other-{at}"))).collect();
+    let others: Vec<_> = (0..3)
+        .map(|at| ask("/v2", &format!("Bearer other-{at}")))
+        .collect();
     let other_calls: Vec<_> = (0..2).map(|_| relayed.upstream.call()).collect();
     relayed.upstream.is_left_alone();
     let mut holder = ask("/paid", "Bearer 0f6ad0b7a8c5d2e1");
@@ -210,7 +221,11 @@ fn one_network_has_its_share_of_the_places_unless_it_shows_a_token() {
         .collect();
     let refused = ask("/v1", "Bearer another").response();
     assert_eq!(refused.status(), 429);
-    assert!(refused.body.contains("2 answers of your address"), "{}", refused.body);
+    assert!(
+        refused.body.contains("2 answers of your address"),
+        "{}",
+        refused.body
+    );
     let mut holder = ask("/paid", "Bearer 0f6ad0b7a8c5d2e1");
     relayed.upstream.call().answer("200 OK", "", "served");
     assert_eq!(holder.response().body, "served");

@@ -418,7 +418,11 @@ fn statuses_errors_and_redirects_that_come_in_time_pass_untouched() {
 fn comments_count_and_a_bomb_of_them_is_unpacked_no_further_than_the_bounds() {
     // What the answer may have, how many comments there are, and what it ends with.
     for (max, count, hint) in [
-        (64 << 10, 10_000, "more than 65536 bytes, comments included (max_answer)"),
+        (
+            64 << 10,
+            10_000,
+            "more than 65536 bytes, comments included (max_answer)",
+        ),
         (1 << 30, 2_000_000, "packed bytes hold"),
     ] {
         let comments = ": nothing\n".repeat(count);
@@ -443,7 +447,10 @@ fn comments_count_and_a_bomb_of_them_is_unpacked_no_further_than_the_bounds() {
             // It is let go, though it has not ended.
             call.unwrap().gone();
             let text = reader.rest().0;
-            assert!(text.contains("answer_too_large") && text.contains(hint), "{encoding}: {text}");
+            assert!(
+                text.contains("answer_too_large") && text.contains(hint),
+                "{encoding}: {text}"
+            );
         }
     }
 }
