@@ -152,7 +152,6 @@ impl Intake {
             self.held.check(largest)?;
         }
         let mut bytes = Vec::new();
-        self.make_room(&mut bytes, 0, largest)?;
         let next = async |intake: &mut Self| {
             let piece = intake.next(Some(due)).await;
             piece.map_err(|broken| broken.problem(purpose.nothing))
@@ -164,6 +163,9 @@ impl Intake {
             self.make_room(&mut bytes, piece.len(), largest)?;
             bytes.extend_from_slice(&piece);
         }
+        // What is published is kept as it is.
+        bytes.shrink_to_fit();
+        self.held.set(bytes.capacity())?;
         Ok(Whole {
             content: bytes,
             held: self.held,
@@ -174,7 +176,7 @@ impl Intake {
     fn make_room(&mut self, bytes: &mut Vec<u8>, more: usize, largest: usize) -> Result<(), Problem> {
         let (len, capacity) = (bytes.len(), bytes.capacity());
         let needed = len + more;
-        if capacity > 0 && needed <= capacity {
+        if needed <= capacity {
             return Ok(());
         }
         let first = match self.announced {

@@ -347,14 +347,15 @@ fn what_is_unset_depends_on_who_can_reach_the_server() {
             "max_bodies_per_address",
             "max_running_per_address",
             "max_running_without_token",
+            "max_bodies_without_token",
         ]
         .map(of)
     };
     let share = |text: &str| Some(text.to_owned());
-    assert_eq!(shares(&settings(&[])), [None, None, None]);
+    assert_eq!(shares(&settings(&[])), [const { None::<String> }; 4]);
     assert_eq!(
         shares(&settings(&["--read-token", "only-who-may"])),
-        [None, None, share("7500")]
+        [None, None, share("7500"), share("\"192MiB\"")]
     );
     assert_eq!(
         shares(&settings(&[
@@ -363,7 +364,12 @@ fn what_is_unset_depends_on_who_can_reach_the_server() {
             "--publish-token-file",
             "file"
         ])),
-        [share("\"64MiB\""), share("2500"), share("7500")]
+        [
+            share("\"64MiB\""),
+            share("2500"),
+            share("7500"),
+            share("\"192MiB\"")
+        ]
     );
     for open in ["0.0.0.0:80", "[::]:80", "192.0.2.1:80"] {
         let found = settings(&["--listen", open]);

@@ -2,7 +2,12 @@
 
 use std::{thread::sleep, time::Duration};
 
-use tidewire_doors::{BodyBounds, bodies::Bodies, guard::Guard, plain};
+use tidewire_doors::{
+    BodyBounds,
+    bodies::{Bodies, Shares},
+    guard::Guard,
+    plain,
+};
 use tidewire_hub::{
     Config, Hub,
     archive::{Memory, Retention},
@@ -32,6 +37,14 @@ fn door(bounds: &BodyBounds) -> (Server, Hub) {
     (Server::start_on(runtime, router), hub)
 }
 
+fn budget(max: usize) -> Bodies {
+    Bodies::new(Shares {
+        max,
+        max_without_token: None,
+        max_per_network: None,
+    })
+}
+
 fn of(budget: &Bodies) -> BodyBounds {
     BodyBounds {
         budget: budget.clone(),
@@ -51,7 +64,7 @@ fn begun(server: &Server, target: &str, kind: &str, announced: usize, sent: usiz
 
 #[test]
 fn bodies_of_every_kind_share_one_budget_and_small_ones_find_room_beside_large_ones() {
-    let budget = Bodies::new(2048 * KIB, None);
+    let budget = budget(2048 * KIB);
     let (server, _hub) = door(&of(&budget));
     for (target, kind) in [
         ("/events/a", "text/plain"),
@@ -76,7 +89,7 @@ fn bodies_of_every_kind_share_one_budget_and_small_ones_find_room_beside_large_o
 
 #[test]
 fn a_body_without_room_is_told_to_come_again_before_it_is_sent() {
-    let budget = Bodies::new(1024 * KIB, None);
+    let budget = budget(1024 * KIB);
     let (server, _hub) = door(&of(&budget));
     let _large = begun(&server, "/events/a", "text/plain", 600 * KIB, 599 * KIB);
     eventually(|| budget.held() == 600 * KIB);
@@ -117,7 +130,7 @@ fn a_body_that_drips_is_given_up_after_its_time_and_one_of_many_events_goes_on()
 
 #[test]
 fn the_body_of_a_request_to_an_upstream_counts_until_it_has_been_sent() {
-    let budget = Bodies::new(1024 * KIB, None);
+    let budget = budget(1024 * KIB);
     let relayed = Relayed::built(|config| config.bodies = of(&budget));
     let half = begun(
         &relayed.server,

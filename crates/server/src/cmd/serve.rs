@@ -12,7 +12,7 @@ use std::{
 use anyhow::Context as _;
 use tidewire_doors::{
     BodyBounds,
-    bodies::Bodies,
+    bodies::{Bodies, Shares},
     relay::{self, Relay},
 };
 use tidewire_hub::{
@@ -134,11 +134,14 @@ async fn start_relay(
 
 fn body_bounds(config: &Config) -> BodyBounds {
     let (limits, timeouts) = (&config.limits, &config.timeouts);
-    let per_address = limits.max_bodies_per_address.map(|max| to_usize(max.get()));
     BodyBounds {
         stall: timeouts.body_stall.get(),
         total: timeouts.body_total.get(),
-        budget: Bodies::new(to_usize(limits.max_bodies.get()), per_address),
+        budget: Bodies::new(Shares {
+            max: to_usize(limits.max_bodies.get()),
+            max_without_token: limits.max_bodies_without_token.map(|max| to_usize(max.get())),
+            max_per_network: limits.max_bodies_per_address.map(|max| to_usize(max.get())),
+        }),
     }
 }
 

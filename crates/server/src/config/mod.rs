@@ -214,6 +214,12 @@ pub(crate) struct Limits {
     #[config(layer_attr(arg(skip)))]
     pub(crate) max_bodies: Size<MIB, TIB>,
 
+    /// The most of these bytes for callers without a token. One more is refused (429). Unset: three quarters of max_bodies
+    /// where there are tokens, so that their holders find room; else it does not count.
+    #[config(env = "TIDEWIRE_LIMITS_MAX_BODIES_WITHOUT_TOKEN")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_bodies_without_token: Option<Size<{ 64 * KIB }, TIB>>,
+
     /// The most of these bytes for callers without a token from one address (IPv6: from one /64 network). One more is
     /// refused (429). Unset: a quarter of max_bodies where other machines can reach the server; on loopback, where all
     /// clients have one address, it does not count.
@@ -366,6 +372,8 @@ impl Config {
         if has_tokens || wants_read {
             let running = Count::of((limits.max_running_answers.get() * 3).div_ceil(4));
             limits.max_running_without_token.get_or_insert(running);
+            let bodies = Size::of(limits.max_bodies.get() / 4 * 3);
+            limits.max_bodies_without_token.get_or_insert(bodies);
         }
         if open {
             limits.max_connections_per_address.get_or_insert(PER_ADDRESS);

@@ -1,7 +1,8 @@
-//! How long a connection may be silent: until its first request's head, between requests, and within a head.
+//! How long a head may take, and how long a connection may wait for the next one.
 //!
-//! hyper has one timer for all three (`header_read_timeout`), which it asks for when it begins to wait for a head. So
-//! that timer is ours: it is told of bytes that come, and counts anew from the first byte of a head.
+//! hyper has one timer for both (`header_read_timeout`), which it asks for when it begins to wait for a head. So that
+//! timer is ours: it is told of bytes that come, and counts anew from the first byte of a head. The first head of a
+//! connection has one time, with the wait for it.
 //!
 //! A next head that was begun in the same bytes as the request before is seen at its next byte only; till then it
 //! counts as not begun.
@@ -19,8 +20,8 @@ use std::{
 use hyper::rt;
 use tokio::time::{Sleep, sleep};
 
-/// A connection's timer for hyper, and what it is told. Clones are the same one.
-#[derive(Debug, Clone)]
+/// A connection's timer for hyper.
+#[derive(Debug)]
 pub(super) struct HeadTimer {
     /// A head must be complete in this time.
     head: Duration,
@@ -29,27 +30,30 @@ pub(super) struct HeadTimer {
     seen: Arc<Seen>,
 }
 
+/// What has been seen of a connection.
 #[derive(Debug, Default)]
-struct Seen {
+pub(super) struct Seen {
     /// There was a head before.
     head: AtomicBool,
     /// Bytes have come since the timer was asked for.
     bytes: AtomicBool,
 }
 
-impl HeadTimer {
-    pub(super) fn new(head: Duration, keep_alive: Duration) -> Self {
-        Self {
-            head,
-            keep_alive,
-            seen: Arc::default(),
-        }
-    }
-
+impl Seen {
     /// These bytes have come.
     pub(super) fn came(&self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.seen.bytes.store(true, Relaxed);
+            self.bytes.store(true, Relaxed);
+        }
+    }
+}
+
+impl HeadTimer {
+    pub(super) fn new(head: Duration, keep_alive: Duration, seen: Arc<Seen>) -> Self {
+        Self {
+            head,
+            keep_alive,
+            seen,
         }
     }
 }
@@ -58,14 +62,12 @@ impl rt::Timer for HeadTimer {
     fn sleep(&self, _: Duration) -> Pin<Box<dyn rt::Sleep>> {
         // The bytes of the request before.
         self.seen.bytes.store(false, Relaxed);
-        let time = match self.seen.head.swap(true, Relaxed) {
-            true => self.keep_alive,
-            false => self.head,
-        };
+        let is_next = self.seen.head.swap(true, Relaxed);
+        let time = if is_next { self.keep_alive } else { self.head };
         Box::pin(Waiting {
             sleep: Box::pin(sleep(time)),
             head: self.head,
-            seen: Some(Arc::clone(&self.seen)),
+            seen: is_next.then(|| Arc::clone(&self.seen)),
         })
     }
 
@@ -74,11 +76,11 @@ impl rt::Timer for HeadTimer {
     }
 }
 
-/// The time until a head is complete.
+/// The wait for a head, and the time until it is complete.
 struct Waiting {
     sleep: Pin<Box<Sleep>>,
     head: Duration,
-    /// Until the head begins.
+    /// Until the next head begins; none for the first.
     seen: Option<Arc<Seen>>,
 }
 

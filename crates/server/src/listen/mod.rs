@@ -32,7 +32,7 @@ use tokio_util::{io::InspectReader, sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use guests::Guests;
 use guests::Place;
-use idle::HeadTimer;
+use idle::{HeadTimer, Seen};
 use linger::Lingering;
 use refusal::Refusals;
 
@@ -154,9 +154,9 @@ async fn connection(
 
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(bounds.write_stall));
-    let timer = HeadTimer::new(bounds.header_read, bounds.keep_alive);
-    let told = timer.clone();
-    let stream = InspectReader::new(Box::pin(stream), move |bytes: &[u8]| told.came(bytes));
+    let seen = Arc::new(Seen::default());
+    let timer = HeadTimer::new(bounds.header_read, bounds.keep_alive, Arc::clone(&seen));
+    let stream = InspectReader::new(Box::pin(stream), move |bytes: &[u8]| seen.came(bytes));
     let stream = Lingering::new(stream, stop.clone());
     let app = TowerToHyperService::new(app);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
