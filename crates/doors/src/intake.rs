@@ -1,22 +1,54 @@
 //! The body of a request, as it comes: whole up to a limit, or frame by frame.
 //!
-//! Of every body something must come at least every `body_stall`. Time in which we do not ask for more
-//! (because the hub is busy) does not count.
+//! Of every body something must come at least every `stall`. Time in which we do not ask for more
+//! (because the hub is busy) does not count. A body that is held whole must be complete within `total`, and
+//! takes the room of its buffer from the budget of [`Bodies`] before it is allocated.
 
 use std::{fmt, time::Duration};
 
 use axum::body::{Body, Bytes};
-use http::{HeaderMap, StatusCode, header};
+use http::{StatusCode, header, request::Parts};
 use http_body_util::BodyExt as _;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
-use crate::Problem;
+use crate::{
+    Problem,
+    bodies::{Bodies, Held},
+    guard::Caller,
+};
+
+/// The first room of a body whose length is not known, in bytes.
+const FIRST: usize = 16 << 10;
+
+/// The first room of a body of known length: a client that announces much and sends nothing holds no more.
+const FIRST_OF_KNOWN: usize = 64 << 10;
 
 /// The type of a body, without its parameters; empty if there is none.
-pub(super) fn media_type(headers: &HeaderMap) -> &str {
+pub(super) fn media_type(headers: &http::HeaderMap) -> &str {
     let value = headers.get(header::CONTENT_TYPE);
     let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim()
+}
+
+/// The bounds of all bodies.
+#[derive(Debug, Clone)]
+pub struct BodyBounds {
+    /// A request of whose body nothing comes for this long is given up (408).
+    pub stall: Duration,
+    /// A body that is held whole, or one event of a body that holds many, is given up after this time (408).
+    pub total: Duration,
+    /// The bytes that all bodies may hold at a time.
+    pub budget: Bodies,
+}
+
+impl Default for BodyBounds {
+    fn default() -> Self {
+        Self {
+            stall: Duration::from_secs(30),
+            total: Duration::from_secs(5 * 60),
+            budget: Bodies::default(),
+        }
+    }
 }
 
 /// A body that has not been read yet.
@@ -24,6 +56,14 @@ pub(super) struct Intake {
     body: Body,
     announced: Option<u64>,
     stall: Duration,
+    total: Duration,
+    held: Held,
+}
+
+/// A body that has come whole. Its bytes count until it is dropped, or the [`Bytes`] that it becomes.
+pub(super) struct Whole<T> {
+    pub(super) content: T,
+    pub(super) held: Held,
 }
 
 /// What a body is read for: how much it may be, and what becomes of it if it does not come whole.
@@ -38,24 +78,41 @@ pub(super) struct Purpose {
 /// Why no more of a body comes.
 pub(super) enum Broken {
     Stalled(Duration),
+    TooSlow(Duration),
     Cut(axum::Error),
 }
 
 impl Intake {
-    pub(super) fn new(headers: &HeaderMap, body: Body, stall: Duration) -> Self {
-        let announced = headers.get(header::CONTENT_LENGTH);
+    pub(super) fn new(parts: &Parts, body: Body, bounds: &BodyBounds) -> Self {
+        let announced = parts.headers.get(header::CONTENT_LENGTH);
         Self {
             body,
             announced: announced.and_then(|value| value.to_str().ok()?.parse().ok()),
-            stall,
+            stall: bounds.stall,
+            total: bounds.total,
+            held: bounds.budget.hold(&Caller::of(&parts.extensions)),
         }
     }
 
+    /// When what begins now must be complete.
+    pub(super) fn due(&self) -> Instant {
+        Instant::now() + self.total
+    }
+
+    /// What of the body is held by whoever reads it in pieces.
+    pub(super) fn held(&mut self) -> &mut Held {
+        &mut self.held
+    }
+
     /// The next piece; none when the body is complete.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
+    pub(super) async fn next(&mut self, due: Option<Instant>) -> Result<Option<Bytes>, Broken> {
         loop {
-            let frame = timeout(self.stall, self.body.frame()).await;
-            match frame.map_err(|_| Broken::Stalled(self.stall))? {
+            let stalled = Instant::now() + self.stall;
+            let (until, late) = match due {
+                Some(due) if due < stalled => (due, Broken::TooSlow(self.total)),
+                _ => (stalled, Broken::Stalled(self.stall)),
+            };
+            match timeout_at(until, self.body.frame()).await.map_err(|_| late)? {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(Broken::Cut(error)),
                 // A frame that is no data holds trailers.
@@ -68,36 +125,81 @@ impl Intake {
     }
 
     /// The whole body as text.
-    pub(super) async fn text(self, purpose: &Purpose) -> Result<String, Problem> {
-        String::from_utf8(self.bytes(purpose).await?).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            let detail =
-                format!("the body is no UTF-8 at byte {at}: send text, binary as base64 or as a data URL");
-            Problem::bad_request("not_utf8", detail)
-        })
+    pub(super) async fn text(self, purpose: &Purpose) -> Result<Whole<String>, Problem> {
+        let Whole { content, held } = self.bytes(purpose).await?;
+        match String::from_utf8(content) {
+            Ok(content) => Ok(Whole { content, held }),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let detail = format!(
+                    "the body is no UTF-8 at byte {at}: send text, binary as base64 or as a data URL"
+                );
+                Err(Problem::bad_request("not_utf8", detail))
+            }
+        }
     }
 
     /// The whole body.
-    pub(super) async fn bytes(mut self, purpose: &Purpose) -> Result<Vec<u8>, Problem> {
-        let max = purpose.max;
+    pub(super) async fn bytes(mut self, purpose: &Purpose) -> Result<Whole<Vec<u8>>, Problem> {
+        let (max, due) = (purpose.max, self.due());
         // Said before the body is asked for, so that a client that waits for `100 Continue` sends none.
         if self.announced.is_some_and(|len| len > max as u64) {
             return Err(purpose.too_large());
         }
+        let announced = self.announced.and_then(|len| usize::try_from(len).ok());
+        let largest = announced.unwrap_or(max);
+        if announced.is_some() {
+            self.held.check(largest)?;
+        }
         let mut bytes = Vec::new();
         let next = async |intake: &mut Self| {
-            intake
-                .next()
-                .await
-                .map_err(|broken| broken.problem(purpose.nothing))
+            let piece = intake.next(Some(due)).await;
+            piece.map_err(|broken| broken.problem(purpose.nothing))
         };
         while let Some(piece) = next(&mut self).await? {
             if piece.len() > max - bytes.len() {
                 return Err(purpose.too_large());
             }
+            self.make_room(&mut bytes, piece.len(), largest)?;
             bytes.extend_from_slice(&piece);
         }
-        Ok(bytes)
+        // What is published is kept as it is.
+        bytes.shrink_to_fit();
+        self.held.set(bytes.capacity())?;
+        Ok(Whole {
+            content: bytes,
+            held: self.held,
+        })
+    }
+
+    /// Has room for so many bytes more, which the budget has before there is.
+    fn make_room(&mut self, bytes: &mut Vec<u8>, more: usize, largest: usize) -> Result<(), Problem> {
+        let (len, capacity) = (bytes.len(), bytes.capacity());
+        let needed = len + more;
+        if needed <= capacity {
+            return Ok(());
+        }
+        let first = match self.announced {
+            Some(_) => FIRST_OF_KNOWN,
+            None => FIRST,
+        };
+        let room = (2 * capacity).max(first).min(largest).max(needed);
+        self.held.set(room)?;
+        bytes.reserve_exact(room - len);
+        Ok(())
+    }
+}
+
+impl Whole<Vec<u8>> {
+    /// Its bytes as they are passed around. They count until the last of them is dropped.
+    pub(super) fn into_bytes(self) -> Bytes {
+        Bytes::from_owner(self)
+    }
+}
+
+impl AsRef<[u8]> for Whole<Vec<u8>> {
+    fn as_ref(&self) -> &[u8] {
+        &self.content
     }
 }
 
@@ -116,6 +218,11 @@ impl Broken {
             Self::Stalled(stall) => {
                 let detail = format!("nothing of the body came for {stall:?}: {outcome}");
                 Problem::new(StatusCode::REQUEST_TIMEOUT, "body_stalled", detail)
+            }
+            Self::TooSlow(total) => {
+                let detail =
+                    format!("the body did not come whole within {total:?} (timeouts.body_total): {outcome}");
+                Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail)
             }
             Self::Cut(error) => {
                 Problem::bad_request("body_cut", format!("the body broke off ({error}): {outcome}"))

@@ -8,6 +8,7 @@
 //! | [`credentials`] | the headers and parameters of requests that are secrets |
 //! | [`guard`] | who may talk to the server at all: host, origin, CORS, tokens |
 //! | [`problem`] | every error on the wire, as `application/problem+json` |
+//! | [`bodies`] | the bytes that bodies of requests may hold at a time |
 //! | `body` | the body of a stream: heartbeats, retry line, end or cut |
 //! | `intake` | bodies of requests |
 //! | `json` | objects that clients send |
@@ -15,6 +16,7 @@
 //!
 //! Doors know HTTP and the hub's handle, not how the hub keeps its log.
 
+pub mod bodies;
 mod body;
 pub mod credentials;
 pub mod guard;
@@ -26,5 +28,6 @@ pub mod problem;
 pub mod relay;
 pub mod respond;
 
+pub use intake::BodyBounds;
 pub use problem::Problem;
 pub use respond::Sse;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tidewire_codec::{Event, EventId, EventName, EventRef, encode};
 
-use crate::{Gap, Position};
+use crate::{Gap, Position, record::MAX_RETRY};
 
 /// The form in which a subscription gets its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,6 +36,8 @@ impl Encoding {
             generated = EventId::from(at);
             event.id = Some(&generated);
         }
+        // A log of before the bound may hold more.
+        event.retry = event.retry.map(|millis| millis.min(MAX_RETRY));
         match self {
             Self::EventStream => event.encode(out),
             Self::EventStreamWithTopics => {
@@ -114,5 +116,25 @@ impl<'a> Line<'a> {
         #[expect(clippy::expect_used, reason = "texts and a number, into memory")]
         serde_json::to_writer(&mut *out, self).expect("a line is JSON");
         out.push(b'\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_are_told_an_hour_at_most_whatever_an_old_log_holds() {
+        let event = Event::new("x").with_retry(u64::MAX);
+        for (encoding, hour) in [
+            (Encoding::EventStream, "retry: 3600000\n"),
+            (Encoding::EventStreamWithTopics, "retry: 3600000\n"),
+            (Encoding::Ndjson, "\"retry\":3600000,"),
+        ] {
+            let mut out = Vec::new();
+            encoding.event(&event, "~k3m9x2ab-1".parse().unwrap(), &["a"], &mut out);
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.contains(hour), "{text}");
+        }
     }
 }

@@ -2,7 +2,11 @@
 
 use std::io;
 
-use crate::{IdempotencyKey, ReaderName, Topic, record::MAX_ID_LEN, snapshot::Unreadable};
+use crate::{
+    IdempotencyKey, ReaderName, Topic,
+    record::{MAX_ID_LEN, MAX_RETRY},
+    snapshot::Unreadable,
+};
 
 /// Why a hub does not start.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +74,14 @@ pub enum Error {
     ReservedName {
         /// The name.
         name: String,
+    },
+    /// A `retry` after which no reader would come back.
+    #[error(
+        "`retry` is {millis} ms: at most {MAX_RETRY} (an hour) are allowed, or readers that are cut seem never to come back"
+    )]
+    RetryTooLong {
+        /// What was given, in milliseconds.
+        millis: u64,
     },
     /// A reader's name breaks the rules.
     #[error(

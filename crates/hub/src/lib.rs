@@ -60,7 +60,7 @@ pub use health::Health;
 pub use hub::{Config, Hub, Kept};
 pub use ids::{Epoch, Position, Seq};
 pub use presence::{Presence, PresenceChange, PresenceWatch, ReaderName};
-pub use record::{Change, Draft, Outcome, Receipt, Record};
+pub use record::{Change, Draft, MAX_RETRY, Outcome, Receipt, Record};
 pub use resume::{Gap, GapReason, Resume, Start};
 pub use row::Row;
 pub use sequencer::Pending;

@@ -14,6 +14,10 @@ use crate::{
 /// The longest id that a publisher may give an event, in bytes.
 pub const MAX_ID_LEN: usize = 256;
 
+/// The longest `retry` that a publisher may give an event, and that readers are told, in milliseconds: a reader that
+/// waits for longer looks like one that never comes back.
+pub const MAX_RETRY: u64 = 60 * 60 * 1000;
+
 /// What a record costs in memory beside its texts: the struct, its postings, its allocations. A
 /// round figure on the safe side, so that bounds in bytes also bound many tiny events.
 const OVERHEAD: usize = 256;
@@ -46,7 +50,7 @@ impl Draft {
     /// An event for one or more topics.
     ///
     /// # Errors
-    /// [`Error::InvalidId`] or [`Error::ReservedName`]: what publishers may not use.
+    /// [`Error::InvalidId`], [`Error::ReservedName`] or [`Error::RetryTooLong`]: what publishers may not use.
     pub fn event(topics: impl Into<TopicSet>, event: Event) -> Result<Self, Error> {
         check(&event)?;
         Ok(Self {
@@ -112,6 +116,9 @@ pub(crate) fn text_len(event: &Event) -> usize {
 pub(crate) fn check(event: &Event) -> Result<(), Error> {
     if let Some(id) = &event.id {
         check_id(id.as_str())?;
+    }
+    if let Some(millis) = event.retry.filter(|millis| *millis > MAX_RETRY) {
+        return Err(Error::RetryTooLong { millis });
     }
     event
         .name

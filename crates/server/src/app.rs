@@ -12,7 +12,7 @@ use axum::{
     routing,
 };
 use tidewire_doors::{
-    Problem,
+    BodyBounds, Problem,
     guard::{Declared, Guard, Need},
     plain,
     relay::Relay,
@@ -47,6 +47,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) guests: &'a Arc<Guests>,
     pub(crate) readiness: Readiness,
     pub(crate) relay: Relay,
+    /// The bounds of all bodies, the relay's too.
+    pub(crate) bodies: BodyBounds,
     /// Gets the demo's tasks.
     pub(crate) typists: TaskTracker,
 }
@@ -69,7 +71,7 @@ fn routes(parts: Parts<'_>) -> Router {
     let plain = plain::Config {
         heartbeat,
         retry,
-        body_stall: config.timeouts.body_stall.get(),
+        bodies: parts.bodies.clone(),
         max_subscribe_body: usize::try_from(config.limits.max_subscribe_body.get()).unwrap_or(usize::MAX),
     };
     let router = Router::new()
@@ -80,6 +82,7 @@ fn routes(parts: Parts<'_>) -> Router {
             hub.clone(),
             parts.relay.clone(),
             Arc::clone(parts.guests),
+            parts.bodies.budget,
         ))
         .merge(stats::router(
             hub.clone(),

@@ -22,6 +22,7 @@ use prometheus_client::{
 };
 use tidewire_doors::{
     Problem,
+    bodies::Bodies,
     relay::{
         Ending, Relay, RouteStats,
         measures::{BUCKETS, TimesRead},
@@ -35,12 +36,13 @@ use crate::listen::Guests;
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The route.
-pub(crate) fn router(hub: Hub, relay: Relay, guests: Arc<Guests>) -> Router {
+pub(crate) fn router(hub: Hub, relay: Relay, guests: Arc<Guests>, bodies: Bodies) -> Router {
     let mut registry = Registry::with_prefix("tidewire");
     registry.register_collector(Box::new(Source {
         hub,
         relay,
         guests,
+        bodies,
         started: Instant::now(),
     }));
     Router::new()
@@ -67,6 +69,7 @@ struct Source {
     hub: Hub,
     relay: Relay,
     guests: Arc<Guests>,
+    bodies: Bodies,
     started: Instant,
 }
 
@@ -87,6 +90,16 @@ impl Collector for Source {
         )?;
         self.hub(&mut out)?;
         self.relay(&mut out)?;
+        out.gauge(
+            "body_bytes",
+            "Bytes that bodies of requests hold",
+            count(self.bodies.held()),
+        )?;
+        out.counter(
+            "bodies_refused",
+            "Bodies for which there was no room",
+            self.bodies.refused(),
+        )?;
         self.connections(&mut out)
     }
 }

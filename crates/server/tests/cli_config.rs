@@ -44,6 +44,7 @@ fn the_defaults_are_those_of_the_design() {
         [limits]
         max_event = "1MiB"
         max_subscribe_body = "512KiB"
+        max_bodies = "256MiB"
         max_topics_per_subscription = 256
         max_topics = 1_000_000
         window = "64MiB"
@@ -56,7 +57,9 @@ fn the_defaults_are_those_of_the_design() {
         backlog = 4096
         [timeouts]
         header_read = "10s"
+        keep_alive = "1m 15s"
         body_stall = "30s"
+        body_total = "5m"
         write_stall = "30s"
         tcp_user = "45s"
         drain = "10s"
@@ -340,6 +343,36 @@ fn what_is_unset_depends_on_who_can_reach_the_server() {
         let found = settings(&["--listen", own, "--publish-token", "only-who-may"]);
         assert!(!demo(&found), "the demo publishes for whoever asks");
     }
+    let shares = |table: &toml::Table| {
+        let of = |name: &str| table["limits"].get(name).map(ToString::to_string);
+        [
+            "max_bodies_per_address",
+            "max_running_per_address",
+            "max_running_without_token",
+            "max_bodies_without_token",
+        ]
+        .map(of)
+    };
+    let share = |text: &str| Some(text.to_owned());
+    assert_eq!(shares(&settings(&[])), [const { None::<String> }; 4]);
+    assert_eq!(
+        shares(&settings(&["--read-token", "only-who-may"])),
+        [None, None, share("7500"), share("\"192MiB\"")]
+    );
+    assert_eq!(
+        shares(&settings(&[
+            "--listen",
+            "0.0.0.0:80",
+            "--publish-token-file",
+            "file"
+        ])),
+        [
+            share("\"64MiB\""),
+            share("2500"),
+            share("7500"),
+            share("\"192MiB\"")
+        ]
+    );
     for open in ["0.0.0.0:80", "[::]:80", "192.0.2.1:80"] {
         let found = settings(&["--listen", open]);
         assert_eq!((demo(&found), per_address(&found)), (false, Some(1000)), "{open}");

@@ -4,7 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode, header, response::Parts};
 
-use crate::{policy::Retry, redirect, transport::unpack::Packing};
+use tidewire_unpack::Packing;
+
+use crate::{policy::Retry, redirect};
 
 /// What to do with an answer.
 #[derive(Debug, PartialEq, Eq)]

@@ -8,7 +8,6 @@ use crate::{
     builder::{Config, Prime, Repeat, without_user},
     error::Error,
     redirect::Hop,
-    transport::unpack,
 };
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -118,7 +117,7 @@ pub(super) fn build(
     headers.append(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(
         header::ACCEPT_ENCODING,
-        HeaderValue::from_static(unpack::ACCEPTED),
+        HeaderValue::from_static(tidewire_unpack::ACCEPTED),
     );
     if hop.body.is_some() {
         headers.insert(

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::BodyBounds;
+
 /// See the fields.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -9,8 +11,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// How long clients are told to wait before they come again.
     pub retry: Duration,
-    /// A request of whose body nothing comes for this long is given up (408).
-    pub body_stall: Duration,
+    /// How long bodies of requests may take, and how much of them is held at a time.
+    pub bodies: BodyBounds,
     /// The most bytes of the body of a subscription (413).
     pub max_subscribe_body: usize,
 }
@@ -20,7 +22,7 @@ impl Default for Config {
         Self {
             heartbeat: crate::respond::HEARTBEAT,
             retry: Duration::from_secs(1),
-            body_stall: Duration::from_secs(30),
+            bodies: BodyBounds::default(),
             max_subscribe_body: 512 << 10,
         }
     }

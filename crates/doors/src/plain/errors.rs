@@ -15,6 +15,7 @@ impl From<Error> for Problem {
             Error::TooManyTopics { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_topics"),
             Error::InvalidId { .. } => (StatusCode::BAD_REQUEST, "bad_id"),
             Error::ReservedName { .. } => (StatusCode::BAD_REQUEST, "reserved_event"),
+            Error::RetryTooLong { .. } => (StatusCode::BAD_REQUEST, "bad_retry"),
             Error::InvalidReaderName { .. } => (StatusCode::BAD_REQUEST, "bad_name"),
             Error::InvalidKey { .. } => (StatusCode::BAD_REQUEST, "bad_key"),
             Error::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "key_reused"),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Problem,
-    intake::{Intake, Purpose, media_type},
+    intake::{Intake, Purpose, Whole, media_type},
 };
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -26,7 +26,7 @@ pub(super) async fn publish(door: Door, request: Request) -> Result<Response<Bod
         ends: query.flag("end")?,
         key: wire::idempotency_key(&parts.headers)?,
     };
-    let intake = Intake::new(&parts.headers, body, door.config.body_stall);
+    let intake = Intake::new(&parts, body, &door.config.bodies);
     match bulk::Format::of(media_type(&parts.headers)) {
         Some(format) => {
             refuse_fields(&query)?;
@@ -75,7 +75,12 @@ async fn one(door: Door, mut event: Event, order: Order, intake: Intake) -> Resu
         bound: "an event may have (limits.max_event)",
         nothing: "nothing was published, send it again",
     };
-    event.data = intake.text(&purpose).await?;
+    // Held until the log has the event.
+    let Whole {
+        content: data,
+        held: _held,
+    } = intake.text(&purpose).await?;
+    event.data = data;
     // The end of a stream needs no event of its own.
     let only_end = order.ends && event == Event::default();
     let mut draft = match only_end {

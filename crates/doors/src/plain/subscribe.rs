@@ -29,17 +29,19 @@ const RESUMED: HeaderValue = HeaderValue::from_static("resumed");
 /// Subscribes with what the query says, and the body, unless the method is `GET`.
 pub(super) async fn subscribe(door: Door, request: Request) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
-    let mut text = String::new();
+    // It counts in the budget of bodies until the subscription is there.
+    let mut whole = None;
     if parts.method != Method::GET {
         let purpose = Purpose {
             max: door.config.max_subscribe_body,
             bound: "a subscription may have (limits.max_subscribe_body)",
             nothing: "send it again",
         };
-        let intake = Intake::new(&parts.headers, body, door.config.body_stall);
-        text = intake.text(&purpose).await?;
+        let intake = Intake::new(&parts, body, &door.config.bodies);
+        whole = Some(intake.text(&purpose).await?);
     }
-    let body = BodyParameters::read(media_type(&parts.headers), &text)?;
+    let text = whole.as_ref().map_or("", |whole| &whole.content);
+    let body = BodyParameters::read(media_type(&parts.headers), text)?;
     let ask = Ask::read(&parts.uri, &parts.headers, body)?;
     open(&door, &parts, ask)
 }

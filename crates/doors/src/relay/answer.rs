@@ -1,6 +1,7 @@
 //! An answer: what it is at, who reads it, and whether it is to stop.
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -19,6 +20,7 @@ use super::{
     shape::{Broken, Shape},
     stream::StreamId,
 };
+use crate::guard::Caller;
 
 /// What an answer is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +49,29 @@ pub(super) struct Named {
     pub(super) chat: Option<Hash>,
 }
 
+/// Whose share of the places for running answers an answer takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Share {
+    /// That of the holders of tokens, which has no bound of its own.
+    OfToken,
+    /// That of callers without one, from this network if it is known.
+    OfStranger(Option<IpAddr>),
+}
+
+impl Share {
+    pub(super) fn of(caller: &Caller) -> Self {
+        match caller.token() {
+            Some(_) => Self::OfToken,
+            None => Self::OfStranger(caller.network()),
+        }
+    }
+}
+
 /// See the module's text.
 pub(super) struct Answer {
     pub(super) named: Named,
+    /// Whose share of the places it takes.
+    pub(super) share: Share,
     pub(super) topics: TopicSet,
     phase: watch::Sender<Phase>,
     readers: watch::Sender<usize>,
@@ -66,9 +88,10 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn new(named: Named, topics: TopicSet, phase: Phase) -> Arc<Self> {
+    pub(super) fn new(named: Named, share: Share, topics: TopicSet, phase: Phase) -> Arc<Self> {
         Arc::new(Self {
             named,
+            share,
             topics,
             phase: watch::Sender::new(phase),
             readers: watch::Sender::new(0),

@@ -1,10 +1,12 @@
 //! All answers that run or are kept, and what they are found by: their names, idempotency keys, chats.
 //!
-//! Bounds: running answers in all and of one owner (one more is refused), answers in all (the oldest that has ended goes
+//! Bounds: running answers in all, of a route, of one owner, of callers without a token and of such from one network (one
+//! more is refused), answers in all (the oldest that has ended goes
 //! first), and as many names of answers that are gone, so that who asks is told that they were there.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
+    net::IpAddr,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -13,7 +15,7 @@ use parking_lot::Mutex;
 use tidewire_hub::{Millis, clock::millis};
 
 use super::{
-    answer::{Answer, Named, Phase, Reader},
+    answer::{Answer, Named, Phase, Reader, Share},
     config::Config,
     measures::Ending,
     scope::Hash,
@@ -30,12 +32,22 @@ struct Table {
     by_key: HashMap<Hash, Arc<Answer>>,
     /// Those of a chat that run, the newest last.
     by_chat: HashMap<Hash, Vec<Arc<Answer>>>,
-    running: usize,
-    running_of: HashMap<Hash, usize>,
+    running: Running,
     /// Those that have ended, in order, by route: each keeps its own for another time.
     ended: HashMap<usize, VecDeque<(Millis, Arc<Answer>)>>,
     gone: HashSet<StreamId>,
     gone_in_order: VecDeque<StreamId>,
+}
+
+/// How many run, in all and of what has a share.
+#[derive(Default)]
+struct Running {
+    all: usize,
+    of_owner: HashMap<Hash, usize>,
+    of_route: HashMap<usize, usize>,
+    of_strangers: usize,
+    /// Of those of strangers.
+    of_network: HashMap<IpAddr, usize>,
 }
 
 /// What a name stands for.
@@ -98,25 +110,7 @@ impl Answers {
                 )),
             };
         }
-        let busy = |detail: String| {
-            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", detail);
-            Err(problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")))
-        };
-        if table.running >= config.max_running {
-            let max = config.max_running;
-            return busy(format!(
-                "{max} answers are running already, the most that may: try again when one has ended"
-            ));
-        }
-        let own = table.running_of.get(&named.owner).copied().unwrap_or_default();
-        let max = config.routes[named.route].limits.max_running_per_owner;
-        if own >= max {
-            return busy(format!(
-                "{max} answers of yours are running already: stop one, or wait until one has ended"
-            ));
-        }
-        table.running_of.insert(named.owner, own + 1);
-        table.running += 1;
+        table.running.take(answer, config)?;
         table.insert(answer, true);
         if let Some(chat) = named.chat {
             table.by_chat.entry(chat).or_default().push(Arc::clone(answer));
@@ -167,12 +161,75 @@ impl Answers {
     }
 
     pub(super) fn running(&self) -> usize {
-        self.0.lock().running
+        self.0.lock().running.all
     }
 
     pub(super) fn kept(&self) -> usize {
         self.0.lock().by_stream.len()
     }
+}
+
+impl Running {
+    /// # Errors
+    /// 429: there is no place.
+    fn take(&mut self, answer: &Answer, config: &Config) -> Result<(), Problem> {
+        let Named { owner, route, .. } = answer.named;
+        let has_room = |running: usize, max: usize, which: &str, what: &str| match running < max {
+            true => Ok(()),
+            false => Err(busy(format!(
+                "{max} answers {which} are running already, the most that may{what}"
+            ))),
+        };
+        let again = ": try again when one has ended";
+        has_room(self.all, config.max_running, "in all", again)?;
+        let own = self.of_owner.get(&owner).copied().unwrap_or_default();
+        let max = config.routes[route].limits.max_running_per_owner;
+        has_room(own, max, "of yours", ": stop one, or wait until one has ended")?;
+        let of_route = self.of_route.get(&route).copied().unwrap_or_default();
+        has_room(of_route, config.max_running_of(route), "of this route", again)?;
+        if let Share::OfStranger(network) = answer.share {
+            let show = ": show a token, or try again when one has ended";
+            let max = config.max_running_without_token.unwrap_or(usize::MAX);
+            has_room(self.of_strangers, max, "of callers without a token", show)?;
+            if let Some((network, max)) = network.zip(config.max_running_per_network) {
+                let there = self.of_network.entry(network).or_default();
+                has_room(*there, max, "of your address", show)?;
+                *there += 1;
+            }
+            self.of_strangers += 1;
+        }
+        self.all += 1;
+        self.of_owner.insert(owner, own + 1);
+        self.of_route.insert(route, of_route + 1);
+        Ok(())
+    }
+
+    fn give_back(&mut self, answer: &Answer) {
+        let Named { owner, route, .. } = answer.named;
+        self.all -= 1;
+        one_less(&mut self.of_owner, &owner);
+        one_less(&mut self.of_route, &route);
+        if let Share::OfStranger(network) = answer.share {
+            self.of_strangers -= 1;
+            if let Some(network) = network {
+                one_less(&mut self.of_network, &network);
+            }
+        }
+    }
+}
+
+fn one_less<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+fn busy(detail: String) -> Problem {
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", detail);
+    problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
 impl Table {
@@ -245,15 +302,8 @@ impl Table {
         if answer.has_stopped.swap(true, Ordering::Relaxed) {
             return;
         }
-        self.running -= 1;
-        let Named { owner, chat, .. } = answer.named;
-        if let Some(own) = self.running_of.get_mut(&owner) {
-            *own -= 1;
-            if *own == 0 {
-                self.running_of.remove(&owner);
-            }
-        }
-        if let Some(chat) = chat
+        self.running.give_back(answer);
+        if let Some(chat) = answer.named.chat
             && let Some(running) = self.by_chat.get_mut(&chat)
         {
             running.retain(|other| other.named.stream != answer.named.stream);

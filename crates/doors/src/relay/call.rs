@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Relay,
-    answer::{Answer, Named, Phase},
+    answer::{Answer, Named, Phase, Share},
     answers::{Found, Taken},
     config::Route,
     forward, pass,
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     Problem,
+    guard::Caller,
     intake::{Intake, Purpose, media_type},
 };
 
@@ -43,8 +44,8 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
         bound: "a request may have (max_body)",
         nothing: "the upstream was not asked",
     };
-    let body = Intake::new(&parts.headers, body, relay.inner.config.body_stall);
-    let body: Bytes = body.bytes(&purpose).await?.into();
+    let body = Intake::new(&parts, body, &relay.inner.config.bodies);
+    let body: Bytes = body.bytes(&purpose).await?.into_bytes();
     let asked = Asked::read(route, &parts.headers, &body);
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
     let hash = Hash::of(&[parts.method.as_str().as_bytes(), path.as_bytes(), &body]);
@@ -64,8 +65,9 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
             .as_ref()
             .and_then(|chat| scope.key("chat", chat.as_bytes())),
     };
+    let share = Share::of(&Caller::of(&parts.extensions));
     let (answer, reader) = loop {
-        let answer = Answer::new(named, named.stream.topics()?, Phase::Asking);
+        let answer = Answer::new(named, share, named.stream.topics()?, Phase::Asking);
         match relay.inner.answers.take(&answer, &relay.inner.config)? {
             Taken::New(reader) => break (answer, reader),
             Taken::Same(same) => {

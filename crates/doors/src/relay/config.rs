@@ -6,7 +6,10 @@ use http::{HeaderName, HeaderValue, Method};
 use url::Url;
 
 use super::forward::METHODS;
-use crate::credentials::{COOKIES, HEADERS, PARAMETERS};
+use crate::{
+    BodyBounds,
+    credentials::{COOKIES, HEADERS, PARAMETERS},
+};
 
 /// The relay as a whole.
 #[derive(Debug, Clone)]
@@ -17,10 +20,14 @@ pub struct Config {
     pub heartbeat: Duration,
     /// When readers are told to come again.
     pub retry: Duration,
-    /// A request of whose body nothing comes for so long is refused.
-    pub body_stall: Duration,
+    /// How long bodies of requests may take, and how much of them is held at a time.
+    pub bodies: BodyBounds,
     /// The most answers that run at a time; one more is 429.
     pub max_running: usize,
+    /// The most of these for callers without a token; one more is 429.
+    pub max_running_without_token: Option<usize>,
+    /// The most of these for callers without a token from one network; one more is 429.
+    pub max_running_per_network: Option<usize>,
     /// The most answers that are kept; the oldest that has ended is let go first.
     pub max_kept: usize,
 }
@@ -33,10 +40,21 @@ impl Config {
             routes,
             heartbeat: Duration::from_secs(15),
             retry: Duration::from_secs(2),
-            body_stall: Duration::from_secs(30),
+            bodies: BodyBounds::default(),
             max_running: 10_000,
+            max_running_without_token: None,
+            max_running_per_network: None,
             max_kept: 100_000,
         }
+    }
+
+    /// The most answers of this route that run at a time.
+    pub(super) fn max_running_of(&self, route: usize) -> usize {
+        let share = match self.routes.len() {
+            1 => self.max_running,
+            _ => self.max_running.div_ceil(2),
+        };
+        self.routes[route].limits.max_running.unwrap_or(share)
     }
 }
 
@@ -179,8 +197,10 @@ pub struct Limits {
     pub max_body: usize,
     /// An event of the upstream.
     pub max_event: usize,
-    /// All events of an answer.
+    /// All bytes of an answer, unpacked, comments included; of its events, each counts 64 beside its text.
     pub max_answer: usize,
+    /// Answers of the route that run at a time. Unset: half of those of the relay where it has several routes.
+    pub max_running: Option<usize>,
     /// Answers of one owner that run at a time.
     pub max_running_per_owner: usize,
 }
@@ -191,6 +211,7 @@ impl Default for Limits {
             max_body: 32 << 20,
             max_event: 4 << 20,
             max_answer: 64 << 20,
+            max_running: None,
             max_running_per_owner: 100,
         }
     }

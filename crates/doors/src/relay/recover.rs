@@ -10,7 +10,7 @@ use tidewire_hub::{Millis, Seq, TopicSet};
 
 use super::{
     AT_A_TIME, Inner, Relay,
-    answer::{Answer, Named, Phase},
+    answer::{Answer, Named, Phase, Share},
     answers::is_due,
     measures::Ending,
     publisher::{Note, Publisher, control},
@@ -50,7 +50,8 @@ pub(super) async fn recover(relay: &Relay) -> Result<Vec<StreamId>, tidewire_hub
 
 async fn recall(relay: &Relay, noted: Noted) -> Result<(), tidewire_hub::Error> {
     let topics = noted.named.stream.topics()?;
-    let answer = Answer::new(noted.named, topics.clone(), Phase::Streaming);
+    // It has ended, or ends now: it takes no place.
+    let answer = Answer::new(noted.named, Share::OfToken, topics.clone(), Phase::Streaming);
     answer.set_form(noted.shape, noted.headers);
     let has_ended = topics.iter().all(|topic| relay.inner.hub.has_ended(topic));
     let (at, how) = match (noted.ended, has_ended) {

@@ -68,6 +68,11 @@ fn s10_a_broken_line_of_ndjson_is_named() {
         ("{\"data\":1,\"id\":7}", "bad_json", "expected a string"),
         ("{\"data\":1,\"retry\":-1}", "bad_json", "expected u64"),
         ("{\"data\":1,\"retry\":\"5\"}", "bad_json", "expected u64"),
+        (
+            "{\"data\":1,\"retry\":18446744073709551615}",
+            "bad_retry",
+            "at most 3600000",
+        ),
         ("[1]", "bad_json", "no object"),
         ("\"text\"", "bad_json", "no object"),
         ("hello", "bad_json", "column 1: expected value"),
@@ -104,6 +109,11 @@ fn s10_a_broken_block_of_an_event_stream_is_named_by_its_first_line() {
         ("id:\ndata: x", "bad_id", "is empty"),
         ("data: x\nid: ~x", "bad_id", "start with ~"),
         ("event: mercure\ndata: x", "reserved_event", "mercure"),
+        (
+            "retry: 18446744073709551615\ndata: x",
+            "bad_retry",
+            "at most 3600000",
+        ),
         ("event: a\0b\ndata: x", "bad_event", "'\\0' at byte 1"),
     ] {
         let body = format!("data: 1\n\ndata: 2\r\n\r\n{block}\n\ndata: behind\n\n");

@@ -98,6 +98,11 @@ impl Client {
         self.socket.write_all(bytes.as_ref()).unwrap();
     }
 
+    /// Sends, unless the server has gone.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        self.socket.write_all(bytes.as_ref())
+    }
+
     /// Sends nothing more, but goes on reading.
     pub fn stop_sending(&self) {
         self.socket.shutdown(Shutdown::Write).unwrap();

@@ -11,6 +11,7 @@
 //! | [`bulk`], [`bulk_refused`] | S10: many events in one request |
 //! | [`subscribe_body`] | S6: parameters in bodies, `QUERY` and `POST` |
 //! | [`formats`] | S9: NDJSON, by negotiation |
+//! | [`bodies`] | what bodies hold, and how long they take |
 //! | [`keys`] | S10: publishes that count once |
 //! | [`kept`] | S10: `HEAD` and `DELETE` |
 //! | [`presence`] | S11: who reads |
@@ -26,6 +27,7 @@
 #![allow(unreachable_pub, reason = "nobody can reach into a test anyway")]
 
 mod bad_input;
+mod bodies;
 mod bulk;
 mod bulk_refused;
 mod client;

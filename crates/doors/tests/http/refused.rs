@@ -177,6 +177,18 @@ fn s8_parameters_that_mean_nothing_are_refused() {
         ("POST", "retry=soon", "bad_parameter", "retry=soon"),
         ("POST", "retry=-1", "bad_parameter", "whole number"),
         ("POST", "retry=1.5", "bad_parameter", "whole number"),
+        (
+            "POST",
+            "retry=3600001",
+            "bad_retry",
+            "3600001 ms: at most 3600000",
+        ),
+        (
+            "POST",
+            "retry=18446744073709551615",
+            "bad_retry",
+            "at most 3600000",
+        ),
         ("POST", "end=yes", "bad_parameter", "true or false"),
         ("POST", "id=1&id=2", "bad_parameter", "more than once"),
         ("POST", "event=a&event=a", "bad_parameter", "more than once"),

@@ -160,6 +160,7 @@ impl World {
             guests: &guests,
             readiness: Readiness::green(),
             relay: relay.clone(),
+            bodies: BodyBounds::default(),
             typists: tasks.clone(),
         };
         Self {

@@ -10,7 +10,11 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tidewire_doors::relay::{self, Relay};
+use tidewire_doors::{
+    BodyBounds,
+    bodies::{Bodies, Shares},
+    relay::{self, Relay},
+};
 use tidewire_hub::{
     Hub,
     archive::{
@@ -50,9 +54,20 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let readiness = Readiness::green();
     let tasks = TaskTracker::new();
     let stop = CancellationToken::new();
-    let relay = start_relay(&config, routes, relays_demo, &hub, listener.local_addr()?, &tasks).await?;
+    let bodies = body_bounds(&config);
+    let relay = start_relay(
+        &config,
+        routes,
+        relays_demo,
+        &hub,
+        bodies.clone(),
+        listener.local_addr()?,
+        &tasks,
+    )
+    .await?;
     let app = app::router(Parts {
         relay,
+        bodies,
         config: &config,
         guard: guard.clone(),
         hub: &hub,
@@ -65,6 +80,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
 
     let bounds = Bounds {
         header_read: config.timeouts.header_read.get(),
+        keep_alive: config.timeouts.keep_alive.get(),
         max_header: to_usize(config.limits.max_header.get()),
         write_stall: config.timeouts.write_stall.get(),
         tcp_user: config.timeouts.tcp_user.get(),
@@ -96,6 +112,7 @@ async fn start_relay(
     mut routes: Vec<relay::Route>,
     relays_demo: bool,
     hub: &Hub,
+    bodies: BodyBounds,
     address: SocketAddr,
     tasks: &TaskTracker,
 ) -> anyhow::Result<Relay> {
@@ -112,12 +129,27 @@ async fn start_relay(
     let config = relay::Config {
         heartbeat: config.heartbeat.get(),
         retry: config.retry.get(),
-        body_stall: config.timeouts.body_stall.get(),
+        bodies,
         max_running: to_usize(limits.max_running_answers.get()),
+        max_running_without_token: limits.max_running_without_token.map(|max| to_usize(max.get())),
+        max_running_per_network: limits.max_running_per_address.map(|max| to_usize(max.get())),
         max_kept: to_usize(limits.max_kept_answers.get()),
         ..relay::Config::new(routes)
     };
     Ok(Relay::start(hub.clone(), config, tasks.clone()).await?)
+}
+
+fn body_bounds(config: &Config) -> BodyBounds {
+    let (limits, timeouts) = (&config.limits, &config.timeouts);
+    BodyBounds {
+        stall: timeouts.body_stall.get(),
+        total: timeouts.body_total.get(),
+        budget: Bodies::new(Shares {
+            max: to_usize(limits.max_bodies.get()),
+            max_without_token: limits.max_bodies_without_token.map(|max| to_usize(max.get())),
+            max_per_network: limits.max_bodies_per_address.map(|max| to_usize(max.get())),
+        }),
+    }
 }
 
 /// The most bytes of a segment.

@@ -236,6 +236,25 @@ pub(crate) struct Limits {
     #[config(layer_attr(arg(skip)))]
     pub(crate) max_subscribe_body: Size<KIB, { 64 * MIB }>,
 
+    /// The most bytes that bodies of requests may hold at a time: publishes, subscriptions, requests to upstreams. One
+    /// more is refused (503). The last eighth is for bodies of up to 64 KiB.
+    #[config(default = "256MiB", env = "TIDEWIRE_LIMITS_MAX_BODIES")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_bodies: Size<MIB, TIB>,
+
+    /// The most of these bytes for callers without a token. One more is refused (429). Unset: three quarters of max_bodies
+    /// where there are tokens, so that their holders find room; else it does not count.
+    #[config(env = "TIDEWIRE_LIMITS_MAX_BODIES_WITHOUT_TOKEN")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_bodies_without_token: Option<Size<{ 64 * KIB }, TIB>>,
+
+    /// The most of these bytes for callers without a token from one address (IPv6: from one /64 network). One more is
+    /// refused (429). Unset: a quarter of max_bodies where other machines can reach the server; on loopback, where all
+    /// clients have one address, it does not count.
+    #[config(env = "TIDEWIRE_LIMITS_MAX_BODIES_PER_ADDRESS")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_bodies_per_address: Option<Size<{ 64 * KIB }, TIB>>,
+
     /// The most topics that one subscription can name. More are refused (422).
     #[config(default = 256, env = "TIDEWIRE_LIMITS_MAX_TOPICS_PER_SUBSCRIPTION")]
     #[config(layer_attr(arg(skip)))]
@@ -286,6 +305,18 @@ pub(crate) struct Limits {
     #[config(layer_attr(arg(skip)))]
     pub(crate) max_running_answers: Count<1, 10_000_000>,
 
+    /// The most of these that run for callers without a token. Unset: three quarters of max_running_answers where there are
+    /// tokens, so that their holders find a place; else it does not count.
+    #[config(env = "TIDEWIRE_LIMITS_MAX_RUNNING_WITHOUT_TOKEN")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_running_without_token: Option<Count<1, 10_000_000>>,
+
+    /// The most of these that run for callers without a token from one address (IPv6: from one /64 network). Unset: a
+    /// quarter of max_running_answers where other machines can reach the server; on loopback it does not count.
+    #[config(env = "TIDEWIRE_LIMITS_MAX_RUNNING_PER_ADDRESS")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_running_per_address: Option<Count<1, 10_000_000>>,
+
     /// The most answers of upstreams that are kept. The oldest that has ended goes first.
     #[config(default = 100_000, env = "TIDEWIRE_LIMITS_MAX_KEPT_ANSWERS")]
     #[config(layer_attr(arg(skip)))]
@@ -301,13 +332,23 @@ pub(crate) struct Limits {
 #[derive(Debug, Serialize, confique::Config)]
 #[config(layer_attr(derive(Debug, Default)), layer_attr(serde(deny_unknown_fields)))]
 pub(crate) struct Timeouts {
-    /// A request head must be complete after this time, else the connection is closed.
+    /// A request head must be complete after this time, and a new connection's first one be there, else the connection
+    /// is closed.
     #[config(default = "10s", env = "TIDEWIRE_TIMEOUTS_HEADER_READ")]
     pub(crate) header_read: Span<1, HOUR>,
+
+    /// A connection without a request is closed after this time. Longer than load balancers keep theirs (60 s as a
+    /// rule), so that they do not send a request into a close.
+    #[config(default = "1m 15s", env = "TIDEWIRE_TIMEOUTS_KEEP_ALIVE")]
+    pub(crate) keep_alive: Span<1, HOUR>,
 
     /// A publish of whose body nothing comes for this long is given up (408).
     #[config(default = "30s", env = "TIDEWIRE_TIMEOUTS_BODY_STALL")]
     pub(crate) body_stall: Span<1, HOUR>,
+
+    /// A body that is not complete after this time is given up (408). In a body of many events, each event has this time.
+    #[config(default = "5m", env = "TIDEWIRE_TIMEOUTS_BODY_TOTAL")]
+    pub(crate) body_total: Span<1, DAY>,
 
     /// A reader that takes no byte for this long is cut. It can come back and go on.
     #[config(default = "30s", env = "TIDEWIRE_TIMEOUTS_WRITE_STALL")]
@@ -341,7 +382,10 @@ pub(crate) struct Log {
 impl Config {
     /// Gives what is unset the value that depends on who can reach the server, and on whom it trusts.
     fn settle(mut self) -> Self {
-        let for_all = !self.is_exposed() && !self.wants_publish_token();
+        let open = self.listen.is_open();
+        let has_publish = self.wants_publish_token();
+        let has_tokens = has_publish || self.wants_read_token();
+        let for_all = !self.is_exposed() && !has_publish;
         self.demo.get_or_insert(for_all);
         if self.memory {
             self.data = Data::IN_MEMORY;
@@ -353,10 +397,20 @@ impl Config {
         let archive = &mut self.archive;
         archive.max_bytes = archive.max_bytes.or(Some(Size::of(bytes)));
         archive.max_age = archive.max_age.or(age.map(Span::of));
+        let limits = &mut self.limits;
+        if has_tokens {
+            let running = Count::of((limits.max_running_answers.get() * 3).div_ceil(4));
+            limits.max_running_without_token.get_or_insert(running);
+            let bodies = Size::of(limits.max_bodies.get() / 4 * 3);
+            limits.max_bodies_without_token.get_or_insert(bodies);
+        }
         // Behind a proxy on loopback, all connections have its address.
-        if self.listen.is_open() {
-            let per_address = &mut self.limits.max_connections_per_address;
-            per_address.get_or_insert(PER_ADDRESS);
+        if open {
+            limits.max_connections_per_address.get_or_insert(PER_ADDRESS);
+            let running = Count::of(limits.max_running_answers.get().div_ceil(4));
+            limits.max_running_per_address.get_or_insert(running);
+            let bodies = Size::of((limits.max_bodies.get() / 4).max(64 * KIB));
+            limits.max_bodies_per_address.get_or_insert(bodies);
         }
         self
     }
@@ -383,6 +437,13 @@ impl Config {
             return Err("data is empty: name a folder, or set memory".into());
         }
         let event = self.limits.max_event;
+        let bodies = self.limits.max_bodies;
+        if event.get() > bodies.get() - bodies.get() / 8 {
+            return Err(format!(
+                "limits.max_bodies ({bodies}) has less than limits.max_event ({event}) for bodies over 64 KiB, which get \
+                 seven eighths of it: raise it, or lower limits.max_event"
+            ));
+        }
         for (name, room) in [
             ("limits.window", self.limits.window.get()),
             (

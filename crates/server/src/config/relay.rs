@@ -72,6 +72,7 @@ pub(crate) struct Route {
     max_body: Option<Size<KIB, GIB>>,
     max_event: Option<Size<KIB, { 64 * MIB }>>,
     max_answer: Option<Size<KIB, GIB>>,
+    max_running: Option<Count<1, 10_000_000>>,
     max_running_per_owner: Option<Count<1, 1_000_000>>,
 }
 
@@ -181,6 +182,7 @@ impl Route {
             max_body: None,
             max_event: None,
             max_answer: None,
+            max_running: None,
             max_running_per_owner: None,
         }
     }
@@ -281,6 +283,7 @@ impl Route {
                 max_answer: self
                     .max_answer
                     .map_or(limits.max_answer, |size| bytes(size.get())),
+                max_running: self.max_running.map(|count| bytes(count.get())),
                 max_running_per_owner: self
                     .max_running_per_owner
                     .map_or(limits.max_running_per_owner, |count| bytes(count.get())),

@@ -84,6 +84,7 @@ const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 /// The bounds of connections. A head may be as large as any server takes.
 const CONNECTION: listen::Bounds = listen::Bounds {
     header_read: Duration::from_secs(30),
+    keep_alive: Duration::from_secs(75),
     max_header: 64 << 10,
     write_stall: NEVER,
     tcp_user: NEVER,

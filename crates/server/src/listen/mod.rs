@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`guests`] | how many connections there may be, and are |
 //! | [`refusal`] | what those are told that are too many |
+//! | [`idle`] | how long a connection may be silent between and within heads |
 //! | [`linger`] | a close that lets the other side read the last answer |
 //!
 //! Each connection is a task of a tracker. When the stop token is cancelled no more are accepted,
 //! idle ones close, and the others finish the response that they are at.
 
 mod guests;
+mod idle;
 mod linger;
 mod refusal;
 
@@ -21,18 +23,16 @@ use hyper::{
     server::conn::http1,
     service::{Service as _, service_fn},
 };
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use socket2::SockRef;
 use tidewire_doors::guard::{Guard, Peer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_io_timeout::TimeoutStream;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{io::InspectReader, sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use guests::Guests;
 use guests::Place;
+use idle::{HeadTimer, Seen};
 use linger::Lingering;
 use refusal::Refusals;
 
@@ -47,8 +47,10 @@ const UNSENT: u32 = 64 << 10;
 /// The bounds of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
-    /// A request's head must be there after this time.
+    /// A request's head must be complete in this time, and the first one of a connection be there.
     pub(crate) header_read: Duration,
+    /// The next request must begin in this time.
+    pub(crate) keep_alive: Duration,
     /// The most bytes of a request's head, and of a response that waits to be written.
     pub(crate) max_header: usize,
     /// A connection that takes no byte for so long, though there are some, is cut.
@@ -154,14 +156,17 @@ async fn connection(
 
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(bounds.write_stall));
-    let stream = Lingering::new(Box::pin(stream), stop.clone());
+    let seen = Arc::new(Seen::default());
+    let timer = HeadTimer::new(bounds.header_read, bounds.keep_alive, Arc::clone(&seen));
+    let stream = InspectReader::new(Box::pin(stream), move |bytes: &[u8]| seen.came(bytes));
+    let stream = Lingering::new(stream, stop.clone());
     let app = TowerToHyperService::new(app);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         app.call(request)
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(timer)
         .header_read_timeout(bounds.header_read)
         .max_buf_size(bounds.max_header)
         .serve_connection(TokioIo::new(stream), service)

@@ -1,11 +1,12 @@
 //! What a client cannot do to the server.
 
 use std::net::{TcpListener, TcpStream};
+use std::thread::sleep;
 use std::time::Duration;
 
 use crate::{
     binary::Server,
-    client::{End, eventually},
+    client::{End, eventually, request},
     support::process::tidewire,
 };
 
@@ -32,6 +33,29 @@ fn a_head_that_is_too_slow_ends_the_connection() {
     let mut reader = server.get("/events/a", &[]);
     server.post("/events/a", "a stream is not a head");
     assert_eq!(reader.data(), "a stream is not a head");
+}
+
+#[test]
+fn an_idle_connection_stays_for_keep_alive_and_a_head_that_has_begun_must_be_complete() {
+    let server = Server::with(&[("TIDEWIRE_TIMEOUTS_HEADER_READ", "1s")]);
+    let mut client = server.connect();
+    for _ in 0..2 {
+        assert_eq!(client.ask(request("GET", "/healthz", &[], "")).status(), 200);
+        // Longer than a head may take.
+        sleep(Duration::from_secs(2));
+    }
+    assert_eq!(client.ask(request("POST", "/events/a", &[], "x")).status(), 200);
+    // It ends long before the 75 s of an idle one.
+    client.send("GET /healthz HTTP/1.1\r\nHost: local");
+    assert_eq!(client.rest(), "");
+
+    let server = Server::with(&[
+        ("TIDEWIRE_TIMEOUTS_HEADER_READ", "1m"),
+        ("TIDEWIRE_TIMEOUTS_KEEP_ALIVE", "1s"),
+    ]);
+    let mut idle = server.connect();
+    assert_eq!(idle.ask(request("POST", "/events/a", &[], "x")).status(), 200);
+    assert_eq!(idle.rest(), "");
 }
 
 #[test]

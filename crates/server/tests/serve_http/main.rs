@@ -10,6 +10,7 @@
 //! | [`demo_upstream`] | the demo's upstream for the relay |
 //! | [`kills`] | kill -9, again and again, while some publish and others read |
 //! | [`access`] | tokens and CORS as the settings say |
+//! | [`bodies`] | many large bodies at a time |
 //! | [`crowds`] | more connections than there may be |
 //! | [`heads`], [`broken`] | odd requests that are right, and those that are not |
 //! | [`relay`] | answers of an upstream: routes, keys, measures, logs |
@@ -28,6 +29,8 @@
 
 mod access;
 mod binary;
+#[cfg(target_os = "linux")]
+mod bodies;
 mod bounds;
 mod broken;
 #[path = "../../../doors/tests/http/client.rs"]

@@ -17,6 +17,8 @@ pub(super) struct Blocks {
     begins: Option<u64>,
     /// The block's reconnection time.
     retry: Option<u64>,
+    /// The bytes of the block's lines.
+    pub(super) begun: usize,
     /// There was at least one event.
     pub(super) any: bool,
 }
@@ -33,6 +35,7 @@ impl Blocks {
             decoder: Decoder::new().with_limits(limits).with_retry(),
             begins: None,
             retry: None,
+            begun: 0,
             any: false,
         }
     }
@@ -40,6 +43,7 @@ impl Blocks {
     /// Reads a line. A blank one completes an event, if its block had data.
     pub(super) fn line(&mut self, line: Line<'_>) -> Result<Option<Found>, Fault> {
         let begins = *self.begins.get_or_insert(line.number);
+        self.begun += line.text.len() + 1;
         let mut found = None;
         for bytes in [line.text.as_bytes(), b"\n"] {
             let mut items = self.decoder.feed(bytes);
@@ -55,6 +59,7 @@ impl Blocks {
         if line.text.is_empty() {
             self.begins = None;
             self.retry = None;
+            self.begun = 0;
         }
         self.any |= found.is_some();
         Ok(found)

@@ -124,6 +124,11 @@ impl Flight {
         Ok(())
     }
 
+    /// The bytes of events that are under way.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn accepted(&self) -> &Accepted {
         &self.accepted
     }

@@ -62,6 +62,14 @@ impl Lines {
         self.complete + 1
     }
 
+    /// How many bytes have come of the line that has not ended.
+    pub(super) fn begun(&self) -> usize {
+        match self.shown {
+            true => 0,
+            false => self.begun.len(),
+        }
+    }
+
     /// The next line that ends in `rest`, which loses what has been read; none when all has been.
     pub(super) fn next<'s, 'r: 's>(&'s mut self, rest: &mut &'r [u8]) -> Result<Option<Line<'s>>, Fault> {
         self.forget_shown();

@@ -4,6 +4,9 @@
 //! ahead of the hub is bounded, so a publisher that is faster has to wait. When something is wrong, the answer says in
 //! which line and how many events had been accepted: always the first so many, so the rest can be sent again.
 //!
+//! A body may come for as long as its publisher has events. An event that has begun must be complete within
+//! `body_total`, and what has come of it counts in the budget of bodies.
+//!
 //! | file | does |
 //! |---|---|
 //! | `lines` | bytes → lines: line ends, UTF-8, numbers, for both formats |
@@ -27,6 +30,7 @@ use http::Response;
 use serde_json::json;
 use tidewire_codec::EventId;
 use tidewire_hub::{Draft, Error, Hub, IdempotencyKey, TopicSet};
+use tokio::time::Instant;
 
 use self::{
     event_stream::Blocks,
@@ -144,14 +148,28 @@ impl Bulk {
 
     async fn run(&mut self, mut intake: Intake) -> Result<(), Fault> {
         let mut is_empty = true;
-        while let Some(piece) = self.next_piece(&mut intake).await? {
+        // When the event that has begun must be complete.
+        let mut due = None;
+        while let Some(piece) = self.next_piece(&mut intake, due).await? {
             is_empty &= piece.is_empty();
+            let before = self.begun();
+            self.hold(&mut intake, before + piece.len())?;
             let mut rest = &piece[..];
+            let mut has_ended = false;
             while let Some(line) = self.lines.next(&mut rest)? {
-                if let Some(found) = self.events.line(line)? {
+                let found = self.events.line(line)?;
+                has_ended |= self.events.begun() == 0;
+                if let Some(found) = found {
                     send(&mut self.flight, &self.order, found).await?;
                 }
             }
+            let begun = self.begun();
+            self.hold(&mut intake, begun)?;
+            due = match begun {
+                0 => None,
+                _ if has_ended => Some(intake.due()),
+                _ => due.or_else(|| Some(intake.due())),
+            };
         }
         if let Some(line) = self.lines.last()?
             && let Some(found) = self.events.line(line)?
@@ -167,11 +185,26 @@ impl Bulk {
         Ok(())
     }
 
+    /// How many bytes have come of the event that is not complete.
+    fn begun(&self) -> usize {
+        self.lines.begun() + self.events.begun()
+    }
+
+    /// Takes room for so many bytes of an event, whose buffers are at most half empty, and for those under way.
+    fn hold(&self, intake: &mut Intake, begun: usize) -> Result<(), Fault> {
+        let held = intake.held().set(2 * begun + self.flight.bytes());
+        held.map_err(|full| Fault::at(self.lines.current(), full))
+    }
+
     /// The body's next piece. While it does not come, the hub's answers are taken, so that a refusal is told at
     /// once, and not when the body has ended. Nor does a hub that takes no more wait for it.
-    async fn next_piece(&mut self, intake: &mut Intake) -> Result<Option<Bytes>, Fault> {
+    async fn next_piece(
+        &mut self,
+        intake: &mut Intake,
+        due: Option<Instant>,
+    ) -> Result<Option<Bytes>, Fault> {
         let hub = self.hub.clone();
-        let (piece, closing) = (pin!(intake.next()), pin!(hub.closing()));
+        let (piece, closing) = (pin!(intake.next(due)), pin!(hub.closing()));
         let mut next = select(piece, closing);
         loop {
             match select(&mut next, pin!(self.flight.land())).await {
@@ -188,6 +221,14 @@ impl Bulk {
 }
 
 impl Events {
+    /// How many bytes of lines have come of the event that is not complete.
+    fn begun(&self) -> usize {
+        match self {
+            Self::Blocks(blocks) => blocks.begun,
+            Self::Ndjson => 0,
+        }
+    }
+
     fn line(&mut self, line: Line<'_>) -> Result<Option<Found>, Fault> {
         match self {
             Self::Blocks(blocks) => blocks.line(line),

@@ -1,11 +1,10 @@
 //! The bytes of an upstream's answer.
 
-use std::{io, pin::Pin, time::Duration};
+use std::{io, time::Duration};
 
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
-use http::header;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use reqwest::Response;
+use tidewire_unpack::{Packing, Unpacked};
 use tokio::time::timeout;
 
 use super::{Over, broken, causes};
@@ -17,35 +16,18 @@ const NEXT_PIECE: Duration = Duration::from_secs(5);
 const MAX_REFUSAL: usize = 64 << 10;
 
 /// The body's bytes, unpacked if the upstream packed them though nobody asked it to.
-pub(super) fn unpacked(
-    response: Response,
-) -> Result<Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>, Over> {
-    use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
-    use tokio_util::io::{ReaderStream, StreamReader};
-
-    let encoding = response.headers().get(header::CONTENT_ENCODING);
-    let encoding = encoding.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let encoding = encoding.trim().to_ascii_lowercase();
+pub(super) fn unpacked(response: Response) -> Result<Unpacked, Over> {
+    let packing = Packing::of(response.headers()).or_else(|other| {
+        let other = crate::problem::shorten(&other);
+        broken(
+            "upstream_encoding",
+            format!("the upstream packed its answer as {other:?}, which nobody asked for"),
+        )
+    })?;
     let bytes = response
         .bytes_stream()
         .map_err(|error| io::Error::other(causes(&error)));
-    if matches!(&*encoding, "" | "identity") {
-        return Ok(Box::pin(bytes));
-    }
-    let packed = StreamReader::new(bytes);
-    Ok(match &*encoding {
-        "gzip" | "x-gzip" => Box::pin(ReaderStream::new(GzipDecoder::new(packed))),
-        "br" => Box::pin(ReaderStream::new(BrotliDecoder::new(packed))),
-        "zstd" => Box::pin(ReaderStream::new(ZstdDecoder::new(packed))),
-        "deflate" => Box::pin(ReaderStream::new(ZlibDecoder::new(packed))),
-        other => {
-            let other = crate::problem::shorten(other);
-            return broken(
-                "upstream_encoding",
-                format!("the upstream packed its answer as {other:?}, which nobody asked for"),
-            );
-        }
-    })
+    Ok(Unpacked::new(packing, bytes))
 }
 
 /// An error's body, as far as it is shown.

@@ -11,6 +11,7 @@ use http::HeaderMap;
 use reqwest::Response;
 use tidewire_codec::{Decoder, Item, Limits, Unfinished};
 use tidewire_hub::Error;
+use tidewire_unpack::Bomb;
 use tokio::time::Instant;
 
 use super::{
@@ -41,7 +42,10 @@ pub(super) struct Streaming<'a> {
     answer: &'a Arc<Answer>,
     route: &'a Route,
     publisher: Publisher,
+    /// What its events cost.
     bytes: usize,
+    /// What its upstream has sent, unpacked.
+    came: usize,
     asked_at: Instant,
 }
 
@@ -66,6 +70,7 @@ impl<'a> Streaming<'a> {
             route,
             publisher,
             bytes: 0,
+            came: 0,
             asked_at,
         }
     }
@@ -148,6 +153,9 @@ impl<'a> Streaming<'a> {
                 Within::Ready(Err(Either::Right(lost))) => return Err(lost.into()),
                 // It has said its last word, and need not be polite about it.
                 Within::Ready(Err(Either::Left(_))) | Within::TimedOut if is_last_said => None,
+                Within::Ready(Err(Either::Left(error))) if is_bomb(&error) => {
+                    return broken("answer_too_large", format!("the upstream's body: {error}"));
+                }
                 Within::Ready(Err(Either::Left(error))) => {
                     return broken(
                         "upstream_died",
@@ -163,6 +171,7 @@ impl<'a> Streaming<'a> {
                 }
             };
             let Some(piece) = piece else { break };
+            self.came += piece.len();
             let mut items = decoder.feed(&piece);
             while let Some(item) = items.next() {
                 // The log may be slow: that does not keep the upstream of an answer that is over.
@@ -171,6 +180,8 @@ impl<'a> Streaming<'a> {
                     return Ok(());
                 }
             }
+            // Comments, and all else that makes no event.
+            self.check_size(self.came)?;
         }
         // Some forget the last blank line.
         if let Some(item) = decoder.finish(Unfinished::Keep) {
@@ -210,13 +221,7 @@ impl<'a> Streaming<'a> {
                 .first_event(self.asked_at.elapsed());
         }
         self.bytes += event.data.len() + event.name.len() + ENVELOPE;
-        let max = self.route.limits.max_answer;
-        if self.bytes > max {
-            return broken(
-                "answer_too_large",
-                format!("the answer has more than {max} bytes (max_answer)"),
-            );
-        }
+        self.check_size(self.bytes)?;
         // What all of them end with; nothing comes after it.
         let is_end = event.data == "[DONE]";
         *is_last_said |= is_end || is_last_word(event.name);
@@ -234,6 +239,17 @@ impl<'a> Streaming<'a> {
         }
         self.relay.measures(self.answer).event(event.data.len());
         Ok(if is_end { Said::TheEnd } else { Said::Something })
+    }
+
+    fn check_size(&self, bytes: usize) -> Result<(), Over> {
+        let max = self.route.limits.max_answer;
+        match bytes > max {
+            true => broken(
+                "answer_too_large",
+                format!("the answer has more than {max} bytes, comments included (max_answer)"),
+            ),
+            false => Ok(()),
+        }
     }
 
     /// Ends the answer for its readers, as it ended for us.
@@ -321,6 +337,10 @@ impl Said {
     fn is_end(&self) -> bool {
         *self == Self::TheEnd
     }
+}
+
+fn is_bomb(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|why| why.is::<Bomb>())
 }
 
 /// Events after which a provider says nothing more, or `[DONE]` at most.

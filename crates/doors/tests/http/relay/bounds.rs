@@ -2,8 +2,13 @@
 
 use std::{thread::sleep, time::Duration};
 
+use tidewire_doors::{
+    guard::{Guard, Tokens},
+    relay::config::RouteAuth,
+};
+
 use super::{Call, Relayed, stream_of};
-use crate::client::{End, Reader, eventually};
+use crate::client::{End, Reader, eventually, request};
 
 /// An answer that has begun, with who answers it.
 fn begun(relayed: &Relayed, headers: &[(&str, &str)]) -> (Reader, Call) {
@@ -104,7 +109,7 @@ fn of_answers_that_are_too_many_the_oldest_goes_and_one_that_runs_stays() {
 #[test]
 fn a_request_that_is_too_large_or_never_comes_does_not_reach_the_upstream() {
     let relayed = Relayed::built(|config| {
-        config.body_stall = Duration::from_millis(300);
+        config.bodies.stall = Duration::from_millis(300);
         config.routes[0].limits.max_body = 1000;
     });
     let large = "x".repeat(1001);
@@ -143,4 +148,88 @@ fn an_answer_that_takes_longer_than_it_may_is_ended() {
     let (reader, mut call) = begun(&relayed, &[]);
     call.gone();
     assert!(reader.rest().0.contains("\"code\":\"answer_timeout\""));
+}
+
+#[test]
+fn a_stranger_cannot_take_the_places_of_other_routes_or_of_token_holders() {
+    let relayed = Relayed::guarded(
+        Guard::default()
+            .tokens(Tokens::default().publish(["0f6ad0b7a8c5d2e1".parse().unwrap()]))
+            .routes([("/paid".into(), RouteAuth::Token, true)]),
+        |config| {
+            config.max_running = 8;
+            config.max_running_without_token = Some(6);
+            for path in ["/v2", "/paid"] {
+                let mut route = config.routes[0].clone();
+                route.path = path.into();
+                config.routes.push(route);
+            }
+        },
+    );
+    let ask = |path: &str, who: &str| {
+        let mut client = relayed.server.connect();
+        let headers = [("Authorization", who), ("Accept", "text/event-stream")];
+        client.send(request("POST", &format!("{path}/chat"), &headers, "{}"));
+        client
+    };
+    let invented: Vec<_> = (0..20)
+        .map(|at| ask("/v1", &format!("Bearer invented-{at}")))
+        .collect();
+    let calls: Vec<_> = (0..4).map(|_| relayed.upstream.call()).collect();
+    relayed.upstream.is_left_alone();
+    drop(invented);
+    let refused = ask("/v1", "Bearer another").response();
+    assert_eq!(
+        (refused.status(), refused.head.get("retry-after")),
+        (429, Some("1"))
+    );
+    assert!(
+        refused.body.contains("4 answers of this route"),
+        "{}",
+        refused.body
+    );
+    // Another route has places, also for strangers, but not all that are left.
+    let others: Vec<_> = (0..3)
+        .map(|at| ask("/v2", &format!("Bearer other-{at}")))
+        .collect();
+    let other_calls: Vec<_> = (0..2).map(|_| relayed.upstream.call()).collect();
+    relayed.upstream.is_left_alone();
+    let mut holder = ask("/paid", "Bearer 0f6ad0b7a8c5d2e1");
+    relayed.upstream.call().answer("200 OK", "", "served");
+    assert_eq!(holder.response().body, "served");
+    drop((calls, others, other_calls));
+}
+
+#[test]
+fn one_network_has_its_share_of_the_places_unless_it_shows_a_token() {
+    let relayed = Relayed::guarded(
+        Guard::default()
+            .tokens(Tokens::default().publish(["0f6ad0b7a8c5d2e1".parse().unwrap()]))
+            .routes([("/paid".into(), RouteAuth::Token, true)]),
+        |config| {
+            config.max_running_per_network = Some(2);
+            let mut route = config.routes[0].clone();
+            route.path = "/paid".into();
+            config.routes.push(route);
+        },
+    );
+    let ask = |path: &str, who: &str| {
+        let mut client = relayed.server.connect();
+        let headers = [("Authorization", who), ("Accept", "text/event-stream")];
+        client.send(request("POST", &format!("{path}/chat"), &headers, "{}"));
+        client
+    };
+    let _two: Vec<_> = (0..2)
+        .map(|at| (ask("/v1", &format!("Bearer {at}")), relayed.upstream.call()))
+        .collect();
+    let refused = ask("/v1", "Bearer another").response();
+    assert_eq!(refused.status(), 429);
+    assert!(
+        refused.body.contains("2 answers of your address"),
+        "{}",
+        refused.body
+    );
+    let mut holder = ask("/paid", "Bearer 0f6ad0b7a8c5d2e1");
+    relayed.upstream.call().answer("200 OK", "", "served");
+    assert_eq!(holder.response().body, "served");
 }

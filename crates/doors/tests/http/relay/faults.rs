@@ -2,7 +2,10 @@
 
 use std::{io::Cursor, thread::sleep, time::Duration};
 
-use async_compression::tokio::write::{BrotliEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder};
+use async_compression::{
+    Level,
+    tokio::write::{BrotliEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder},
+};
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Call, Relayed, stream_of};
@@ -409,4 +412,68 @@ fn statuses_errors_and_redirects_that_come_in_time_pass_untouched() {
     }
     // No twin of what was no stream is there.
     assert_eq!(relayed.relay.answers(), (0, 0));
+}
+
+#[test]
+fn comments_count_and_a_bomb_of_them_is_unpacked_no_further_than_the_bounds() {
+    // What the answer may have, how many comments there are, and what it ends with.
+    for (max, count, hint) in [
+        (
+            64 << 10,
+            10_000,
+            "more than 65536 bytes, comments included (max_answer)",
+        ),
+        (1 << 30, 2_000_000, "packed bytes hold"),
+    ] {
+        let comments = ": nothing\n".repeat(count);
+        let relayed = Relayed::with(|route| route.limits.max_answer = max);
+        for encoding in ["", "gzip", "br", "zstd", "deflate"] {
+            let pieces = match encoding {
+                // Packing so much takes long in a test.
+                encoding if count > 10_000 && encoding != "gzip" => continue,
+                "" => vec![comments.clone().into_bytes()],
+                _ => packed(&relayed, encoding, &["data: 1\n\n", &comments]),
+            };
+            let header = format!("Content-Encoding: {encoding}\r\n");
+            let mut call = None;
+            let reader = relayed.answered(|mut asked| {
+                asked.stream_with(&header);
+                for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+                    // It may have been let go before.
+                    let _ = asked.try_chunk(piece);
+                }
+                call = Some(asked);
+            });
+            // It is let go, though it has not ended.
+            call.unwrap().gone();
+            let text = reader.rest().0;
+            assert!(
+                text.contains("answer_too_large") && text.contains(hint),
+                "{encoding}: {text}"
+            );
+        }
+    }
+}
+
+/// RFC 9659: no window over 8 MiB in a body.
+#[test]
+fn a_packed_answer_that_wants_more_memory_than_any_may_is_not_read() {
+    let relayed = Relayed::open();
+    let packed = relayed.server.block_on(async {
+        let window = async_compression::zstd::CParameter::window_log(27);
+        let mut encoder =
+            ZstdEncoder::with_quality_and_params(Cursor::new(Vec::new()), Level::Fastest, &[window]);
+        // More than a small window holds, else the frame asks for no more than that.
+        for number in 0..200_000 {
+            let event = format!(": {number} {}\n", "x".repeat(50));
+            encoder.write_all(event.as_bytes()).await.unwrap();
+        }
+        encoder.shutdown().await.unwrap();
+        encoder.into_inner().into_inner()
+    });
+    let reader = relayed.answered(|mut call| {
+        call.stream_with("Content-Encoding: zstd\r\n");
+        let _ = call.try_chunk(packed);
+    });
+    breaks(reader, &[], "upstream_died");
 }

@@ -14,11 +14,11 @@ mod returned;
 mod upstream;
 mod users;
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
-use axum::extract::Request;
+use axum::{Extension, Router, extract::Request};
 use tidewire_doors::{
-    guard::{Caller, Peer, Rights},
+    guard::{Caller, Guard, Peer, Rights},
     relay::{Config, Relay, Route, config::Times},
 };
 use tidewire_hub::{
@@ -66,15 +66,20 @@ impl Relayed {
 
     /// Behind a guard that says so of each request's caller.
     pub fn called_by(caller: Caller, change: impl FnOnce(&mut Route)) -> Self {
-        let archive = Memory::new(Retention::default());
         let change = |config: &mut Config| change(&mut config.routes[0]);
-        Self::behind(
-            caller,
-            Runtime::new().unwrap(),
-            Upstream::start(),
-            archive,
-            change,
-        )
+        let (runtime, upstream) = (Runtime::new().unwrap(), Upstream::start());
+        let archive = Memory::new(Retention::default());
+        Self::behind(caller, runtime, upstream, archive, change)
+    }
+
+    /// Behind this guard, which sees where its callers come from.
+    pub fn guarded(guard: Guard, change: impl FnOnce(&mut Config)) -> Self {
+        let (runtime, upstream) = (Runtime::new().unwrap(), Upstream::start());
+        let archive = Memory::new(Retention::default());
+        Self::served(runtime, upstream, archive, change, |router| {
+            let local = Peer((Ipv4Addr::LOCALHOST, 1).into());
+            guard.protect(router).layer(Extension(local))
+        })
     }
 
     /// Over this archive.
@@ -84,16 +89,33 @@ impl Relayed {
         archive: A,
         change: impl FnOnce(&mut Config),
     ) -> Self {
-        Self::behind(Caller::default(), runtime, upstream, archive, change)
+        Self::served(runtime, upstream, archive, change, |router| router)
     }
 
-    /// Behind this guard, over this archive.
+    /// Behind a guard that says so of each request's caller, over this archive.
     pub fn behind<A: Archive>(
         caller: Caller,
         runtime: Runtime,
         upstream: Upstream,
         archive: A,
         change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let guard = axum::middleware::map_request(move |mut request: Request| {
+            if let Some(address) = caller.address() {
+                request.extensions_mut().insert(Peer((address, 1).into()));
+            }
+            request.extensions_mut().insert(caller.clone());
+            std::future::ready(request)
+        });
+        Self::served(runtime, upstream, archive, change, |router| router.layer(guard))
+    }
+
+    fn served<A: Archive>(
+        runtime: Runtime,
+        upstream: Upstream,
+        archive: A,
+        change: impl FnOnce(&mut Config),
+        protect: impl FnOnce(Router) -> Router,
     ) -> Self {
         let url = format!("http://{}/v1", upstream.address).parse().unwrap();
         let mut route = Route::new("/v1", url);
@@ -111,14 +133,7 @@ impl Relayed {
                 .unwrap();
             (relay, hub)
         });
-        let guard = axum::middleware::map_request(move |mut request: Request| {
-            if let Some(address) = caller.address() {
-                request.extensions_mut().insert(Peer((address, 1).into()));
-            }
-            request.extensions_mut().insert(caller.clone());
-            std::future::ready(request)
-        });
-        let server = Server::start_on(runtime, relay.router().layer(guard));
+        let server = Server::start_on(runtime, protect(relay.router()));
         Self {
             upstream,
             relay,

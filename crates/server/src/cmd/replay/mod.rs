@@ -84,6 +84,7 @@ const MAX_CONNECTIONS: usize = 1_000;
 
 const CONNECTION: Bounds = Bounds {
     header_read: Duration::from_secs(10),
+    keep_alive: Duration::from_secs(75),
     max_header: 64 << 10,
     write_stall: Duration::from_secs(60),
     tcp_user: Duration::from_secs(60),

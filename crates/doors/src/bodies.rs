@@ -1,0 +1,306 @@
+//! The budget of request bodies: how many bytes of them the server holds at a time.
+//!
+//! A body takes its bytes before they are allocated ([`Held::set`]), and counts by the capacity of its buffer.
+//! Dropping a [`Held`] gives its bytes back. While a buffer moves to a larger one the old one is not counted:
+//! a thread moves one at a time.
+//!
+//! The last eighth of the budget is for bodies of up to [`SMALL`] bytes, so that a few large uploads do not keep
+//! events and subscriptions out. Callers without a token have a share of the budget, and each of their networks has one.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use http::{HeaderValue, StatusCode, header};
+use parking_lot::Mutex;
+
+use crate::{Problem, guard::Caller};
+
+/// The most bytes of a body that may use all of the budget.
+const SMALL: usize = 64 << 10;
+
+/// The budget of request bodies. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Bodies(Arc<Inner>);
+
+/// How many bytes bodies may hold at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct Shares {
+    /// In all.
+    pub max: usize,
+    /// For callers without a token.
+    pub max_without_token: Option<usize>,
+    /// For callers without a token from one network.
+    pub max_per_network: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    shares: Shares,
+    taken: Mutex<Taken>,
+    refused: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    without_token: usize,
+    /// Stays empty where networks do not count.
+    by_network: HashMap<IpAddr, usize>,
+}
+
+/// Bytes of the budget, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Held {
+    bodies: Bodies,
+    has_token: bool,
+    /// The network that they count for.
+    network: Option<IpAddr>,
+    bytes: usize,
+}
+
+/// A bound that there is no room under.
+struct Full {
+    /// The body itself is larger.
+    for_good: bool,
+    held: usize,
+    max: usize,
+    share: Share,
+}
+
+#[derive(Clone, Copy)]
+enum Share {
+    All,
+    WithoutToken,
+    Network,
+}
+
+impl Default for Bodies {
+    /// 256 MiB, for whoever comes first.
+    fn default() -> Self {
+        Self::new(Shares {
+            max: 256 << 20,
+            max_without_token: None,
+            max_per_network: None,
+        })
+    }
+}
+
+impl Bodies {
+    /// A budget of which nothing is taken.
+    #[must_use]
+    pub fn new(shares: Shares) -> Self {
+        Self(Arc::new(Inner {
+            shares,
+            taken: Mutex::default(),
+            refused: AtomicU64::new(0),
+        }))
+    }
+
+    /// How many bytes are held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.0.taken.lock().all
+    }
+
+    /// How many bodies found no room, since the start.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.0.refused.load(Relaxed)
+    }
+
+    /// Nothing yet, for a body of this caller.
+    pub(crate) fn hold(&self, caller: &Caller) -> Held {
+        let has_token = caller.token().is_some();
+        let counts = self.0.shares.max_per_network.is_some() && !has_token;
+        Held {
+            bodies: self.clone(),
+            has_token,
+            network: caller.network().filter(|_| counts),
+            bytes: 0,
+        }
+    }
+}
+
+impl Held {
+    /// Holds so many bytes from now on, more or fewer than before.
+    ///
+    /// # Errors
+    /// There is no room for more: 413, 429 or 503. Those of before stay held.
+    pub(crate) fn set(&mut self, bytes: usize) -> Result<(), Problem> {
+        let inner = &*self.bodies.0;
+        let mut guard = inner.taken.lock();
+        let taken = &mut *guard;
+        if bytes > self.bytes
+            && let Err(full) = inner.fits(taken, self, bytes)
+        {
+            drop(guard);
+            return Err(inner.refuse(&full));
+        }
+        let change = |held: &mut usize| *held = *held - self.bytes + bytes;
+        change(&mut taken.all);
+        if !self.has_token {
+            change(&mut taken.without_token);
+        }
+        if let Some(network) = self.network {
+            let held = taken.by_network.entry(network).or_default();
+            change(held);
+            if *held == 0 {
+                taken.by_network.remove(&network);
+            }
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    /// Whether there would be room for so many, at this moment.
+    ///
+    /// # Errors
+    /// There is none: as [`Held::set`].
+    pub(crate) fn check(&self, bytes: usize) -> Result<(), Problem> {
+        let inner = &*self.bodies.0;
+        let fits = inner.fits(&inner.taken.lock(), self, bytes);
+        fits.map_err(|full| inner.refuse(&full))
+    }
+}
+
+impl Inner {
+    fn fits(&self, taken: &Taken, body: &Held, bytes: usize) -> Result<(), Full> {
+        let Shares {
+            max,
+            max_without_token,
+            max_per_network,
+        } = self.shares;
+        let fits = |held: usize, max: usize, share| {
+            let for_good = bytes > max;
+            match for_good || held - body.bytes > max - bytes {
+                true => Err(Full {
+                    for_good,
+                    held,
+                    max,
+                    share,
+                }),
+                false => Ok(()),
+            }
+        };
+        let kept_free = if bytes > SMALL { max / 8 } else { 0 };
+        fits(taken.all, max - kept_free, Share::All)?;
+        if let Some(max) = max_without_token.filter(|_| !body.has_token) {
+            fits(taken.without_token, max, Share::WithoutToken)?;
+        }
+        if let Some((network, max)) = body.network.zip(max_per_network) {
+            let held = taken.by_network.get(&network).copied().unwrap_or_default();
+            fits(held, max, Share::Network)?;
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, full: &Full) -> Problem {
+        self.refused.fetch_add(1, Relaxed);
+        let Full { held, max, share, .. } = *full;
+        let (of, setting) = match share {
+            Share::All => ("", "limits.max_bodies"),
+            Share::WithoutToken => (" of callers without a token", "limits.max_bodies_without_token"),
+            Share::Network => (
+                " of callers without a token from your address",
+                "limits.max_bodies_per_address",
+            ),
+        };
+        if full.for_good {
+            let detail = format!(
+                "the body needs more than {max} bytes, the most that bodies{of} may hold ({setting})"
+            );
+            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail);
+        }
+        let detail = format!(
+            "bodies of requests{of} hold {held} of the {max} bytes that they may ({setting}): try again in a moment"
+        );
+        let problem = match share {
+            Share::All => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "bodies_full", detail),
+            _ => Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_bodies", detail),
+        };
+        problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Less never fails.
+        let _ = self.set(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    fn budget() -> Bodies {
+        Bodies::new(Shares {
+            max: 8 * MIB,
+            max_without_token: Some(6 * MIB),
+            max_per_network: Some(3 * MIB),
+        })
+    }
+
+    fn of(bodies: &Bodies, network: &str) -> Held {
+        Held {
+            bodies: bodies.clone(),
+            has_token: false,
+            network: Some(network.parse().unwrap()),
+            bytes: 0,
+        }
+    }
+
+    fn of_token(bodies: &Bodies) -> Held {
+        Held {
+            bodies: bodies.clone(),
+            has_token: true,
+            network: None,
+            bytes: 0,
+        }
+    }
+
+    #[test]
+    fn bytes_are_counted_in_all_and_by_share_and_given_back() {
+        let bodies = budget();
+        let mut first = of(&bodies, "10.0.0.1");
+        first.set(2 * MIB).unwrap();
+        let mut second = of(&bodies, "10.0.0.1");
+        assert!(second.set(2 * MIB).is_err(), "its network has only 1 MiB left");
+        second.set(MIB).unwrap();
+        let mut other = of(&bodies, "10.0.0.2");
+        other.set(3 * MIB).unwrap();
+        assert!(of(&bodies, "10.0.0.3").set(1).is_err(), "the rest is for tokens");
+        let mut holder = of_token(&bodies);
+        assert!(holder.set(2 * MIB).is_err(), "the last eighth is for small ones");
+        holder.set(MIB).unwrap();
+        let mut small: Vec<_> = (0..16).map(|_| of_token(&bodies)).collect();
+        small.iter_mut().for_each(|held| held.set(SMALL).unwrap());
+        assert_eq!(bodies.held(), 8 * MIB);
+        assert!(of_token(&bodies).set(1).is_err());
+        assert_eq!(bodies.refused(), 4);
+        drop((first, second, other, holder, small));
+        assert_eq!(bodies.held(), 0);
+        let taken = bodies.0.taken.lock();
+        assert_eq!((taken.without_token, taken.by_network.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_body_that_never_fits_is_not_told_to_come_again() {
+        use axum::response::IntoResponse as _;
+        let bodies = budget();
+        let status = |held: &Held, bytes| held.check(bytes).map_err(|why| why.into_response().status());
+        let too_large = Err(StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(status(&of_token(&bodies), 8 * MIB), too_large);
+        assert_eq!(status(&of_token(&bodies), 7 * MIB), Ok(()));
+        assert_eq!(status(&of(&bodies, "10.0.0.1"), 4 * MIB), too_large);
+        assert_eq!(status(&of(&bodies, "10.0.0.1"), 3 * MIB), Ok(()));
+    }
+}

@@ -1,0 +1,109 @@
+//! Packed bodies of HTTP, unpacked as they stream: for the relay's upstreams, the client and the doctor.
+//!
+//! | open | for |
+//! |---|---|
+//! | [`Packing`] | what `Content-Encoding` says |
+//! | [`Unpacked`] | a stream of packed bytes as a stream of unpacked ones |
+//! | [`Unpack`] | the same for bytes that are there already, without I/O |
+//!
+//! # Bounds
+//! - Beyond [`FREE`] bytes, a body that is more than [`RATIO`] times as large as its packed bytes is an error
+//!   ([`Bomb`]). Event streams seldom reach 50 times, because each event is flushed; gzip can reach 1,030, br and zstd
+//!   far more.
+//! - A zstd body may refer back 8 MiB, as RFC 9659 allows; the decoder by itself would keep 128 MiB.
+//! - [`STEP`] bytes are unpacked at a time, and after [`AT_A_TIME`] other tasks have a turn.
+//!
+//! How large a body may be is up to its reader.
+
+mod stream;
+mod sync;
+
+use std::io;
+
+use http::{HeaderMap, header};
+
+pub use stream::Unpacked;
+pub use sync::Unpack;
+
+/// The encodings to ask for.
+pub const ACCEPTED: &str = "gzip, br, zstd";
+
+/// So many bytes may come of however few.
+pub const FREE: u64 = 16 << 20;
+
+/// How many times larger than its packed bytes a body may be beyond [`FREE`].
+pub const RATIO: u64 = 250;
+
+/// How much is unpacked at a time.
+const STEP: usize = 16 << 10;
+
+/// How much is unpacked before other tasks have a turn.
+const AT_A_TIME: usize = 128 << 10;
+
+/// How a body is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    /// It is not.
+    None,
+    /// `gzip`
+    Gzip,
+    /// `br`
+    Brotli,
+    /// `zstd`
+    Zstd,
+    /// `deflate`, in its zlib form.
+    Deflate,
+}
+
+impl Packing {
+    /// What the headers say.
+    ///
+    /// # Errors
+    /// The name of an encoding that cannot be unpacked, in lower case.
+    pub fn of(headers: &HeaderMap) -> Result<Self, String> {
+        let names = headers.get_all(header::CONTENT_ENCODING).iter();
+        let names: Vec<_> = names
+            .map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned())
+            .collect();
+        // Packed twice over is packed in a way that nobody asked for.
+        Self::named(&names.join(", "))
+    }
+
+    /// What this `Content-Encoding` stands for.
+    ///
+    /// # Errors
+    /// The name, in lower case, if it cannot be unpacked.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let name = name.trim().to_ascii_lowercase();
+        match &*name {
+            "" | "identity" => Ok(Self::None),
+            "gzip" | "x-gzip" => Ok(Self::Gzip),
+            "br" => Ok(Self::Brotli),
+            "zstd" => Ok(Self::Zstd),
+            "deflate" => Ok(Self::Deflate),
+            _ => Err(name),
+        }
+    }
+}
+
+/// A body that is much larger than its packed bytes, and is read no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{packed} packed bytes hold {unpacked} and more: over {RATIO} times as many are not unpacked")]
+pub struct Bomb {
+    /// Its packed bytes so far.
+    pub packed: u64,
+    /// What came of them.
+    pub unpacked: u64,
+}
+
+impl Bomb {
+    fn check(packed: u64, unpacked: u64) -> io::Result<()> {
+        match unpacked > FREE && unpacked / RATIO > packed {
+            true => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                Self { packed, unpacked },
+            )),
+            false => Ok(()),
+        }
+    }
+}

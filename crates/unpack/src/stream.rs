@@ -1,0 +1,211 @@
+//! Packed bytes as they come, as unpacked ones.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll, ready},
+};
+
+use async_compression::{
+    tokio::bufread::{BrotliDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder},
+    zstd::DParameter,
+};
+use bytes::Bytes;
+use futures_core::Stream;
+use tokio_util::io::{ReaderStream, StreamReader};
+
+use crate::{AT_A_TIME, Bomb, Packing, STEP};
+
+/// As a power of two: how far back a zstd body may refer, which is what has to be kept of it.
+const ZSTD_WINDOW: u32 = 23;
+
+/// A stream of bytes in pieces.
+type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
+/// A body, unpacked. It has ended after its first error.
+pub struct Unpacked {
+    /// None when it has ended.
+    pieces: Option<Pieces>,
+    packing: Packing,
+    packed: Arc<AtomicU64>,
+    unpacked: u64,
+    /// What came of it since other tasks had a turn.
+    in_a_row: usize,
+}
+
+impl Unpacked {
+    /// Unpacks a body. Its pieces should not be empty.
+    pub fn new(packing: Packing, body: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
+        let packed = Arc::new(AtomicU64::new(0));
+        let counted = Counted {
+            body: Box::pin(body),
+            bytes: Arc::clone(&packed),
+        };
+        let reader = StreamReader::new;
+        let pieces: Pieces = match packing {
+            Packing::None => Box::pin(counted),
+            Packing::Gzip => {
+                let mut decoder = GzipDecoder::new(reader(counted));
+                // Some servers flush by beginning another member.
+                decoder.multiple_members(true);
+                Box::pin(ReaderStream::with_capacity(decoder, STEP))
+            }
+            Packing::Brotli => Box::pin(ReaderStream::with_capacity(
+                BrotliDecoder::new(reader(counted)),
+                STEP,
+            )),
+            Packing::Zstd => {
+                let window = DParameter::window_log_max(ZSTD_WINDOW);
+                let mut decoder = ZstdDecoder::with_params(reader(counted), &[window]);
+                decoder.multiple_members(true);
+                Box::pin(ReaderStream::with_capacity(decoder, STEP))
+            }
+            Packing::Deflate => Box::pin(ReaderStream::with_capacity(
+                ZlibDecoder::new(reader(counted)),
+                STEP,
+            )),
+        };
+        Self {
+            pieces: Some(pieces),
+            packing,
+            packed,
+            unpacked: 0,
+            in_a_row: 0,
+        }
+    }
+
+    /// How many packed bytes have come.
+    #[must_use]
+    pub fn packed(&self) -> u64 {
+        self.packed.load(Relaxed)
+    }
+
+    fn count(&mut self, piece: &Bytes) -> io::Result<()> {
+        self.in_a_row += piece.len();
+        self.unpacked += piece.len() as u64;
+        Bomb::check(self.packed(), self.unpacked)
+    }
+}
+
+impl Stream for Unpacked {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let Some(pieces) = &mut this.pieces else {
+            return Poll::Ready(None);
+        };
+        if this.packing == Packing::None {
+            return pieces.as_mut().poll_next(cx);
+        }
+        if this.in_a_row >= AT_A_TIME {
+            this.in_a_row = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let Poll::Ready(next) = pieces.as_mut().poll_next(cx) else {
+            this.in_a_row = 0;
+            return Poll::Pending;
+        };
+        let next = next.map(|piece| piece.and_then(|piece| this.count(&piece).map(|()| piece)));
+        if !matches!(next, Some(Ok(_))) {
+            this.pieces = None;
+        }
+        Poll::Ready(next)
+    }
+}
+
+/// A body's bytes as they come, and how many.
+struct Counted {
+    body: Pieces,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Stream for Counted {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = ready!(self.body.as_mut().poll_next(cx));
+        if let Some(Ok(piece)) = &next {
+            self.bytes.fetch_add(piece.len() as u64, Relaxed);
+        }
+        Poll::Ready(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use futures_util::{StreamExt as _, stream};
+
+    use super::*;
+    use crate::FREE;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn unpacked(packed: Vec<u8>) -> Unpacked {
+        let pieces: Vec<_> = packed
+            .chunks(1000)
+            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+            .collect();
+        Unpacked::new(Packing::Gzip, stream::iter(pieces))
+    }
+
+    #[tokio::test]
+    async fn a_bomb_ends_in_an_error_at_the_bound() {
+        let mut body = unpacked(gzip(&vec![b':'; 64 << 20]));
+        let mut bytes = 0;
+        let error = loop {
+            match body.next().await.unwrap() {
+                Ok(piece) => bytes += piece.len() as u64,
+                Err(error) => break error,
+            }
+        };
+        assert!(bytes <= FREE, "{bytes}");
+        assert!(error.get_ref().unwrap().is::<Bomb>(), "{error}");
+        assert!(body.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_large_body_that_is_packed_as_text_is_comes_whole() {
+        let mut text = Vec::new();
+        for number in 0..300_000 {
+            writeln!(
+                text,
+                "data: {{\"index\":{number},\"delta\":{{\"content\":\"tok\"}},\"model\":\"m\"}}\n"
+            )
+            .unwrap();
+        }
+        assert!(text.len() as u64 > FREE);
+        let pieces: Vec<_> = unpacked(gzip(&text)).map(|piece| piece.unwrap()).collect().await;
+        assert_eq!(pieces.concat(), text);
+    }
+
+    #[tokio::test]
+    async fn other_tasks_have_a_turn() {
+        let body = unpacked(gzip(&vec![b':'; 4 << 20]));
+        let unpacking = async { body.fold(0, async |sum, piece| sum + piece.unwrap().len()).await };
+        let mut turns = 0;
+        let others = async {
+            loop {
+                turns += 1;
+                tokio::task::yield_now().await;
+            }
+        };
+        let sum = tokio::select! {
+            sum = unpacking => sum,
+            () = others => 0,
+        };
+        assert_eq!(sum, 4 << 20);
+        assert!(turns >= 32, "{turns}");
+    }
+}
