@@ -101,16 +101,20 @@ fn asks() {
 
 #[cfg(unix)]
 fn terminal() {
-    let server = Server::start(|_| stream().send("event: \u{1b}[2J\nid: \u{1b}]0;x\u{7}\ndata: \u{9b}\n\n"));
+    let server = Server::start(|_| {
+        stream().send("event: \u{1b}[2J\u{202e}\nid: \u{1b}]0;x\u{7}\u{2066}\ndata: \u{9b}\n\n")
+    });
     let run = tidewire(["doctor", &server.url, "--wait", "1s"]).run_on_terminal();
     let naked = run.stdout.replace("\u{1b}[0m", "");
     assert!(naked.contains("\u{1b}[36mnote"), "colours: {naked:?}");
     assert!(
-        !naked.contains("\u{1b}[2J") && !naked.contains("\u{1b}]") && !naked.contains(['\u{7}', '\u{9b}']),
+        !naked.contains("\u{1b}[2J")
+            && !naked.contains("\u{1b}]")
+            && !naked.contains(['\u{7}', '\u{9b}', '\u{202e}', '\u{2066}']),
         "{naked:?}"
     );
     let run = tidewire(["doctor", &server.url, "--wait", "1s", "--json"]).run_on_terminal();
-    let control = |c: char| c.is_control() && c != '\r' && c != '\n';
+    let control = |c: char| c.is_control() && c != '\r' && c != '\n' || "\u{202e}\u{2066}".contains(c);
     assert!(!run.stdout.contains(control), "{:?}", run.stdout);
 }
 

@@ -1,6 +1,6 @@
 //! Findings as text for people, or as one JSON object.
 //!
-//! Invariant: on a terminal, no control character of the network reaches standard output.
+//! Invariant: on a terminal, no deceptive character of the network (`cmd::visible`) reaches standard output.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use reqwest::Url;
 use serde_json::json;
 
-use crate::cmd::visible::{visible, visible_json};
+use crate::cmd::{stdout, visible::visible};
 use crate::doctor::words::{count, time};
 use crate::doctor::{Examination, Finding, Severity, Summary};
 
@@ -24,11 +24,7 @@ const DIM: Style = Style::new().dimmed();
 pub(super) fn json(url: &Url, examination: &Examination) -> String {
     let Examination { summary, findings } = examination;
     let value = json!({ "url": url.as_str(), "summary": summary, "findings": findings });
-    let text = value.to_string();
-    match io::stdout().is_terminal() {
-        true => format!("{}\n", visible_json(&text)),
-        false => format!("{text}\n"),
-    }
+    format!("{}\n", stdout::shown_json(&value.to_string()))
 }
 
 pub(super) fn text(url: &Url, examination: &Examination) -> String {
