@@ -2,7 +2,7 @@
 
 use libtest_mimic::Trial;
 
-use crate::faults::{Server, answer, event, stream};
+use crate::faults::{Server, answer, event, stream, with_head};
 use crate::support::process::tidewire;
 
 fn text() {
@@ -37,6 +37,26 @@ fn errors() {
     let run = tidewire(["doctor", &url]).run();
     assert_eq!(run.code, Some(1));
     assert!(run.stdout.contains("[unreachable]"), "{}", run.stdout);
+}
+
+fn secrets() {
+    let server = Server::start(|request| match request.target.starts_with("/old") {
+        true => with_head("HTTP/1.1 302 Found\r\nLocation: /new?code=hush#hush\r\n").finish(),
+        false => stream().send("data: x\n\n"),
+    });
+    let url = format!("{}/old?session=hush", server.url).replace("http://", "http://u:hush@");
+    for args in [&["--wait", "1s"][..], &["--wait", "1s", "--json"]] {
+        let run = tidewire([&["doctor", &url][..], args].concat()).run();
+        assert!(
+            !run.stdout.contains("hush") && run.stdout.contains("/new?code=***"),
+            "{run:?}"
+        );
+        let run = tidewire([&["doctor", &url, "--keep-secrets"][..], args].concat()).run();
+        assert!(
+            run.stdout.contains("?session=hush") && run.stdout.contains("/new?code=hush"),
+            "{run:?}"
+        );
+    }
 }
 
 fn usage() {
@@ -128,6 +148,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("text_says_what_is_wrong_and_how_to_mend_it", text),
         trial("errors_and_no_answer_are_exit_code_1", errors),
+        trial("urls_are_printed_without_secrets_unless_asked", secrets),
         trial("a_wrong_command_line_is_exit_code_2", usage),
         trial("it_asks_as_a_browser_does", asks),
         #[cfg(unix)]

@@ -7,7 +7,6 @@ use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use reqwest::Url;
 use serde_json::json;
 
 use crate::cmd::{stdout, visible::visible};
@@ -21,13 +20,13 @@ const INDENT: usize = 10;
 
 const DIM: Style = Style::new().dimmed();
 
-pub(super) fn json(url: &Url, examination: &Examination) -> String {
+pub(super) fn json(url: &str, examination: &Examination) -> String {
     let Examination { summary, findings } = examination;
-    let value = json!({ "url": url.as_str(), "summary": summary, "findings": findings });
+    let value = json!({ "url": url, "summary": summary, "findings": findings });
     format!("{}\n", stdout::shown_json(&value.to_string()))
 }
 
-pub(super) fn text(url: &Url, examination: &Examination) -> String {
+pub(super) fn text(url: &str, examination: &Examination) -> String {
     let Examination { summary, findings } = examination;
     let out = io::stdout();
     let paint = Paint {
@@ -39,7 +38,7 @@ pub(super) fn text(url: &Url, examination: &Examination) -> String {
     let (fine, rest): (Vec<_>, Vec<_>) = findings
         .iter()
         .partition(|finding| finding.severity == Severity::Fine);
-    paint.line(&mut text, Style::new().bold(), url.as_str());
+    paint.line(&mut text, Style::new().bold(), url);
     for finding in rest {
         text.push('\n');
         paint.finding(&mut text, finding);
