@@ -105,7 +105,8 @@ impl Saver {
     }
 }
 
-/// A file that is there may be somebody's only recording of something. Only its owner may read it: answers are private.
+/// A file that is there may be somebody's only recording of something. Only its owner may read the new one: an answer
+/// may hold anything.
 fn create(path: &Path) -> anyhow::Result<File> {
     let mut options = File::options();
     options.write(true).create_new(true);
