@@ -188,7 +188,7 @@ fn split_user(url: &str) -> (&str, Option<&str>, &str) {
 /// `name=***`. A parameter without a value may be a secret itself, also one that ends in the padding of base64.
 fn masked_parameter(parameter: &str) -> Cow<'_, str> {
     match parameter.split_once('=') {
-        Some((name, value)) if value.trim_matches('=') != "" => Cow::Owned(format!("{name}={MASK}")),
+        Some((name, value)) if !value.trim_matches('=').is_empty() => Cow::Owned(format!("{name}={MASK}")),
         None if parameter.is_empty() => Cow::Borrowed(parameter),
         _ => Cow::Borrowed(MASK),
     }
