@@ -3,6 +3,8 @@
 //! The flags of `tidewire serve` are not listed here: they are the settings of [`crate::config`].
 
 use std::borrow::Cow;
+use std::env;
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
@@ -261,12 +263,13 @@ impl Cli {
 
 /// Ends the process with the error. A script may have put text from the network into the command line that it quotes.
 fn refuse(error: &clap::Error) -> ! {
-    if let Cow::Owned(text) = visible(&error.render().to_string()) {
-        // Without a standard error nobody reads it.
-        let _ = write!(io::stderr(), "{text}");
-        std::process::exit(error.exit_code());
+    let is_deceptive = |arg: OsString| matches!(visible(&arg.to_string_lossy()), Cow::Owned(_));
+    if !env::args_os().any(is_deceptive) {
+        error.exit();
     }
-    error.exit()
+    // Colours and what is quoted cannot be told apart, so this is without colours.
+    let _ = write!(io::stderr(), "{}", visible(&error.render().to_string()));
+    std::process::exit(error.exit_code())
 }
 
 /// Adds its default and its environment name to the help of each setting's flag.

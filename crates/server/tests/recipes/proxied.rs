@@ -10,7 +10,7 @@ use std::{
     net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::mpsc::{Receiver, sync_channel},
     thread,
     time::Duration,
 };
@@ -132,7 +132,6 @@ fn is_believed(document: &Document, block: &Block) {
         "X-Forwarded-For: 192.0.2.66",
         "Forwarded: for=192.0.2.66",
         "X-Real-IP: 192.0.2.66",
-        "True-Client-IP: 192.0.2.66",
     ];
     let forged = forged.iter().flat_map(|header| ["-H", header]);
     let args: Vec<&str> = ["/echo/x", "-H", READ].into_iter().chain(forged).collect();
@@ -256,7 +255,7 @@ impl Proxy {
         command.args(["-N", "--resolve", &resolve, &url]).args(&args[1..]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        let (sender, lines) = channel();
+        let (sender, lines) = sync_channel(100);
         thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
