@@ -91,3 +91,10 @@ test('the log keeps the last items and counts the others', () => {
   log.clear();
   assert.deepEqual([log.total, numbers(0)], [0, []]);
 });
+
+test('what acts on a page, reorders or hides text is written out; what letters are written with stays', async () => {
+  const { shown } = await pageModule('controls.js');
+  assert.equal(shown('a\u202eb\u2066\u061c\u200f\x9b\ufeff\u2028'), 'a\\u202eb\\u2066\\u061c\\u200f\\u009b\\ufeff\\u2028');
+  assert.equal(shown('\u{e0041}'), '\\u{e0041}');
+  for (const text of ['潮汐\té\n', 'می\u200cخواهم', '👩\u200d🚀', '❤\ufe0f', 'שלום']) assert.equal(shown(text), text);
+});

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::command::{Cmd, find};
 use crate::report::{self, Verdict};
-use crate::system::{self, NGINX};
+use crate::system::{self, CADDY, NGINX};
 use crate::workspace::{self, root};
 use crate::{arrows, licences, reasons, tidy, web};
 
@@ -122,9 +122,11 @@ fn outside() -> Result<Verdict> {
 }
 
 fn rust() -> Result<Verdict> {
-    // Where it cannot be had, its tests show as ignored.
-    if let Err(error) = system::ensure(NGINX) {
-        report::line(format_args!("note: {error:#}"));
+    // Where one cannot be had, its tests show as ignored.
+    for proxy in [NGINX, CADDY] {
+        if let Err(error) = system::ensure(proxy) {
+            report::line(format_args!("note: {error:#}"));
+        }
     }
     let test = if find("cargo-nextest").is_some() {
         // Many tests wait for a time to pass. How much of a core each of them takes: `.config/nextest.toml`.

@@ -34,6 +34,12 @@ pub const NGINX: Program = Program {
     packages: &["nginx", "libnginx-mod-nchan", "openssl"],
 };
 
+/// The other proxy whose documented configuration is run.
+pub const CADDY: Program = Program {
+    names: &["caddy"],
+    packages: &["caddy"],
+};
+
 /// Counts instructions for the benchmarks (callgrind).
 pub const VALGRIND: Program = Program {
     names: &["valgrind"],

@@ -2,6 +2,10 @@
 //!
 //! The flags of `tidewire serve` are not listed here: they are the settings of [`crate::config`].
 
+use std::borrow::Cow;
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -16,6 +20,7 @@ use crate::cmd::inspect::Inspect;
 use crate::cmd::log::args::Log;
 use crate::cmd::replay::Fault;
 use crate::cmd::tail::args::Tail;
+use crate::cmd::visible::visible;
 use crate::config::address::Loopback;
 use crate::config::load::ConfigError;
 use crate::config::secret::Secret;
@@ -236,8 +241,9 @@ pub(crate) struct UsageError(pub(crate) &'static str);
 impl Cli {
     /// Reads the command line; a wrong one, `--help` and `--version` end the process here.
     pub(crate) fn from_command_line() -> Self {
-        let matches = Self::described().get_matches();
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        let matches = Self::described().try_get_matches();
+        let parsed = matches.and_then(|matches| Self::from_arg_matches(&matches));
+        parsed.unwrap_or_else(|error| refuse(&error))
     }
 
     /// The command line with everything that help says.
@@ -253,6 +259,17 @@ impl Cli {
             .mut_subcommand("serve", settings)
             .mut_subcommand("config", for_config)
     }
+}
+
+/// Ends the process with the error. A script may have put text from the network into the command line that it quotes.
+fn refuse(error: &clap::Error) -> ! {
+    let is_deceptive = |arg: OsString| matches!(visible(&arg.to_string_lossy()), Cow::Owned(_));
+    if !env::args_os().any(is_deceptive) {
+        error.exit();
+    }
+    // Colours and what is quoted cannot be told apart, so this is without colours.
+    let _ = write!(io::stderr(), "{}", visible(&error.render().to_string()));
+    std::process::exit(error.exit_code())
 }
 
 /// Adds its default and its environment name to the help of each setting's flag.

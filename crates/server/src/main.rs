@@ -28,6 +28,7 @@ mod metrics;
 mod pages;
 mod recording;
 mod requests;
+mod secrets;
 mod stats;
 
 use std::process::ExitCode;

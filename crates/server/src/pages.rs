@@ -112,6 +112,7 @@ fn assets() -> Vec<Asset> {
         asset!(SCRIPT, "js/client-stream.js"),
         asset!(SCRIPT, "js/client.js"),
         asset!(SCRIPT, "js/clock.js"),
+        asset!(SCRIPT, "js/controls.js"),
         asset!(SCRIPT, "js/copy.js"),
         asset!(SCRIPT, "js/curl.js"),
         asset!(SCRIPT, "js/event-list.js"),

@@ -87,3 +87,12 @@ fn the_version_is_told() {
     let run = tidewire(["--version"]).run();
     assert_eq!(run.stdout, format!("tidewire {}\n", env!("CARGO_PKG_VERSION")));
 }
+
+#[test]
+fn what_a_wrong_command_line_quotes_is_shown_without_its_controls() {
+    let run = tidewire(["tail", "t", "--last", "\u{1b}[2J\u{9b}\u{202e}1"]).run();
+    assert_eq!(run.code, Some(2));
+    // Escape sequences are removed by clap, the rest is written out.
+    assert!(run.stderr.contains("\\u{9b}\\u{202e}1"), "{run:?}");
+    assert!(!run.stderr.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{run:?}");
+}

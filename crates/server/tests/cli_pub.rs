@@ -138,6 +138,14 @@ fn a_server_that_is_not_there_is_named() {
         run.stderr
     );
     assert!(run.stderr.contains("refused"), "{}", run.stderr);
+
+    let url = server.url.replace("http://", "http://user:hush@");
+    let run = tidewire(["pub", "t", "x", "--server", &url]).run();
+    assert!(
+        !run.stderr.contains("hush") && run.stderr.contains("http://***@"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

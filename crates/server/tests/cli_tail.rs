@@ -302,21 +302,31 @@ fn a_program_gets_the_bytes_as_they_are() {
 #[cfg(unix)]
 #[test]
 fn a_terminal_gets_no_control_characters() {
-    let stream = "id: a\u{7}\nevent: \u{1b}]0;x\ndata: \u{1b}[2J\u{9b}z\tt\n\n: \u{1b}c\n";
-    let server = Server::start([Answer::stream(&[stream]), Answer::stream(&[stream])]);
+    let stream = "id: a\u{7}\nevent: \u{1b}]0;x\ndata: \u{1b}[2J\u{9b}z\tt\u{202e}\u{2066}\u{feff}\n\n: \u{1b}c\u{2028}\n";
+    let server = Server::start([(); 2].map(|()| Answer::stream(&[stream])));
 
     let run = tail(&server, &["t", "--comments"])
         .env("NO_COLOR", "1")
         .run_on_terminal();
     assert_eq!(
         run.stdout,
-        "a\\u{7} \\u{1b}]0;x \\u{1b}[2J\\u{9b}z\tt\r\n: \\u{1b}c\r\n"
+        "a\\u{7} \\u{1b}]0;x \\u{1b}[2J\\u{9b}z\tt\\u{202e}\\u{2066}\\u{feff}\r\n: \\u{1b}c\\u{2028}\r\n"
     );
 
     let run = tail(&server, &["t", "--json"]).run_on_terminal();
-    let control = |c: char| c.is_control() && c != '\r' && c != '\n';
+    let control =
+        |c: char| c.is_control() && c != '\r' && c != '\n' || "\u{202e}\u{2066}\u{feff}\u{2028}".contains(c);
     assert!(!run.stdout.contains(control), "{:?}", run.stdout);
-    assert_eq!(json_lines(&run)[0]["data"], "\u{1b}[2J\u{9b}z\tt");
+    assert_eq!(
+        json_lines(&run)[0]["data"],
+        "\u{1b}[2J\u{9b}z\tt\u{202e}\u{2066}\u{feff}"
+    );
+
+    let stream = "event: \u{9b}\u{202e}\ndata\n\n";
+    let server = Server::start([Answer::stream(&[stream])]);
+    let run = tail(&server, &["t", "--count", "--json"]).run_on_terminal();
+    assert!(!run.stdout.contains(control), "{:?}", run.stdout);
+    assert_eq!(json_lines(&run)[0]["types"]["\u{9b}\u{202e}"], 1);
 }
 
 #[cfg(unix)]

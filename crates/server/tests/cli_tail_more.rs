@@ -152,7 +152,7 @@ fn only_the_text_of_an_answer_is_printed() {
 fn a_saved_stream_is_replayed_byte_for_byte() {
     let chunks = [RETRY, "id: 1\r\ndata: h\u{e4}\r\n\r\n", ": x\n\ndata: unfinished"];
     let server = Server::start([Answer::stream(&chunks)]);
-    let url = format!("{}/s?token=secret&a=b", server.url);
+    let url = format!("{}/s?session=secret&a=secret", server.url);
     let tail = tidewire([
         "tail",
         &url,
@@ -160,6 +160,8 @@ fn a_saved_stream_is_replayed_byte_for_byte() {
         "s.ndjson",
         "-H",
         "Authorization: Bearer secret",
+        "-H",
+        "X-Session: secret",
     ]);
     let folder = tail.path().to_owned();
     let mut tail = tail;
@@ -180,8 +182,43 @@ fn a_saved_stream_is_replayed_byte_for_byte() {
     assert_eq!(saved[0]["response"]["status"], 200);
     assert_eq!(
         saved[0]["request"]["url"],
-        format!("{}/s?token=***&a=b", server.url)
+        format!("{}/s?session=***&a=***", server.url)
     );
+    assert_eq!(
+        saved[0]["request"]["headers"],
+        json!([
+            ["authorization", null],
+            ["x-session", null],
+            ["accept-encoding", "identity"]
+        ])
+    );
+}
+
+#[test]
+fn a_recording_keeps_secrets_on_request_and_is_its_owners() {
+    let server = Server::start([Answer::stream(&[RETRY, "data: x\n\n"])]);
+    let url = format!("{}/s?session=secret", server.url);
+    let mut tail = tidewire([
+        "tail",
+        &url,
+        "--save",
+        "s",
+        "--keep-secrets",
+        "-H",
+        "X-Session: secret",
+    ]);
+    let file = tail.path().join("s");
+    let mut child = tail.spawn(Stdio::piped());
+    let stdout = read_all(child.stdout.take().unwrap());
+    assert_eq!(finish(child, stdout).code, Some(0));
+    let saved = lines(&fs::read_to_string(&file).unwrap());
+    assert_eq!(saved[0]["request"]["url"], url);
+    assert_eq!(saved[0]["request"]["headers"][0], json!(["x-session", "secret"]));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
 }
 
 #[test]

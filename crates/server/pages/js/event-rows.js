@@ -1,8 +1,10 @@
 /**
- * The rows of the event list: one an event, newest first. Texts of events are set as text.
+ * The rows of the event list: one an event, newest first. Texts of events are set as text, and their control characters
+ * are written out.
  */
 
 import { clock } from './clock.js';
+import { shown } from './controls.js';
 import { GAP_EVENT } from './gap.js';
 import { t } from './i18n.js';
 import { element } from './notice.js';
@@ -60,9 +62,9 @@ function row(entry) {
   stamp.setAttribute('datetime', entry.time.toISOString());
   item.append(
     stamp,
-    element('span', 'topic', entry.topics.join(', ')),
-    element('span', 'type', entry.type),
-    element('span', 'id', entry.id),
+    element('span', 'topic', shown(entry.topics.join(', '))),
+    element('span', 'type', shown(entry.type)),
+    element('span', 'id', shown(entry.id)),
     element('span', 'data', dataText(entry)),
   );
   return item;
@@ -70,5 +72,5 @@ function row(entry) {
 
 /** @param {Entry} entry */
 function dataText({ data, length }) {
-  return data.length < length ? data + t('events.cut', { count: length }) : data;
+  return data.length < length ? shown(data) + t('events.cut', { count: length }) : shown(data);
 }

@@ -7,6 +7,7 @@
 
 import { presencePath } from './addresses.js';
 import { ClientStream } from './client-stream.js';
+import { shown } from './controls.js';
 import { oncePerFrame } from './frame.js';
 import { onLanguage, t } from './i18n.js';
 import { Members } from './members.js';
@@ -82,7 +83,7 @@ export class Room {
   #draw() {
     const { readers } = this.#members;
     setText(this.#count, readers === null ? t('fact.none') : readers.toLocaleString());
-    setText(this.#unit, t(readers === 1 ? 'room.one' : 'room.many', { topic: this.#topic }));
+    setText(this.#unit, t(readers === 1 ? 'room.one' : 'room.many', { topic: shown(this.#topic) }));
     setText(this.#names, namesText(this.#members));
     setText(this.#state, this.#stateText());
   }
@@ -99,7 +100,7 @@ export class Room {
 function namesText(members) {
   const { list, nameless } = members;
   const names = list.slice(0, SHOWN_NAMES).map(({ name, readers }) => {
-    return readers === 1 ? name : t('room.name', { name, readers });
+    return readers === 1 ? shown(name) : t('room.name', { name: shown(name), readers });
   });
   if (nameless !== null && nameless > 0 && list.length > 0) names.push(t('room.nameless', { count: nameless }));
   if (!members.complete || list.length > SHOWN_NAMES) names.push(t('room.more'));

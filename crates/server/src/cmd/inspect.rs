@@ -11,6 +11,7 @@ use crate::{
         value::{Count, GIB, KIB, Size},
     },
     inspect::{self, Bounds, Settings, upstream::Upstream},
+    secrets::Secrets,
 };
 
 /// Stands between a client and its server and shows every event stream live on a page, also those that
@@ -40,6 +41,10 @@ pub(crate) struct Inspect {
     /// Keep so many bytes of a stream, its first ones: for recordings and findings
     #[arg(long, value_name = "SIZE", default_value = "2MiB")]
     keep_bytes: Size<KIB, GIB>,
+
+    /// Show and record URLs' queries and all headers as they are; without it, values that may be secrets are left out
+    #[arg(long)]
+    keep_secrets: bool,
 }
 
 pub(super) async fn run(args: Inspect) -> anyhow::Result<()> {
@@ -50,6 +55,7 @@ pub(super) async fn run(args: Inspect) -> anyhow::Result<()> {
         upstream: args.upstream,
         tap: args.listen.get(),
         page: args.page.get(),
+        secrets: Secrets::kept(args.keep_secrets),
         bounds: Bounds {
             streams: to_usize(args.keep_streams.get()),
             items: to_usize(args.keep_events.get()),

@@ -15,7 +15,7 @@ mod signals;
 pub(crate) mod stderr;
 pub(crate) mod stdout;
 pub(crate) mod tail;
-mod visible;
+pub(crate) mod visible;
 
 use std::io;
 use std::process::ExitCode;

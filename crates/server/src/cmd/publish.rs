@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, BufReader
 use super::http::{body, cause, client, error_text, topic_url};
 use super::stdout;
 use crate::cli::{Publish, UsageError};
+use crate::secrets;
 
 /// The server must have answered by then.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -105,7 +106,10 @@ impl Publisher {
             .await
             .map_err(|error| self.no_answer(&error))?;
         let Ok(Published { id }) = serde_json::from_slice(&body) else {
-            bail!("{} is no Tidewire server: its answer has no event id", self.url);
+            bail!(
+                "{} is no Tidewire server: its answer has no event id",
+                secrets::shown(&self.url)
+            );
         };
         if self.quiet {
             return Ok(());
@@ -116,7 +120,7 @@ impl Publisher {
     fn no_answer(&self, error: &reqwest::Error) -> anyhow::Error {
         anyhow!(
             "no answer from {}: {} (is the server running?)",
-            self.url,
+            secrets::shown(&self.url),
             cause(error)
         )
     }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::Style;
 
-use super::visible::visible;
+use super::visible::{visible, visible_json};
 
 /// Standard output could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,15 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
         visible(text)
     } else {
         Cow::Borrowed(text)
+    }
+}
+
+/// The same for JSON, which stays JSON.
+pub(crate) fn shown_json(json: &str) -> Cow<'_, str> {
+    if io::stdout().is_terminal() {
+        visible_json(json)
+    } else {
+        Cow::Borrowed(json)
     }
 }
 

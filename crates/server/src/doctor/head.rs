@@ -59,7 +59,7 @@ fn redirects(observation: &Observation) -> Vec<Finding> {
         "The answer came after {} ({}), from {}.",
         super::words::count(hops, "redirect"),
         last.status.as_u16(),
-        last.to
+        last.shown
     );
     let downgraded =
         |hop: &super::observation::Redirect| hop.from.scheme() == "https" && hop.to.scheme() == "http";
@@ -73,7 +73,7 @@ fn redirects(observation: &Observation) -> Vec<Finding> {
     vec![
         Finding::note("redirect", what)
             .why("Every reconnection goes this way again; fetch drops credentials where it leads to another origin.")
-            .mend("the page", format!("open {} directly", last.to)),
+            .mend("the page", format!("open {} directly", last.shown)),
     ]
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Redirect {
     pub(crate) status: StatusCode,
     pub(crate) from: Url,
     pub(crate) to: Url,
+    /// `to` as it may be printed.
+    pub(crate) shown: String,
 }
 
 /// The head of a response.

@@ -74,6 +74,7 @@ fn a_redirect_to_plain_http_is_an_error() {
         status: StatusCode::FOUND,
         from: "https://example.com/".parse().unwrap(),
         to: "http://example.com/x".parse().unwrap(),
+        shown: "http://example.com/x".into(),
     });
     assert_eq!(faults(&observation), [(Severity::Error, "redirect")]);
 }

@@ -49,7 +49,10 @@ use axum::Router;
 use tidewire_doors::guard::Guard;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::listen::{self, Guests};
+use crate::{
+    listen::{self, Guests},
+    secrets::Secrets,
+};
 use store::Store;
 use upstream::Upstream;
 
@@ -69,6 +72,7 @@ pub(crate) struct Settings {
     pub(crate) upstream: Upstream,
     pub(crate) tap: SocketAddr,
     pub(crate) page: SocketAddr,
+    pub(crate) secrets: Secrets,
     pub(crate) bounds: Bounds,
 }
 
@@ -114,6 +118,7 @@ pub(crate) async fn run(
         Arc::clone(&upstream),
         Arc::clone(&store),
         tasks.clone(),
+        settings.secrets,
     )?);
     let about = api::About {
         version: env!("CARGO_PKG_VERSION"),

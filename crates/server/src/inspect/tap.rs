@@ -34,7 +34,8 @@ use super::{
 };
 use crate::{
     doctor::unpack::Unpack,
-    recording::{self, Head, without_secrets},
+    recording::{self, Head},
+    secrets::Secrets,
 };
 
 pub(super) struct Tap {
@@ -42,6 +43,7 @@ pub(super) struct Tap {
     client: Client,
     store: Arc<Store>,
     tasks: TaskTracker,
+    secrets: Secrets,
     clock: Clock,
 }
 
@@ -70,12 +72,14 @@ impl Tap {
         upstream: Arc<Upstream>,
         store: Arc<Store>,
         tasks: TaskTracker,
+        secrets: Secrets,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             client: upstream.client()?,
             upstream,
             store,
             tasks,
+            secrets,
             clock: Clock::system(),
         })
     }
@@ -137,8 +141,8 @@ impl Tap {
         Asked {
             request: recording::Request {
                 method: request.method().to_string(),
-                url: without_secrets(&format!("{}{path}", self.upstream)).into_owned(),
-                headers: recording::headers(headers),
+                url: self.secrets.url(&format!("{}{path}", self.upstream)).into_owned(),
+                headers: self.secrets.headers(headers),
             },
             wants_events: text(headers, &ACCEPT)
                 .to_ascii_lowercase()
@@ -161,7 +165,7 @@ impl Tap {
             after: millis(now - asked.sent),
             version: format!("{:?}", answered.version),
             status: answered.status.as_u16(),
-            headers: recording::headers(&answered.headers),
+            headers: self.secrets.headers(&answered.headers),
         };
         let id = self.store.open(Opened {
             form,

@@ -1,9 +1,8 @@
 //! The first line of a recording: what was asked, and how the answer began.
 
-use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-use super::{FORMAT, secrets::is_secret_header};
+use super::FORMAT;
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +28,7 @@ enum Name {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Request {
     pub(crate) method: String,
-    /// With `***` for secret parameters.
+    /// Masked (`crate::secrets`), unless secrets were to be kept.
     pub(crate) url: String,
     pub(crate) headers: Headers,
 }
@@ -44,7 +43,7 @@ pub(crate) struct Response {
     pub(crate) headers: Headers,
 }
 
-/// Names and values in their order. No value: it was a secret, and is left out.
+/// Names and values in their order. No value: it may be a secret, and is left out.
 pub(crate) type Headers = Vec<(String, Option<String>)>;
 
 impl Head {
@@ -57,15 +56,4 @@ impl Head {
             response,
         }
     }
-}
-
-/// Headers as a recording holds them: without secrets, as text (what is no UTF-8 becomes U+FFFD).
-pub(crate) fn headers(map: &HeaderMap) -> Headers {
-    map.iter()
-        .map(|(name, value)| {
-            let value = || String::from_utf8_lossy(value.as_bytes()).into_owned();
-            let kept = !is_secret_header(name.as_str());
-            (name.as_str().to_owned(), kept.then(value))
-        })
-        .collect()
 }

@@ -7,7 +7,6 @@
 //! |---|---|
 //! | [`head`] | the first line: what was asked, and how the answer began |
 //! | [`line`](mod@line) | the lines after it: a chunk each, and how it ended |
-//! | [`secrets`] | what is never written: credentials in headers and queries |
 //! | [`writer`] | a recording being made, within a bound |
 //! | [`reader`] | a recording read again, line by line |
 //!
@@ -17,13 +16,11 @@
 mod head;
 mod line;
 mod reader;
-mod secrets;
 mod writer;
 
-pub(crate) use head::{Head, Headers, Request, Response, headers};
+pub(crate) use head::{Head, Headers, Request, Response};
 pub(crate) use line::{Chunk, Ending};
 pub(crate) use reader::{Fault, Reader};
-pub(crate) use secrets::without_secrets;
 pub(crate) use writer::{Taken, Writer};
 
 /// The version of the format that is written; others are not read.

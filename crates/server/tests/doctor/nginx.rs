@@ -153,7 +153,7 @@ fn read_timeout() {
     assert!(what.contains("after 3."), "{what}");
 }
 
-/// As `docs/recipes.md` has it.
+/// As `docs/security.md` has it, without TLS.
 fn tidewire() {
     let server = tidewire_with(&["--heartbeat", "1s"]);
     assert_eq!(server.publish(&["x", "-"], "one\ntwo\nthree\n").code, Some(0));

@@ -2,7 +2,7 @@
 
 use libtest_mimic::Trial;
 
-use crate::faults::{Server, answer, event, stream};
+use crate::faults::{Server, answer, event, stream, with_head};
 use crate::support::process::tidewire;
 
 fn text() {
@@ -37,6 +37,26 @@ fn errors() {
     let run = tidewire(["doctor", &url]).run();
     assert_eq!(run.code, Some(1));
     assert!(run.stdout.contains("[unreachable]"), "{}", run.stdout);
+}
+
+fn secrets() {
+    let server = Server::start(|request| match request.target.starts_with("/old") {
+        true => with_head("HTTP/1.1 302 Found\r\nLocation: /new?code=hush#hush\r\n").finish(),
+        false => stream().send("data: x\n\n"),
+    });
+    let url = format!("{}/old?session=hush", server.url).replace("http://", "http://u:hush@");
+    for args in [&["--wait", "1s"][..], &["--wait", "1s", "--json"]] {
+        let run = tidewire([&["doctor", &url][..], args].concat()).run();
+        assert!(
+            !run.stdout.contains("hush") && run.stdout.contains("/new?code=***"),
+            "{run:?}"
+        );
+        let run = tidewire([&["doctor", &url, "--keep-secrets"][..], args].concat()).run();
+        assert!(
+            run.stdout.contains("?session=hush") && run.stdout.contains("/new?code=hush"),
+            "{run:?}"
+        );
+    }
 }
 
 fn usage() {
@@ -101,16 +121,20 @@ fn asks() {
 
 #[cfg(unix)]
 fn terminal() {
-    let server = Server::start(|_| stream().send("event: \u{1b}[2J\nid: \u{1b}]0;x\u{7}\ndata: \u{9b}\n\n"));
+    let server = Server::start(|_| {
+        stream().send("event: \u{1b}[2J\u{202e}\nid: \u{1b}]0;x\u{7}\u{2066}\ndata: \u{9b}\n\n")
+    });
     let run = tidewire(["doctor", &server.url, "--wait", "1s"]).run_on_terminal();
     let naked = run.stdout.replace("\u{1b}[0m", "");
     assert!(naked.contains("\u{1b}[36mnote"), "colours: {naked:?}");
     assert!(
-        !naked.contains("\u{1b}[2J") && !naked.contains("\u{1b}]") && !naked.contains(['\u{7}', '\u{9b}']),
+        !naked.contains("\u{1b}[2J")
+            && !naked.contains("\u{1b}]")
+            && !naked.contains(['\u{7}', '\u{9b}', '\u{202e}', '\u{2066}']),
         "{naked:?}"
     );
     let run = tidewire(["doctor", &server.url, "--wait", "1s", "--json"]).run_on_terminal();
-    let control = |c: char| c.is_control() && c != '\r' && c != '\n';
+    let control = |c: char| c.is_control() && c != '\r' && c != '\n' || "\u{202e}\u{2066}".contains(c);
     assert!(!run.stdout.contains(control), "{:?}", run.stdout);
 }
 
@@ -124,6 +148,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("text_says_what_is_wrong_and_how_to_mend_it", text),
         trial("errors_and_no_answer_are_exit_code_1", errors),
+        trial("urls_are_printed_without_secrets_unless_asked", secrets),
         trial("a_wrong_command_line_is_exit_code_2", usage),
         trial("it_asks_as_a_browser_does", asks),
         #[cfg(unix)]

@@ -21,7 +21,7 @@ fn a_post_whose_answer_is_a_stream_is_seen_with_all_that_came() {
         tap.address,
         "POST",
         "/v1/chat?key=hush&x=1",
-        "Authorization: Bearer hush\r\nLast-Event-ID: 6\r\nContent-Length: 4\r\n",
+        "Authorization: Bearer hush\r\nX-Session: hush\r\nReferer: http://h/?s=hush\r\nLast-Event-ID: 6\r\nContent-Length: 4\r\n",
     );
     ask(tap.address, format!("{asked}hush").as_bytes());
     let seen = tap.until_over(1);
@@ -38,7 +38,7 @@ fn a_post_whose_answer_is_a_stream_is_seen_with_all_that_came() {
     assert_eq!(stream["request"]["method"], "POST");
     assert_eq!(
         stream["request"]["url"],
-        format!("{}/v1/chat?key=***&x=1", upstream.url())
+        format!("{}/v1/chat?key=***&x=***", upstream.url())
     );
     assert_eq!(stream["came_with"], "6");
     assert_eq!(stream["last_event_id"], "7");
@@ -61,7 +61,7 @@ fn a_recording_is_the_body_byte_for_byte_and_holds_no_secret() {
     let body = "data: \u{e4}\n\n: \u{1b}[2J\r\n\r\ndata: 2\n\n";
     let upstream = Upstream::answering(answer("text/event-stream", body));
     let tap = Tap::of(&upstream.url());
-    get(tap.address, "/a?access_token=hush");
+    get(tap.address, "/a?session=hush");
     tap.until_over(1);
     let answer = tap.recording(1);
     assert_eq!(answer.header("content-type"), Some("application/x-ndjson"));
@@ -177,4 +177,19 @@ fn readers_that_come_again_are_seen_with_what_they_came_with() {
     }
     let came_with = [1, 2, 3].map(|id| tap.until_over(id).stream["came_with"].clone());
     assert_eq!(came_with, [json!(null), json!("1"), json!("\u{e4}")]);
+}
+
+#[test]
+fn secrets_are_kept_on_request() {
+    let upstream = Upstream::answering(answer("text/event-stream", "data: 1\n\n"));
+    let tap = Tap::with(&upstream.url(), &["--keep-secrets"]);
+    ask(
+        tap.address,
+        request(tap.address, "GET", "/a?session=hush", "X-Session: hush\r\n").as_bytes(),
+    );
+    let seen = tap.until_over(1);
+    let asked = &seen.stream["request"];
+    assert_eq!(asked["url"], format!("{}/a?session=hush", upstream.url()));
+    let headers = asked["headers"].as_array().unwrap();
+    assert!(headers.contains(&json!(["x-session", "hush"])), "{headers:?}");
 }

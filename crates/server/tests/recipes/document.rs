@@ -1,4 +1,4 @@
-//! The fenced blocks of `docs/recipes.md`.
+//! The fenced blocks of a document: `docs/recipes.md`, `docs/security.md`.
 
 use std::path::Path;
 
@@ -23,9 +23,9 @@ pub(crate) struct Document {
 }
 
 impl Document {
-    pub(crate) fn read() -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/recipes.md");
-        Self::parse(&std::fs::read_to_string(path).unwrap())
+    pub(crate) fn read(name: &str) -> Self {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+        Self::parse(&std::fs::read_to_string(docs.join(name)).unwrap())
     }
 
     fn parse(text: &str) -> Self {

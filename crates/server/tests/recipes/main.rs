@@ -16,7 +16,9 @@
 //!
 //! | open | for |
 //! |---|---|
-//! | [`document`] | the blocks of the document |
+//! | `bounds` | the bounds that `docs/security.md` lists |
+//! | [`document`] | the blocks of a document |
+//! | `proxied` | the reverse proxies of `docs/security.md` |
 //! | [`proxy`] | the network between snippet and server, which can be cut |
 //! | [`snippet`] | one run of a block |
 
@@ -26,7 +28,9 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod bounds;
 mod document;
+mod proxied;
 mod proxy;
 mod snippet;
 #[path = "../support/mod.rs"]
@@ -44,7 +48,7 @@ const LANGUAGES: [&str; 4] = ["sh", "js", "python", "go"];
 const OPTIONAL: &str = "go";
 
 fn main() {
-    let document: &'static Document = Box::leak(Box::new(Document::read()));
+    let document: &'static Document = Box::leak(Box::new(Document::read("recipes.md")));
     let mut trials = vec![Trial::test(
         "every_snippet_is_run_or_shows_what_one_prints",
         || {
@@ -67,6 +71,8 @@ fn main() {
         });
         trials.push(trial.with_ignored_flag(is_ignored));
     }
+    trials.push(bounds::trial());
+    trials.extend(proxied::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 

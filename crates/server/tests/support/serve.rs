@@ -29,7 +29,9 @@ impl Serve {
 
     /// Starts it as this command says, and waits until it listens.
     pub fn start_as(command: Tidewire) -> Self {
-        let mut child = command.env("TIDEWIRE_MEMORY", "true").spawn(Stdio::piped());
+        // Its directory stays until its files have been read.
+        let mut command = command.env("TIDEWIRE_MEMORY", "true");
+        let mut child = command.spawn(Stdio::piped());
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();

@@ -3,6 +3,7 @@
  */
 
 import { clock } from '../clock.js';
+import { shown } from '../controls.js';
 import { t } from '../i18n.js';
 import { byId, element } from '../notice.js';
 import { time } from '../units.js';
@@ -97,7 +98,7 @@ class Row {
       time(over - openedAt(stream)),
       endingText(stream),
     ];
-    texts.forEach((text, at) => {
+    texts.map(shown).forEach((text, at) => {
       setText(this.#cells[at], text);
       // A long one is cut by the style.
       this.#cells[at].title = text;
@@ -117,7 +118,7 @@ function drawResumption(group, picked) {
   place.hidden = !found;
   if (!found) return;
   place.dataset.kind = found.kind;
-  setText(place, t(`resume.${found.kind}`, { time: time(found.time), id: found.id || t('fact.none'), came: found.came || t('attempt.emptyId') }));
+  setText(place, t(`resume.${found.kind}`, { time: time(found.time), id: shown(found.id) || t('fact.none'), came: shown(found.came) || t('attempt.emptyId') }));
 }
 
 /** @param {Element} place @param {string} text */

@@ -3,6 +3,7 @@
  * paused to read it while more arrives. Drawn at most once a frame.
  */
 
+import { shown } from '../controls.js';
 import { oncePerFrame } from '../frame.js';
 import { onLanguage, t } from '../i18n.js';
 import { byId, element } from '../notice.js';
@@ -154,7 +155,7 @@ export class ItemsView {
 
   #drawControls() {
     const wanted = this.#kind.value;
-    const types = [...this.#types].map((type) => [`type:${type}`, t('filter.type', { type })]);
+    const types = [...this.#types].map((type) => [`type:${type}`, t('filter.type', { type: shown(type) })]);
     const kinds = KINDS.map(([value, key]) => [value, t(key)]);
     const options = [['', t('filter.all')], ...kinds, ...types].map(([value, text]) => {
       const option = /** @type {HTMLOptionElement} */ (element('option', '', text));

@@ -4,6 +4,7 @@
  */
 
 import { clock } from '../clock.js';
+import { CONTROL, escaped } from '../controls.js';
 import { t } from '../i18n.js';
 import { element } from '../notice.js';
 import { bytes, time } from '../units.js';
@@ -11,10 +12,8 @@ import { bytes, time } from '../units.js';
 /** @typedef {import('./model.js').Item} Item */
 /** @typedef {import('./model.js').Chunk} Chunk */
 
-/** What a page obeys instead of showing it: C0 but tab and LF, DEL, C1, and what turns the direction of text. */
-const CONTROL = /([\0-\x08\x0b-\x1f\x7f\u0080-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069])/;
 /** In raw bytes line ends count too. */
-const RAW = new RegExp(`${CONTROL.source.slice(0, -1)}|\\n)`);
+const RAW = new RegExp(`${CONTROL.source.slice(0, -1)}|\\n)`, 'u');
 const NAMES = new Map([['\n', '\\n'], ['\r', '\\r'], ['\0', '\\0']]);
 /** A raw chunk may be large; its beginning is shown. */
 const SHOWN = 4_000;
@@ -93,7 +92,7 @@ function visible(className, text, controls = CONTROL) {
   const made = element('span', className, '');
   text.split(controls).forEach((part, index) => {
     if (index % 2 === 0) return made.append(part);
-    const name = NAMES.get(part) ?? `\\u${part.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    const name = NAMES.get(part) ?? escaped(part);
     made.append(element('span', 'escape', name));
     if (part === '\n') made.append('\n');
   });

@@ -9,6 +9,7 @@ use reqwest::{Method, Url};
 use crate::cmd::{header::Header, http::parse_url};
 use crate::config::value::{HOUR, Span};
 use crate::doctor::visit::Ask;
+use crate::secrets::Secrets;
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -49,6 +50,10 @@ pub(crate) struct Doctor {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+
+    /// Print URLs with their queries; without it, values that may be secrets are left out
+    #[arg(long)]
+    keep_secrets: bool,
 }
 
 impl Doctor {
@@ -67,6 +72,7 @@ impl Doctor {
             headers: self.headers.into_iter().collect(),
             body: self.data,
             origin: self.origin.map(|Origin(origin)| origin),
+            secrets: Secrets::kept(self.keep_secrets),
         }
     }
 }

@@ -30,9 +30,10 @@ pub(crate) async fn run(args: Doctor) -> anyhow::Result<ExitCode> {
     let visit = visit::visit(&ask, wait).await;
     progress.finish_and_clear();
     let examination = visit?;
+    let url = ask.secrets.url(ask.url.as_str());
     stdout::print(&match json {
-        true => print::json(&ask.url, &examination),
-        false => print::text(&ask.url, &examination),
+        true => print::json(&url, &examination),
+        false => print::text(&url, &examination),
     })?;
     let worst = examination.findings.iter().map(|finding| finding.severity).max();
     Ok(match worst {

@@ -1,16 +1,15 @@
 //! Findings as text for people, or as one JSON object.
 //!
-//! Invariant: on a terminal, no control character of the network reaches standard output.
+//! Invariant: on a terminal, no deceptive character of the network (`cmd::visible`) reaches standard output.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use reqwest::Url;
 use serde_json::json;
 
-use crate::cmd::visible::{visible, visible_json};
+use crate::cmd::{stdout, visible::visible};
 use crate::doctor::words::{count, time};
 use crate::doctor::{Examination, Finding, Severity, Summary};
 
@@ -21,17 +20,13 @@ const INDENT: usize = 10;
 
 const DIM: Style = Style::new().dimmed();
 
-pub(super) fn json(url: &Url, examination: &Examination) -> String {
+pub(super) fn json(url: &str, examination: &Examination) -> String {
     let Examination { summary, findings } = examination;
-    let value = json!({ "url": url.as_str(), "summary": summary, "findings": findings });
-    let text = value.to_string();
-    match io::stdout().is_terminal() {
-        true => format!("{}\n", visible_json(&text)),
-        false => format!("{text}\n"),
-    }
+    let value = json!({ "url": url, "summary": summary, "findings": findings });
+    format!("{}\n", stdout::shown_json(&value.to_string()))
 }
 
-pub(super) fn text(url: &Url, examination: &Examination) -> String {
+pub(super) fn text(url: &str, examination: &Examination) -> String {
     let Examination { summary, findings } = examination;
     let out = io::stdout();
     let paint = Paint {
@@ -43,7 +38,7 @@ pub(super) fn text(url: &Url, examination: &Examination) -> String {
     let (fine, rest): (Vec<_>, Vec<_>) = findings
         .iter()
         .partition(|finding| finding.severity == Severity::Fine);
-    paint.line(&mut text, Style::new().bold(), url.as_str());
+    paint.line(&mut text, Style::new().bold(), url);
     for finding in rest {
         text.push('\n');
         paint.finding(&mut text, finding);

@@ -4,7 +4,7 @@
 
 use std::{
     fs::{self, File, TryLockError},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, IsTerminal as _, Write},
     ops::ControlFlow,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     cli::UsageError,
-    cmd::{stderr, stdout},
+    cmd::{stderr, stdout, visible::visible_json},
 };
 
 /// Writes what the command line says.
@@ -30,6 +30,7 @@ pub(super) fn run(args: &Export) -> anyhow::Result<()> {
     if args.file == Path::new("-") {
         let log = open(folder)?;
         let mut out = Lines::new(BufWriter::with_capacity(1 << 16, io::stdout().lock()));
+        out.is_terminal = io::stdout().is_terminal();
         let ended = write(&log, folder, &mut out, stdout::failed)?;
         out.to.flush().map_err(stdout::failed)?;
         return tell(ended, "standard output");
@@ -142,6 +143,7 @@ fn write<W: Write>(
 /// Lines with a running checksum.
 struct Lines<W> {
     to: W,
+    is_terminal: bool,
     crc: u32,
     line: Vec<u8>,
 }
@@ -150,6 +152,7 @@ impl<W: Write> Lines<W> {
     fn new(to: W) -> Self {
         Self {
             to,
+            is_terminal: false,
             crc: 0,
             line: Vec::new(),
         }
@@ -160,6 +163,10 @@ impl<W: Write> Lines<W> {
         serde_json::to_writer(&mut self.line, line)?;
         self.line.push(b'\n');
         self.crc = crc32c::crc32c_append(self.crc, &self.line);
-        self.to.write_all(&self.line)
+        match std::str::from_utf8(&self.line) {
+            // The line means the same, so its checksum is that of the line as it is in a file.
+            Ok(line) if self.is_terminal => self.to.write_all(visible_json(line).as_bytes()),
+            _ => self.to.write_all(&self.line),
+        }
     }
 }

@@ -20,11 +20,10 @@ pub(super) fn run(args: &args::Info) -> anyhow::Result<()> {
     let disk = disk(folder)?;
     let info = inspect::info(&*disk).map_err(|error| about(folder, error))?;
     let shown = Shown::of(&info, args.topics);
-    let text = match args.json {
-        true => format!("{}\n", to_json(&info, &shown)),
-        false => to_text(&info, &shown)?,
-    };
-    stdout::print(&stdout::shown(&text))?;
+    stdout::print(&match args.json {
+        true => format!("{}\n", stdout::shown_json(&to_json(&info, &shown).to_string())),
+        false => stdout::shown(&to_text(&info, &shown)?).into_owned(),
+    })?;
     match info.segments.iter().find_map(|segment| segment.damage.as_ref()) {
         None => Ok(()),
         Some(why) => bail!("{why} (`tidewire log verify` tells all that is damaged)"),

@@ -38,14 +38,14 @@ pub(super) fn run(args: &Verify) -> anyhow::Result<()> {
     let mut printed = Ok(());
     let mut found = |finding: Finding| {
         if printed.is_ok() {
-            printed = bar.suspend(|| print(&text(&finding, args.json)));
+            printed = bar.suspend(|| print(&text(&finding, args.json), args.json));
         }
     };
     let verified = inspect::verify(&*disk, &mut |bytes| bar.inc(bytes), &mut found);
     bar.finish_and_clear();
     printed?;
     let verified = verified.map_err(|error| about(folder, error))?;
-    print(&summary(&verified, args.json))?;
+    print(&summary(&verified, args.json), args.json)?;
     match verified.damage {
         0 => Ok(()),
         places => bail!(
@@ -56,8 +56,12 @@ pub(super) fn run(args: &Verify) -> anyhow::Result<()> {
     }
 }
 
-fn print(text: &str) -> anyhow::Result<()> {
-    stdout::print(&format!("{}\n", stdout::shown(text)))
+fn print(text: &str, json: bool) -> anyhow::Result<()> {
+    let text = match json {
+        true => stdout::shown_json(text),
+        false => stdout::shown(text),
+    };
+    stdout::print(&format!("{text}\n"))
 }
 
 fn text(finding: &Finding, json: bool) -> String {

@@ -44,6 +44,7 @@ use crate::{
     cli::Replay,
     listen::{self, Bounds, Guests},
     recording::{Ending, Head, Reader},
+    secrets::Secrets,
 };
 
 /// A recording, and how it is served.
@@ -99,7 +100,8 @@ fn open(file: &Path) -> anyhow::Result<(Head, Recording)> {
 }
 
 fn announce(file: &Path, head: &Head, address: SocketAddr) -> anyhow::Result<()> {
-    let (method, url) = (&head.request.method, &head.request.url);
+    // Recordings of earlier versions kept more of it.
+    let (method, url) = (&head.request.method, Secrets::Masked.url(&head.request.url));
     let text = format!(
         "Replaying {} on http://{address}, whatever is asked for there\nIt is the answer to {method} {url}\n",
         file.display()

@@ -37,6 +37,10 @@ pub(crate) struct Tail {
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
 
+    /// Save the URL's query and all headers as they are; without it, values that may be secrets are left out
+    #[arg(long, requires = "save")]
+    pub(super) keep_secrets: bool,
+
     #[command(flatten)]
     pub(super) server: Server,
 }

@@ -79,8 +79,8 @@ impl Count {
         let totals = &mut self.totals;
         totals.seconds = (self.began.elapsed().as_secs_f64() * 1_000.0).round() / 1_000.0;
         if self.json {
-            let line = serde_json::to_string(totals)? + "\n";
-            return stdout::print(&line);
+            let line = serde_json::to_string(totals)?;
+            return stdout::print(&format!("{}\n", stdout::shown_json(&line)));
         }
         let mut out = String::new();
         for (name, count) in &totals.types {

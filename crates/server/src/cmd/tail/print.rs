@@ -1,6 +1,6 @@
 //! Items as lines on standard output: for people, or one JSON object each.
 //!
-//! Invariant: on a terminal, no control character of the stream reaches standard output.
+//! Invariant: on a terminal, no deceptive character of the stream (`cmd::visible`) reaches standard output.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -12,7 +12,10 @@ use tidewire_client::Open;
 use tokio::time::Instant;
 
 use super::ask::Asked;
-use crate::recording::{self, Ending, Head, Request, Response, Taken, Writer};
+use crate::{
+    recording::{Ending, Head, Request, Response, Taken, Writer},
+    secrets::Secrets,
+};
 
 /// A recording of a larger body stops taking more, and says so.
 const MAX_BYTES: u64 = 4 << 30;
@@ -22,6 +25,7 @@ pub(super) struct Saver {
     request: Request,
     /// The file that is next: made before anything is asked, so that nothing is asked in vain.
     next: Option<File>,
+    secrets: Secrets,
     /// How many have been made.
     number: usize,
     /// Since the last attempt began.
@@ -30,15 +34,16 @@ pub(super) struct Saver {
 }
 
 impl Saver {
-    pub(super) fn new(path: PathBuf, asked: &Asked) -> anyhow::Result<Self> {
+    pub(super) fn new(path: PathBuf, asked: &Asked, secrets: Secrets) -> anyhow::Result<Self> {
         let request = Request {
             method: asked.method.to_string(),
-            url: recording::without_secrets(asked.url.as_str()).into_owned(),
-            headers: recording::headers(&asked.headers),
+            url: secrets.url(asked.url.as_str()).into_owned(),
+            headers: secrets.headers(&asked.headers),
         };
         Ok(Self {
             next: Some(create(&path)?),
             path,
+            secrets,
             request,
             number: 1,
             asked: Instant::now(),
@@ -66,7 +71,7 @@ impl Saver {
             after: millis(after),
             version: format!("{:?}", open.version),
             status: open.status.as_u16(),
-            headers: recording::headers(&headers),
+            headers: self.secrets.headers(&headers),
         };
         let head = Head::new(
             wall().saturating_sub(millis(after)),
@@ -100,9 +105,14 @@ impl Saver {
     }
 }
 
-/// A file that is there may be somebody's only recording of something.
+/// A file that is there may be somebody's only recording of something. Only its owner may read the new one: an answer
+/// may hold anything.
 fn create(path: &Path) -> anyhow::Result<File> {
-    let file = File::create_new(path);
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path);
     file.with_context(|| format!("--save: cannot make the file {}", path.display()))
 }
 

@@ -11,6 +11,7 @@ use super::{Interrupted, args::Tail, ask::Asked, count::Count, print::Printer, r
 use crate::{
     cmd::{http::refusal_text, stderr::say},
     recording::Ending,
+    secrets::Secrets,
 };
 
 /// What is done with the items.
@@ -31,7 +32,9 @@ struct Watch {
 pub(super) async fn run(args: Tail, asked: Asked) -> anyhow::Result<()> {
     let show = &args.show;
     let printer = !(show.raw || show.count);
-    let saver = args.save.map(|file| Saver::new(file, &asked));
+    let saver = args
+        .save
+        .map(|file| Saver::new(file, &asked, Secrets::kept(args.keep_secrets)));
     let mut watch = Watch {
         printer: printer.then(|| Printer::new(show.json)),
         raw: show.raw.then(Raw::new),

@@ -10,6 +10,7 @@ use reqwest::{Client, Method, RequestBuilder, Url, redirect};
 
 use crate::cmd::http;
 use crate::doctor::observation::Redirect;
+use crate::secrets::Secrets;
 
 /// As many as browsers follow.
 const MAX_REDIRECTS: usize = 20;
@@ -24,6 +25,8 @@ pub(crate) struct Ask {
     pub(crate) body: Option<String>,
     /// The page's origin.
     pub(crate) origin: Option<String>,
+    /// How URLs are printed.
+    pub(crate) secrets: Secrets,
 }
 
 /// Sends requests. Making one takes a while (the system's certificates are read), so it is made before any time counts.
@@ -37,6 +40,7 @@ impl Ask {
     pub(super) fn sender(&self) -> anyhow::Result<Sender> {
         let followed = Arc::<Mutex<Vec<Redirect>>>::default();
         let notes = Arc::clone(&followed);
+        let secrets = self.secrets;
         let policy = redirect::Policy::custom(move |attempt| {
             if attempt.previous().len() > MAX_REDIRECTS {
                 return attempt.error("more than 20 redirects");
@@ -46,6 +50,7 @@ impl Ask {
                     status: attempt.status(),
                     from: from.clone(),
                     to: attempt.url().clone(),
+                    shown: secrets.url(attempt.url().as_str()).into_owned(),
                 };
                 notes
                     .lock()
