@@ -140,6 +140,7 @@ fn start_hub(config: &Config) -> anyhow::Result<Hub> {
         max_topics: to_usize(limits.max_topics.get()),
         window: to_usize(limits.window.get()),
         max_keys: to_usize(limits.max_keys.get()),
+        max_key_bytes: to_usize(limits.max_key_bytes.get()),
         keep_keys: limits.keep_keys.get(),
         ..tidewire_hub::Config::default()
     };

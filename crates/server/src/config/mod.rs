@@ -248,6 +248,12 @@ pub(crate) struct Limits {
     #[config(layer_attr(arg(skip)))]
     pub(crate) max_keys: Count<1, 100_000_000>,
 
+    /// The most bytes of idempotency keys that are remembered, with the names of their topics and about 500 bytes a
+    /// key. The oldest is forgotten first; the newest stays.
+    #[config(default = "64MiB", env = "TIDEWIRE_LIMITS_MAX_KEY_BYTES")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_key_bytes: Size<MIB, { 64 * GIB }>,
+
     /// How long an idempotency key is remembered.
     #[config(default = "1day", env = "TIDEWIRE_LIMITS_KEEP_KEYS")]
     #[config(layer_attr(arg(skip)))]
