@@ -11,14 +11,17 @@ use tidewire_doors::guard::{Guard, Token, Tokens};
 use super::Config;
 use super::load::ConfigError;
 use super::secret::Secret;
+use super::secret_file;
 
 /// A shorter token can be guessed by who is patient.
 const SHORT: usize = 16;
 
-/// Tells whether the tokens that stand in the settings themselves can be some.
+/// Tells whether the tokens that stand in the settings themselves can be some, and whether nobody else writes the files.
 pub(super) fn check_inline(config: &Config) -> Result<(), String> {
     inline("publish_token", &config.publish_token)?;
     inline("read_token", &config.read_token)?;
+    secret_file::check("publish_token_file", config.publish_token_file.as_deref())?;
+    secret_file::check("read_token_file", config.read_token_file.as_deref())?;
     Ok(())
 }
 
@@ -114,8 +117,7 @@ fn in_file(name: &str, file: Option<&Path>) -> Result<Vec<Token>, String> {
         return Ok(Vec::new());
     };
     let shown = file.display();
-    let text =
-        std::fs::read_to_string(file).map_err(|error| format!("{name}: cannot read {shown}: {error}"))?;
+    let text = secret_file::read(name, file)?;
     let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
     let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let tokens: Result<Vec<_>, _> = lines

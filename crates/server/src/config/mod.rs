@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`load`] | the layers: flags, environment, file, defaults |
 //! | [`value`] | lengths of time, sizes and counts with bounds |
-//! | [`address`], [`cors`], [`data`], [`log`], [`secret`] | values with rules of their own |
+//! | [`address`], [`cors`], [`data`], [`log`], [`secret`], [`secret_file`] | values with rules of their own |
 //! | [`relay`] | routes to upstreams |
 //! | [`access`] | the guard that the settings ask for, and what must be set on an open address |
 //!
@@ -20,6 +20,7 @@ pub(crate) mod load;
 pub(crate) mod log;
 pub(crate) mod relay;
 pub(crate) mod secret;
+mod secret_file;
 pub(crate) mod topics;
 pub(crate) mod value;
 
@@ -69,7 +70,8 @@ pub(crate) struct Config {
     #[config(layer_attr(arg(long, value_name = "TOKEN")))]
     pub(crate) publish_token: Vec<Secret>,
 
-    /// A file with more publish tokens: one a line, blank lines and those that begin with # do not count.
+    /// A file with more publish tokens: one a line, blank lines and those that begin with # do not count. A file that every
+    /// user can write is refused.
     #[config(env = "TIDEWIRE_PUBLISH_TOKEN_FILE")]
     #[config(layer_attr(arg(long, value_name = "FILE")))]
     pub(crate) publish_token_file: Option<PathBuf>,

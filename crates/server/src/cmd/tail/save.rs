@@ -100,9 +100,14 @@ impl Saver {
     }
 }
 
-/// A file that is there may be somebody's only recording of something.
+/// A file that is there may be somebody's only recording of something. Only its owner may read the new one: an answer
+/// may hold anything.
 fn create(path: &Path) -> anyhow::Result<File> {
-    let file = File::create_new(path);
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path);
     file.with_context(|| format!("--save: cannot make the file {}", path.display()))
 }
 
