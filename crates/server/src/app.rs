@@ -102,6 +102,7 @@ async fn is_ready(State((readiness, hub)): State<(Readiness, Hub)>) -> (StatusCo
     }
     match hub.health() {
         Health::Poisoned(why) => red(format!("the log can no longer be written, restart: {why}\n")),
+        Health::Short(why) => red(format!("short of file descriptors or memory: {why}\n")),
         Health::Failing(why) => red(format!("the log cannot be written: {why}\n")),
         // Readers are served, and the next publish may find room.
         Health::Full(why) => (StatusCode::OK, format!("ready, but the log is full: {why}\n")),

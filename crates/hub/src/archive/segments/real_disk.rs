@@ -4,6 +4,7 @@
 //! their [`io::ErrorKind`] (`StorageFull`, `QuotaExceeded`, `NotFound`) and say which file they are about.
 
 use std::{
+    collections::HashMap,
     fs::{self, File, Permissions, TryLockError},
     io::{self, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _},
@@ -11,12 +12,14 @@ use std::{
     sync::Arc,
 };
 
+use parking_lot::Mutex;
 use rustix::{
     fs::{FallocateFlags, fallocate},
     io::Errno,
 };
 
 use super::disk::{Disk, DiskFile};
+use crate::archive::shortage::Told;
 
 /// The file that is locked, with the number of the process that holds it. Its name is not for logs.
 const LOCK: &str = "LOCK";
@@ -29,6 +32,8 @@ const FILE: u32 = 0o600;
 #[derive(Debug)]
 pub struct RealDisk {
     folder: PathBuf,
+    /// Folders whose names are made safe, open: where descriptors run out, what was begun can still be ended.
+    folders: Mutex<HashMap<PathBuf, Arc<File>>>,
     /// Locked as long as it is open; `None` when read-only.
     lock: Option<Arc<File>>,
 }
@@ -45,6 +50,7 @@ impl RealDisk {
         close_to_others(&folder);
         Ok(Self {
             folder,
+            folders: Mutex::default(),
             lock: Some(Arc::new(lock)),
         })
     }
@@ -56,7 +62,11 @@ impl RealDisk {
     pub fn read_only(path: impl AsRef<Path>) -> io::Result<Self> {
         let folder = path.as_ref().to_path_buf();
         fs::read_dir(&folder).map_err(|error| about("read the folder", &folder, &error))?;
-        Ok(Self { folder, lock: None })
+        Ok(Self {
+            folder,
+            folders: Mutex::default(),
+            lock: None,
+        })
     }
 
     /// The folder.
@@ -166,7 +176,19 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, folder: &str) -> io::Result<()> {
         let path = self.folder_path(folder)?;
-        sync_folder(&path).map_err(|error| about("sync the folder", &path, &error))
+        let sync = || {
+            let known = self.folders.lock().get(&path).cloned();
+            let file = match known {
+                Some(file) => file,
+                None => {
+                    let file = Arc::new(File::open(&path)?);
+                    self.folders.lock().insert(path.clone(), Arc::clone(&file));
+                    file
+                }
+            };
+            file.sync_all()
+        };
+        sync().map_err(|error: io::Error| about("sync the folder", &path, &error))
     }
 }
 
@@ -353,7 +375,7 @@ fn holder(file: &mut File) -> String {
 /// Says what could not be done to which file.
 fn about(what: &str, path: &Path, error: &io::Error) -> io::Error {
     let text = format!("cannot {what} {}: {error}", path.display());
-    io::Error::new(error.kind(), text)
+    Told::of(error, text)
 }
 
 #[cfg(test)]
