@@ -10,6 +10,7 @@ mod memory;
 mod ruled;
 pub mod rules;
 pub mod segments;
+mod shares;
 pub(crate) mod shortage;
 
 use std::{io, sync::Arc};

@@ -24,7 +24,7 @@ use super::{signals::Signals, stdout};
 use crate::{
     app::{self, Parts, Readiness},
     config::{self, Config, topics, value::Bounded},
-    descriptors,
+    descriptors::{self, Budget},
     listen::{self, Bounds, Guests},
 };
 
@@ -32,7 +32,8 @@ use crate::{
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let guard = config.guard()?;
     let mut signals = Signals::new()?;
-    let guests = guests(&config);
+    let files = files(&config)?;
+    let guests = guests(&config, files);
     // Before the log is opened: where the port is taken, no folder is made.
     let address = config.listen.get();
     let listener = listen::bind(address, u32::try_from(config.limits.backlog.get())?).with_context(|| {
@@ -42,7 +43,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let readiness = Readiness::green();
     let tasks = TaskTracker::new();
     let stop = CancellationToken::new();
-    let relay = start_relay(&config, &hub, listener.local_addr()?, &tasks).await?;
+    let relay = start_relay(&config, files, &hub, listener.local_addr()?, &tasks).await?;
     let app = app::router(Parts {
         relay,
         config: &config,
@@ -60,6 +61,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         max_header: to_usize(config.limits.max_header.get()),
         write_stall: config.timeouts.write_stall.get(),
         tcp_user: config.timeouts.tcp_user.get(),
+        kept_from: files.kept_from,
     };
     tokio::select! {
         () = listen::serve(listener, app, bounds, &guests, &tasks, stop.clone()) => {}
@@ -85,6 +87,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
 
 async fn start_relay(
     config: &Config,
+    files: Budget,
     hub: &Hub,
     address: SocketAddr,
     tasks: &TaskTracker,
@@ -115,7 +118,7 @@ async fn start_relay(
         heartbeat: config.heartbeat.get(),
         retry: config.retry.get(),
         body_stall: config.timeouts.body_stall.get(),
-        max_running: to_usize(limits.max_running_answers.get()),
+        max_running: to_usize(files.upstreams),
         max_kept: to_usize(limits.max_kept_answers.get()),
         ..relay::Config::new(routes)
     };
@@ -125,12 +128,18 @@ async fn start_relay(
 /// The most bytes of a segment.
 const SEGMENT: u64 = 64 << 20;
 
+/// The bytes of a segment: a few segments at least, or retention would let go much at a time.
+fn segment_bytes(max_bytes: u64) -> u64 {
+    (max_bytes / 8).min(SEGMENT)
+}
+
 fn start_hub(config: &Config) -> anyhow::Result<Hub> {
     let archive = &config.archive;
     let retention = Retention {
         max_bytes: archive.max_bytes.map_or(usize::MAX, |max| to_usize(max.get())),
         max_events: archive.max_events.map(|max| to_usize(max.get())),
         max_age: archive.max_age.map(Bounded::get),
+        relay_percent: u8::try_from(archive.relay_percent.get())?,
         rules: topics::rules(&archive.topics).map_err(anyhow::Error::msg)?,
     };
     let limits = &config.limits;
@@ -149,8 +158,7 @@ fn start_hub(config: &Config) -> anyhow::Result<Hub> {
     };
     let settings = segments::Settings {
         durability: archive.durability.get(),
-        // A few segments at least, or retention would let go much at a time.
-        segment_bytes: (retention.max_bytes as u64 / 8).min(SEGMENT),
+        segment_bytes: segment_bytes(retention.max_bytes as u64),
         retention,
     };
     let disk = RealDisk::open(folder).map_err(|why| {
@@ -174,17 +182,36 @@ fn in_full(folder: &Path) -> String {
 }
 
 /// Makes room for connections, which are open files, as far as the system lets us.
-fn guests(config: &Config) -> Arc<Guests> {
+fn files(config: &Config) -> anyhow::Result<Budget> {
     let limits = &config.limits;
-    let wanted = limits.max_connections.get();
     let files = descriptors::raise().unwrap_or(u64::MAX);
-    let max = wanted.min(files.saturating_sub(descriptors::OTHERS));
-    if max < wanted {
+    let kept = config.archive.max_bytes.map_or(u64::MAX, |max| max.get());
+    let segments = match config.memory {
+        true => 0,
+        // Each has more than half of what it may, with the next one.
+        false => 2 * kept.div_ceil(segment_bytes(kept).max(1)) + 2,
+    };
+    let wanted = limits.max_running_answers.get();
+    let budget = Budget::of(files, segments, wanted).map_err(anyhow::Error::msg)?;
+    let (max, most) = (budget.connections, limits.max_connections.get());
+    if max < most {
         tracing::info!(
-            "taking at most {max} connections, not limits.max_connections ({wanted}): the system allows {files} open \
+            "taking at most {max} connections, not limits.max_connections ({most}): the system allows {files} open \
              files (`ulimit -Hn`, systemd's LimitNOFILE=)"
         );
     }
+    if budget.upstreams < wanted {
+        tracing::debug!(
+            "running at most {} answers of upstreams, not limits.max_running_answers ({wanted}), of {files} open files",
+            budget.upstreams
+        );
+    }
+    Ok(budget)
+}
+
+fn guests(config: &Config, files: Budget) -> Arc<Guests> {
+    let limits = &config.limits;
+    let max = limits.max_connections.get().min(files.connections);
     let per_address = limits.max_connections_per_address;
     Guests::new(to_usize(max), per_address.map(|max| to_usize(max.get())))
 }

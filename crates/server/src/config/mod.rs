@@ -187,6 +187,12 @@ pub(crate) struct Archive {
     #[config(layer_attr(arg(long = "archive-max-age", value_name = "TIME")))]
     pub(crate) max_age: Option<Span<1, { 10 * YEAR }>>,
 
+    /// How much of the bytes and events answers of the relay are sure of, in percent; topics of /events are sure of the rest. What
+    /// one does not use the other may, until it is needed: neither can crowd out the other's history.
+    #[config(default = 50, env = "TIDEWIRE_ARCHIVE_RELAY_PERCENT")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) relay_percent: Count<0, 100>,
+
     /// Keep less of topics whose names begin alike, beside the bounds for all: at most 100 rules, each
     /// for every topic with its prefix, one by one. A prefix is plain text: "chat/" stands for "chat/7";
     /// "" stands for all. The longest that fits counts, alone. Looked at once a second. For example:

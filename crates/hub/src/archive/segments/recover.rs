@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Epoch, Record, Seq,
-    archive::{ruled::Ruled, rules::Rules, shortage::is_shortage},
+    archive::{ruled::Ruled, rules::Rules, shares::Each, shortage::is_shortage},
 };
 
 /// How many histories are remembered. A cursor of an older one is answered with a gap (`reset`).
@@ -363,7 +363,7 @@ fn open_sealed(disk: &dyn Disk, log: &LogId, body: Body) -> Result<SealedSegment
             build_index(disk, log, &body)?
         }
     };
-    Ok(SealedSegment { body, index })
+    Ok(SealedSegment::new(body, index))
 }
 
 /// Makes the index of a sealed segment from its records.
@@ -396,6 +396,7 @@ fn assemble(
         index,
         topics: Topics::default(),
         ruled: Ruled::new(rules.clone()),
+        cut: Each::default(),
     };
     let sealed_last = state.sealed.last().map(|segment| segment.index.totals.last);
     let last = state.index.totals.last.max(sealed_last.unwrap_or_default());

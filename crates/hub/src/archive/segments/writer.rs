@@ -293,7 +293,13 @@ impl Log {
                 });
             }
         };
-        Ok((SealedSegment { body, index }, active))
+        let sealed = SealedSegment::new(body, index);
+        let parts = state
+            .index
+            .parts
+            .of_file(sealed.body.len, state.index.totals.events);
+        let _ = sealed.parts.set(parts);
+        Ok((sealed, active))
     }
 }
 
