@@ -185,7 +185,7 @@ fn in_full(folder: &Path) -> String {
 fn files(config: &Config) -> anyhow::Result<Budget> {
     let limits = &config.limits;
     let files = descriptors::raise().unwrap_or(u64::MAX);
-    let kept = config.archive.max_bytes.map_or(u64::MAX, |max| max.get());
+    let kept = config.archive.max_bytes.map_or(u64::MAX, Bounded::get);
     let segments = match config.memory {
         true => 0,
         // Each has more than half of what it may, with the next one.

@@ -124,7 +124,7 @@ fn readers_that_take_every_descriptor_do_not_stop_the_log() {
     let script =
         "ulimit -n 300 && exec \"$0\" serve --listen 127.0.0.1:0 --data data --archive-max-bytes 8MiB";
     let server =
-        Server::of(command("sh", &["-c", script, env!("CARGO_BIN_EXE_tidewire")]).within(home.path()));
+        Server::of(command("sh", ["-c", script, env!("CARGO_BIN_EXE_tidewire")]).within(home.path()));
     let mut publisher = server.connect();
     let publish = |publisher: &mut Client, body: &str| publisher.ask(request("POST", "/events/a", &[], body));
     assert_eq!(publish(&mut publisher, "first").status(), 200);

@@ -278,7 +278,7 @@ fn close_to_others(folder: &Path) {
     };
     match close() {
         Ok(()) => {
-            tracing::info!("{shown} had mode {mode:04o}, so every user could read the log: now it has 0700")
+            tracing::info!("{shown} had mode {mode:04o}, so every user could read the log: now it has 0700");
         }
         Err(error) => tracing::warn!(
             "{shown} has mode {mode:04o}, so other users may look into it, and that is left as it is ({error}): `chmod 700` it, or \

@@ -51,6 +51,9 @@ pub(crate) fn all(disk: &dyn Disk) -> io::Result<Vec<Place>> {
     Ok(all)
 }
 
+/// After which record one was taken, and what it holds.
+pub(crate) type Taken = (Seq, Vec<u8>);
+
 /// The good ones that are on the disk, newest first, two at most.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshots(Vec<Place>);
@@ -86,11 +89,7 @@ impl Snapshots {
     ///
     /// # Errors
     /// When the system is short of something: one that cannot be read for that is not passed over.
-    pub(crate) fn load(
-        disk: &dyn Disk,
-        log: &LogId,
-        last: Seq,
-    ) -> io::Result<(Option<(Seq, Vec<u8>)>, Self)> {
+    pub(crate) fn load(disk: &dyn Disk, log: &LogId, last: Seq) -> io::Result<(Option<Taken>, Self)> {
         let mut newest = None;
         let mut good = Self::default();
         let all = match all(disk) {
