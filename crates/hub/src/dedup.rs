@@ -3,8 +3,9 @@
 //! A key counts per set of topics. Events of one request carry the same key and a number each, so a bulk
 //! that was cut goes on where it was cut when it is sent again. The same key with another first event is refused.
 //!
-//! Bounds: [`Bounds::max_keys`] and [`Bounds::keep`]; the oldest key is forgotten first, and a retry after that is a
-//! publish of its own. Time comes from the records, so that every run forgets the same.
+//! Bounds: [`Bounds::max_keys`], [`Bounds::max_bytes`] and [`Bounds::keep`]; the oldest key is forgotten first, and a retry
+//! after that is a publish of its own. The newest key stays, however many topics it has. Time comes from the records and
+//! costs are computed, not measured, so that every run forgets the same.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -53,6 +54,8 @@ pub(crate) type Keyed = (IdempotencyKey, u64);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     pub(crate) max_keys: usize,
+    /// Of all keys together: see [`cost`].
+    pub(crate) max_bytes: usize,
     /// In milliseconds.
     pub(crate) keep: Millis,
 }
@@ -68,6 +71,8 @@ pub(crate) struct Dedup {
     seen: HashMap<Place, Seen>,
     /// In the order of their first events.
     order: VecDeque<(Millis, Place)>,
+    /// What the keys cost together: see [`cost`].
+    bytes: usize,
     /// How to take back what has changed since [`Dedup::begin`], oldest first.
     undo: Vec<Step>,
 }
@@ -100,12 +105,18 @@ impl Dedup {
             bounds,
             seen: HashMap::new(),
             order: VecDeque::new(),
+            bytes: 0,
             undo: Vec::new(),
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.seen.len()
+    }
+
+    /// What is remembered, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Where an event stands that has been accepted before: its own place if it was the first or the last of its
@@ -148,7 +159,11 @@ impl Dedup {
                 let next = std::mem::replace(&mut seen.next, next);
                 // The end that a request asks for after its events is none of them.
                 let is_event = what.0.is_some();
-                let last = is_event.then(|| std::mem::replace(&mut seen.last, place));
+                let last = is_event.then(|| {
+                    self.bytes += place.1.as_str().len();
+                    self.bytes -= seen.last.1.as_str().len();
+                    std::mem::replace(&mut seen.last, place)
+                });
                 self.undo.push(Step::Advanced { at, next, last });
             }
             // Its first event has been forgotten meanwhile: a retry begins with that, and would not be known by this one.
@@ -160,6 +175,7 @@ impl Dedup {
                     last: place,
                     next,
                 };
+                self.bytes += cost(&at, &seen);
                 self.seen.insert(at.clone(), seen);
                 self.order.push_back((now, at));
                 self.undo.push(Step::Added);
@@ -170,12 +186,15 @@ impl Dedup {
 
     fn forget(&mut self, now: Millis) {
         while let Some((since, _)) = self.order.front()
-            && (self.order.len() > self.bounds.max_keys || now.saturating_sub(*since) > self.bounds.keep)
+            && (self.order.len() > self.bounds.max_keys
+                || (self.bytes > self.bounds.max_bytes && self.order.len() > 1)
+                || now.saturating_sub(*since) > self.bounds.keep)
         {
             let Some((since, place)) = self.order.pop_front() else {
                 return;
             };
             if let Some(seen) = self.seen.remove(&place) {
+                self.bytes -= cost(&place, &seen);
                 self.undo.push(Step::Forgotten(since, place, seen));
             }
         }
@@ -192,7 +211,9 @@ impl Dedup {
 
     /// Remembers what was remembered before a restart; called in order.
     pub(crate) fn restore(&mut self, since: Millis, place: Place, seen: Seen) {
+        let bytes = cost(&place, &seen);
         if self.seen.insert(place.clone(), seen).is_none() {
+            self.bytes += bytes;
             self.order.push_back((since, place));
         }
     }
@@ -207,25 +228,43 @@ impl Dedup {
         while let Some(step) = self.undo.pop() {
             match step {
                 Step::Added => {
-                    if let Some((_, place)) = self.order.pop_back() {
-                        self.seen.remove(&place);
+                    if let Some((_, place)) = self.order.pop_back()
+                        && let Some(seen) = self.seen.remove(&place)
+                    {
+                        self.bytes -= cost(&place, &seen);
                     }
                 }
                 Step::Advanced { at, next, last } => {
                     if let Some(seen) = self.seen.get_mut(&at) {
                         seen.next = next;
                         if let Some(last) = last {
+                            self.bytes += last.1.as_str().len();
+                            self.bytes -= seen.last.1.as_str().len();
                             seen.last = last;
                         }
                     }
                 }
                 Step::Forgotten(since, place, seen) => {
+                    self.bytes += cost(&place, &seen);
                     self.seen.insert(place.clone(), seen);
                     self.order.push_front((since, place));
                 }
             }
         }
     }
+}
+
+/// The memory of a key, about: its slots in the map and in the queue (when they have just grown), the headers of its texts.
+const KEY: usize = 480;
+
+/// The memory of one of its topics, beside the name.
+const TOPIC: usize = 56;
+
+/// The memory of what is remembered of a key, in bytes. It is the same on every machine.
+fn cost((topics, key): &Place, seen: &Seen) -> usize {
+    let texts = key.as_str().len() + seen.first.1.as_str().len() + seen.last.1.as_str().len();
+    let topics = topics.iter().map(|topic| TOPIC + topic.name().len());
+    KEY + texts + topics.sum::<usize>()
 }
 
 /// The same on every machine and in every run. Who finds two events with the same fingerprint deceives only
@@ -272,6 +311,7 @@ mod tests {
     fn dedup() -> Dedup {
         Dedup::new(Bounds {
             max_keys: 2,
+            max_bytes: usize::MAX,
             keep: 1000,
         })
     }
@@ -336,6 +376,73 @@ mod tests {
         dedup.remember(&topics("t"), keyed("d", 0), NOTHING, place(1), 1021);
         assert!(!knows(&dedup, "c") && knows(&dedup, "d"), "too old");
         assert_eq!(dedup.seen.len(), dedup.order.len());
+    }
+
+    #[test]
+    fn keys_of_many_topics_are_forgotten_by_what_they_cost() {
+        let many =
+            (0..251).map(|number| Topic::new(Namespace::Events, &format!("topic/{number:04}")).unwrap());
+        let many = TopicSet::new(many).unwrap();
+        let mut dedup = Dedup::new(Bounds {
+            max_keys: usize::MAX,
+            max_bytes: 1 << 20,
+            keep: 1000,
+        });
+        for number in 0..1_000 {
+            dedup.remember(&many, keyed(&number.to_string(), 0), NOTHING, place(1), 0);
+        }
+        assert!(dedup.len() < 64 && dedup.bytes() <= 1 << 20, "{}", dedup.len());
+        let knows = |dedup: &Dedup, topics: &TopicSet, key: u64| {
+            let asked = dedup.replayed(topics, &keyed(&key.to_string(), 0), NOTHING);
+            asked.unwrap().is_some()
+        };
+        assert!(knows(&dedup, &many, 999) && !knows(&dedup, &many, 900));
+        for number in 0..1_000 {
+            dedup.remember(&topics("t"), keyed(&number.to_string(), 0), NOTHING, place(1), 0);
+        }
+        assert!(knows(&dedup, &topics("t"), 0), "a thousand keys of one topic fit");
+    }
+
+    #[test]
+    fn what_keys_cost_is_given_back_with_them() {
+        let mut dedup = Dedup::new(Bounds {
+            max_keys: usize::MAX,
+            max_bytes: 3 * KEY,
+            keep: 1000,
+        });
+        dedup.remember(&topics("a"), keyed("a", 0), NOTHING, place(1), 0);
+        dedup.begin();
+        let before = dedup.bytes();
+        let what = event("x");
+        dedup.remember(&topics("a"), keyed("a", 1), (Some(&what), None), place(1_000), 0);
+        for key in ["b", "c", "d"] {
+            dedup.remember(&topics("a"), keyed(key, 0), NOTHING, place(2), 0);
+        }
+        assert!(dedup.bytes() <= 3 * KEY && dedup.len() == 2);
+        dedup.undo();
+        assert_eq!((dedup.len(), dedup.bytes()), (1, before));
+        dedup.remember(&topics("a"), keyed("late", 0), NOTHING, place(3), 5_000);
+        dedup.begin();
+        dedup.remember(&topics("a"), keyed("later", 0), NOTHING, place(3), 10_000);
+        let only = dedup
+            .iter()
+            .map(|(_, place, seen)| cost(place, seen))
+            .sum::<usize>();
+        assert_eq!((dedup.len(), dedup.bytes()), (1, only));
+    }
+
+    #[test]
+    fn the_newest_key_stays_whatever_it_costs() {
+        let mut dedup = Dedup::new(Bounds {
+            max_keys: usize::MAX,
+            max_bytes: 1,
+            keep: 1000,
+        });
+        for key in ["a", "b"] {
+            dedup.remember(&topics("t"), keyed(key, 0), NOTHING, place(1), 0);
+        }
+        let asked = dedup.replayed(&topics("t"), &keyed("b", 0), NOTHING);
+        assert_eq!((dedup.len(), asked), (1, Ok(Some(place(1)))));
     }
 
     #[test]

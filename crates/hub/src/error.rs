@@ -4,6 +4,7 @@ use std::io;
 
 use crate::{
     IdempotencyKey, ReaderName, Topic,
+    archive::shortage::is_shortage,
     record::{MAX_ID_LEN, MAX_RETRY},
     snapshot::Unreadable,
 };
@@ -138,6 +139,15 @@ pub enum Error {
         /// What the system said.
         why: String,
     },
+    /// The system is short of what a publish or a read needs.
+    #[error(
+        "the server is short of file descriptors or memory at the moment ({why}): try again in a few seconds; if it goes on, \
+         raise the limit of open files or lower limits.max_connections"
+    )]
+    Short {
+        /// What the system said.
+        why: String,
+    },
     /// The archive could not be written.
     #[error(
         "the server's log cannot be written and this publish is not kept ({why}): send it again; if it goes on, look at the server's disk"
@@ -187,6 +197,10 @@ impl Error {
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         let why = error.to_string();
+        if is_shortage(&error) {
+            tracing::warn!("the log cannot be read for now: {why}");
+            return Self::Short { why };
+        }
         tracing::error!("the log cannot be read: {why}");
         Self::Damaged { why }
     }

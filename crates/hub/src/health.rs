@@ -13,6 +13,8 @@ pub enum Health {
     Healthy,
     /// The last publish found no room. The next one is tried again.
     Full(String),
+    /// For the last publish the system was short of descriptors or memory. The next one is tried again.
+    Short(String),
     /// The last publish could not be written. The next one is tried again.
     Failing(String),
     /// The log can no longer be written: everything is refused until a restart.
@@ -25,6 +27,7 @@ impl Health {
         match self.clone() {
             Self::Healthy => None,
             Self::Full(why) => Some(Error::Full { why }),
+            Self::Short(why) => Some(Error::Short { why }),
             Self::Failing(why) => Some(Error::Unwritten { why }),
             Self::Poisoned(why) => Some(Error::Poisoned { why }),
         }
@@ -35,6 +38,7 @@ impl From<AppendError> for Health {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::Full(error) => Self::Full(error.to_string()),
+            AppendError::Short(error) => Self::Short(error.to_string()),
             AppendError::Failed(error) => Self::Failing(error.to_string()),
             AppendError::Poisoned(why) => Self::Poisoned(why),
         }
@@ -64,7 +68,12 @@ impl Pulse {
         match (&*health, &now) {
             (Health::Poisoned(_), _) | (Health::Healthy, Health::Healthy) => return,
             (_, Health::Healthy) => tracing::info!("the log is written again"),
-            (Health::Full(_), Health::Full(_)) | (Health::Failing(_), Health::Failing(_)) => {}
+            (Health::Full(_), Health::Full(_))
+            | (Health::Short(_), Health::Short(_))
+            | (Health::Failing(_), Health::Failing(_)) => {}
+            (_, Health::Short(why)) => tracing::error!(
+                "the system is short of descriptors or memory, publishes are refused until it has some again: {why}"
+            ),
             (_, Health::Failing(why)) => {
                 tracing::error!("the log cannot be written, publishes are refused: {why}");
             }

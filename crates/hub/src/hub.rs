@@ -43,6 +43,9 @@ pub struct Config {
     pub window: usize,
     /// The most idempotency keys that are remembered; the oldest is forgotten first.
     pub max_keys: usize,
+    /// Bytes of all idempotency keys that are remembered, with the names of their topics and about 500 bytes a key; the
+    /// oldest is forgotten first.
+    pub max_key_bytes: usize,
     /// How long an idempotency key is remembered.
     pub keep_keys: Duration,
     /// Where records get their time from.
@@ -56,6 +59,7 @@ impl Config {
             max_event: self.max_event,
             keys: dedup::Bounds {
                 max_keys: self.max_keys,
+                max_bytes: self.max_key_bytes,
                 keep: millis(self.keep_keys),
             },
         }
@@ -70,6 +74,7 @@ impl Default for Config {
             max_topics: 1_000_000,
             window: 64 << 20,
             max_keys: 100_000,
+            max_key_bytes: 64 << 20,
             keep_keys: Duration::from_secs(24 * 60 * 60),
             clock: Clock::system(),
         }

@@ -209,6 +209,7 @@ impl Machine {
     pub(crate) fn read_into(&self, stats: &mut Stats) {
         stats.topics = self.topics.len();
         stats.keys = self.dedup.len();
+        stats.key_bytes = self.dedup.bytes();
     }
 
     /// The last number that was given.

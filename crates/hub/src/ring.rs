@@ -67,6 +67,16 @@ impl<E: Entry> TopicRing<E> {
         self.entries.front()?.as_ref()
     }
 
+    /// The first entry at or after a position, and where it is.
+    pub(crate) fn next_from(&self, position: u64) -> Option<(u64, &E)> {
+        let first = usize::try_from(position.saturating_sub(self.front)).ok()?;
+        let found = self.entries.iter().enumerate().skip(first);
+        let (index, entry) = found
+            .filter_map(|(index, entry)| Some((index, entry.as_ref()?)))
+            .next()?;
+        Some((self.front + index as u64, entry))
+    }
+
     pub(crate) fn set_absent_floor(&mut self, floor: Seq) {
         self.absent_floor = self.absent_floor.max(floor);
     }

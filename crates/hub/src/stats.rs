@@ -24,6 +24,8 @@ pub struct Stats {
     pub archive: Held,
     /// Idempotency keys that are remembered.
     pub keys: usize,
+    /// What is remembered of them, in bytes.
+    pub key_bytes: usize,
     /// How often an event was encoded for the window's readers, since the start.
     pub encoded: u64,
     /// Events that were appended, since the start.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::{
     Floors, Gap, GapReason, Position, Resume, Seq,
-    archive::Scan,
+    archive::{Scan, shortage::is_shortage},
     channel::{Channel, Look},
     hub::Inner,
     stats::Departure,
@@ -39,6 +39,9 @@ pub enum Cut {
     /// What it has to get next is gone, and it is one that is cut then: see [`Subscription::cut_at_gaps`].
     #[error("the reader fell behind what is kept")]
     Lagged,
+    /// The system is short of what reading needs.
+    #[error("the server is short of file descriptors or memory at the moment")]
+    Short,
     /// What it has to get next cannot be read.
     #[error("the log cannot be read")]
     Damaged,
@@ -158,7 +161,10 @@ impl Subscription {
         let scan = self.hub.scan(self.channel.topics(), self.cursor, CHUNK);
         let scan = scan.map_err(|error| {
             tracing::error!(%error, "a reader is cut: the log cannot be read");
-            Cut::Damaged
+            match is_shortage(&error) {
+                true => Cut::Short,
+                false => Cut::Damaged,
+            }
         })?;
         let (topics, encoding) = &self.channel.key;
         let mut out = Vec::new();

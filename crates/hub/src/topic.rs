@@ -18,6 +18,8 @@ pub enum Namespace {
 }
 
 impl Namespace {
+    pub(crate) const ALL: [Self; 2] = [Self::Events, Self::Relay];
+
     /// The number that stands for it on disk. It never changes.
     pub(crate) fn code(self) -> u8 {
         match self {
@@ -27,9 +29,7 @@ impl Namespace {
     }
 
     pub(crate) fn of_code(code: u8) -> Option<Self> {
-        [Self::Events, Self::Relay]
-            .into_iter()
-            .find(|namespace| namespace.code() == code)
+        Self::ALL.into_iter().find(|namespace| namespace.code() == code)
     }
 }
 

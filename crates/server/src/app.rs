@@ -131,6 +131,7 @@ async fn is_ready(State((readiness, hub)): State<(Readiness, Hub)>) -> (StatusCo
     }
     match hub.health() {
         Health::Poisoned(_) => red("the log can no longer be written, restart: the server's log says why\n"),
+        Health::Short(_) => red("short of file descriptors or memory: the server's log says which\n"),
         Health::Failing(_) => red("the log cannot be written: the server's log says why\n"),
         // Readers are served, and the next publish may find room.
         Health::Full(_) => (

@@ -146,6 +146,7 @@ impl Source {
             "Idempotency keys that are remembered",
             count(stats.keys),
         )?;
+        out.gauge("idempotency_key_bytes", "Their memory", count(stats.key_bytes))?;
 
         let gaps = stats.gaps.iter().map(|(reason, count)| (reason.as_str(), *count));
         out.counters("gaps", "Readers told that events are gone", "reason", gaps)?;

@@ -40,6 +40,7 @@ fn the_defaults_are_those_of_the_design() {
         durability = "always"
         max_bytes = "1GiB"
         max_age = "7days"
+        relay_percent = 50
         topics = []
         [limits]
         max_event = "1MiB"
@@ -51,6 +52,7 @@ fn the_defaults_are_those_of_the_design() {
         max_header = "16KiB"
         max_connections = 100_000
         max_keys = 100_000
+        max_key_bytes = "64MiB"
         keep_keys = "1day"
         max_running_answers = 10_000
         max_kept_answers = 100_000

@@ -131,6 +131,33 @@ fn a_wrong_token_file_is_told_by_line_and_not_quoted() {
 }
 
 #[test]
+fn a_token_file_that_others_can_write_is_refused_and_one_that_they_can_read_is_warned_of() {
+    let with_mode = |args: &[&str], mode| {
+        let run = tidewire(args)
+            .file("tokens", &format!("{LONG}\n"))
+            .file("tidewire.toml", "publish_token_file = \"tokens\"\n");
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(run.path().join("tokens"), permissions).unwrap();
+        run.run()
+    };
+    let serve = ["serve", "--memory", "--listen", OPEN, "--public-read"];
+    let serve = [&serve[..], &["--publish-token-file", "tokens"]].concat();
+    let check = ["config", "--check", "tidewire.toml"];
+    for mode in [0o666, 0o602] {
+        for args in [&serve[..], &check] {
+            let why = format!("publish_token_file: tokens has mode {mode:04o}");
+            assert_refused(&with_mode(args, mode), &[&why, "chmod 600"]);
+        }
+    }
+    for (mode, is_warned) in [(0o644, true), (0o660, true), (0o640, false), (0o600, false)] {
+        let run = with_mode(&serve, mode);
+        assert_accepted(&run);
+        assert_eq!(run.stderr.contains("other users can read"), is_warned, "{run:?}");
+        assert_eq!(with_mode(&check, mode).code, Some(0));
+    }
+}
+
+#[test]
 fn tokens_that_contradict_each_other_are_refused() {
     let both = tidewire(["--publish-token", "same", "--read-token", "same"]).run();
     assert_refused(&both, &["a read token is a publish token too"]);

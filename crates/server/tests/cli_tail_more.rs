@@ -173,6 +173,10 @@ fn a_saved_stream_is_replayed_byte_for_byte() {
         (Some(0), "1 message h\u{e4}\n"),
         "{run:?}"
     );
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &fs::metadata(folder.join("s.ndjson")).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600, "nobody else reads it");
     let saved = fs::read_to_string(folder.join("s.ndjson")).unwrap();
     assert!(!saved.contains("secret"), "{saved}");
     let saved = lines(&saved);

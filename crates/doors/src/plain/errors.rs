@@ -23,6 +23,7 @@ impl From<Error> for Problem {
             Error::Ended { .. } => (StatusCode::CONFLICT, "ended"),
             Error::TopicsFull { .. } => (StatusCode::INSUFFICIENT_STORAGE, "topics_full"),
             Error::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+            Error::Short { .. } => (StatusCode::SERVICE_UNAVAILABLE, "short_of_resources"),
             Error::Unwritten { .. } => (StatusCode::SERVICE_UNAVAILABLE, "log_failing"),
             Error::Poisoned { .. } => (StatusCode::SERVICE_UNAVAILABLE, "poisoned"),
             Error::WatchedFull { .. } => (StatusCode::SERVICE_UNAVAILABLE, "watched_full"),
@@ -33,6 +34,7 @@ impl From<Error> for Problem {
         let problem = Problem::new(status, code, said(&error));
         match error {
             Error::Closed => problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
+            Error::Short { .. } => problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("5")),
             _ => problem,
         }
     }
@@ -63,15 +65,16 @@ mod tests {
         let answer = |error| Problem::from(error).into_response();
         let full = answer(Error::Full { why: why() });
         let failing = answer(Error::Unwritten { why: why() });
+        let short = answer(Error::Short { why: why() });
         let poisoned = answer(Error::Poisoned { why: why() });
         let draining = answer(Error::Closed);
         assert_eq!(full.status(), StatusCode::INSUFFICIENT_STORAGE);
-        for answer in [&poisoned, &failing] {
+        for answer in [&poisoned, &failing, &short] {
             assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         }
-        // Only after a drain is somebody else there in a moment.
+        // After a drain somebody else is there in a moment, and a shortage passes.
         let retries = |response: &http::Response<_>| response.headers().contains_key(header::RETRY_AFTER);
-        assert!(retries(&draining) && !retries(&full) && !retries(&poisoned));
+        assert!(retries(&draining) && retries(&short) && !retries(&full) && !retries(&poisoned));
     }
 
     #[tokio::test]

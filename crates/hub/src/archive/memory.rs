@@ -15,9 +15,10 @@ use super::{
     AppendError, Archive, History, Scan,
     ruled::{LOOKS, Load, Ruled},
     rules::{Allowed, Rules},
+    shares::{Each, Part, beyond, namespace_of},
 };
 use crate::{
-    Change, Millis, Record, Seq, Topic, TopicSet,
+    Change, Millis, Namespace, Record, Seq, Topic, TopicSet,
     clock::millis,
     ring::{Entry, TopicRing},
     stats::Held,
@@ -32,6 +33,9 @@ pub struct Retention {
     pub max_events: Option<usize>,
     /// Age.
     pub max_age: Option<Duration>,
+    /// The part of the bytes and events that answers of the relay are sure of, in percent; topics of `/events` are of the rest.
+    /// What one does not use the other may.
+    pub relay_percent: u8,
     /// What holds besides for single topics.
     pub rules: Rules,
 }
@@ -42,6 +46,7 @@ impl Default for Retention {
             max_bytes: 64 << 20,
             max_events: None,
             max_age: None,
+            relay_percent: 50,
             rules: Rules::default(),
         }
     }
@@ -62,6 +67,9 @@ struct Kept {
     /// Drawn for this archive, so that nobody can choose ids that meet in one mark.
     marks: RandomState,
     ruled: Ruled,
+    parts: Each<Part>,
+    /// In the ring, no record of a namespace stands before this position.
+    oldest: Each<u64>,
 }
 
 impl Entry for Arc<Record> {
@@ -85,6 +93,8 @@ impl Memory {
             ids: BTreeSet::new(),
             marks: RandomState::new(),
             ruled: Ruled::new(retention.rules.clone()),
+            parts: Each::default(),
+            oldest: Each::default(),
         };
         Self {
             retention,
@@ -104,6 +114,11 @@ impl Kept {
             }
         }
         self.ruled.add(record, record.cost() as u64);
+        let part = self.parts.of_mut(namespace_of(&record.topics));
+        part.add(Part {
+            bytes: record.cost() as u64,
+            events: 1,
+        });
         self.records.push(Arc::clone(record));
     }
 
@@ -114,10 +129,41 @@ impl Kept {
             // The end of a stream is no event: a reader that has missed only that has missed nothing.
             is_event
         };
+        let before = (self.records.cost(), self.records.len());
         let Some(record) = self.records.pop(leave, true) else {
             return;
         };
+        self.uncount(namespace_of(&record.topics), before);
         self.forget_id(&record, |_| true);
+    }
+
+    /// Something of a namespace has left the ring, which had this cost and length.
+    fn uncount(&mut self, namespace: Namespace, (cost, len): (usize, usize)) {
+        let part = self.parts.of_mut(namespace);
+        part.bytes = part.bytes.saturating_sub((cost - self.records.cost()) as u64);
+        part.events = part.events.saturating_sub((len - self.records.len()) as u64);
+    }
+
+    /// Lets the oldest record of a namespace go, unless it is the newest of all.
+    fn evict(&mut self, namespace: Namespace) -> bool {
+        let mut position = *self.oldest.of(namespace);
+        let found = loop {
+            let Some((at, record)) = self.records.next_from(position) else {
+                break None;
+            };
+            if namespace_of(&record.topics) == namespace {
+                position = at;
+                break Some((record.topics.clone(), record.seq));
+            }
+            position = at + 1;
+        };
+        *self.oldest.of_mut(namespace) = position;
+        let Some((topics, seq)) = found.filter(|_| self.records.next_from(position + 1).is_some()) else {
+            return false;
+        };
+        // Nothing of these topics stands before it.
+        self.purge(&topics, seq);
+        true
     }
 
     /// Lets go what a topic holds beyond what is allowed.
@@ -140,6 +186,7 @@ impl Kept {
 
     /// Returns how many events left.
     fn purge(&mut self, topics: &TopicSet, through: Seq) -> usize {
+        let before = (self.records.cost(), self.records.len());
         let mut gone = Vec::new();
         for topic in topics {
             self.records.purge(topic, through, true, |record| {
@@ -149,6 +196,7 @@ impl Kept {
                 is_event
             });
         }
+        self.uncount(namespace_of(topics), before);
         gone.sort_unstable_by_key(|record| record.seq);
         gone.dedup_by_key(|record| record.seq);
         for record in &gone {
@@ -262,18 +310,34 @@ impl Archive for Memory {
             max_bytes,
             max_events,
             max_age,
+            relay_percent,
             ..
         } = self.retention;
         let oldest = max_age.map_or(0, |age| now.saturating_sub(millis(age)));
         let mut kept = self.kept.write();
         while let Some(front) = kept.records.front() {
-            let over = kept.records.cost() > max_bytes && kept.records.len() > 1
-                || max_events.is_some_and(|max| kept.records.len() > max)
-                || front.time < oldest;
-            if !over {
+            if front.time < oldest {
+                kept.pop();
+                continue;
+            }
+            let whose = namespace_of(&front.topics);
+            let parts = kept.parts;
+            let beyond = if kept.records.cost() > max_bytes && kept.records.len() > 1 {
+                let bytes = |namespace| parts.of(namespace).bytes;
+                beyond(bytes, max_bytes as u64, relay_percent, whose)
+            } else if let Some(max) = max_events.filter(|max| kept.records.len() > *max) {
+                beyond(
+                    |namespace| parts.of(namespace).events,
+                    max as u64,
+                    relay_percent,
+                    whose,
+                )
+            } else {
+                break;
+            };
+            if !kept.evict(beyond) {
                 break;
             }
-            kept.pop();
         }
     }
 

@@ -10,6 +10,8 @@ mod memory;
 mod ruled;
 pub mod rules;
 pub mod segments;
+mod shares;
+pub(crate) mod shortage;
 
 use std::{io, sync::Arc};
 
@@ -53,6 +55,9 @@ pub enum AppendError {
     /// There is no room. The next batch is tried again.
     #[error("there is no room: {0}")]
     Full(#[source] io::Error),
+    /// The process or the system has too few descriptors or too little memory at the moment. The next batch is tried again.
+    #[error("the system is short of something at the moment: {0}")]
+    Short(#[source] io::Error),
     /// It cannot be written, for another reason. The next batch is tried again.
     #[error("it cannot be written: {0}")]
     Failed(#[source] io::Error),

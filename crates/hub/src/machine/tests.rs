@@ -16,6 +16,7 @@ fn event(name: &str) -> Draft {
 fn machine(max_topics: usize) -> Machine {
     let keys = dedup::Bounds {
         max_keys: 10,
+        max_bytes: usize::MAX,
         keep: 1000,
     };
     let bounds = Bounds {

@@ -17,6 +17,7 @@ const BOUNDS: Bounds = Bounds {
     max_event: 10,
     keys: dedup::Bounds {
         max_keys: 4,
+        max_bytes: usize::MAX,
         keep: 300,
     },
 };

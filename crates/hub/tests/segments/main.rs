@@ -20,5 +20,6 @@ mod model;
 mod records;
 mod rewriting;
 mod second;
+mod shares;
 mod sim;
 mod simple;

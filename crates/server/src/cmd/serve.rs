@@ -28,7 +28,7 @@ use super::{signals::Signals, stdout};
 use crate::{
     app::{self, Parts, Readiness},
     config::{self, Config, Plan, topics, value::Bounded},
-    descriptors,
+    descriptors::{self, Budget},
     listen::{self, Bounds, Guests},
 };
 
@@ -44,7 +44,8 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     warnings.iter().for_each(|text| tracing::warn!("{text}"));
     notices.iter().for_each(|text| tracing::info!("{text}"));
     let mut signals = Signals::new()?;
-    let guests = guests(&config);
+    let files = files(&config)?;
+    let guests = guests(&config, files);
     // Before the log is opened: where the port is taken, no folder is made.
     let address = config.listen.get();
     let listener = listen::bind(address, u32::try_from(config.limits.backlog.get())?).with_context(|| {
@@ -59,6 +60,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         &config,
         routes,
         relays_demo,
+        files,
         &hub,
         bodies.clone(),
         listener.local_addr()?,
@@ -84,6 +86,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         max_header: to_usize(config.limits.max_header.get()),
         write_stall: config.timeouts.write_stall.get(),
         tcp_user: config.timeouts.tcp_user.get(),
+        kept_from: files.kept_from,
     };
     tokio::select! {
         () = listen::serve(listener, app, guard, bounds, &guests, &tasks, stop.clone()) => {}
@@ -111,6 +114,7 @@ async fn start_relay(
     config: &Config,
     mut routes: Vec<relay::Route>,
     relays_demo: bool,
+    files: Budget,
     hub: &Hub,
     bodies: BodyBounds,
     address: SocketAddr,
@@ -125,14 +129,20 @@ async fn start_relay(
         let demo = SocketAddr::from((host, address.port()));
         routes.push(config::relay::to_demo(format!("http://{demo}/demo/v1").parse()?));
     }
+    for route in &mut routes {
+        let cookies = config.access.cookies.iter();
+        route.token_cookies = cookies.map(|name| name.as_str().to_owned()).collect();
+    }
     let limits = &config.limits;
+    // Where open files allow fewer answers than the setting, the shares shrink with them.
+    let share = |max: u64| to_usize(max * files.upstreams / limits.max_running_answers.get()).max(1);
     let config = relay::Config {
         heartbeat: config.heartbeat.get(),
         retry: config.retry.get(),
         bodies,
-        max_running: to_usize(limits.max_running_answers.get()),
-        max_running_without_token: limits.max_running_without_token.map(|max| to_usize(max.get())),
-        max_running_per_network: limits.max_running_per_address.map(|max| to_usize(max.get())),
+        max_running: to_usize(files.upstreams),
+        max_running_without_token: limits.max_running_without_token.map(|max| share(max.get())),
+        max_running_per_network: limits.max_running_per_address.map(|max| share(max.get())),
         max_kept: to_usize(limits.max_kept_answers.get()),
         ..relay::Config::new(routes)
     };
@@ -155,12 +165,18 @@ fn body_bounds(config: &Config) -> BodyBounds {
 /// The most bytes of a segment.
 const SEGMENT: u64 = 64 << 20;
 
+/// The bytes of a segment: a few segments at least, or retention would let go much at a time.
+fn segment_bytes(max_bytes: u64) -> u64 {
+    (max_bytes / 8).min(SEGMENT)
+}
+
 fn start_hub(config: &Config) -> anyhow::Result<Hub> {
     let archive = &config.archive;
     let retention = Retention {
         max_bytes: archive.max_bytes.map_or(usize::MAX, |max| to_usize(max.get())),
         max_events: archive.max_events.map(|max| to_usize(max.get())),
         max_age: archive.max_age.map(Bounded::get),
+        relay_percent: u8::try_from(archive.relay_percent.get())?,
         rules: topics::rules(&archive.topics).map_err(anyhow::Error::msg)?,
     };
     let limits = &config.limits;
@@ -170,6 +186,7 @@ fn start_hub(config: &Config) -> anyhow::Result<Hub> {
         max_topics: to_usize(limits.max_topics.get()),
         window: to_usize(limits.window.get()),
         max_keys: to_usize(limits.max_keys.get()),
+        max_key_bytes: to_usize(limits.max_key_bytes.get()),
         keep_keys: limits.keep_keys.get(),
         ..tidewire_hub::Config::default()
     };
@@ -178,8 +195,7 @@ fn start_hub(config: &Config) -> anyhow::Result<Hub> {
     };
     let settings = segments::Settings {
         durability: archive.durability.get(),
-        // A few segments at least, or retention would let go much at a time.
-        segment_bytes: (retention.max_bytes as u64 / 8).min(SEGMENT),
+        segment_bytes: segment_bytes(retention.max_bytes as u64),
         retention,
     };
     let disk = RealDisk::open(folder).map_err(|why| {
@@ -203,17 +219,36 @@ fn in_full(folder: &Path) -> String {
 }
 
 /// Makes room for connections, which are open files, as far as the system lets us.
-fn guests(config: &Config) -> Arc<Guests> {
+fn files(config: &Config) -> anyhow::Result<Budget> {
     let limits = &config.limits;
-    let wanted = limits.max_connections.get();
     let files = descriptors::raise().unwrap_or(u64::MAX);
-    let max = wanted.min(files.saturating_sub(descriptors::OTHERS));
-    if max < wanted {
+    let kept = config.archive.max_bytes.map_or(u64::MAX, Bounded::get);
+    let segments = match config.memory {
+        true => 0,
+        // Each has more than half of what it may, with the next one.
+        false => 2 * kept.div_ceil(segment_bytes(kept).max(1)) + 2,
+    };
+    let wanted = limits.max_running_answers.get();
+    let budget = Budget::of(files, segments, wanted).map_err(anyhow::Error::msg)?;
+    let (max, most) = (budget.connections, limits.max_connections.get());
+    if max < most {
         tracing::info!(
-            "taking at most {max} connections, not limits.max_connections ({wanted}): the system allows {files} open \
+            "taking at most {max} connections, not limits.max_connections ({most}): the system allows {files} open \
              files (`ulimit -Hn`, systemd's LimitNOFILE=)"
         );
     }
+    if budget.upstreams < wanted {
+        tracing::debug!(
+            "running at most {} answers of upstreams, not limits.max_running_answers ({wanted}), of {files} open files",
+            budget.upstreams
+        );
+    }
+    Ok(budget)
+}
+
+fn guests(config: &Config, files: Budget) -> Arc<Guests> {
+    let limits = &config.limits;
+    let max = limits.max_connections.get().min(files.connections);
     let per_address = limits.max_connections_per_address;
     Guests::new(to_usize(max), per_address.map(|max| to_usize(max.get())))
 }

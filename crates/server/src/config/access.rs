@@ -14,6 +14,7 @@ use tidewire_doors::guard::{Guard, Network, Token, Tokens};
 use super::Config;
 use super::address::{HostName, TrustedProxy};
 use super::secret::Secret;
+use super::secret_file;
 
 /// A shorter token can be guessed by who is patient.
 const SHORT: usize = 16;
@@ -22,6 +23,12 @@ const SHORT: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct CookieName(String);
+
+impl CookieName {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl FromStr for CookieName {
     type Err = String;
@@ -46,10 +53,12 @@ impl TryFrom<String> for CookieName {
     }
 }
 
-/// Tells whether the tokens that stand in the settings themselves can be some.
+/// Tells whether the tokens that stand in the settings themselves can be some, and whether nobody else writes the files.
 pub(super) fn check_inline(config: &Config) -> Result<(), String> {
     inline("publish_token", &config.publish_token)?;
     inline("read_token", &config.read_token)?;
+    secret_file::check("publish_token_file", config.publish_token_file.as_deref())?;
+    secret_file::check("read_token_file", config.read_token_file.as_deref())?;
     Ok(())
 }
 
@@ -176,8 +185,7 @@ fn in_file(name: &str, file: Option<&Path>) -> Result<Vec<Token>, String> {
         return Ok(Vec::new());
     };
     let shown = file.display();
-    let text =
-        std::fs::read_to_string(file).map_err(|error| format!("{name}: cannot read {shown}: {error}"))?;
+    let text = secret_file::read(name, file)?;
     let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
     let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let tokens: Result<Vec<_>, _> = lines

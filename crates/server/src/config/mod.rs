@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`load`] | the layers: flags, environment, file, defaults |
 //! | [`value`] | lengths of time, sizes and counts with bounds |
-//! | [`address`], [`cors`], [`data`], [`log`], [`secret`] | values with rules of their own |
+//! | [`address`], [`cors`], [`data`], [`log`], [`secret`], [`secret_file`] | values with rules of their own |
 //! | [`relay`] | routes to upstreams |
 //! | [`access`] | the guard that the settings ask for, and what must be set where other machines reach the server |
 //! | [`plan`] | what a start makes of the settings, and `config --check` with it |
@@ -22,6 +22,7 @@ pub(crate) mod log;
 mod plan;
 pub(crate) mod relay;
 pub(crate) mod secret;
+mod secret_file;
 pub(crate) mod topics;
 pub(crate) mod value;
 
@@ -81,7 +82,8 @@ pub(crate) struct Config {
     #[config(layer_attr(arg(long, value_name = "TOKEN")))]
     pub(crate) publish_token: Vec<Secret>,
 
-    /// A file with more publish tokens: one a line, blank lines and those that begin with # do not count.
+    /// A file with more publish tokens: one a line, blank lines and those that begin with # do not count. A file that every
+    /// user can write is refused.
     #[config(env = "TIDEWIRE_PUBLISH_TOKEN_FILE")]
     #[config(layer_attr(arg(long, value_name = "FILE")))]
     pub(crate) publish_token_file: Option<PathBuf>,
@@ -213,6 +215,12 @@ pub(crate) struct Archive {
     #[config(layer_attr(arg(long = "archive-max-age", value_name = "TIME")))]
     pub(crate) max_age: Option<Span<1, { 10 * YEAR }>>,
 
+    /// How much of the bytes and events answers of the relay are sure of, in percent; topics of /events are sure of the rest. What
+    /// one does not use the other may, until it is needed: neither can crowd out the other's history.
+    #[config(default = 50, env = "TIDEWIRE_ARCHIVE_RELAY_PERCENT")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) relay_percent: Count<0, 100>,
+
     /// Keep less of topics whose names begin alike, beside the bounds for all: at most 100 rules, each
     /// for every topic with its prefix, one by one. A prefix is plain text: "chat/" stands for "chat/7";
     /// "" stands for all. The longest that fits counts, alone. Looked at once a second. For example:
@@ -294,6 +302,12 @@ pub(crate) struct Limits {
     #[config(default = 100_000, env = "TIDEWIRE_LIMITS_MAX_KEYS")]
     #[config(layer_attr(arg(skip)))]
     pub(crate) max_keys: Count<1, 100_000_000>,
+
+    /// The most bytes of idempotency keys that are remembered, with the names of their topics and about 500 bytes a
+    /// key. The oldest is forgotten first; the newest stays.
+    #[config(default = "64MiB", env = "TIDEWIRE_LIMITS_MAX_KEY_BYTES")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_key_bytes: Size<MIB, { 64 * GIB }>,
 
     /// How long an idempotency key is remembered.
     #[config(default = "1day", env = "TIDEWIRE_LIMITS_KEEP_KEYS")]

@@ -92,6 +92,7 @@ const CONNECTION: listen::Bounds = listen::Bounds {
     max_header: 64 << 10,
     write_stall: NEVER,
     tcp_user: NEVER,
+    kept_from: i32::MAX,
 };
 
 /// Listens, tells the addresses, and serves until `stop`. Streams that still run are cut then.

@@ -105,6 +105,11 @@ impl Guests {
         })
     }
 
+    /// There is no descriptor for a connection.
+    pub(super) fn none_left(&self) {
+        self.counters.refused_in_all.fetch_add(1, Relaxed);
+    }
+
     pub(super) fn stalled(&self) {
         self.counters.write_stalls.fetch_add(1, Relaxed);
     }

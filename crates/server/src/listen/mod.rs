@@ -15,7 +15,13 @@ mod idle;
 mod linger;
 mod refusal;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::{AsRawFd as _, RawFd},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::Router;
 use hyper::{
@@ -57,6 +63,8 @@ pub(crate) struct Bounds {
     pub(crate) write_stall: Duration,
     /// Bytes that are not acknowledged for so long end the connection.
     pub(crate) tcp_user: Duration,
+    /// From this descriptor on they are no connection's: see [`descriptors`](crate::descriptors).
+    pub(crate) kept_from: RawFd,
 }
 
 /// Binds. A port that a process before has just left is taken over.
@@ -88,6 +96,11 @@ pub(crate) async fn serve(
             () = stop.cancelled() => return,
         };
         match accepted {
+            // Closed without a word: also that would take a descriptor for a while.
+            Ok((stream, peer)) if stream.as_raw_fd() >= bounds.kept_from => {
+                tracing::debug!(%peer, "connection refused: the descriptors that are left are kept for the log");
+                guests.none_left();
+            }
             Ok((stream, peer)) => match guests.admit(peer.ip()) {
                 Ok(place) => {
                     let guests = Arc::clone(guests);

@@ -1,10 +1,11 @@
 //! More connections than there may be.
 
-use std::process::Command;
+use std::{io::Write as _, net::TcpStream, process::Command};
 
 use crate::{
     binary::Server,
     client::{Client, Response, eventually, request},
+    support::process::command,
 };
 
 const ALL: &str = "TIDEWIRE_LIMITS_MAX_CONNECTIONS";
@@ -103,12 +104,17 @@ fn the_limit_on_open_files_is_raised_as_far_as_it_goes() {
         raised.contains("cannot listen on") && !raised.contains("open files"),
         "{raised}"
     );
+    let none = run("-n 40", "500");
+    assert!(
+        none.contains("allows 40 open files") && none.contains("needs 128"),
+        "{none}"
+    );
     let low = run("-n 300", "500");
     assert!(
         low.contains("allows 300 open files") && low.contains("LimitNOFILE"),
         "{low}"
     );
-    let fits = run("-n 300", "200");
+    let fits = run("-n 300", "150");
     assert!(!fits.contains("open files"), "{fits}");
 }
 
@@ -133,4 +139,34 @@ fn a_page_that_may_reads_why_its_connection_is_refused_and_when_to_come_again() 
             assert_eq!(refused.head.get("access-control-allow-origin"), None);
         }
     }
+}
+
+#[test]
+fn readers_that_take_every_descriptor_do_not_stop_the_log() {
+    let home = tempfile::tempdir().unwrap();
+    let script =
+        "ulimit -n 300 && exec \"$0\" serve --listen 127.0.0.1:0 --data data --archive-max-bytes 8MiB";
+    let server =
+        Server::of(command("sh", ["-c", script, env!("CARGO_BIN_EXE_tidewire")]).within(home.path()));
+    let mut publisher = server.connect();
+    let publish = |publisher: &mut Client, body: &str| publisher.ask(request("POST", "/events/a", &[], body));
+    assert_eq!(publish(&mut publisher, "first").status(), 200);
+    // As many as there can be, and more.
+    let readers: Vec<TcpStream> = (0..400)
+        .map(|_| {
+            let mut reader = TcpStream::connect(server.address).unwrap();
+            // It may be closed already.
+            let _ = reader.write_all(&request("GET", "/events/other", &[], ""));
+            reader
+        })
+        .collect();
+    let large = "x".repeat(500_000);
+    // More than the archive holds: segments are sealed, snapshots written, and the oldest go.
+    for number in 0..40 {
+        let response = publish(&mut publisher, &large);
+        assert_eq!(response.status(), 200, "publish {number}: {response:?}");
+    }
+    let ready = publisher.ask(request("GET", "/readyz", &[], ""));
+    assert_eq!((ready.status(), &*ready.body), (200, "ready\n"));
+    drop(readers);
 }

@@ -27,8 +27,13 @@ pub struct Tidewire {
 }
 
 pub fn tidewire<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Tidewire {
+    command(env!("CARGO_BIN_EXE_tidewire"), args)
+}
+
+/// The same with another program, which runs the binary.
+pub fn command<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = S>) -> Tidewire {
     let directory = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidewire"));
+    let mut command = Command::new(program);
     command.args(args).current_dir(&directory).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

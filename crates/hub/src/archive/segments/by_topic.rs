@@ -31,9 +31,9 @@ impl Log {
         let mut writer = self.writer.lock();
         if writer.poisoned().is_none() {
             self.apply_rules(now, LOOKS);
-            // Once a second is often enough to ask for what files wait for.
+            // Once a second is often enough to ask for what files wait for, and to try what has failed.
             let is_waiting = writer.leaving.front().is_some_and(|next| next.is_needed(&writer));
-            writer.wants_snapshot |= is_waiting;
+            writer.wants_snapshot |= is_waiting || writer.owes_snapshot;
         }
     }
 

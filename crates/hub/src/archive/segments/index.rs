@@ -20,7 +20,10 @@ use super::{
     paged::{PAGE, Paged, ROOM, log_seed, replace, write},
     segment::index_name,
 };
-use crate::{Change, Millis, Namespace, Record, Seq, Topic};
+use crate::{
+    Change, Millis, Namespace, Record, Seq, Topic,
+    archive::shares::{Each, Part, namespace_of},
+};
 
 const MAGIC: [u8; 8] = *b"TIDEWIDX";
 const HEADER: u64 = 96;
@@ -123,6 +126,8 @@ pub(crate) struct Totals {
 #[derive(Default)]
 pub(crate) struct Active {
     pub(crate) totals: Totals,
+    /// What it has of each namespace. The file does not hold it.
+    pub(crate) parts: Each<Part>,
     topics: HashMap<Topic, Shelf>,
     ids: HashMap<u64, SmallVec<[u32; 1]>>,
 }
@@ -158,6 +163,10 @@ impl Active {
                 self.ids.entry(id_hash(topic, id)).or_default().push(offset);
             }
         }
+        self.parts.of_mut(namespace_of(&record.topics)).add(Part {
+            bytes: len,
+            events: is_event.into(),
+        });
         self.totals.last = record.seq;
         self.totals.last_time = record.time;
         self.totals.records += 1;

@@ -7,7 +7,7 @@ use super::{
     format::{Damaged, Fields, LogId, VERSION},
     paged::{read, replace},
 };
-use crate::{Epoch, Seq};
+use crate::{Epoch, Seq, archive::shortage::Told};
 
 const NAME: &str = "meta";
 const MAGIC: [u8; 8] = *b"TIDEWMET";
@@ -49,7 +49,7 @@ impl Meta {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error), // It says which file.
-            Err(error) => Err(io::Error::new(error.kind(), format!("{NAME}: {error}"))),
+            Err(error) => Err(Told::of(&error, format!("{NAME}: {error}"))),
         }
     }
 

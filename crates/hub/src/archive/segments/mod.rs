@@ -244,15 +244,17 @@ impl Archive for Segments {
     }
 
     fn snapshot(&self, seq: Seq, state: &[u8]) {
-        if let Err(error) = self.log.write_down(seq, state) {
-            tracing::warn!(%error, "cannot write down what is remembered of topics: the next start reads more of the log");
+        let written = self.log.write_down(seq, state);
+        self.log.writer.lock().owes_snapshot = written.is_err();
+        if let Err(error) = written {
+            tracing::warn!(%error, "cannot write down what is remembered of topics: trying again");
         }
     }
 
     fn close(&self) {
         let mut meta = self.meta.lock();
         meta.is_whole = true;
-        let closed = self.log.sync().map_err(io::Error::other);
+        let closed = self.log.end().map_err(io::Error::other);
         if let Err(error) = closed.and_then(|()| meta.save(&*self.log.disk)) {
             tracing::error!(%error, "cannot close the log in order");
         }

@@ -1,30 +1,39 @@
 //! A log's folder on a real disk, held by one process at a time.
 //!
-//! Owns the folder, its `LOCK` file and what the system calls are; knows nothing of what the files hold. Errors keep
+//! What a log holds is for its owner alone: folders that are made here have mode 0700, files 0600. Owns the folder, its `LOCK` file and what the system calls are; knows nothing of what the files hold. Errors keep
 //! their [`io::ErrorKind`] (`StorageFull`, `QuotaExceeded`, `NotFound`) and say which file they are about.
 
 use std::{
-    fs::{self, File, TryLockError},
+    collections::HashMap,
+    fs::{self, File, Permissions, TryLockError},
     io::{self, Read as _, Write as _},
-    os::unix::fs::FileExt as _,
+    os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use parking_lot::Mutex;
 use rustix::{
     fs::{FallocateFlags, fallocate},
     io::Errno,
 };
 
 use super::disk::{Disk, DiskFile};
+use crate::archive::shortage::Told;
 
 /// The file that is locked, with the number of the process that holds it. Its name is not for logs.
 const LOCK: &str = "LOCK";
+
+/// The modes of what is made: nobody but its owner reads a log.
+const FOLDER: u32 = 0o700;
+const FILE: u32 = 0o600;
 
 /// See the module's text.
 #[derive(Debug)]
 pub struct RealDisk {
     folder: PathBuf,
+    /// Folders whose names are made safe, open: where descriptors run out, what was begun can still be ended.
+    folders: Mutex<HashMap<PathBuf, Arc<File>>>,
     /// Locked as long as it is open; `None` when read-only.
     lock: Option<Arc<File>>,
 }
@@ -38,8 +47,10 @@ impl RealDisk {
         let folder = path.as_ref().to_path_buf();
         make_folders(&folder).map_err(|error| about("make the folder", &folder, &error))?;
         let lock = lock(&folder)?;
+        close_to_others(&folder);
         Ok(Self {
             folder,
+            folders: Mutex::default(),
             lock: Some(Arc::new(lock)),
         })
     }
@@ -51,7 +62,11 @@ impl RealDisk {
     pub fn read_only(path: impl AsRef<Path>) -> io::Result<Self> {
         let folder = path.as_ref().to_path_buf();
         fs::read_dir(&folder).map_err(|error| about("read the folder", &folder, &error))?;
-        Ok(Self { folder, lock: None })
+        Ok(Self {
+            folder,
+            folders: Mutex::default(),
+            lock: None,
+        })
     }
 
     /// The folder.
@@ -107,7 +122,7 @@ impl RealDisk {
 impl Disk for RealDisk {
     fn create_dir(&self, folder: &str) -> io::Result<()> {
         let path = self.writable(folder)?;
-        match fs::create_dir(&path) {
+        match make_folder(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
             made => made.map_err(|error| about("make the folder", &path, &error)),
         }
@@ -115,7 +130,12 @@ impl Disk for RealDisk {
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
         let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(true);
+        options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(FILE);
         self.file(self.writable(name)?, &options)
     }
 
@@ -156,7 +176,19 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, folder: &str) -> io::Result<()> {
         let path = self.folder_path(folder)?;
-        sync_folder(&path).map_err(|error| about("sync the folder", &path, &error))
+        let sync = || {
+            let known = self.folders.lock().get(&path).cloned();
+            let file = match known {
+                Some(file) => file,
+                None => {
+                    let file = Arc::new(File::open(&path)?);
+                    self.folders.lock().insert(path.clone(), Arc::clone(&file));
+                    file
+                }
+            };
+            file.sync_all()
+        };
+        sync().map_err(|error: io::Error| about("sync the folder", &path, &error))
     }
 }
 
@@ -226,6 +258,50 @@ impl DiskFile for RealFile {
     }
 }
 
+fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().mode(FOLDER).create(folder)
+}
+
+/// Closes the folder of a log to other users. Earlier releases left it open to them; a folder that is open to a group only
+/// is so on purpose, and one with the sticky bit (`/tmp`) is everybody's.
+fn close_to_others(folder: &Path) {
+    let Ok(mode) = fs::metadata(folder).map(|metadata| metadata.permissions().mode() & 0o7777) else {
+        return;
+    };
+    if mode & 0o007 == 0 || mode & 0o1000 != 0 {
+        return;
+    }
+    let shown = folder.display();
+    let close = || match holds_only_a_log(folder)? {
+        true => fs::set_permissions(folder, Permissions::from_mode(FOLDER)),
+        false => Err(io::Error::other("it holds other files too")),
+    };
+    match close() {
+        Ok(()) => {
+            tracing::info!("{shown} had mode {mode:04o}, so every user could read the log: now it has 0700");
+        }
+        Err(error) => tracing::warn!(
+            "{shown} has mode {mode:04o}, so other users may look into it, and that is left as it is ({error}): `chmod 700` it, or \
+             give the log a folder of its own"
+        ),
+    }
+}
+
+/// Whether a folder has nothing but what a log has. Nobody wants `/` closed because a log was put there.
+fn holds_only_a_log(folder: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let is_ours = |name: &str| {
+            let name = name.strip_suffix(".tmp").unwrap_or(name);
+            matches!(name, LOCK | "log" | "snap" | "meta" | "topics" | "unsynced")
+        };
+        if !name.to_str().is_some_and(is_ours) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Makes a folder and those above it, and makes it safe that they are there.
 fn make_folders(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
@@ -239,7 +315,7 @@ fn make_folders(folder: &Path) -> io::Result<()> {
     if above != folder {
         make_folders(above)?;
     }
-    match fs::create_dir(folder) {
+    match make_folder(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             if !folder.is_dir() {
                 let why = format!("{} is a file", folder.display());
@@ -259,7 +335,12 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 fn lock(folder: &Path) -> io::Result<File> {
     let path = folder.join(LOCK);
     let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false);
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE);
     let mut file = options
         .open(&path)
         .map_err(|error| about("open", &path, &error))?;
@@ -294,7 +375,7 @@ fn holder(file: &mut File) -> String {
 /// Says what could not be done to which file.
 fn about(what: &str, path: &Path, error: &io::Error) -> io::Error {
     let text = format!("cannot {what} {}: {error}", path.display());
-    io::Error::new(error.kind(), text)
+    Told::of(error, text)
 }
 
 #[cfg(test)]
@@ -341,6 +422,31 @@ mod tests {
             0,
             "emptied when made anew"
         );
+    }
+
+    #[test]
+    fn only_the_owner_reads_a_log() {
+        let above = folder();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        let data = above.path().join("data");
+        {
+            let disk = RealDisk::open(&data).unwrap();
+            disk.create_dir("log").unwrap();
+            disk.create("log/1").unwrap();
+            for (path, expected) in [("", 0o700), ("log", 0o700), ("log/1", 0o600), ("LOCK", 0o600)] {
+                assert_eq!(mode(&data.join(path)), expected, "{path:?}");
+            }
+        }
+        // As an earlier release left it; for a group, on purpose; everybody's.
+        for (was, is) in [(0o755, 0o700), (0o750, 0o750), (0o1777, 0o1777)] {
+            fs::set_permissions(&data, Permissions::from_mode(was)).unwrap();
+            drop(RealDisk::open(&data).unwrap());
+            assert_eq!(mode(&data), is, "{was:o}");
+        }
+        fs::write(data.join("photo"), "").unwrap();
+        fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+        drop(RealDisk::open(&data).unwrap());
+        assert_eq!(mode(&data), 0o755, "it is not only the log's");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Epoch, Record, Seq,
-    archive::{ruled::Ruled, rules::Rules},
+    archive::{ruled::Ruled, rules::Rules, shares::Each, shortage::is_shortage},
 };
 
 /// How many histories are remembered. A cursor of an older one is answered with a gap (`reset`).
@@ -76,7 +76,7 @@ pub(crate) fn open(disk: &dyn Disk, settings: &Settings) -> Result<Opened, OpenE
     let (torn, state) = segments(disk, &meta.log, &bases, settings)?;
     let last = state.last();
     snapshot::forget_after(disk, last)?;
-    let (snapshot, snapshots) = Snapshots::load(disk, &meta.log, last);
+    let (snapshot, snapshots) = Snapshots::load(disk, &meta.log, last)?;
     let meta = go_on(disk, meta, last, settings)?;
     if !settings.durability.is_always() {
         disk.create(UNSYNCED_READY)?;
@@ -154,7 +154,10 @@ fn segments(
     settings: &Settings,
 ) -> Result<(u64, State), OpenError> {
     // Missing or damaged, it is made anew.
-    let written = Topics::load(disk, log).ok();
+    let written = match Topics::load(disk, log) {
+        Err(error) if is_shortage(&error) => return Err(error.into()),
+        loaded => loaded.ok(),
+    };
     let mut sealed = Vec::new();
     for (number, base) in bases.iter().enumerate() {
         let is_last = number + 1 == bases.len();
@@ -354,12 +357,13 @@ fn open_sealed(disk: &dyn Disk, log: &LogId, body: Body) -> Result<SealedSegment
         .and_then(|file| Sealed::open(file, log, base, body.len));
     let index = match opened {
         Ok(index) => index,
+        Err(error) if is_shortage(&error) => return Err(error.into()),
         Err(error) => {
             tracing::warn!(%error, index = index_name(base), "an index is made anew");
             build_index(disk, log, &body)?
         }
     };
-    Ok(SealedSegment { body, index })
+    Ok(SealedSegment::new(body, index))
 }
 
 /// Makes the index of a sealed segment from its records.
@@ -392,6 +396,7 @@ fn assemble(
         index,
         topics: Topics::default(),
         ruled: Ruled::new(rules.clone()),
+        cut: Each::default(),
     };
     let sealed_last = state.sealed.last().map(|segment| segment.index.totals.last);
     let last = state.index.totals.last.max(sealed_last.unwrap_or_default());

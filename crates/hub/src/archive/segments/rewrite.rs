@@ -2,7 +2,9 @@
 //!
 //! - **Dead** is a record that is gone from all of its topics. Ends and purges stay: they say what became of their topics should the list
 //!   of them be lost. So does a segment's last record, which says how far numbers and time have come.
-//! - **When.** At least half of a segment's bytes are dead, as its index has them by topic (an event of several topics counts in
+//! - **Whole.** A segment of which nothing is kept goes with its files where that can be told: it is the oldest, or the next one was
+//!   rewritten, whose header says that records are missing up to it.
+//! - **When.** At least half (an eighth while the log is over its bound in bytes) of a segment's bytes are dead, as its index has them by topic (an event of several topics counts in
 //!   each), and no machine that starts anew needs its records: they are in both snapshots that a recovery may find.
 //! - **Safe.** First the floors are written down; then the new file is written beside the old one and synced; then it takes the old one's
 //!   name. A crash leaves the one or the other; an index that does not fit is made anew. Its header says that records are
@@ -10,7 +12,8 @@
 //! - **Beside everything else.** Only the swap, and writing down the floors, keep the writer out. Readers that have the old file go on
 //!   with it.
 //!
-//! Bounds: one segment at a time, one a call; [`LOOKS`] lines of indexes are looked at a call, and only after something was let go.
+//! Bounds: one segment at a time, one a call, more while the log takes more room than its bound; [`LOOKS`] lines of indexes are
+//! looked at a call, and only after something was let go.
 
 use std::{collections::BTreeMap, io, sync::Arc};
 
@@ -30,6 +33,9 @@ const LOOKS: u64 = 20_000;
 
 /// A segment is rewritten when this part of its bytes is dead: one of so many.
 const PART: u64 = 2;
+
+/// The same while the log takes more room than its bound: what is gone of a namespace may be little of many segments.
+const PART_WHEN_OVER: u64 = 8;
 
 /// After a failure so many calls pass before the next try.
 const REST: u32 = 60;
@@ -75,13 +81,26 @@ impl Log {
             rewriting.rest -= 1;
             return;
         }
-        if let Err(error) = self.compact_one(&mut rewriting, go_on) {
+        rewriting.lines = rewriting.lines.saturating_add(LOOKS);
+        let compacted = loop {
+            match self.compact_one(&mut rewriting, go_on) {
+                // More comes in than one call would give back.
+                Ok(true) if self.is_over() && go_on() => {}
+                compacted => break compacted,
+            }
+        };
+        // What is saved up is for a segment that needs more than one call's.
+        let sealed = Arc::clone(&self.state.read().sealed);
+        let lines = sealed.iter().map(|segment| u64::from(segment.index.len()) + 1);
+        rewriting.lines = rewriting.lines.min(lines.max().unwrap_or_default());
+        if let Err(error) = compacted {
             tracing::warn!(%error, "cannot give back the room of events that are gone: trying again");
             rewriting.rest = REST;
         }
     }
 
-    fn compact_one(&self, rewriting: &mut Rewriting, go_on: &dyn Fn() -> bool) -> io::Result<()> {
+    /// Looks for a segment that is to go or to be rewritten. Whether there was one.
+    fn compact_one(&self, rewriting: &mut Rewriting, go_on: &dyn Fn() -> bool) -> io::Result<bool> {
         let (sealed, raised) = {
             let state = self.state.read();
             (Arc::clone(&state.sealed), state.topics.raised)
@@ -93,10 +112,11 @@ impl Log {
                 .is_ok()
         });
         let covered = match self.writer.lock() {
-            writer if writer.poisoned().is_some() => return Ok(()),
+            writer if writer.poisoned().is_some() => return Ok(false),
             writer => writer.snapshots.covered(),
         };
-        rewriting.lines = rewriting.lines.saturating_add(LOOKS);
+        let mut has_acted = false;
+        let part = if self.is_over() { PART_WHEN_OVER } else { PART };
         let from = sealed.partition_point(|segment| base(segment) < rewriting.next);
         for segment in sealed[from..].iter().chain(&sealed[..from]) {
             let found = rewriting.found.get(&base(segment)).copied();
@@ -105,32 +125,29 @@ impl Log {
             }
             let lines = u64::from(segment.index.len()) + 1;
             if rewriting.lines < lines {
-                return Ok(()); // Until there are enough of them.
+                return Ok(false); // Until there are enough of them.
             }
             rewriting.lines -= lines;
             rewriting.next = base(segment).next();
             let stays = found.map_or(0, |found| found.stays);
             let (bytes, dead) = self.dead(segment)?;
-            let is_oldest = sealed.first().is_some_and(|first| Arc::ptr_eq(first, segment));
-            let stays = if bytes.live == 0 && is_oldest {
-                self.drop_dead(segment)?;
+            // When all of it is gone it is rewritten once in any case: then the one before it may go as a whole.
+            let is_new_dead = bytes.live == 0 && !segment.body.header.has_holes;
+            let stays = if bytes.live == 0 && self.drop_dead(segment)? {
                 stays
-            } else if dead.saturating_sub(stays) * PART >= segment.body.len {
-                self.rewrite(segment, dead, go_on)?
+            } else if is_new_dead {
+                self.rewrite(segment, dead, 0, go_on)?
+            } else if dead.saturating_sub(stays) * part >= segment.body.len {
+                self.rewrite(segment, dead, segment.body.len / (part * 2), go_on)?
             } else {
                 rewriting.found.insert(base(segment), Found { raised, stays });
                 continue;
             };
             rewriting.found.insert(base(segment), Found { raised, stays });
+            has_acted = true;
             break;
         }
-        // What is saved up is for a segment that needs more than one call's.
-        let most = sealed
-            .iter()
-            .map(|segment| u64::from(segment.index.len()) + 1)
-            .max();
-        rewriting.lines = rewriting.lines.min(most.unwrap_or_default());
-        Ok(())
+        Ok(has_acted)
     }
 
     /// What its index says is dead and alive in a segment, and how much of its file that makes.
@@ -152,19 +169,32 @@ impl Log {
         Ok((bytes, dead))
     }
 
-    /// The oldest segment, if it still is, goes as a whole.
-    fn drop_dead(&self, segment: &Arc<SealedSegment>) -> io::Result<()> {
+    /// A segment of which nothing is kept goes as a whole, if what is left says that records are missing where it was: the oldest,
+    /// and one before a segment that was rewritten. Whether it has gone.
+    fn drop_dead(&self, segment: &Arc<SealedSegment>) -> io::Result<bool> {
         let mut writer = self.writer.lock();
-        let oldest = self.state.read().sealed.first().cloned();
-        if writer.poisoned().is_none() && oldest.is_some_and(|oldest| Arc::ptr_eq(&oldest, segment)) {
-            self.sync_written(&mut writer).map_err(io::Error::other)?;
-            self.drop_oldest(&mut writer, 1)?;
+        let sealed = Arc::clone(&self.state.read().sealed);
+        let place = sealed.iter().position(|one| Arc::ptr_eq(one, segment));
+        let (None, Some(place)) = (writer.poisoned(), place) else {
+            return Ok(false);
+        };
+        let next = sealed.get(place + 1);
+        if place > 0 && !next.is_some_and(|next| next.body.header.has_holes) {
+            return Ok(false);
         }
-        Ok(())
+        self.sync_written(&mut writer).map_err(io::Error::other)?;
+        self.drop_whole(&mut writer, std::slice::from_ref(segment))?;
+        Ok(true)
     }
 
-    /// Writes a segment anew. Returns how many of the `dead` bytes cannot be given back.
-    fn rewrite(&self, segment: &Arc<SealedSegment>, dead: u64, go_on: &dyn Fn() -> bool) -> io::Result<u64> {
+    /// Writes a segment anew, if that gives back so many bytes at `least`. Returns how many of the `dead` bytes cannot be given back.
+    fn rewrite(
+        &self,
+        segment: &Arc<SealedSegment>,
+        dead: u64,
+        least: u64,
+        go_on: &dyn Fn() -> bool,
+    ) -> io::Result<u64> {
         let base = segment.body.header.base;
         let rewritten = self.save_floors().and_then(|topics| match topics {
             Some(topics) => self.copy(segment, &topics, go_on),
@@ -175,7 +205,7 @@ impl Log {
                 let (was, is) = (segment.body.len, copy.body.len);
                 let stays = dead.saturating_sub(was - is);
                 // Not worth it: what is dead is mostly of the kind that stays.
-                if (was - is) * PART * 2 < was {
+                if was - is < least {
                     return Ok(Some(stays));
                 }
                 self.swap(segment, copy)?;
@@ -253,7 +283,9 @@ impl Log {
             file: copy.file,
             len,
         };
-        Ok(Some(SealedSegment { body, index }))
+        let sealed = SealedSegment::new(body, index);
+        self.parts(&sealed)?;
+        Ok(Some(sealed))
     }
 
     /// Puts a copy in the place of a segment, unless that has gone meanwhile.

@@ -1,6 +1,9 @@
 //! A segment file: its names, and its records, read one by one or in passing.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+};
 
 use super::{
     disk::{Disk, DiskFile},
@@ -10,7 +13,10 @@ use super::{
     },
     index::{Posting, Sealed},
 };
-use crate::{Millis, Record, Seq, TopicSet};
+use crate::{
+    Millis, Record, Seq, TopicSet,
+    archive::shares::{Each, Part},
+};
 
 /// The folder of the segments and their indexes.
 pub(crate) const FOLDER: &str = "log";
@@ -43,6 +49,15 @@ pub(crate) fn numbered(disk: &dyn Disk, folder: &str, suffix: &str) -> io::Resul
 pub(crate) struct SealedSegment {
     pub(crate) body: Body,
     pub(crate) index: Sealed,
+    /// What it has of each namespace, if that is known: see [`Log::parts`](super::writer::Log::parts).
+    pub(crate) parts: OnceLock<Each<Part>>,
+}
+
+impl SealedSegment {
+    pub(crate) fn new(body: Body, index: Sealed) -> Self {
+        let parts = OnceLock::new();
+        Self { body, index, parts }
+    }
 }
 
 /// A segment's file, up to where records stand.

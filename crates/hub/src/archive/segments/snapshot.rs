@@ -11,7 +11,7 @@ use super::{
     paged::{log_seed, read, replace},
     segment::numbered,
 };
-use crate::Seq;
+use crate::{Seq, archive::shortage::is_shortage};
 
 /// Their folder.
 pub(crate) const FOLDER: &str = "snap";
@@ -51,8 +51,11 @@ pub(crate) fn all(disk: &dyn Disk) -> io::Result<Vec<Place>> {
     Ok(all)
 }
 
+/// After which record one was taken, and what it holds.
+pub(crate) type Taken = (Seq, Vec<u8>);
+
 /// The good ones that are on the disk, newest first, two at most.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Snapshots(Vec<Place>);
 
 impl Snapshots {
@@ -83,10 +86,17 @@ impl Snapshots {
     }
 
     /// The newest that is good and not after `last`, and which ones are.
-    pub(crate) fn load(disk: &dyn Disk, log: &LogId, last: Seq) -> (Option<(Seq, Vec<u8>)>, Self) {
+    ///
+    /// # Errors
+    /// When the system is short of something: one that cannot be read for that is not passed over.
+    pub(crate) fn load(disk: &dyn Disk, log: &LogId, last: Seq) -> io::Result<(Option<Taken>, Self)> {
         let mut newest = None;
         let mut good = Self::default();
-        for place in all(disk).unwrap_or_default() {
+        let all = match all(disk) {
+            Err(error) if is_shortage(&error) => return Err(error),
+            all => all.unwrap_or_default(),
+        };
+        for place in all {
             if place.0 > last || good.0.len() == KEPT {
                 continue;
             }
@@ -99,12 +109,13 @@ impl Snapshots {
                     newest.get_or_insert((place.0, state));
                     good.0.push(place);
                 }
+                Err(error) if is_shortage(&error) => return Err(error),
                 Err(error) => {
                     tracing::warn!(%error, snapshot = place.name(), "a snapshot is passed over");
                 }
             }
         }
-        (newest, good)
+        Ok((newest, good))
     }
 }
 

@@ -12,7 +12,10 @@ use super::{
     segment::{Body, SealedSegment},
     topics::Topics,
 };
-use crate::{Floors, Seq, Topic, TopicSet, archive::ruled::Ruled};
+use crate::{
+    Floors, Seq, Topic, TopicSet,
+    archive::{ruled::Ruled, shares::Each},
+};
 
 pub(crate) struct State {
     /// In order. Readers take the list as it is; whoever changes it makes a new one.
@@ -22,6 +25,8 @@ pub(crate) struct State {
     pub(crate) index: Active,
     pub(crate) topics: Topics,
     pub(crate) ruled: Ruled,
+    /// Of each namespace, the first number of the last sealed segment of which nothing is kept any more, nor of those before it.
+    pub(crate) cut: Each<Seq>,
 }
 
 /// A log as a reader sees it.

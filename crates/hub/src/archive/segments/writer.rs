@@ -1,7 +1,8 @@
 //! Writing: batches to the end of the log, one after another, and a new segment when one is full.
 //!
 //! A batch is one write and, with [`Durability::Always`], one sync before it counts. After a failed sync nobody knows what
-//! is on the disk: nothing more is acknowledged until the log is opened anew.
+//! is on the disk: nothing more is acknowledged until the log is opened anew. After any other failure the next batch is
+//! tried again, when what is left of the failed one has been taken back.
 
 use std::{collections::VecDeque, io, sync::Arc};
 
@@ -19,7 +20,10 @@ use super::{
     snapshot::Snapshots,
     state::State,
 };
-use crate::{Record, Seq, archive::AppendError};
+use crate::{
+    Record, Seq,
+    archive::{AppendError, shortage::is_shortage},
+};
 
 /// A segment is never longer: offsets have 32 bits.
 const MAX_SEGMENT: u64 = u32::MAX as u64;
@@ -31,11 +35,24 @@ pub(crate) struct Writer {
     /// Everything up to here is written.
     written: Seq,
     poisoned: Option<String>,
+    /// What a write that failed has left. Nothing is written before it is gone.
+    owed: Option<Owed>,
     /// A segment has been sealed since the machine's state was written down.
     pub(crate) wants_snapshot: bool,
+    /// The last try to write it down has failed.
+    pub(crate) owes_snapshot: bool,
     pub(crate) snapshots: Snapshots,
     /// Segments that are gone, but for their files: the oldest first.
     pub(crate) leaving: VecDeque<Leaving>,
+}
+
+/// What could not be taken back at once.
+#[derive(Clone, Copy)]
+enum Owed {
+    /// The beginning of a batch, behind the last one. It must not stand there when the next one is shorter.
+    Tail,
+    /// The file of a half-made segment. Behind the one that goes on being written, it would make that one look sealed.
+    Segment(Seq),
 }
 
 /// What writing works on.
@@ -54,7 +71,9 @@ impl Writer {
             synced: last,
             written: last,
             poisoned: None,
+            owed: None,
             wants_snapshot: false,
+            owes_snapshot: false,
             snapshots,
             leaving: VecDeque::new(),
         }
@@ -84,6 +103,7 @@ impl Log {
         if let Some(text) = &writer.poisoned {
             return Err(AppendError::Poisoned(text.clone()));
         }
+        self.settle(&mut writer)?;
         if self.is_far(first.seq, last.seq) {
             self.roll(&mut writer, first.seq)?;
         }
@@ -94,10 +114,12 @@ impl Log {
         }
         let mut body = self.state.read().active.clone();
         if let Err(error) = body.file.write_at(&encoded.bytes, body.len) {
-            // What has been written of it must not stand there when the next one is shorter.
-            return Err(match body.file.set_len(body.len) {
-                Ok(()) => refused(error),
-                Err(error) => writer.poison("taking a half-written batch back", &error),
+            writer.owed = Some(Owed::Tail);
+            // What cannot be taken back now is when the next batch comes.
+            drop(self.settle(&mut writer));
+            return Err(match writer.poisoned() {
+                Some(why) => AppendError::Poisoned(why.to_owned()),
+                None => refused(error),
             });
         }
         writer.written = last.seq;
@@ -121,6 +143,39 @@ impl Log {
         }
         state.active = body;
         Ok(())
+    }
+
+    /// Takes back what a write that failed has left.
+    fn settle(&self, writer: &mut Writer) -> Result<(), AppendError> {
+        match writer.owed {
+            None => return Ok(()),
+            Some(Owed::Tail) => {
+                let body = self.state.read().active.clone();
+                body.file.set_len(body.len).map_err(refused)?;
+            }
+            Some(Owed::Segment(base)) => {
+                let removed = self.disk.remove(&segment_name(base)).or_else(not_there);
+                removed.map_err(refused)?;
+                // So that it does not turn up again either.
+                self.disk
+                    .sync_dir(FOLDER)
+                    .map_err(|error| match is_shortage(&error) {
+                        true => refused(error),
+                        false => writer.poison("taking a half-made segment back", &error),
+                    })?;
+            }
+        }
+        writer.owed = None;
+        Ok(())
+    }
+
+    /// Takes back what is left of a write that failed, and makes safe the rest: nothing more is written.
+    pub(crate) fn end(&self) -> Result<(), AppendError> {
+        let mut writer = self.writer.lock();
+        if writer.poisoned().is_none() {
+            self.settle(&mut writer)?;
+        }
+        self.sync_written(&mut writer)
     }
 
     /// Makes safe what has been written since.
@@ -212,6 +267,7 @@ impl Log {
     }
 
     fn seal(&self, writer: &mut Writer, next: Seq) -> Result<(SealedSegment, Body), AppendError> {
+        self.settle(writer)?;
         // Nobody else writes, so this keeps no reader out.
         let state = self.state.read();
         let body = state.active.clone();
@@ -227,19 +283,23 @@ impl Log {
         let index = index().map_err(refused)?;
         let active = match make_segment(&*self.disk, &self.id, next, self.settings.segment_bytes) {
             Ok(active) => active,
-            // An unfinished segment behind the one that goes on being written would make that one look sealed.
-            Err(error) => match self.take_back(next) {
-                Ok(()) => return Err(refused(error)),
-                Err(error) => return Err(writer.poison("taking a half-made segment back", &error)),
-            },
+            Err(error) => {
+                drop(state);
+                writer.owed = Some(Owed::Segment(next));
+                drop(self.settle(writer));
+                return Err(match writer.poisoned() {
+                    Some(why) => AppendError::Poisoned(why.to_owned()),
+                    None => refused(error),
+                });
+            }
         };
-        Ok((SealedSegment { body, index }, active))
-    }
-
-    /// Removes a half-made segment, so that it does not turn up again either.
-    fn take_back(&self, base: Seq) -> io::Result<()> {
-        self.disk.remove(&segment_name(base)).or_else(not_there)?;
-        self.disk.sync_dir(FOLDER)
+        let sealed = SealedSegment::new(body, index);
+        let parts = state
+            .index
+            .parts
+            .of_file(sealed.body.len, state.index.totals.events);
+        let _ = sealed.parts.set(parts);
+        Ok((sealed, active))
     }
 }
 
@@ -248,6 +308,7 @@ fn refused(error: io::Error) -> AppendError {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     match error.kind() {
         StorageFull | QuotaExceeded | FileTooLarge => AppendError::Full(error),
+        _ if is_shortage(&error) => AppendError::Short(error),
         _ => AppendError::Failed(error),
     }
 }

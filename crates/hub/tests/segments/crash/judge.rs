@@ -28,6 +28,15 @@ enum End {
     Power,
 }
 
+/// What happens beside crashes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Troubles {
+    /// It is full, and a sync fails.
+    OfTheDisk,
+    /// Also the system is short of descriptors or memory.
+    All,
+}
+
 /// What is known to be true.
 #[derive(Default)]
 struct Truth {
@@ -57,6 +66,7 @@ struct Truth {
 pub(super) struct Run<'a> {
     plan: Plan,
     open: Open<'a>,
+    troubles: Troubles,
     rng: Rng,
     disk: SimDisk,
     truth: Truth,
@@ -101,11 +111,12 @@ impl Truth {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(seed: u64, open: Open<'a>) -> Self {
+    pub(super) fn new(seed: u64, open: Open<'a>, troubles: Troubles) -> Self {
         let mut rng = Rng::with_seed(seed);
         Self {
             plan: Plan::of(seed),
             open,
+            troubles,
             disk: SimDisk::new(rng.u64(..)),
             rng,
             truth: Truth::default(),
@@ -151,13 +162,16 @@ impl<'a> Run<'a> {
             if fails {
                 self.disk.fail_sync(self.rng.u64(1..6));
             }
+            if attempt < 4 && self.troubles == Troubles::All && self.rng.u8(..6) == 0 {
+                self.disk.set_short(Some(self.rng.u64(1..20)));
+            }
             match (self.open)(Arc::new(self.disk.clone()), &self.plan) {
                 Ok(archive) if !self.disk.is_off() => {
                     self.disk.calm();
                     return archive;
                 }
                 Ok(_) => {}
-                Err(_) if self.disk.is_off() || self.disk.has_failed() => {}
+                Err(_) if self.disk.is_off() || self.disk.has_failed() || self.disk.is_short() => {}
                 Err(why) => panic!("refused to open after {end:?}: {why}"),
             }
             // Who was cut short has promised nothing, so also the process alone may have ended. But a system that could not write
@@ -179,7 +193,8 @@ impl<'a> Run<'a> {
         self.truth.closed = is_well && self.rng.u8(..3) == 0;
         if self.truth.closed {
             archive.close();
-            self.truth.closed = !self.disk.is_off() && !self.disk.has_failed() && !self.disk.is_full();
+            let is_well = !self.disk.has_failed() && !self.disk.is_full() && !self.disk.is_short();
+            self.truth.closed = !self.disk.is_off() && is_well;
         }
         let end = match self.disk.is_off() || self.rng.bool() {
             true => End::Power,
@@ -201,6 +216,7 @@ impl<'a> Run<'a> {
         match self.rng.u8(..8) {
             0..4 => self.disk.stop_at(self.rng.u64(1..150)),
             4 => self.disk.fail_sync(self.rng.u64(1..40)),
+            5 if self.troubles == Troubles::All => self.disk.set_short(Some(self.rng.u64(1..30))),
             _ => {}
         }
         // Now and then it ends as soon as it has begun: what it found is then all that it had.
@@ -219,7 +235,10 @@ impl<'a> Run<'a> {
                     let room = self.disk.used() + self.rng.u64(..3_000);
                     self.disk.set_room(Some(room));
                 }
-                5 => self.disk.set_room(None),
+                5 => {
+                    self.disk.set_room(None);
+                    self.disk.set_short(None);
+                }
                 6 => self.snapshot(archive),
                 20..23 => self.trim_topics(archive),
                 23..26 => self.compact(archive),
@@ -265,9 +284,10 @@ impl<'a> Run<'a> {
                     }
                 }
             }
-            Err(error @ (AppendError::Full(_) | AppendError::Failed(_))) => {
+            Err(error @ (AppendError::Full(_) | AppendError::Short(_) | AppendError::Failed(_))) => {
                 let has_reason = match error {
                     AppendError::Full(_) => self.disk.is_full(),
+                    AppendError::Short(_) => self.disk.is_short(),
                     _ => self.disk.has_failed(),
                 };
                 assert!(has_reason, "the disk gives no reason for: {error}");

@@ -8,6 +8,9 @@
 //! - floors say exactly what is gone; the last number and its time are those of the last record; a number that was seen
 //!   never stands for something else in the same epoch; the machine is told all that is not in its snapshot.
 //!
+//! Now and then the system is short of descriptors or memory for a while, also while a log is opened: what is refused then is
+//! refused for no other reason, nothing is poisoned, and the next try may do.
+//!
 //! In the settings that promise less than `always`, a crash may take the last records, never one before a kept one, and
 //! then a new epoch begins; a killed process loses nothing under any setting.
 //!
@@ -38,7 +41,7 @@ use crate::{
     simple::{Flaw, Simple},
 };
 
-use judge::Run;
+use judge::{Run, Troubles};
 use plan::{Open, Plan, Promise};
 
 fn number(variable: &str, default: u64) -> u64 {
@@ -47,7 +50,7 @@ fn number(variable: &str, default: u64) -> u64 {
 
 /// Judges an archive under those that fit of as many seeds as are asked for, at most `most`. Returns in how many runs a
 /// segment was rewritten.
-fn judge(what: &str, open: Open<'_>, most: u64, fits: impl Fn(&Plan) -> bool) -> usize {
+fn judge(what: &str, open: Open<'_>, troubles: Troubles, most: u64, fits: impl Fn(&Plan) -> bool) -> usize {
     let first = number("TIDEWIRE_CRASH_SEED", 1);
     let count = number("TIDEWIRE_CRASH_SEEDS", 200).min(most);
     let seeds: Vec<_> = (first..first + count)
@@ -56,7 +59,7 @@ fn judge(what: &str, open: Open<'_>, most: u64, fits: impl Fn(&Plan) -> bool) ->
     let (next, rewritten) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let work = || {
         while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-            match run(*seed, open) {
+            match run(*seed, open, troubles) {
                 Ok(has_rewritten) => drop(rewritten.fetch_add(usize::from(has_rewritten), Ordering::Relaxed)),
                 Err(panic) => {
                     next.store(seeds.len(), Ordering::Relaxed); // The others need not go on.
@@ -83,8 +86,8 @@ fn judge(what: &str, open: Open<'_>, most: u64, fits: impl Fn(&Plan) -> bool) ->
     rewritten.into_inner()
 }
 
-fn run(seed: u64, open: Open<'_>) -> std::thread::Result<bool> {
-    catch_unwind(AssertUnwindSafe(|| Run::new(seed, open).go()))
+fn run(seed: u64, open: Open<'_>, troubles: Troubles) -> std::thread::Result<bool> {
+    catch_unwind(AssertUnwindSafe(|| Run::new(seed, open, troubles).go()))
 }
 
 fn simple(flaw: Flaw) -> impl Fn(Arc<dyn Disk>, &Plan) -> plan::Opened {
@@ -108,7 +111,7 @@ fn segments(disk: Arc<dyn Disk>, plan: &Plan) -> plan::Opened {
 
 #[test]
 fn segments_that_are_always_safe_lose_nothing() {
-    let rewritten = judge("always", &segments, u64::MAX, |plan| {
+    let rewritten = judge("always", &segments, Troubles::All, u64::MAX, |plan| {
         plan.promise == Promise::Always
     });
     assert!(
@@ -119,14 +122,20 @@ fn segments_that_are_always_safe_lose_nothing() {
 
 #[test]
 fn segments_that_are_safe_later_lose_the_end_at_most_and_say_so() {
-    judge("interval and never", &segments, u64::MAX, |plan| {
+    judge("interval and never", &segments, Troubles::All, u64::MAX, |plan| {
         plan.promise != Promise::Always
     });
 }
 
 #[test]
 fn a_simple_log_keeps_its_word() {
-    judge("a simple log", &simple(Flaw::None), 60, |_| true); // It is slow, and nobody's but the judge's.
+    judge(
+        "a simple log",
+        &simple(Flaw::None),
+        Troubles::OfTheDisk,
+        60,
+        |_| true,
+    ); // It is slow, and nobody's but the judge's.
 }
 
 #[test]
@@ -135,7 +144,7 @@ fn every_flaw_of_a_log_is_caught() {
     let mut missed = Vec::new();
     for flaw in Flaw::ALL {
         let log = simple(flaw);
-        match (1..=300).find(|seed| run(*seed, &log).is_err()) {
+        match (1..=300).find(|seed| run(*seed, &log, Troubles::OfTheDisk).is_err()) {
             Some(seed) => println!("{flaw:?} was caught under seed {seed}"),
             None => missed.push(flaw),
         }
@@ -150,7 +159,7 @@ fn every_fault_below_segments_is_caught() {
     let mut missed = Vec::new();
     for fault in Fault::ALL {
         let open = |disk, plan: &Plan| segments(Arc::new(Faulty::new(disk, fault)), plan);
-        match (1..=1000).find(|seed| run(*seed, &open).is_err()) {
+        match (1..=1000).find(|seed| run(*seed, &open, Troubles::All).is_err()) {
             Some(seed) => println!("{fault:?} was caught under seed {seed}"),
             None => missed.push(fault),
         }

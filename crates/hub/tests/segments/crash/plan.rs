@@ -41,7 +41,10 @@ impl Plan {
         let mut retention = Retention::default();
         match rng.u8(..8) {
             0..4 => retention.max_age = Some(Duration::from_secs(rng.u64(2..40))),
-            4 => retention.max_bytes = rng.usize(1..40_000),
+            4 => {
+                retention.max_bytes = rng.usize(1..40_000);
+                retention.relay_percent = rng.u8(..=100);
+            }
             5 => retention.max_events = Some(rng.usize(1..100)),
             _ => {}
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use tidewire_codec::{Event, EventId, EventName};
-use tidewire_hub::{Change, IdempotencyKey, Millis, Record, Seq, Topic, TopicSet};
+use tidewire_hub::{Change, IdempotencyKey, Millis, Namespace, Record, Seq, Topic, TopicSet};
 
 use crate::records::{id, topic};
 
@@ -67,7 +67,13 @@ fn record(rng: &mut Rng, seq: Seq, time: Millis, largest: usize) -> Record {
 
 fn topics(rng: &mut Rng) -> TopicSet {
     let count = if rng.u8(..5) == 0 { rng.usize(2..4) } else { 1 };
-    let some = rng.choose_multiple(all_topics(), count);
+    let all = match rng.u8(..4) {
+        0 => ["a", "answer"]
+            .map(|name| Topic::new(Namespace::Relay, name).unwrap())
+            .into(),
+        _ => all_topics(),
+    };
+    let some = rng.choose_multiple(all, count);
     TopicSet::new(some).unwrap()
 }
 

@@ -7,6 +7,7 @@
 //! - [`SimDisk::kill`] ends the process only: the system goes on, so nothing is lost, and nothing is safe that was not.
 //! - [`SimDisk::set_room`] makes it full; [`SimDisk::fail_sync`] makes a sync fail, after which what it should have made
 //!   safe is never safe again, although it may still be read (as Linux does it).
+//! - [`SimDisk::set_short`] makes operations fail for want of descriptors or memory, now and then: nothing is wrong with the disk.
 
 mod content;
 mod names;
@@ -19,6 +20,7 @@ use std::{
 };
 
 use fastrand::Rng;
+use rustix::io::Errno;
 use tidewire_hub::archive::segments::{Disk, DiskFile};
 
 use content::{Change, Content};
@@ -41,6 +43,8 @@ struct World {
     stop_at: Option<u64>,
     fail_sync: Option<u64>,
     room: Option<u64>,
+    /// One of so many operations finds the system short of something.
+    short: Option<u64>,
     off: bool,
 }
 
@@ -79,6 +83,7 @@ impl SimDisk {
             stop_at: None,
             fail_sync: None,
             room: None,
+            short: None,
             off: false,
         })
     }
@@ -116,7 +121,7 @@ impl SimDisk {
     /// Nothing that was to happen will happen.
     pub fn calm(&self) {
         let mut world = self.world();
-        (world.stop_at, world.fail_sync) = (None, None);
+        (world.stop_at, world.fail_sync, world.short) = (None, None, None);
     }
 
     /// Whether there is a bound on how many bytes there is room for.
@@ -127,6 +132,17 @@ impl SimDisk {
     /// How many bytes there is room for in all; `None` is no bound.
     pub fn set_room(&self, bytes: Option<u64>) {
         self.world().room = bytes;
+    }
+
+    /// Of so many operations one fails for want of descriptors or memory; 1 is all of them. Not syncs of files: those that
+    /// have begun write.
+    pub fn set_short(&self, one_of: Option<u64>) {
+        self.world().short = one_of;
+    }
+
+    /// Whether operations fail for that.
+    pub fn is_short(&self) -> bool {
+        self.world().short.is_some()
     }
 
     /// How many bytes the files take.
@@ -209,8 +225,17 @@ impl World {
         }
     }
 
+    /// Fails if the system is short of something at the moment.
+    fn want(&mut self, errno: Errno) -> io::Result<()> {
+        match self.short {
+            Some(one_of) if self.rng.u64(..one_of) == 0 => Err(errno.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// An operation that is done whole or not at all.
     fn whole(&mut self, apply: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+        self.want(Errno::NOMEM)?;
         match self.operate()? {
             Fate::Done => apply(self),
             Fate::Last => {
@@ -259,6 +284,7 @@ impl Disk for SimDisk {
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
         let mut id = None;
+        self.world().want(Errno::MFILE)?;
         self.world().whole(|world| {
             world.names.check_folder(name)?;
             id = match world.names.file(name) {
@@ -280,10 +306,11 @@ impl Disk for SimDisk {
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
         let id = {
-            let world = self.world();
+            let mut world = self.world();
             if world.off {
                 return Err(off());
             }
+            world.want(Errno::NFILE)?;
             world.names.file(name).ok_or_else(|| not_found(name))?
         };
         self.file(id)
@@ -294,6 +321,7 @@ impl Disk for SimDisk {
         if world.off {
             return Err(off());
         }
+        world.want(Errno::MFILE)?;
         let mut names = world.names.list(folder)?;
         world.rng.shuffle(&mut names);
         Ok(names)
@@ -309,6 +337,7 @@ impl Disk for SimDisk {
 
     fn sync_dir(&self, folder: &str) -> io::Result<()> {
         let mut world = self.world();
+        world.want(Errno::MFILE)?;
         match world.sync()? {
             true => world.names.sync(folder),
             false => Err(io::Error::other("the sync of a folder has failed")),
@@ -355,9 +384,13 @@ impl DiskFile for SimFile {
 
     fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
         let mut world = self.disk.world();
+        let short = world.want(Errno::NOMEM).err();
         let fate = world.operate()?;
         let granted = world.grant(self.id, at + bytes.len() as u64).saturating_sub(at);
-        let granted = usize::try_from(granted).unwrap().min(bytes.len());
+        let mut granted = usize::try_from(granted).unwrap().min(bytes.len());
+        if short.is_some() {
+            granted = world.rng.usize(..=granted).min(bytes.len().saturating_sub(1));
+        }
         let written = match fate {
             Fate::Done => granted,
             Fate::Last => world.rng.usize(..=granted),
@@ -372,6 +405,7 @@ impl DiskFile for SimFile {
         }
         match fate {
             Fate::Last => Err(off()),
+            Fate::Done if short.is_some() => short.map_or(Ok(()), Err),
             Fate::Done if written < bytes.len() => Err(no_room()),
             Fate::Done => Ok(()),
         }

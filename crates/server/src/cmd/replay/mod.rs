@@ -89,6 +89,7 @@ const CONNECTION: Bounds = Bounds {
     max_header: 64 << 10,
     write_stall: Duration::from_secs(60),
     tcp_user: Duration::from_secs(60),
+    kept_from: i32::MAX,
 };
 
 type Recording = Reader<BufReader<File>>;

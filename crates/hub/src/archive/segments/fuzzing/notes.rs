@@ -42,13 +42,13 @@ pub fn notes(mut input: &[u8]) {
         2 => {
             let seq = Seq(number(&mut input, 8));
             put(&format!("snap/{:020}.snap", seq.0), input, log_seed(&LOG));
-            let before = Snapshots::load(&disk, &LOG, seq.before()).0;
+            let before = ok(Snapshots::load(&disk, &LOG, seq.before())).0;
             assert!(before.is_none() || seq == Seq::ZERO);
-            let (newest, mut good) = Snapshots::load(&disk, &LOG, seq);
+            let (newest, mut good) = ok(Snapshots::load(&disk, &LOG, seq));
             if let Some((found, state)) = newest {
                 assert_eq!(found, seq);
                 ok(good.save(&disk, &LOG, seq, &state));
-                assert_eq!(Snapshots::load(&disk, &LOG, seq).0, Some((seq, state)));
+                assert_eq!(ok(Snapshots::load(&disk, &LOG, seq)).0, Some((seq, state)));
             }
         }
         _ => {

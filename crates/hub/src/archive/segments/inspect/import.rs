@@ -24,6 +24,7 @@ use crate::{
             state::State,
             topics::{Place, Topics},
         },
+        shares::Each,
     },
     dedup,
     ids::Epochs,
@@ -280,6 +281,7 @@ fn begin(disk: Arc<dyn Disk>, id: LogId, first: Seq) -> io::Result<Log> {
         index: Active::default(),
         topics: Topics::default(),
         ruled: Ruled::default(),
+        cut: Each::default(),
     };
     Ok(Log {
         disk,

@@ -40,6 +40,7 @@ const UNBOUNDED: Bounds = Bounds {
     max_event: usize::MAX,
     keys: dedup::Bounds {
         max_keys: usize::MAX,
+        max_bytes: usize::MAX,
         keep: Millis::MAX,
     },
 };
