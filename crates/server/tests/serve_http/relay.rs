@@ -137,7 +137,7 @@ fn a_route_with_our_key_wants_a_token_where_there_are_tokens_whatever_its_owner(
     };
     let routes = [
         route("/paid", ""),
-        route("/owned", "owner = \"header:x-user\""),
+        route("/owned", "owner = \"header:X-User\""),
         format!("[[relay]]\npath = \"/theirs\"\nupstream = \"http://{address}/v1\"\n"),
     ]
     .concat();
