@@ -225,7 +225,7 @@ impl Hub {
         let inner = &self.inner;
         let watermark = inner.tail.watermark();
         let kept = inner.archive.read(|archive| -> io::Result<Kept> {
-            let last = archive.nth_last(topics, 1, watermark)?;
+            let last = archive.last_event(topics, watermark)?;
             Ok(Kept {
                 count: archive.count(topics, watermark)?,
                 last: last.map(|seq| inner.position(seq)),
@@ -371,14 +371,21 @@ impl Inner {
             }
             Start::After(id) => self.resume(topics, id)?,
         };
-        let last = self.nth_last(topics, 1, watermark)?;
-        let nothing_left = last.is_none_or(|last| last <= place.cursor);
-        if ended && nothing_left && !matches!(place.resume, Resume::Gap(_)) {
+        if ended
+            && !matches!(place.resume, Resume::Gap(_))
+            && self.has_all(topics, place.cursor, watermark)?
+        {
             subscription.depart(Departure::Ended);
             return Ok(Subscribed::Ended);
         }
         subscription.start_at(place.cursor, place.known.at_most(watermark), place.resume);
         Ok(Subscribed::Open(subscription))
+    }
+
+    /// Whether a reader at the cursor has every event.
+    fn has_all(&self, topics: &TopicSet, cursor: Seq, through: Seq) -> io::Result<bool> {
+        let last = self.archive.read(|archive| archive.last_event(topics, through))?;
+        Ok(last.is_none_or(|last| last <= cursor))
     }
 
     fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {

@@ -70,6 +70,9 @@ impl Entry for Frame {
         // second encoding are few: what they need on top is not counted.
         2 * self.record.cost()
     }
+    fn is_event(&self) -> bool {
+        self.record.event.is_some()
+    }
 }
 
 impl Frame {

@@ -8,7 +8,11 @@
 //! header (96) | directory: a line of 40 bytes a topic, by hash | postings (8 each), by topic | ids (12 each), by hash | names
 //! ```
 
-use std::{collections::HashMap, io, sync::Arc};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, OnceLock},
+};
 
 use smallvec::SmallVec;
 use tidewire_codec::EventId;
@@ -124,6 +128,8 @@ pub(crate) struct Totals {
 pub(crate) struct Active {
     pub(crate) totals: Totals,
     topics: HashMap<Topic, Shelf>,
+    /// The events of all topics together: more than there are if some stand in several.
+    listed: u64,
     ids: HashMap<u64, SmallVec<[u32; 1]>>,
 }
 
@@ -152,6 +158,7 @@ impl Active {
                 shelf.postings.push(Posting { mark, offset });
                 shelf.bytes += len;
                 shelf.events += u32::from(is_event);
+                self.listed += u64::from(is_event);
                 shelf.last_event = if is_event { Some(delta) } else { shelf.last_event };
             }
             if let Some(id) = record.event.as_ref().and_then(|event| event.id.as_ref()) {
@@ -166,6 +173,16 @@ impl Active {
 
     pub(crate) fn postings(&self, topic: &Topic) -> &[Posting] {
         self.topics.get(topic).map_or(&[], |shelf| &shelf.postings)
+    }
+
+    /// How many of them are events.
+    pub(crate) fn events(&self, topic: &Topic) -> u32 {
+        self.topics.get(topic).map_or(0, |shelf| shelf.events)
+    }
+
+    /// Whether events stand in several topics.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.listed > self.totals.events
     }
 
     /// The bytes of a topic's records.
@@ -286,6 +303,8 @@ pub(crate) struct Sealed {
     topics: u32,
     postings: u64,
     ids: u64,
+    /// Whether events stand in several topics, once that was asked for.
+    is_shared: OnceLock<bool>,
 }
 
 impl Sealed {
@@ -342,7 +361,24 @@ impl Sealed {
             topics,
             postings,
             ids,
+            is_shared: OnceLock::new(),
         })
+    }
+
+    /// Whether events stand in several topics. Reads all lines, once, where the header does not tell.
+    pub(crate) fn is_shared(&self) -> io::Result<bool> {
+        if self.postings <= self.totals.events {
+            return Ok(false);
+        }
+        if let Some(known) = self.is_shared.get() {
+            return Ok(*known);
+        }
+        let mut listed = 0;
+        for first in (0..self.topics).step_by(LINES) {
+            let lines = self.some_lines(first)?;
+            listed += lines.iter().map(|line| u64::from(line.events)).sum::<u64>();
+        }
+        Ok(*self.is_shared.get_or_init(|| listed > self.totals.events))
     }
 
     fn postings_at(&self) -> u64 {
@@ -409,13 +445,18 @@ impl Sealed {
         })
     }
 
-    /// Those from a line on, read at once.
-    fn some_topics(&self, first: u32) -> io::Result<Vec<(Topic, Line)>> {
+    /// Lines from one on, read at once.
+    fn some_lines(&self, first: u32) -> io::Result<Vec<Line>> {
         let count = LINES.min((self.topics - first) as usize);
         let mut bytes = vec![0; count * LINE as usize];
         self.pages.read(HEADER + LINE * u64::from(first), &mut bytes)?;
         let lines = bytes.chunks_exact(LINE as usize);
-        let lines: Vec<Line> = lines.map(|line| self.checked(line)).collect::<Result<_, _>>()?;
+        lines.map(|line| self.checked(line)).collect()
+    }
+
+    /// Those from a line on, read at once.
+    fn some_topics(&self, first: u32) -> io::Result<Vec<(Topic, Line)>> {
+        let lines = self.some_lines(first)?;
         let begin = lines.first().map_or(0, |line| line.name_at as usize);
         let end = lines.last().map_or(begin, Line::name_end);
         let mut names = vec![0; end.saturating_sub(begin)];

@@ -1,4 +1,4 @@
-//! Reading: in order from a cursor on, back from the end, and by a publisher's id.
+//! Reading: in order from a cursor on, and by a publisher's id.
 //!
 //! A reader goes through segments one by one and asks each for its topics' postings; a topic among thousands costs a few pages of
 //! the index, not a scan. Records are read where the postings say.
@@ -219,86 +219,6 @@ impl<'a> Merge<'a> {
         }
         Ok(None)
     }
-}
-
-/// Goes back from `through` over the records of these topics that are not gone: number, and whether it is an event.
-pub(crate) fn walk_back(
-    state: &RwLock<State>,
-    topics: &TopicSet,
-    through: Seq,
-    mut each: impl FnMut(Seq, bool) -> ControlFlow<()>,
-) -> io::Result<()> {
-    let mut upper = through;
-    loop {
-        let view = View::of(state, topics);
-        let in_active = {
-            let state = state.read();
-            if state.active.header != view.active.header {
-                continue;
-            }
-            let runs = topics.iter().zip(&view.starts);
-            let runs = runs.map(|(topic, start)| state.postings(topic, *start, upper));
-            last_of(runs.map(|run| run[run.len().saturating_sub(CHUNK as usize)..].to_vec()))
-        };
-        if !in_active.is_empty() {
-            for posting in in_active {
-                upper = view.active.seq(posting).before();
-                if each(view.active.seq(posting), posting.is_event()).is_break() {
-                    return Ok(());
-                }
-            }
-            continue;
-        }
-        for segment in view.sealed.iter().rev() {
-            while upper >= segment.body.header.base {
-                let found = back_in_sealed(segment, topics, &view.starts, upper)?;
-                if found.is_empty() {
-                    break;
-                }
-                for posting in found {
-                    upper = segment.body.seq(posting).before();
-                    if each(segment.body.seq(posting), posting.is_event()).is_break() {
-                        return Ok(());
-                    }
-                }
-            }
-            upper = upper.min(segment.body.header.base.before());
-        }
-        return Ok(());
-    }
-}
-
-/// The last of runs that are each the last of theirs, latest first, each once.
-fn last_of(runs: impl Iterator<Item = Vec<Posting>>) -> Vec<Posting> {
-    let mut all: Vec<Posting> = runs.flatten().collect();
-    all.sort_unstable_by_key(|posting| Reverse(posting.delta()));
-    all.dedup();
-    all.truncate(CHUNK as usize);
-    all
-}
-
-fn back_in_sealed(
-    segment: &SealedSegment,
-    topics: &TopicSet,
-    starts: &[Seq],
-    upper: Seq,
-) -> io::Result<Vec<Posting>> {
-    let index = &segment.index;
-    let Some(upper) = segment.body.delta(upper) else {
-        return Ok(Vec::new());
-    };
-    let mut runs = Vec::new();
-    for (topic, start) in topics.iter().zip(starts) {
-        let Some(line) = index.topic(topic)? else { continue };
-        let to = index.rank(&line, upper)?;
-        let from = match segment.body.delta(*start) {
-            Some(start) => index.rank(&line, start)?,
-            None => 0,
-        };
-        let from = from.max(to.saturating_sub(CHUNK));
-        runs.push(index.read_postings(&line, from, to.saturating_sub(from))?);
-    }
-    Ok(last_of(runs.into_iter()))
 }
 
 /// See [`Archive::find`](crate::archive::Archive::find).
