@@ -52,6 +52,10 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
         retry,
         body_stall: config.timeouts.body_stall.get(),
         max_subscribe_body: usize::try_from(config.limits.max_subscribe_body.get()).unwrap_or(usize::MAX),
+        max_unknown_topics_per_address: config
+            .limits
+            .max_unknown_topics_per_address
+            .map(|max| usize::try_from(max.get()).unwrap_or(usize::MAX)),
     };
     let mut router = Router::new()
         .merge(plain::router(hub.clone(), plain))

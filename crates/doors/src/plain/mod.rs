@@ -16,6 +16,7 @@
 //! | `ask`, `body_parameters` | what a reader asks for, in the query or a body |
 //! | `publish`, `bulk` | publishing one event, and many |
 //! | `subscribe`, `presence` | reading |
+//! | `watched` | how many unknown topics an address reads |
 //! | `format`, `outgoing` | the formats of streams, and streams as responses |
 //! | `errors` | the hub's errors as statuses |
 
@@ -30,6 +31,7 @@ mod parameters;
 mod presence;
 mod publish;
 mod subscribe;
+mod watched;
 mod wire;
 
 use std::sync::Arc;
@@ -45,12 +47,15 @@ use tidewire_hub::Hub;
 
 use crate::Problem;
 pub use config::Config;
+use watched::Watched;
 
 /// What the handlers share.
 #[derive(Clone)]
 struct Door {
     hub: Hub,
     config: Arc<Config>,
+    /// None: they do not count.
+    watched: Option<Arc<Watched>>,
 }
 
 /// The door's routes. A wrong method on them is 405; everything else is up to the router they are merged into.
@@ -65,6 +70,7 @@ pub fn router(hub: Hub, config: Config) -> Router {
         .route("/presence/{*topic}", any(presence))
         .with_state(Door {
             hub,
+            watched: config.max_unknown_topics_per_address.map(Watched::new),
             config: Arc::new(config),
         })
 }
@@ -73,7 +79,7 @@ pub fn router(hub: Hub, config: Config) -> Router {
 async fn events(State(door): State<Door>, request: Request) -> Result<Response<Body>, Problem> {
     match request.method().as_str() {
         "GET" | "QUERY" => subscribe::subscribe(door, request).await,
-        "HEAD" => subscribe::head(&door, &request),
+        "HEAD" => subscribe::head(door, request).await,
         "POST" => publish::publish(door, request).await,
         "DELETE" => publish::purge(door, request).await,
         _ => Err(wrong_method(&request, "GET, HEAD, QUERY, POST, DELETE")),

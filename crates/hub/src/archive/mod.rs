@@ -136,8 +136,9 @@ pub trait Archive: Send + Sync + 'static {
     /// [`AppendError`]: nothing of the batch is kept, and its numbers are not used again.
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError>;
 
-    /// Reads the records of these topics in `(after, through]`, oldest first: at least one if there
-    /// is one, and not many more than `budget` bytes.
+    /// Reads the records of these topics in `(after, through]`, oldest first, and not many more than `budget` bytes: at least
+    /// one if there is one, unless it lies behind a part of the log that is long to look through. Then nothing is read, and
+    /// [`Scan::through`] says how far it has looked.
     fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan>;
 
     /// Goes back from `through` over at most `count` events of these topics: a step, whose work is bounded however many events

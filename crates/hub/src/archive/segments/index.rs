@@ -11,6 +11,7 @@
 use std::{
     collections::HashMap,
     io,
+    ops::Range,
     sync::{Arc, OnceLock},
 };
 
@@ -491,23 +492,26 @@ impl Sealed {
         postings.collect::<Result<_, _>>().map_err(damaged)
     }
 
-    /// Where records may stand that have this id in this topic: whoever looks there finds out.
-    pub(crate) fn ids(&self, topic: &Topic, id: &EventId) -> io::Result<SmallVec<[u32; 1]>> {
+    /// The numbers of the places where records may stand that have this id in this topic, in their order: whoever looks
+    /// there finds out. A publisher may have given it to all of them.
+    pub(crate) fn ids(&self, topic: &Topic, id: &EventId) -> io::Result<Range<u32>> {
         let hash = id_hash(topic, id);
-        let read = |number: u32| -> io::Result<(u64, u32)> {
-            let bytes: [u8; ID as usize] = self.pages.array(self.ids_at() + ID * u64::from(number))?;
-            let mut fields = Fields(&bytes);
-            Ok((fields.u64().map_err(damaged)?, fields.u32().map_err(damaged)?))
-        };
         let all = u32::try_from(self.ids).unwrap_or(NONE);
-        let mut found = SmallVec::new();
-        for number in partition(0, all, |number| Ok(read(number)?.0 < hash))?..all {
-            match read(number)? {
-                (other, offset) if other == hash => found.push(offset),
-                _ => break,
-            }
-        }
-        Ok(found)
+        let from = partition(0, all, |number| Ok(self.id(number)?.0 < hash))?;
+        let to = partition(from, all, |number| Ok(self.id(number)?.0 <= hash))?;
+        Ok(from..to)
+    }
+
+    /// A line of the ids: hash and place.
+    fn id(&self, number: u32) -> io::Result<(u64, u32)> {
+        let bytes: [u8; ID as usize] = self.pages.array(self.ids_at() + ID * u64::from(number))?;
+        let mut fields = Fields(&bytes);
+        Ok((fields.u64().map_err(damaged)?, fields.u32().map_err(damaged)?))
+    }
+
+    /// The place that has this number among [`Sealed::ids`].
+    pub(crate) fn place(&self, number: u32) -> io::Result<u32> {
+        Ok(self.id(number)?.1)
     }
 }
 
@@ -516,7 +520,7 @@ fn damaged(why: Damaged) -> io::Error {
 }
 
 /// The first number for which `before` does not hold.
-fn partition(from: u32, to: u32, before: impl Fn(u32) -> io::Result<bool>) -> io::Result<u32> {
+pub(crate) fn partition(from: u32, to: u32, before: impl Fn(u32) -> io::Result<bool>) -> io::Result<u32> {
     let (mut low, mut high) = (from, to);
     while low < high {
         let middle = low.midpoint(high);
