@@ -297,7 +297,10 @@ mod tests {
     };
 
     #[tokio::test(flavor = "multi_thread")]
-    #[expect(clippy::await_holding_lock, reason = "readers are being counted all the while")]
+    #[expect(
+        clippy::await_holding_lock,
+        reason = "readers are being counted all the while"
+    )]
     async fn a_publish_does_not_wait_while_readers_are_counted() {
         let hub = Hub::start(Config::default(), Memory::new(Retention::default())).unwrap();
         let topic = Topic::new(Namespace::Events, "room").unwrap();

@@ -71,7 +71,7 @@ impl Watched {
         let detail = format!(
             "streams from this address read {taken} topics that nothing has been published to, and this one would make it \
              {count} more; at most {max} may be read without a token (limits.max_unknown_topics_per_address): \
-             close some, or show a token"
+             close some"
         );
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_unknown_topics", detail);
         problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("5"))
