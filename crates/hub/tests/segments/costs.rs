@@ -175,3 +175,22 @@ fn a_long_way_to_the_next_event_is_gone_in_steps() {
     assert_eq!(found, (9000..9000 + TOPICS).collect::<Vec<_>>());
     assert!(steps > 1, "{steps}");
 }
+
+#[test]
+fn many_topics_are_replayed_with_fewer_reads_than_they_have_events() {
+    let events = (1..=EVENTS).map(|seq| event_with_id(seq, &name(seq), &format!("id {seq}")));
+    let log = Log::of(512 << 10, events);
+    let count = log.at_most(EVENTS as usize, |log| {
+        let (mut after, mut count) = (Seq::ZERO, 0);
+        while after < Seq(EVENTS) {
+            let scan = log.scan(&all(), after, Seq(EVENTS), 64 << 10)?;
+            count += scan.records.len() as u64;
+            after = scan.through;
+        }
+        Ok(count)
+    });
+    assert_eq!(count, EVENTS);
+    // Each topic's ids stand elsewhere in each of the indexes.
+    let found = log.at_most(EVENTS as usize, |log| log.find(&all(), &id("never given")));
+    assert_eq!(found, None);
+}

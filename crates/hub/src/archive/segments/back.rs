@@ -3,7 +3,7 @@
 //! A step looks at one segment. What it passes whole it counts by the index's lines; single postings are read only where the walk
 //! ends within a segment, where a segment holds ends of streams, and where events stand in several topics.
 
-use std::{borrow::Cow, collections::BinaryHeap, io};
+use std::{borrow::Cow, collections::BinaryHeap, io, rc::Rc};
 
 use parking_lot::RwLock;
 
@@ -96,7 +96,7 @@ struct Run<'a> {
 }
 
 enum Source<'a> {
-    Sealed(&'a Sealed, Line),
+    Sealed(Rc<Sealed>, Line),
     Active(&'a [Posting]),
 }
 
@@ -176,7 +176,8 @@ impl<'a> Part<'a> {
         view: &View,
         through: Seq,
     ) -> io::Result<Self> {
-        let (SealedSegment { body, index }, totals) = (segment, segment.index.totals);
+        let (body, totals) = (&segment.body, segment.index.totals);
+        let index = Rc::new(segment.index.for_one_read());
         let mut runs = Vec::new();
         for ((topic, start), last) in topics.iter().zip(&view.starts).zip(&view.lasts) {
             if *start >= totals.last || *last < body.header.base {
@@ -191,12 +192,12 @@ impl<'a> Part<'a> {
                 Some(delta) if through < totals.last => index.rank(&line, delta)?,
                 _ => line.count,
             };
-            let source = Source::Sealed(index, line);
+            let source = Source::Sealed(Rc::clone(&index), line);
             runs.push(Run::new(source, (from, to), (line.count, line.events))?);
         }
         Ok(Self {
             body,
-            is_shared: runs.len() > 1 && index.is_shared()?,
+            is_shared: runs.len() > 1 && segment.index.is_shared()?,
             runs,
         })
     }

@@ -323,6 +323,7 @@ impl Sealed {
             name: index_name(base),
             file,
             seed: seed(log, base),
+            seen: None,
         };
         let head: [u8; HEADER as usize] = pages.array(0)?;
         let damaged = |_| io::Error::new(io::ErrorKind::InvalidData, "the header is damaged");
@@ -380,6 +381,15 @@ impl Sealed {
             listed += lines.iter().map(|line| u64::from(line.events)).sum::<u64>();
         }
         Ok(*self.is_shared.get_or_init(|| listed > self.totals.events))
+    }
+
+    /// The same index for one read of many topics, which look at the same pages.
+    pub(crate) fn for_one_read(&self) -> Self {
+        Self {
+            pages: self.pages.for_one_read(),
+            is_shared: self.is_shared.clone(),
+            ..*self
+        }
     }
 
     fn postings_at(&self) -> u64 {

@@ -16,7 +16,7 @@ use tidewire_codec::EventId;
 
 use super::{
     format::Damaged,
-    index::{Line, Posting, len32, partition},
+    index::{Line, Posting, Sealed, len32, partition},
     segment::{Body, SealedSegment},
     state::{State, View},
 };
@@ -181,7 +181,8 @@ fn scan_sealed(
 
 /// The postings of several topics of a sealed segment in order, each once.
 struct Merge<'a> {
-    segment: &'a SealedSegment,
+    body: &'a Body,
+    index: Sealed,
     runs: Vec<Run>,
     heads: BinaryHeap<Reverse<(u32, usize)>>,
     last: Option<u32>,
@@ -202,17 +203,18 @@ impl<'a> Merge<'a> {
         after: impl Fn(usize) -> Seq,
     ) -> io::Result<Self> {
         let mut merge = Self {
-            segment,
+            body: &segment.body,
+            index: segment.index.for_one_read(),
             runs: Vec::new(),
             heads: BinaryHeap::new(),
             last: None,
         };
         for (number, topic) in topics.iter().enumerate().filter(|(number, _)| has_some(*number)) {
-            let Some(line) = segment.index.topic(topic)? else {
+            let Some(line) = merge.index.topic(topic)? else {
                 continue;
             };
             let next = match segment.body.delta(after(number)) {
-                Some(delta) => segment.index.rank(&line, delta)?,
+                Some(delta) => merge.index.rank(&line, delta)?,
                 None => 0,
             };
             merge.runs.push(Run {
@@ -229,7 +231,7 @@ impl<'a> Merge<'a> {
     fn advance(&mut self, number: usize) -> io::Result<()> {
         let run = &mut self.runs[number];
         if run.ready.as_slice().is_empty() && run.next < run.line.count {
-            let more = self.segment.index.read_postings(&run.line, run.next, CHUNK)?;
+            let more = self.index.read_postings(&run.line, run.next, CHUNK)?;
             run.next += CHUNK.min(run.line.count - run.next);
             run.ready = more.into_iter();
         }
@@ -246,7 +248,7 @@ impl<'a> Merge<'a> {
             self.advance(number)?;
             if Some(delta) < self.last {
                 let why = Damaged("an index has a topic's records in another order");
-                return Err(self.segment.body.damaged(0, why));
+                return Err(self.body.damaged(0, why));
             }
             if self.last != Some(delta) {
                 self.last = Some(delta);
@@ -269,7 +271,7 @@ pub(crate) fn find(state: &RwLock<State>, topics: &TopicSet, id: &EventId) -> io
                 .filter(|(_, (start, last))| last > start)
         };
         for segment in view.sealed.iter() {
-            let SealedSegment { body, index } = &**segment;
+            let (body, index) = (&segment.body, segment.index.for_one_read());
             let mut found = None;
             for (topic, (start, last)) in known() {
                 if *start >= index.totals.last || *last < body.header.base {
