@@ -133,6 +133,7 @@ impl Subscription {
                     Gathered::Ready(layout) => layout,
                     Gathered::TooOld => match self.read_archive() {
                         Ok(Some(bytes)) => return Poll::Ready(Some(Ok(bytes))),
+                        Ok(None) if self.cursor >= self.hub.tail.watermark() => continue,
                         Ok(None) => {
                             // A part of the log that has nothing for the reader: others have their turn before the next.
                             cx.waker().wake_by_ref();

@@ -71,6 +71,7 @@ fn a_drain_has_a_deadline() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long a process takes to end")]
 fn reads_that_nobody_waits_for_any_more_hold_no_drain() {
     const TOPICS: usize = 256;
     let server = Server::with(&[("TIDEWIRE_DATA", "log"), ("TIDEWIRE_TIMEOUTS_DRAIN", "1s")]);
