@@ -11,7 +11,7 @@ use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use slab::Slab;
 
-use crate::{Encoding, ReaderName, Seq, TopicSet};
+use crate::{Encoding, Seq, TopicSet};
 
 /// How many layouts a channel keeps: readers of one wave ask for one or two.
 const LAYOUTS: usize = 4;
@@ -36,12 +36,8 @@ struct State {
     layouts: [Option<Layout>; LAYOUTS],
     /// The layout to give up next.
     oldest: usize,
-    readers: Slab<Reader>,
-}
-
-struct Reader {
-    waker: Option<Waker>,
-    name: Option<ReaderName>,
+    /// The wakers of those that wait.
+    readers: Slab<Option<Waker>>,
 }
 
 /// The bytes of consecutive entries, contiguous: every reader that is at the same place sends the
@@ -103,28 +99,20 @@ impl Channel {
 
     // Readers.
 
-    pub(crate) fn join(&self, name: Option<ReaderName>) -> usize {
-        let reader = Reader { waker: None, name };
-        self.state.lock().readers.insert(reader)
+    pub(crate) fn join(&self) -> usize {
+        self.state.lock().readers.insert(None)
     }
 
-    /// Returns the reader's name, and how many readers are left.
-    pub(crate) fn leave(&self, reader: usize) -> (Option<ReaderName>, usize) {
+    /// Returns how many readers are left.
+    pub(crate) fn leave(&self, reader: usize) -> usize {
         let mut state = self.state.lock();
-        let reader = state.readers.remove(reader);
-        (reader.name, state.readers.len())
+        state.readers.remove(reader);
+        state.readers.len()
     }
 
     /// Whether it has more than one reader.
     pub(crate) fn has_several(&self) -> bool {
         self.state.lock().readers.len() > 1
-    }
-
-    /// Adds the names of the readers, and returns how many readers there are.
-    pub(crate) fn present(&self, names: &mut Vec<ReaderName>) -> usize {
-        let state = self.state.lock();
-        names.extend(state.readers.iter().filter_map(|(_, reader)| reader.name.clone()));
-        state.readers.len()
     }
 
     /// What is there for a reader at `cursor`; if nothing, its waker is kept.
@@ -136,7 +124,7 @@ impl Channel {
         if state.open == 0 && cursor >= state.ended {
             return Look::Ended;
         }
-        match &mut state.readers[reader].waker {
+        match &mut state.readers[reader] {
             Some(kept) => kept.clone_from(waker),
             kept => *kept = Some(waker.clone()),
         }
@@ -184,12 +172,7 @@ impl Channel {
     pub(crate) fn take_wakers(&self, wakers: &mut Vec<Waker>) {
         let mut state: MutexGuard<'_, State> = self.state.lock();
         state.touched = false;
-        wakers.extend(
-            state
-                .readers
-                .iter_mut()
-                .filter_map(|(_, reader)| reader.waker.take()),
-        );
+        wakers.extend(state.readers.iter_mut().filter_map(|(_, reader)| reader.take()));
     }
 }
 

@@ -15,13 +15,14 @@ use crate::{
     Clock, Encoding, Epoch, Error, Floors, Gap, GapReason, Health, Position, Presence, PresenceWatch,
     ReaderName, Receipt, Resume, Row, Seq, Start, StartError, Stats, Subscribed, Subscription, Topic,
     TopicSet,
-    archive::{Archive, History, Scan},
+    archive::{Archive, Back, History, Scan, Walk},
     clock::millis,
     committer::Committer,
     dedup,
     health::Pulse,
     ids::Epochs,
     machine::{self, Machine},
+    presence::Readers,
     record::Draft,
     sequencer::{Pending, Sequencer},
     stats::{Counters, Departure},
@@ -93,7 +94,7 @@ pub struct Kept {
 /// A running hub. Clones are the same hub; it ends when the last one and all subscriptions are gone.
 #[derive(Clone)]
 pub struct Hub {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
@@ -102,6 +103,7 @@ pub(crate) struct Inner {
     machine: Arc<RwLock<Machine>>,
     archive: Arc<dyn Archive>,
     pub(crate) tail: Arc<Tail>,
+    pub(crate) readers: Readers,
     pub(crate) counters: Arc<Counters>,
     pulse: Arc<Pulse>,
     sequencer: Sequencer,
@@ -148,6 +150,7 @@ impl Hub {
                 machine,
                 archive,
                 tail,
+                readers: Readers::default(),
                 counters,
                 pulse,
                 sequencer,
@@ -213,7 +216,39 @@ impl Hub {
         if self.inner.is_draining() {
             return Err(Error::Closed);
         }
-        self.inner.subscribe(&topics, start, encoding, name)
+        self.inner.subscribe(&topics, start, encoding, name, None)
+    }
+
+    /// The same for requests from outside: however many events `start` goes back over, others have their turn meanwhile, and
+    /// who drops the future ends the work.
+    ///
+    /// # Errors
+    /// As [`Hub::subscribe`].
+    pub async fn open(
+        &self,
+        topics: impl Into<TopicSet>,
+        start: &Start,
+        encoding: Encoding,
+        name: Option<ReaderName>,
+    ) -> Result<Subscribed, Error> {
+        let (topics, inner) = (topics.into(), &self.inner);
+        inner.check_count(&topics)?;
+        let walk = match start {
+            Start::Last(count) => Some(inner.walk(&topics, inner.tail.watermark(), *count).await?),
+            _ => None,
+        };
+        if inner.is_draining() {
+            return Err(Error::Closed);
+        }
+        inner.subscribe(&topics, start, encoding, name, walk)
+    }
+
+    /// How many of these topics nothing is known of.
+    #[must_use]
+    pub fn unknown(&self, topics: &TopicSet) -> usize {
+        let machine = self.inner.machine.read();
+        let unknown = topics.iter().filter(|topic| !machine.topics.contains_key(*topic));
+        unknown.count()
     }
 
     /// The last position that is visible.
@@ -230,7 +265,7 @@ impl Hub {
         let inner = &self.inner;
         let watermark = inner.tail.watermark();
         let kept = inner.archive.read(|archive| -> io::Result<Kept> {
-            let last = archive.nth_last(topics, 1, watermark)?;
+            let last = archive.last_event(topics, watermark)?;
             Ok(Kept {
                 count: archive.count(topics, watermark)?,
                 last: last.map(|seq| inner.position(seq)),
@@ -239,13 +274,33 @@ impl Hub {
         Ok(kept?)
     }
 
+    /// The same for requests from outside: see [`Hub::open`].
+    ///
+    /// # Errors
+    /// [`Error::Damaged`]; [`Error::Closed`] while draining.
+    pub async fn count(&self, topics: &TopicSet) -> Result<Kept, Error> {
+        let inner = &self.inner;
+        let watermark = inner.tail.watermark();
+        let last = inner
+            .archive
+            .read(|archive| archive.last_event(topics, watermark))?;
+        Ok(Kept {
+            count: inner.walk(topics, watermark, usize::MAX).await?.events,
+            last: last.map(|seq| inner.position(seq)),
+        })
+    }
+
     /// Reads records of these topics after `after`, oldest first: at least one if there is one, and not many more than
     /// `budget` bytes. For who keeps books in the log; readers subscribe.
     ///
     /// # Errors
     /// [`Error::Damaged`].
     pub fn records(&self, topics: &TopicSet, after: Seq, budget: usize) -> Result<Scan, Error> {
-        Ok(self.inner.scan(topics, after, budget)?)
+        let mut scan = self.inner.scan(topics, after, budget)?;
+        while scan.records.is_empty() && scan.through < self.inner.tail.watermark() {
+            scan = self.inner.scan(topics, scan.through, budget)?;
+        }
+        Ok(scan)
     }
 
     /// Whether the topic's stream has ended.
@@ -277,7 +332,7 @@ impl Hub {
     /// Who reads a topic right now.
     #[must_use]
     pub fn presence(&self, topic: &Topic) -> Presence {
-        self.inner.tail.presence(topic)
+        self.inner.readers.of(topic)
     }
 
     /// Who reads a topic, and who comes and goes. The watch itself is no reader.
@@ -310,6 +365,7 @@ impl Hub {
         self.inner.closing.send_replace(true);
         self.inner.sequencer.close().await;
         self.inner.draining.store(true, Ordering::SeqCst);
+        self.inner.readers.close();
         self.inner.tail.wake_all();
     }
 }
@@ -359,26 +415,35 @@ impl Inner {
         start: &Start,
         encoding: Encoding,
         name: Option<ReaderName>,
+        walk: Option<Walk>,
     ) -> Result<Subscribed, Error> {
         let key = (topics.clone(), encoding);
-        let (channel, reader, watermark) = self.tail.register(key, name, &self.machine)?;
+        let (channel, reader, watermark) = self.tail.register(key, &self.machine)?;
         let ended = channel.has_ended();
-        let mut subscription = Subscription::new(Arc::clone(self), channel, reader, watermark);
+        let mut subscription = Subscription::new(Arc::clone(self), channel, reader, watermark, name);
         let place = match start {
             Start::Live if !ended => Place::new(watermark, Resume::Live),
             Start::Live => self.oldest(topics)?,
             Start::Last(count) => {
-                let first = self.nth_last(topics, *count, watermark)?;
-                Place {
-                    cursor: first.map_or(watermark, Seq::before),
-                    ..self.oldest(topics)?
-                }
+                let walk = match walk {
+                    Some(walk) => walk,
+                    None => {
+                        Walk::new(watermark, *count).run(|through, left| self.back(topics, through, left))?
+                    }
+                };
+                let oldest = self.oldest(topics)?;
+                let cursor = match walk.left {
+                    0 => walk.through,
+                    _ => oldest.cursor,
+                };
+                Place { cursor, ..oldest }
             }
             Start::After(id) => self.resume(topics, id)?,
         };
-        let last = self.nth_last(topics, 1, watermark)?;
-        let nothing_left = last.is_none_or(|last| last <= place.cursor);
-        if ended && nothing_left && !matches!(place.resume, Resume::Gap(_)) {
+        if ended
+            && !matches!(place.resume, Resume::Gap(_))
+            && self.has_all(topics, place.cursor, watermark)?
+        {
             subscription.depart(Departure::Ended);
             return Ok(Subscribed::Ended);
         }
@@ -386,9 +451,27 @@ impl Inner {
         Ok(Subscribed::Open(subscription))
     }
 
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
-        self.archive
-            .read(|archive| archive.nth_last(topics, count, through))
+    /// Whether a reader at the cursor has every event.
+    fn has_all(&self, topics: &TopicSet, cursor: Seq, through: Seq) -> io::Result<bool> {
+        let last = self.archive.read(|archive| archive.last_event(topics, through))?;
+        Ok(last.is_none_or(|last| last <= cursor))
+    }
+
+    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
+        self.archive.read(|archive| archive.back(topics, through, count))
+    }
+
+    /// Goes back over so many events, and lets others have their turn between two steps.
+    async fn walk(&self, topics: &TopicSet, through: Seq, count: usize) -> Result<Walk, Error> {
+        let mut walk = Walk::new(through, count);
+        while walk.goes_on() {
+            walk.step(self.back(topics, walk.through, walk.left)?);
+            tokio::task::yield_now().await;
+            if self.is_draining() {
+                return Err(Error::Closed);
+            }
+        }
+        Ok(walk)
     }
 
     /// All that is kept.

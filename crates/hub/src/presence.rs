@@ -1,9 +1,11 @@
 //! Who reads a topic: how many, under which names, and a watch on both.
 //!
-//! A reader is a connection. The name is what it gave itself; nothing proves it. Readers are counted where they are,
-//! in the channels, so that presence costs nothing until somebody asks.
+//! A reader is a connection. The name is what it gave itself; nothing proves it. Readers are counted as they come and go, by
+//! topic and name, so that an answer costs what it lists, however many readers there are.
 //!
-//! Bounds: [`MEMBERS`] names are listed; a watcher that is 256 changes behind gets the whole state instead.
+//! Lock order: the lock of [`Readers`] is never held while another is taken, nor taken while another is held.
+//!
+//! Bounds: a count a topic that is read and a name in it; [`MEMBERS`] names are listed; a watcher that is 256 changes behind gets the whole state instead.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,9 +13,10 @@ use std::{
     sync::Arc,
 };
 
+use parking_lot::Mutex;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use crate::{Cut, Error, Topic, hub::Inner};
+use crate::{Cut, Error, Topic, TopicSet, hub::Inner};
 
 /// How many names a state lists.
 pub const MEMBERS: usize = 1000;
@@ -76,22 +79,6 @@ pub struct Member {
     pub readers: usize,
 }
 
-impl Presence {
-    pub(crate) fn new(readers: usize, names: impl IntoIterator<Item = ReaderName>) -> Self {
-        let mut counts = BTreeMap::<ReaderName, usize>::new();
-        for name in names {
-            *counts.entry(name).or_default() += 1;
-        }
-        let more = counts.len().saturating_sub(MEMBERS);
-        let members = counts.into_iter().take(MEMBERS);
-        Self {
-            readers,
-            members: members.map(|(name, readers)| Member { name, readers }).collect(),
-            more,
-        }
-    }
-}
-
 /// What a watcher is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -114,84 +101,128 @@ pub enum PresenceChange {
     },
 }
 
-/// The topics that are watched, as the tail keeps them.
+/// The readers of each topic. It has a lock of its own, which nothing that publishes takes.
 #[derive(Default)]
-pub(crate) struct Watches(HashMap<Topic, Watched>);
+pub(crate) struct Readers(Mutex<HashMap<Topic, Roll>>);
 
-struct Watched {
+/// The readers of a topic, and who watches them.
+#[derive(Default)]
+struct Roll {
     readers: usize,
+    /// How many readers have each name.
+    names: BTreeMap<ReaderName, usize>,
+    watch: Option<Watch>,
+}
+
+struct Watch {
     watchers: usize,
     changes: broadcast::Sender<PresenceChange>,
 }
 
-impl Watches {
-    /// `readers` counts them if nobody has so far.
-    pub(crate) fn watch(&mut self, topic: &Topic, readers: usize) -> broadcast::Receiver<PresenceChange> {
-        let watched = self.0.entry(topic.clone()).or_insert_with(|| Watched {
-            readers,
+impl Readers {
+    pub(crate) fn of(&self, topic: &Topic) -> Presence {
+        self.0.lock().get(topic).map(Roll::state).unwrap_or_default()
+    }
+
+    /// Who reads the topic, and every change from then on.
+    fn watch(&self, topic: &Topic) -> (Presence, broadcast::Receiver<PresenceChange>) {
+        let mut rolls = self.0.lock();
+        let roll = rolls.entry(topic.clone()).or_default();
+        let watch = roll.watch.get_or_insert_with(|| Watch {
             watchers: 0,
             changes: broadcast::Sender::new(CHANGES),
         });
-        watched.watchers += 1;
-        watched.changes.subscribe()
+        watch.watchers += 1;
+        let changes = watch.changes.subscribe();
+        (roll.state(), changes)
     }
 
-    pub(crate) fn unwatch(&mut self, topic: &Topic) {
-        if let Some(watched) = self.0.get_mut(topic) {
-            watched.watchers -= 1;
-            if watched.watchers == 0 {
-                self.0.remove(topic);
+    fn unwatch(&self, topic: &Topic) {
+        self.change(topic, |roll| {
+            let Some(watch) = &mut roll.watch else { return };
+            watch.watchers -= 1;
+            if watch.watchers == 0 {
+                roll.watch = None;
             }
-        }
+        });
     }
 
     /// No watcher hears more.
-    pub(crate) fn close(&mut self) {
-        self.0.clear();
+    pub(crate) fn close(&self) {
+        self.0.lock().values_mut().for_each(|roll| roll.watch = None);
     }
 
-    pub(crate) fn joined<'a>(
-        &mut self,
-        topics: impl IntoIterator<Item = &'a Topic>,
-        name: Option<&ReaderName>,
-    ) {
-        self.changed(topics, |watched| {
-            watched.readers += 1;
-            PresenceChange::Join {
-                name: name.cloned(),
-                readers: watched.readers,
-            }
-        });
-    }
-
-    pub(crate) fn left<'a>(
-        &mut self,
-        topics: impl IntoIterator<Item = &'a Topic>,
-        name: Option<&ReaderName>,
-    ) {
-        self.changed(topics, |watched| {
-            watched.readers = watched.readers.saturating_sub(1);
-            PresenceChange::Leave {
-                name: name.cloned(),
-                readers: watched.readers,
-            }
-        });
-    }
-
-    fn changed<'a>(
-        &mut self,
-        topics: impl IntoIterator<Item = &'a Topic>,
-        change: impl Fn(&mut Watched) -> PresenceChange,
-    ) {
-        if self.0.is_empty() {
-            return;
-        }
+    pub(crate) fn joined(&self, topics: &TopicSet, name: Option<&ReaderName>) {
+        let mut rolls = self.0.lock();
         for topic in topics {
-            if let Some(watched) = self.0.get_mut(topic) {
-                let change = change(watched);
-                // Fails only if nobody listens any more.
-                drop(watched.changes.send(change));
+            // Two look-ups for a known topic cost less than a clone of its name.
+            if !rolls.contains_key(topic) {
+                rolls.insert(topic.clone(), Roll::default());
             }
+            let Some(roll) = rolls.get_mut(topic) else {
+                continue;
+            };
+            roll.readers += 1;
+            if let Some(name) = name {
+                *roll.names.entry(name.clone()).or_default() += 1;
+            }
+            let readers = roll.readers;
+            roll.tell(|| PresenceChange::Join {
+                name: name.cloned(),
+                readers,
+            });
+        }
+    }
+
+    pub(crate) fn left(&self, topics: &TopicSet, name: Option<&ReaderName>) {
+        for topic in topics {
+            self.change(topic, |roll| {
+                roll.readers -= 1;
+                if let Some(name) = name
+                    && let Some(count) = roll.names.get_mut(name)
+                {
+                    *count -= 1;
+                    if *count == 0 {
+                        roll.names.remove(name);
+                    }
+                }
+                let readers = roll.readers;
+                roll.tell(|| PresenceChange::Leave {
+                    name: name.cloned(),
+                    readers,
+                });
+            });
+        }
+    }
+
+    /// Changes a topic's roll, and forgets it when nobody is on it.
+    fn change(&self, topic: &Topic, change: impl FnOnce(&mut Roll)) {
+        let mut rolls = self.0.lock();
+        let Some(roll) = rolls.get_mut(topic) else { return };
+        change(roll);
+        if roll.readers == 0 && roll.watch.is_none() {
+            rolls.remove(topic);
+        }
+    }
+}
+
+impl Roll {
+    fn state(&self) -> Presence {
+        let member = |(name, readers): (&ReaderName, &usize)| Member {
+            name: name.clone(),
+            readers: *readers,
+        };
+        Presence {
+            readers: self.readers,
+            members: self.names.iter().take(MEMBERS).map(member).collect(),
+            more: self.names.len().saturating_sub(MEMBERS),
+        }
+    }
+
+    fn tell(&self, change: impl FnOnce() -> PresenceChange) {
+        if let Some(watch) = &self.watch {
+            // Fails only if nobody listens any more.
+            drop(watch.changes.send(change()));
         }
     }
 }
@@ -207,7 +238,7 @@ pub struct PresenceWatch {
 
 impl PresenceWatch {
     pub(crate) fn new(hub: Arc<Inner>, topic: Topic) -> Self {
-        let (state, changes) = hub.tail.watch_presence(&topic);
+        let (state, changes) = hub.readers.watch(&topic);
         Self {
             hub,
             topic,
@@ -241,7 +272,7 @@ impl PresenceWatch {
 
 impl Drop for PresenceWatch {
     fn drop(&mut self) {
-        self.hub.tail.unwatch_presence(&self.topic);
+        self.hub.readers.unwatch(&self.topic);
     }
 }
 
@@ -250,5 +281,41 @@ impl fmt::Debug for PresenceWatch {
         f.debug_struct("PresenceWatch")
             .field("topic", &self.topic)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tidewire_codec::Event;
+
+    use super::*;
+    use crate::{
+        Config, Draft, Encoding, Hub, Namespace, Start,
+        archive::{Memory, Retention},
+    };
+
+    #[tokio::test(flavor = "multi_thread")]
+    #[expect(
+        clippy::await_holding_lock,
+        reason = "readers are being counted all the while"
+    )]
+    async fn a_publish_does_not_wait_while_readers_are_counted() {
+        let hub = Hub::start(Config::default(), Memory::new(Retention::default())).unwrap();
+        let topic = Topic::new(Namespace::Events, "room").unwrap();
+        let name = ReaderName::new("bob").unwrap();
+        let reader = hub.subscribe_as(topic.clone(), &Start::Live, Encoding::EventStream, Some(name));
+        let counting = hub.inner.readers.0.lock();
+        let draft = Draft::event(topic.clone(), Event::new("1")).unwrap();
+        let published = tokio::time::timeout(Duration::from_secs(60), hub.append(draft)).await;
+        published.expect("not held up").unwrap();
+        drop(counting);
+        assert_eq!(hub.presence(&topic).readers, 1);
+        drop(reader);
+        assert!(
+            hub.inner.readers.0.lock().is_empty(),
+            "nothing is remembered of who has gone"
+        );
     }
 }

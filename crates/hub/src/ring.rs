@@ -18,6 +18,8 @@ pub(crate) trait Entry {
     fn topics(&self) -> &TopicSet;
     /// Its memory in bytes, about. Must not change while the entry is in a ring.
     fn cost(&self) -> usize;
+    /// Whether it holds an event. What holds none says that a stream has ended.
+    fn is_event(&self) -> bool;
 }
 
 /// See the module's text.
@@ -38,6 +40,10 @@ pub(crate) struct TopicRing<E> {
 struct Shelf {
     floor: Seq,
     positions: VecDeque<u64>,
+    /// How many of them hold events.
+    events: usize,
+    /// How many stand in other topics as well.
+    shared: usize,
     /// How many ask that the shelf stays when it is empty.
     pins: usize,
 }
@@ -85,7 +91,10 @@ impl<E: Entry> TopicRing<E> {
     pub(crate) fn push(&mut self, entry: E) {
         let position = self.front + self.entries.len() as u64;
         for topic in entry.topics() {
-            self.shelf(topic).positions.push_back(position);
+            let shelf = self.shelf(topic);
+            shelf.positions.push_back(position);
+            shelf.events += usize::from(entry.is_event());
+            shelf.shared += usize::from(entry.topics().len() > 1);
         }
         self.cost += entry.cost();
         self.len += 1;
@@ -107,6 +116,7 @@ impl<E: Entry> TopicRing<E> {
             // It is not there if the topic has been purged.
             if shelf.positions.front() == Some(&position) {
                 shelf.positions.pop_front();
+                shelf.leave(&entry);
                 if lost(&entry, topic) {
                     shelf.floor = entry.seq();
                 }
@@ -140,7 +150,13 @@ impl<E: Entry> TopicRing<E> {
             let Some(position) = shelf.positions.pop_front() else {
                 return;
             };
-            let Some(entry) = self.get(position) else { continue };
+            let index = self.index(position);
+            let Some(entry) = index.and_then(|index| self.entries.get(index)?.as_ref()) else {
+                continue;
+            };
+            if let Some(shelf) = self.topics.get_mut(topic) {
+                shelf.leave(entry);
+            }
             let (seq, missed) = (entry.seq(), visit(entry));
             let stands = |other: &Topic| {
                 let shelf = self.topics.get(other);
@@ -237,6 +253,22 @@ impl<E: Entry> TopicRing<E> {
             .filter_map(|position| self.get(position))
     }
 
+    /// How many events of these topics there are up to `cursor`, without a look at each. None: some may stand in several
+    /// of them.
+    pub(crate) fn events(&self, topics: &TopicSet, cursor: Seq) -> Option<usize> {
+        let several = topics.len() > 1;
+        self.shelves(topics)
+            .map(|shelf| match several && shelf.shared > 0 {
+                true => None,
+                false => {
+                    let later = shelf.positions.range(self.rank(shelf, cursor)..);
+                    let is_event = |position: &&u64| self.get(**position).is_some_and(Entry::is_event);
+                    Some(shelf.events - later.filter(is_event).count())
+                }
+            })
+            .sum()
+    }
+
     fn shelves(&self, topics: &TopicSet) -> impl Iterator<Item = &Shelf> {
         topics.iter().filter_map(|topic| self.topics.get(topic))
     }
@@ -278,6 +310,8 @@ impl<E: Entry> TopicRing<E> {
             let shelf = Shelf {
                 floor: self.absent_floor,
                 positions: VecDeque::new(),
+                events: 0,
+                shared: 0,
                 pins: 0,
             };
             self.topics.insert(topic.clone(), shelf);
@@ -288,6 +322,11 @@ impl<E: Entry> TopicRing<E> {
 }
 
 impl Shelf {
+    fn leave(&mut self, entry: &impl Entry) {
+        self.events -= usize::from(entry.is_event());
+        self.shared -= usize::from(entry.topics().len() > 1);
+    }
+
     fn is_idle(&self) -> bool {
         self.positions.is_empty() && self.pins == 0
     }
@@ -309,6 +348,9 @@ mod tests {
         }
         fn cost(&self) -> usize {
             1
+        }
+        fn is_event(&self) -> bool {
+            true
         }
     }
 

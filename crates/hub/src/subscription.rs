@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    Floors, Gap, GapReason, Position, Resume, Seq,
+    Floors, Gap, GapReason, Position, ReaderName, Resume, Seq,
     archive::{Scan, shortage::is_shortage},
     channel::{Channel, Look},
     hub::Inner,
@@ -59,10 +59,18 @@ pub struct Subscription {
     notice: Option<Bytes>,
     departure: Departure,
     cuts_at_gaps: bool,
+    name: Option<ReaderName>,
 }
 
 impl Subscription {
-    pub(crate) fn new(hub: Arc<Inner>, channel: Arc<Channel>, reader: usize, cursor: Seq) -> Self {
+    pub(crate) fn new(
+        hub: Arc<Inner>,
+        channel: Arc<Channel>,
+        reader: usize,
+        cursor: Seq,
+        name: Option<ReaderName>,
+    ) -> Self {
+        hub.readers.joined(channel.topics(), name.as_ref());
         Self {
             hub,
             channel,
@@ -73,6 +81,7 @@ impl Subscription {
             notice: None,
             departure: Departure::Gone,
             cuts_at_gaps: false,
+            name,
         }
     }
 
@@ -127,7 +136,12 @@ impl Subscription {
                     Gathered::Ready(layout) => layout,
                     Gathered::TooOld => match self.read_archive() {
                         Ok(Some(bytes)) => return Poll::Ready(Some(Ok(bytes))),
-                        Ok(None) => continue,
+                        Ok(None) if self.cursor >= self.hub.tail.watermark() => continue,
+                        Ok(None) => {
+                            // A part of the log that has nothing for the reader: others have their turn before the next.
+                            cx.waker().wake_by_ref();
+                            return Poll::Pending;
+                        }
                         Err(cut) => return Poll::Ready(Some(Err(cut))),
                     },
                 },
@@ -199,6 +213,8 @@ pub(crate) fn goes_on_after(scan: &Scan) -> Seq {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
+        let topics = self.channel.topics();
+        self.hub.readers.left(topics, self.name.as_ref());
         self.hub.tail.unregister(&self.channel, self.reader);
         self.hub.counters.departed(self.departure);
     }

@@ -19,14 +19,11 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::broadcast;
 
 use crate::{
-    Change, Encoding, Epoch, Error, Presence, PresenceChange, ReaderName, Record, Seq, Stats, Topic,
-    TopicSet,
+    Change, Encoding, Epoch, Error, Record, Seq, Stats, Topic, TopicSet,
     channel::{Channel, ChannelKey, Layout},
     machine::Machine,
-    presence::Watches,
     ring::{Entry, TopicRing},
 };
 
@@ -47,7 +44,6 @@ struct State {
     window: TopicRing<Frame>,
     channels: HashMap<ChannelKey, Arc<Channel>>,
     watchers: HashMap<Topic, Vec<Arc<Channel>>>,
-    presence: Watches,
 }
 
 /// A record in the window, with its bytes in each encoding that several readers have asked for.
@@ -69,6 +65,9 @@ impl Entry for Frame {
         // The text stands in the record and, if somebody reads it, once more in an encoding. Readers in a
         // second encoding are few: what they need on top is not counted.
         2 * self.record.cost()
+    }
+    fn is_event(&self) -> bool {
+        self.record.event.is_some()
     }
 }
 
@@ -113,7 +112,6 @@ impl Tail {
                 window,
                 channels: HashMap::new(),
                 watchers: HashMap::new(),
-                presence: Watches::default(),
             }),
         }
     }
@@ -178,11 +176,10 @@ impl Tail {
         wake(renewed.iter());
     }
 
-    /// Wakes every reader, so that it looks again, and ends every watch on presence.
+    /// Wakes every reader, so that it looks again.
     pub(crate) fn wake_all(&self) {
         let channels: Vec<_> = {
-            let mut state = self.state.lock();
-            state.presence.close();
+            let state = self.state.lock();
             state.channels.values().cloned().collect()
         };
         wake(channels.iter());
@@ -197,28 +194,11 @@ impl Tail {
         stats.encoded = state.encoded;
     }
 
-    pub(crate) fn presence(&self, topic: &Topic) -> Presence {
-        self.state.lock().presence_of(topic)
-    }
-
-    /// Who reads the topic, and every change from then on.
-    pub(crate) fn watch_presence(&self, topic: &Topic) -> (Presence, broadcast::Receiver<PresenceChange>) {
-        let mut state = self.state.lock();
-        let presence = state.presence_of(topic);
-        let changes = state.presence.watch(topic, presence.readers);
-        (presence, changes)
-    }
-
-    pub(crate) fn unwatch_presence(&self, topic: &Topic) {
-        self.state.lock().presence.unwatch(topic);
-    }
-
     /// Adds a reader. Everything up to the watermark that is returned is in the archive; everything
     /// after it will come through the channel. Refused if it would make too many topics that are read.
     pub(crate) fn register(
         &self,
         key: ChannelKey,
-        name: Option<ReaderName>,
         machine: &RwLock<Machine>,
     ) -> Result<(Arc<Channel>, usize, Seq), Error> {
         let mut guard = self.state.lock();
@@ -237,8 +217,7 @@ impl Tail {
                 state.open_channel(Channel::new(key, watermark, open))
             }
         };
-        state.presence.joined(channel.topics(), name.as_ref());
-        let reader = channel.join(name);
+        let reader = channel.join();
         state.readers += 1;
         Ok((channel, reader, watermark))
     }
@@ -247,9 +226,7 @@ impl Tail {
     pub(crate) fn unregister(&self, channel: &Arc<Channel>, reader: usize) {
         let mut state = self.state.lock();
         state.readers -= 1;
-        let (name, left) = channel.leave(reader);
-        state.presence.left(channel.topics(), name.as_ref());
-        if left == 0 {
+        if channel.leave(reader) == 0 {
             state.close_channel(channel);
         }
     }
@@ -317,13 +294,6 @@ impl State {
                 self.watchers.remove(topic);
             }
         }
-    }
-
-    fn presence_of(&self, topic: &Topic) -> Presence {
-        let mut names = Vec::new();
-        let channels = self.watchers.get(topic).into_iter().flatten();
-        let readers = channels.map(|channel| channel.present(&mut names)).sum();
-        Presence::new(readers, names)
     }
 
     /// Whether somebody else reads one of its topics.

@@ -18,7 +18,7 @@ use support::{Reader, draft, publish};
 use tidewire_codec::EventId;
 use tidewire_hub::{
     Config, Hub, Millis, Record, Seq, Topic, TopicSet,
-    archive::{AppendError, Archive, History, Memory, Retention, Scan},
+    archive::{AppendError, Archive, Back, History, Memory, Retention, Scan},
 };
 
 /// An archive that holds each batch before or after it has taken it, until it is let through.
@@ -95,11 +95,8 @@ impl Archive for Gated {
     fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
         self.memory.scan(topics, after, through, budget)
     }
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
-        self.memory.nth_last(topics, count, through)
-    }
-    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
-        self.memory.count(topics, through)
+    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
+        self.memory.back(topics, through, count)
     }
     fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
         self.memory.find(topics, id)

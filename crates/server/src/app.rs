@@ -73,6 +73,10 @@ fn routes(parts: Parts<'_>) -> Router {
         retry,
         bodies: parts.bodies.clone(),
         max_subscribe_body: usize::try_from(config.limits.max_subscribe_body.get()).unwrap_or(usize::MAX),
+        max_unknown_topics_per_address: config
+            .limits
+            .max_unknown_topics_per_address
+            .map(|max| usize::try_from(max.get()).unwrap_or(usize::MAX)),
     };
     let router = Router::new()
         .merge(plain::router(hub.clone(), plain))

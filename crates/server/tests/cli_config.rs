@@ -378,6 +378,8 @@ fn what_is_unset_depends_on_who_can_reach_the_server() {
     for open in ["0.0.0.0:80", "[::]:80", "192.0.2.1:80"] {
         let found = settings(&["--listen", open]);
         assert_eq!((demo(&found), per_address(&found)), (false, Some(1000)), "{open}");
+        let unknown = found["limits"]["max_unknown_topics_per_address"].as_integer();
+        assert_eq!(unknown, Some(10_000), "{open}");
         let found = settings(&["--listen", open, "--demo", "--max-connections-per-address", "5"]);
         assert_eq!((demo(&found), per_address(&found)), (true, Some(5)), "{open}");
     }

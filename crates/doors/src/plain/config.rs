@@ -15,6 +15,10 @@ pub struct Config {
     pub bodies: BodyBounds,
     /// The most bytes of the body of a subscription (413).
     pub max_subscribe_body: usize,
+    /// The most topics that streams of one address read at a time without a token while nothing is known of them (429).
+    /// None: they do not count. An address is known only behind a [`Guard`](crate::guard::Guard), of a request with a
+    /// [`Peer`](crate::guard::Peer).
+    pub max_unknown_topics_per_address: Option<usize>,
 }
 
 impl Default for Config {
@@ -24,6 +28,7 @@ impl Default for Config {
             retry: Duration::from_secs(1),
             bodies: BodyBounds::default(),
             max_subscribe_body: 512 << 10,
+            max_unknown_topics_per_address: None,
         }
     }
 }

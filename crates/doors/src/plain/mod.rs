@@ -16,6 +16,7 @@
 //! | `ask`, `body_parameters` | what a reader asks for, in the query or a body |
 //! | `publish`, `bulk` | publishing one event, and many |
 //! | `subscribe`, `presence` | reading |
+//! | `watched` | how many unknown topics an address reads |
 //! | `format`, `outgoing` | the formats of streams, and streams as responses |
 //! | `errors` | the hub's errors as statuses |
 
@@ -30,6 +31,7 @@ mod parameters;
 mod presence;
 mod publish;
 mod subscribe;
+mod watched;
 mod wire;
 
 use std::sync::Arc;
@@ -49,12 +51,15 @@ use crate::{
 };
 pub use config::Config;
 pub(crate) use errors::said;
+use watched::Watched;
 
 /// What the handlers share.
 #[derive(Clone)]
 struct Door {
     hub: Hub,
     config: Arc<Config>,
+    /// None: they do not count.
+    watched: Option<Arc<Watched>>,
 }
 
 const EVENTS: &[(&str, Need)] = &[
@@ -90,6 +95,7 @@ pub fn router(hub: Hub, config: Config) -> Router {
         .route("/presence/{*topic}", any(presence))
         .with_state(Door {
             hub,
+            watched: config.max_unknown_topics_per_address.map(Watched::new),
             config: Arc::new(config),
         })
 }
@@ -98,7 +104,7 @@ pub fn router(hub: Hub, config: Config) -> Router {
 async fn events(State(door): State<Door>, request: Request) -> Result<Response<Body>, Problem> {
     match request.method().as_str() {
         "GET" | "QUERY" => subscribe::subscribe(door, request).await,
-        "HEAD" => subscribe::head(&door, &request),
+        "HEAD" => subscribe::head(door, request).await,
         "POST" => publish::publish(door, request).await,
         "DELETE" => publish::purge(door, request).await,
         _ => Err(wrong_method(&request, "GET, HEAD, QUERY, POST, DELETE")),

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     Problem,
+    guard::Caller,
     intake::{Intake, Purpose, media_type},
 };
 
@@ -43,10 +44,10 @@ pub(super) async fn subscribe(door: Door, request: Request) -> Result<Response<B
     let text = whole.as_ref().map_or("", |whole| &whole.content);
     let body = BodyParameters::read(media_type(&parts.headers), text)?;
     let ask = Ask::read(&parts.uri, &parts.headers, body)?;
-    open(&door, &parts, ask)
+    open(&door, &parts, ask).await
 }
 
-fn open(door: &Door, parts: &Parts, ask: Ask) -> Result<Response<Body>, Problem> {
+async fn open(door: &Door, parts: &Parts, ask: Ask) -> Result<Response<Body>, Problem> {
     let format = Format::accepted(&parts.headers)?;
     let encoding = format.encoding(ask.shows_topics);
     let stream = Outgoing {
@@ -54,9 +55,11 @@ fn open(door: &Door, parts: &Parts, ask: Ask) -> Result<Response<Body>, Problem>
         retry: door.config.retry,
         heartbeat: door.config.heartbeat,
     };
-    let subscribed = door
-        .hub
-        .subscribe_as(ask.topics, &ask.start, encoding, ask.name)?;
+    let place = match &door.watched {
+        Some(watched) => watched.admit(&Caller::of(&parts.extensions), &door.hub, &ask.topics)?,
+        None => None,
+    };
+    let subscribed = door.hub.open(ask.topics, &ask.start, encoding, ask.name).await?;
     let mut subscription = match subscribed {
         Subscribed::Open(subscription) => subscription,
         Subscribed::Ended if parts.method == Method::GET => return Ok(nothing_left()),
@@ -71,7 +74,10 @@ fn open(door: &Door, parts: &Parts, ask: Ask) -> Result<Response<Body>, Problem>
         false => Vec::new(),
     };
     let resume = HeaderValue::from_static(resume.as_str());
-    let chunks = poll_fn(move |cx| subscription.poll_chunk(cx));
+    let chunks = poll_fn(move |cx| {
+        let _held_as_long_as_the_stream = &place;
+        subscription.poll_chunk(cx)
+    });
     Ok(with_resume(stream.response(parts, &primed, chunks), resume))
 }
 
@@ -81,9 +87,10 @@ fn with_resume(mut response: Response<Body>, resume: HeaderValue) -> Response<Bo
 }
 
 /// What is kept, without reading it.
-pub(super) fn head(door: &Door, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn head(door: Door, request: Request) -> Result<Response<Body>, Problem> {
     let uri = request.uri();
-    let kept = door.hub.kept(&wire::topics(uri, &Parameters::of_query(uri)?)?)?;
+    let topics = wire::topics(uri, &Parameters::of_query(uri)?)?;
+    let kept = door.hub.count(&topics).await?;
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 use tidewire_codec::EventId;
 
 use super::{
-    AppendError, Archive, History, Scan,
+    AppendError, Archive, Back, History, Scan,
     ruled::{LOOKS, Load, Ruled},
     rules::{Allowed, Rules},
     shares::{Each, Part, beyond, namespace_of},
@@ -23,6 +23,9 @@ use crate::{
     ring::{Entry, TopicRing},
     stats::Held,
 };
+
+/// The most records that a step back passes, about, while nothing can be appended.
+const STEP: usize = 16 << 10;
 
 /// How much is kept. Each bound holds by itself; the oldest events go first.
 #[derive(Debug, Clone)]
@@ -81,6 +84,9 @@ impl Entry for Arc<Record> {
     }
     fn cost(&self) -> usize {
         Record::cost(self)
+    }
+    fn is_event(&self) -> bool {
+        self.event.is_some()
     }
 }
 
@@ -230,10 +236,23 @@ impl Kept {
         marked.map(|(_, seq)| *seq).find(stands)
     }
 
-    /// The events of these topics, latest first.
-    fn events_back_from(&self, topics: &TopicSet, through: Seq) -> impl Iterator<Item = &Arc<Record>> {
-        let records = self.records.back_from(topics, through);
-        records.filter(|record| record.event.is_some())
+    /// Passes at most `count` events, and [`STEP`] records.
+    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> Back {
+        if let Some(events) = self.records.events(topics, through).filter(|all| *all < count) {
+            return Back {
+                events,
+                through: Seq::ZERO,
+            };
+        }
+        let mut back = Back::default();
+        for (number, record) in self.records.back_from(topics, through).enumerate() {
+            back.events += usize::from(record.event.is_some());
+            if back.events == count || number == STEP {
+                back.through = record.seq.before();
+                break;
+            }
+        }
+        back
     }
 }
 
@@ -290,14 +309,8 @@ impl Archive for Memory {
         Ok(scan)
     }
 
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
-        let kept = self.kept.read();
-        let events = kept.events_back_from(topics, through);
-        Ok(events.take(count).last().map(|first| first.seq))
-    }
-
-    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
-        Ok(self.kept.read().events_back_from(topics, through).count())
+    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
+        Ok(self.kept.read().back(topics, through, count))
     }
 
     fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {

@@ -34,6 +34,54 @@ pub struct Scan {
     pub floors: Floors,
 }
 
+/// A step back: see [`Archive::back`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Back {
+    /// How many events were passed.
+    pub events: usize,
+    /// Everything after it has been passed. 0: nothing is left.
+    pub through: Seq,
+}
+
+/// Goes back from the end in steps, over so many events.
+pub(crate) struct Walk {
+    pub(crate) events: usize,
+    /// How many are still to be passed.
+    pub(crate) left: usize,
+    pub(crate) through: Seq,
+}
+
+impl Walk {
+    pub(crate) fn new(through: Seq, count: usize) -> Self {
+        Self {
+            events: 0,
+            left: count,
+            through,
+        }
+    }
+
+    pub(crate) fn all(through: Seq) -> Self {
+        Self::new(through, usize::MAX)
+    }
+
+    pub(crate) fn goes_on(&self) -> bool {
+        self.left > 0 && self.through > Seq::ZERO
+    }
+
+    pub(crate) fn step(&mut self, back: Back) {
+        self.events += back.events;
+        self.left -= back.events;
+        self.through = back.through;
+    }
+
+    pub(crate) fn run(mut self, back: impl Fn(Seq, usize) -> io::Result<Back>) -> io::Result<Self> {
+        while self.goes_on() {
+            self.step(back(self.through, self.left)?);
+        }
+        Ok(self)
+    }
+}
+
 /// What there was when an archive was opened.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History {
@@ -93,15 +141,37 @@ pub trait Archive: Send + Sync + 'static {
     /// [`AppendError`]: nothing of the batch is kept, and its numbers are not used again.
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError>;
 
-    /// Reads the records of these topics in `(after, through]`, oldest first: at least one if there
-    /// is one, and not many more than `budget` bytes.
+    /// Reads the records of these topics in `(after, through]`, oldest first, and not many more than `budget` bytes: at least
+    /// one if there is one, unless it lies behind a part of the log that is long to look through. Then nothing is read, and
+    /// [`Scan::through`] says how far it has looked.
     fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan>;
 
+    /// Goes back from `through` over at most `count` events of these topics: a step, whose work is bounded however many events
+    /// there are. At least one record is passed, or a part of the log that has none; where `count` events have been passed, the
+    /// last of them comes right after [`Back::through`].
+    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back>;
+
     /// The first of the last `count` events up to `through`, or of all there are.
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>>;
+    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
+        let mut walk = Walk::new(through, count).run(|through, count| self.back(topics, through, count))?;
+        if walk.left > 0 {
+            // There are fewer: now it is known how many.
+            walk = Walk::new(through, walk.events).run(|through, count| self.back(topics, through, count))?;
+        }
+        Ok((walk.events > 0).then(|| walk.through.next()))
+    }
 
     /// How many events of these topics are kept, up to `through`.
-    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize>;
+    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
+        Ok(Walk::all(through)
+            .run(|through, count| self.back(topics, through, count))?
+            .events)
+    }
+
+    /// The last event of these topics up to `through`.
+    fn last_event(&self, topics: &TopicSet, through: Seq) -> io::Result<Option<Seq>> {
+        self.nth_last(topics, 1, through)
+    }
 
     /// The earliest event of these topics that its publisher gave this id.
     fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>>;

@@ -9,6 +9,7 @@
 
 mod collisions;
 mod contract;
+mod costs;
 mod crash;
 mod damage;
 mod faulty;

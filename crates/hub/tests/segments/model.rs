@@ -7,7 +7,10 @@ use std::{
 
 use fastrand::Rng;
 use tidewire_codec::EventId;
-use tidewire_hub::{Change, Floors, Record, Seq, Topic, TopicSet, archive::Archive};
+use tidewire_hub::{
+    Change, Floors, Record, Seq, Topic, TopicSet,
+    archive::{Archive, Back},
+};
 
 use crate::records::{same, seqs, topic};
 
@@ -175,6 +178,15 @@ impl Model {
     pub fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> Option<Seq> {
         let events = self.events(topics, through);
         events[..count.min(events.len())].last().copied()
+    }
+
+    pub fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> Back {
+        let events = self.events(topics, through);
+        let through = events.get(count - 1).map_or(Seq::ZERO, |seq| seq.before());
+        Back {
+            events: count.min(events.len()),
+            through,
+        }
     }
 
     pub fn count(&self, topics: &TopicSet, through: Seq) -> usize {

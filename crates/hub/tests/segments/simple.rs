@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tidewire_codec::{Event, EventId, EventName};
 use tidewire_hub::{
     Change, Epoch, IdempotencyKey, Millis, Namespace, Record, Seq, Topic, TopicSet,
-    archive::{AppendError, Archive, History, Retention, Scan, segments::Disk},
+    archive::{AppendError, Archive, Back, History, Retention, Scan, segments::Disk},
     stats::Held,
 };
 
@@ -474,12 +474,8 @@ impl Archive for Simple {
         })
     }
 
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
-        Ok(self.inner.lock().unwrap().model.nth_last(topics, count, through))
-    }
-
-    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
-        Ok(self.inner.lock().unwrap().model.count(topics, through))
+    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
+        Ok(self.inner.lock().unwrap().model.back(topics, through, count))
     }
 
     fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {

@@ -8,7 +8,7 @@ use std::{
 use tidewire_codec::EventId;
 use tidewire_hub::{
     Epoch, Millis, Record, Seq, Topic, TopicSet,
-    archive::{AppendError, Archive, History, Memory, Retention, Scan},
+    archive::{AppendError, Archive, Back, History, Memory, Retention, Scan},
     stats::Held,
 };
 
@@ -218,11 +218,8 @@ impl Archive for Scripted {
     fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
         self.memory().scan(topics, after, through, budget)
     }
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
-        self.memory().nth_last(topics, count, through)
-    }
-    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
-        self.memory().count(topics, through)
+    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
+        self.memory().back(topics, through, count)
     }
     fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
         self.memory().find(topics, id)

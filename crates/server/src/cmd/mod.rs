@@ -31,7 +31,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(serve) => {
             let config = serve.load()?;
             logging::init(&config.log)?;
-            many_threads()?.block_on(serve::run(config))
+            let runtime = many_threads()?;
+            let ended = runtime.block_on(serve::run(config));
+            // It has waited as long as it may: reads that block a thread end with the process.
+            runtime.shutdown_background();
+            ended
         }
         Command::Config(args) => config::run(args),
         Command::Inspect(args) => many_threads()?.block_on(inspect::run(args)),

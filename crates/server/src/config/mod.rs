@@ -44,6 +44,9 @@ use value::{Count, DAY, GIB, HOUR, KIB, MIB, MINUTE, Size, Span, TIB, YEAR};
 /// Connections from one address, where other machines can reach the server.
 const PER_ADDRESS: Count<1, 10_000_000> = Count::new(1000);
 
+/// Unknown topics that are read from one address, where other machines can reach the server.
+const UNKNOWN_TOPICS: Count<1, 100_000_000> = Count::new(10_000);
+
 /// What the flags say: every setting is optional.
 pub(crate) type Flags = <Config as confique::Config>::Layer;
 
@@ -297,6 +300,13 @@ pub(crate) struct Limits {
     #[config(layer_attr(arg(long, value_name = "N")))]
     pub(crate) max_connections_per_address: Option<Count<1, 10_000_000>>,
 
+    /// The most topics that nothing has been published to, or that are forgotten, which streams from one address (IPv6: from
+    /// one /64 network) read at a time without a token. A stream that would make it more is refused (429). Unset: 10,000 where
+    /// other machines can reach the server; on loopback it does not count.
+    #[config(env = "TIDEWIRE_LIMITS_MAX_UNKNOWN_TOPICS_PER_ADDRESS")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_unknown_topics_per_address: Option<Count<1, 100_000_000>>,
+
     /// The most idempotency keys that are remembered. The oldest is forgotten first; a retry after that is
     /// published again.
     #[config(default = 100_000, env = "TIDEWIRE_LIMITS_MAX_KEYS")]
@@ -425,6 +435,9 @@ impl Config {
             limits.max_running_per_address.get_or_insert(running);
             let bodies = Size::of((limits.max_bodies.get() / 4).max(64 * KIB));
             limits.max_bodies_per_address.get_or_insert(bodies);
+            limits
+                .max_unknown_topics_per_address
+                .get_or_insert(UNKNOWN_TOPICS);
         }
         self
     }

@@ -66,6 +66,39 @@ fn one_connection_too_many_is_told_so_and_closed() {
 }
 
 #[test]
+fn an_address_reads_so_many_unknown_topics_at_a_time_without_a_token() {
+    let max = ("TIDEWIRE_LIMITS_MAX_UNKNOWN_TOPICS_PER_ADDRESS", "3");
+    let server = Server::with(&[max]);
+    server.post("/events/known", "1");
+
+    let two = server.get("/events?topic=a&topic=b", &[]);
+    let refused = server.ask("GET", "/events?topic=c&topic=known&topic=d", &[], "");
+    assert_eq!(refused.status(), 429, "{refused:?}");
+    assert_eq!(refused.head.get("retry-after"), Some("5"));
+    let said = refused.json();
+    assert_eq!(said["code"], "too_many_unknown_topics");
+    let detail = said["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("limits.max_unknown_topics_per_address"),
+        "{detail}"
+    );
+    let _third = server.get("/events/c", &[]);
+    assert_eq!(server.ask("GET", "/events/d", &[], "").status(), 429);
+    let _known = server.get("/events?topic=known", &[]);
+    // The end of a stream makes room.
+    drop(two);
+    eventually(|| {
+        let mut client = server.connect();
+        client.send(request("GET", "/events?topic=d&topic=e", &[], ""));
+        client.reader().head.status == 200
+    });
+
+    let server = Server::with(&[max, ("TIDEWIRE_READ_TOKEN", "can-read")]);
+    let token = [("Authorization", "Bearer can-read")];
+    let _many = server.get("/events?topic=a&topic=b&topic=c&topic=d", &token);
+}
+
+#[test]
 fn who_is_refused_and_says_nothing_is_closed_and_holds_no_drain() {
     let server = Server::with(&[(ALL, "1")]);
     let reader = server.get("/events/a", &[]);

@@ -1,5 +1,7 @@
 //! How it ends, and what readers know of it when it is there again.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 
 use crate::{
@@ -66,6 +68,36 @@ fn a_drain_has_a_deadline() {
     let (code, stderr) = server.ended();
     assert_eq!(code, Some(0));
     assert!(stderr.contains("not drained in time"), "{stderr}");
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "how long a process takes to end")]
+fn reads_that_nobody_waits_for_any_more_hold_no_drain() {
+    const TOPICS: usize = 256;
+    let server = Server::with(&[("TIDEWIRE_DATA", "log"), ("TIDEWIRE_TIMEOUTS_DRAIN", "1s")]);
+    let events = "data: x\n\n".repeat(100);
+    let headers = [("Content-Type", "text/event-stream")];
+    let mut publisher = server.connect();
+    for number in 0..TOPICS {
+        let target = format!("/events/{number}");
+        let answer = publisher.ask(request("POST", &target, &headers, &events));
+        assert_eq!(answer.status(), 200, "{answer:?}");
+    }
+    let topics: Vec<_> = (0..TOPICS).map(|number| format!("topic={number}")).collect();
+    let target = format!("/events?{}", topics.join("&"));
+    let head = server.ask("HEAD", &target, &[], "").head;
+    assert_eq!(head.get("tidewire-count"), Some("25600"));
+    for _ in 0..30 {
+        server.connect().send(request("HEAD", &target, &[], ""));
+        let last = format!("{target}&last=20000");
+        server.connect().send(request("GET", &last, &[], ""));
+    }
+    let begun = Instant::now();
+    server.signal(Signal::TERM);
+    let (code, stderr) = server.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    // On a machine that does much else; 60 such reads took minutes.
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
 
 #[test]

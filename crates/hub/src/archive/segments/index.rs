@@ -8,7 +8,12 @@
 //! header (96) | directory: a line of 40 bytes a topic, by hash | postings (8 each), by topic | ids (12 each), by hash | names
 //! ```
 
-use std::{collections::HashMap, io, sync::Arc};
+use std::{
+    collections::HashMap,
+    io,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use smallvec::SmallVec;
 use tidewire_codec::EventId;
@@ -129,6 +134,8 @@ pub(crate) struct Active {
     /// What it has of each namespace. The file does not hold it.
     pub(crate) parts: Each<Part>,
     topics: HashMap<Topic, Shelf>,
+    /// The events of all topics together: more than there are if some stand in several.
+    listed: u64,
     ids: HashMap<u64, SmallVec<[u32; 1]>>,
 }
 
@@ -157,6 +164,7 @@ impl Active {
                 shelf.postings.push(Posting { mark, offset });
                 shelf.bytes += len;
                 shelf.events += u32::from(is_event);
+                self.listed += u64::from(is_event);
                 shelf.last_event = if is_event { Some(delta) } else { shelf.last_event };
             }
             if let Some(id) = record.event.as_ref().and_then(|event| event.id.as_ref()) {
@@ -175,6 +183,16 @@ impl Active {
 
     pub(crate) fn postings(&self, topic: &Topic) -> &[Posting] {
         self.topics.get(topic).map_or(&[], |shelf| &shelf.postings)
+    }
+
+    /// How many of them are events.
+    pub(crate) fn events(&self, topic: &Topic) -> u32 {
+        self.topics.get(topic).map_or(0, |shelf| shelf.events)
+    }
+
+    /// Whether events stand in several topics.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.listed > self.totals.events
     }
 
     /// The bytes of a topic's records.
@@ -295,6 +313,8 @@ pub(crate) struct Sealed {
     topics: u32,
     postings: u64,
     ids: u64,
+    /// Whether events stand in several topics, once that was asked for.
+    is_shared: OnceLock<bool>,
 }
 
 impl Sealed {
@@ -312,6 +332,7 @@ impl Sealed {
             name: index_name(base),
             file,
             seed: seed(log, base),
+            seen: None,
         };
         let head: [u8; HEADER as usize] = pages.array(0)?;
         let damaged = |_| io::Error::new(io::ErrorKind::InvalidData, "the header is damaged");
@@ -351,7 +372,33 @@ impl Sealed {
             topics,
             postings,
             ids,
+            is_shared: OnceLock::new(),
         })
+    }
+
+    /// Whether events stand in several topics. Reads all lines, once, where the header does not tell.
+    pub(crate) fn is_shared(&self) -> io::Result<bool> {
+        if self.postings <= self.totals.events {
+            return Ok(false);
+        }
+        if let Some(known) = self.is_shared.get() {
+            return Ok(*known);
+        }
+        let mut listed = 0;
+        for first in (0..self.topics).step_by(LINES) {
+            let lines = self.some_lines(first)?;
+            listed += lines.iter().map(|line| u64::from(line.events)).sum::<u64>();
+        }
+        Ok(*self.is_shared.get_or_init(|| listed > self.totals.events))
+    }
+
+    /// The same index for one read of many topics, which look at the same pages.
+    pub(crate) fn for_one_read(&self) -> Self {
+        Self {
+            pages: self.pages.for_one_read(),
+            is_shared: self.is_shared.clone(),
+            ..*self
+        }
     }
 
     fn postings_at(&self) -> u64 {
@@ -418,13 +465,18 @@ impl Sealed {
         })
     }
 
-    /// Those from a line on, read at once.
-    fn some_topics(&self, first: u32) -> io::Result<Vec<(Topic, Line)>> {
+    /// Lines from one on, read at once.
+    fn some_lines(&self, first: u32) -> io::Result<Vec<Line>> {
         let count = LINES.min((self.topics - first) as usize);
         let mut bytes = vec![0; count * LINE as usize];
         self.pages.read(HEADER + LINE * u64::from(first), &mut bytes)?;
         let lines = bytes.chunks_exact(LINE as usize);
-        let lines: Vec<Line> = lines.map(|line| self.checked(line)).collect::<Result<_, _>>()?;
+        lines.map(|line| self.checked(line)).collect()
+    }
+
+    /// Those from a line on, read at once.
+    fn some_topics(&self, first: u32) -> io::Result<Vec<(Topic, Line)>> {
+        let lines = self.some_lines(first)?;
         let begin = lines.first().map_or(0, |line| line.name_at as usize);
         let end = lines.last().map_or(begin, Line::name_end);
         let mut names = vec![0; end.saturating_sub(begin)];
@@ -459,23 +511,26 @@ impl Sealed {
         postings.collect::<Result<_, _>>().map_err(damaged)
     }
 
-    /// Where records may stand that have this id in this topic: whoever looks there finds out.
-    pub(crate) fn ids(&self, topic: &Topic, id: &EventId) -> io::Result<SmallVec<[u32; 1]>> {
+    /// The numbers of the places where records may stand that have this id in this topic, in their order: whoever looks
+    /// there finds out. A publisher may have given it to all of them.
+    pub(crate) fn ids(&self, topic: &Topic, id: &EventId) -> io::Result<Range<u32>> {
         let hash = id_hash(topic, id);
-        let read = |number: u32| -> io::Result<(u64, u32)> {
-            let bytes: [u8; ID as usize] = self.pages.array(self.ids_at() + ID * u64::from(number))?;
-            let mut fields = Fields(&bytes);
-            Ok((fields.u64().map_err(damaged)?, fields.u32().map_err(damaged)?))
-        };
         let all = u32::try_from(self.ids).unwrap_or(NONE);
-        let mut found = SmallVec::new();
-        for number in partition(0, all, |number| Ok(read(number)?.0 < hash))?..all {
-            match read(number)? {
-                (other, offset) if other == hash => found.push(offset),
-                _ => break,
-            }
-        }
-        Ok(found)
+        let from = partition(0, all, |number| Ok(self.id(number)?.0 < hash))?;
+        let to = partition(from, all, |number| Ok(self.id(number)?.0 <= hash))?;
+        Ok(from..to)
+    }
+
+    /// A line of the ids: hash and place.
+    fn id(&self, number: u32) -> io::Result<(u64, u32)> {
+        let bytes: [u8; ID as usize] = self.pages.array(self.ids_at() + ID * u64::from(number))?;
+        let mut fields = Fields(&bytes);
+        Ok((fields.u64().map_err(damaged)?, fields.u32().map_err(damaged)?))
+    }
+
+    /// The place that has this number among [`Sealed::ids`].
+    pub(crate) fn place(&self, number: u32) -> io::Result<u32> {
+        Ok(self.id(number)?.1)
     }
 }
 
@@ -484,7 +539,7 @@ fn damaged(why: Damaged) -> io::Error {
 }
 
 /// The first number for which `before` does not hold.
-fn partition(from: u32, to: u32, before: impl Fn(u32) -> io::Result<bool>) -> io::Result<u32> {
+pub(crate) fn partition(from: u32, to: u32, before: impl Fn(u32) -> io::Result<bool>) -> io::Result<u32> {
     let (mut low, mut high) = (from, to);
     while low < high {
         let middle = low.midpoint(high);

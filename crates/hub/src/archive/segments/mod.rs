@@ -11,6 +11,7 @@
 //! | `recover` | opening: torn tails, damage, rebuilding |
 //! | `writer` | appending, syncing, rolling |
 //! | `reads` | reading by topic, cursor and id |
+//! | `back` | going back from the end, and counting |
 //! | `retain`, `by_topic` | letting go: the oldest of all; of single topics |
 //! | `rewrite` | giving back the room of what is gone |
 //! | [`inspect`] | looking without changing, checking, carrying elsewhere |
@@ -22,6 +23,7 @@
 //! - Memory does not grow with the log: the newest segment's index and the topics' names are in it, the rest is read where
 //!   it is needed.
 
+mod back;
 mod by_topic;
 mod disk;
 mod format;
@@ -45,7 +47,6 @@ mod writer;
 
 use std::{
     io,
-    ops::ControlFlow,
     sync::{Arc, mpsc::RecvTimeoutError},
     thread::JoinHandle,
     time::Duration,
@@ -54,7 +55,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use tidewire_codec::EventId;
 
-use super::{AppendError, Archive, History, Retention, Scan};
+use super::{AppendError, Archive, Back, History, Retention, Scan};
 use crate::{Millis, Record, Seq, Topic, TopicSet, stats::Held};
 pub use disk::{Disk, DiskFile};
 use meta::Meta;
@@ -176,32 +177,16 @@ impl Archive for Segments {
         reads::scan(&self.log.state, topics, after, through, budget)
     }
 
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
-        let mut found = None;
-        let mut left = count;
-        if left == 0 {
-            return Ok(None);
-        }
-        reads::walk_back(&self.log.state, topics, through, |seq, is_event| {
-            if is_event {
-                found = Some(seq);
-                left -= 1;
-            }
-            match left {
-                0 => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            }
-        })?;
-        Ok(found)
+    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
+        back::back(&self.log.state, topics, through, count)
     }
 
-    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
-        let mut count = 0;
-        reads::walk_back(&self.log.state, topics, through, |_, is_event| {
-            count += usize::from(is_event);
-            ControlFlow::Continue(())
-        })?;
-        Ok(count)
+    fn last_event(&self, topics: &TopicSet, through: Seq) -> io::Result<Option<Seq>> {
+        let mut last = None;
+        for topic in topics {
+            last = last.max(back::last_event(&self.log.state, topic, through)?);
+        }
+        Ok(last)
     }
 
     fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {

@@ -3,7 +3,13 @@
 //! A page has [`PAGE`] bytes: [`ROOM`] of content and a checksum, which starts from the page's number and a seed (what the file
 //! belongs to), so that no page passes for another.
 
-use std::{io, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    io,
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
 
 use super::{
     disk::{Disk, DiskFile},
@@ -57,6 +63,7 @@ pub(crate) fn read(disk: &dyn Disk, name: &str, seed: u32) -> io::Result<Vec<u8>
         name: name.to_owned(),
         file,
         seed,
+        seen: None,
     }
     .read(0, &mut content)?;
     Ok(content)
@@ -81,36 +88,74 @@ pub(crate) struct Paged {
     pub(crate) name: String,
     pub(crate) file: Arc<dyn DiskFile>,
     pub(crate) seed: u32,
+    /// For one read that looks at the same pages again and again: those that it has seen.
+    pub(crate) seen: Option<Mutex<Seen>>,
 }
 
+/// Pages by number, at most [`SEEN`].
+pub(crate) type Seen = HashMap<u64, Box<[u8; PAGE]>>;
+
+/// 256 KiB a read.
+const SEEN: usize = 64;
+
 impl Paged {
+    /// The same file for one read, which keeps the pages that it has seen.
+    pub(crate) fn for_one_read(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            file: Arc::clone(&self.file),
+            seed: self.seed,
+            seen: Some(Mutex::default()),
+        }
+    }
+
     /// Fills the buffer with the content from a place on.
     ///
     /// # Errors
     /// `InvalidData` if a page is damaged or not there.
     pub(crate) fn read(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
         let (mut at, mut rest) = (at, out);
-        let mut page = [0; PAGE];
         while !rest.is_empty() {
-            let number = at / ROOM as u64;
-            let offset = (at % ROOM as u64) as usize;
-            let read = self.file.read_at(&mut page, number * PAGE as u64)?;
-            let (content, sum) = page.split_at(ROOM);
-            if read < PAGE || crc(self.seed, number, content).to_le_bytes() != *sum {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!(
-                        "{} at byte {}: the page is damaged",
-                        self.name,
-                        number * PAGE as u64
-                    ),
-                ));
-            }
+            let (number, offset) = (at / ROOM as u64, (at % ROOM as u64) as usize);
             let len = rest.len().min(ROOM - offset);
             let (now, later) = rest.split_at_mut(len);
-            now.copy_from_slice(&content[offset..offset + len]);
+            self.with_page(number, |page| now.copy_from_slice(&page[offset..offset + len]))?;
             at += len as u64;
             rest = later;
+        }
+        Ok(())
+    }
+
+    fn with_page(&self, number: u64, look: impl FnOnce(&[u8; PAGE])) -> io::Result<()> {
+        let Some(seen) = &self.seen else {
+            let mut page = [0; PAGE];
+            self.page(number, &mut page)?;
+            look(&page);
+            return Ok(());
+        };
+        let mut seen = seen.lock();
+        if seen.len() == SEEN && !seen.contains_key(&number) {
+            seen.clear();
+        }
+        match seen.entry(number) {
+            Entry::Occupied(page) => look(page.get()),
+            Entry::Vacant(place) => {
+                let mut page = Box::new([0; PAGE]);
+                self.page(number, &mut page)?;
+                look(place.insert(page));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a page, and verifies it.
+    fn page(&self, number: u64, page: &mut [u8; PAGE]) -> io::Result<()> {
+        let at = number * PAGE as u64;
+        let read = self.file.read_at(page, at)?;
+        let (content, sum) = page.split_at(ROOM);
+        if read < PAGE || crc(self.seed, number, content).to_le_bytes() != *sum {
+            let text = format!("{} at byte {at}: the page is damaged", self.name);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
         Ok(())
     }

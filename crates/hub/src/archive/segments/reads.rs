@@ -1,23 +1,32 @@
-//! Reading: in order from a cursor on, back from the end, and by a publisher's id.
+//! Reading: in order from a cursor on, and by a publisher's id.
 //!
 //! A reader goes through segments one by one and asks each for its topics' postings; a topic among thousands costs a few pages of
 //! the index, not a scan. Records are read where the postings say.
 
-use std::{cmp::Reverse, collections::BinaryHeap, io, ops::ControlFlow, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    io,
+    ops::{ControlFlow, Range},
+    sync::Arc,
+};
 
 use parking_lot::RwLock;
 use tidewire_codec::EventId;
 
 use super::{
     format::Damaged,
-    index::{Line, Posting},
+    index::{Line, Posting, Sealed, len32, partition},
     segment::{Body, SealedSegment},
     state::{State, View},
 };
-use crate::{Record, Seq, TopicSet, archive::Scan};
+use crate::{Record, Seq, Topic, TopicSet, archive::Scan};
 
 /// How many postings are taken at once.
 const CHUNK: u32 = 256;
+
+/// In how many indexes a topic is looked up before a scan says how far it is; one of many topics has them for all together.
+const LOOKS: usize = 4096;
 
 /// See [`Archive::scan`](crate::archive::Archive::scan).
 pub(crate) fn scan(
@@ -32,7 +41,7 @@ pub(crate) fn scan(
         cost: 0,
         budget,
     };
-    let mut from = after;
+    let (mut from, mut looks) = (after, 0);
     loop {
         let view = View::of(state, topics);
         let first = view
@@ -42,7 +51,28 @@ pub(crate) fn scan(
             if segment.body.header.base > through {
                 break;
             }
-            if scan_sealed(segment, topics, &view.starts, (from, through), &mut taken)?.is_break() {
+            let has_some = |topic: usize| {
+                view.starts[topic].max(from) < segment.index.totals.last
+                    && view.lasts[topic] >= segment.body.header.base
+            };
+            let some = (0..topics.len()).filter(|topic| has_some(*topic)).count();
+            looks += some;
+            if looks > LOOKS && looks > some {
+                return Ok(Scan {
+                    records: taken.records,
+                    through: from,
+                    floors: state.read().floors(topics),
+                });
+            }
+            let flow = scan_sealed(
+                segment,
+                topics,
+                &view.starts,
+                has_some,
+                (from, through),
+                &mut taken,
+            )?;
+            if flow.is_break() {
                 return Ok(taken.stopped(state, topics, after));
             }
             from = from.max(segment.index.totals.last);
@@ -126,10 +156,11 @@ fn scan_sealed(
     segment: &SealedSegment,
     topics: &TopicSet,
     starts: &[Seq],
+    has_some: impl Fn(usize) -> bool,
     (after, through): (Seq, Seq),
     taken: &mut Taken,
 ) -> io::Result<ControlFlow<()>> {
-    let mut merge = Merge::new(segment, topics, |topic| after.max(starts[topic]))?;
+    let mut merge = Merge::new(segment, topics, has_some, |topic| after.max(starts[topic]))?;
     let last = segment.body.delta(through);
     loop {
         let mut postings = Vec::new();
@@ -150,7 +181,8 @@ fn scan_sealed(
 
 /// The postings of several topics of a sealed segment in order, each once.
 struct Merge<'a> {
-    segment: &'a SealedSegment,
+    body: &'a Body,
+    index: Sealed,
     runs: Vec<Run>,
     heads: BinaryHeap<Reverse<(u32, usize)>>,
     last: Option<u32>,
@@ -164,19 +196,25 @@ struct Run {
 }
 
 impl<'a> Merge<'a> {
-    fn new(segment: &'a SealedSegment, topics: &TopicSet, after: impl Fn(usize) -> Seq) -> io::Result<Self> {
+    fn new(
+        segment: &'a SealedSegment,
+        topics: &TopicSet,
+        has_some: impl Fn(usize) -> bool,
+        after: impl Fn(usize) -> Seq,
+    ) -> io::Result<Self> {
         let mut merge = Self {
-            segment,
+            body: &segment.body,
+            index: segment.index.for_one_read(),
             runs: Vec::new(),
             heads: BinaryHeap::new(),
             last: None,
         };
-        for (number, topic) in topics.iter().enumerate() {
-            let Some(line) = segment.index.topic(topic)? else {
+        for (number, topic) in topics.iter().enumerate().filter(|(number, _)| has_some(*number)) {
+            let Some(line) = merge.index.topic(topic)? else {
                 continue;
             };
             let next = match segment.body.delta(after(number)) {
-                Some(delta) => segment.index.rank(&line, delta)?,
+                Some(delta) => merge.index.rank(&line, delta)?,
                 None => 0,
             };
             merge.runs.push(Run {
@@ -193,7 +231,7 @@ impl<'a> Merge<'a> {
     fn advance(&mut self, number: usize) -> io::Result<()> {
         let run = &mut self.runs[number];
         if run.ready.as_slice().is_empty() && run.next < run.line.count {
-            let more = self.segment.index.read_postings(&run.line, run.next, CHUNK)?;
+            let more = self.index.read_postings(&run.line, run.next, CHUNK)?;
             run.next += CHUNK.min(run.line.count - run.next);
             run.ready = more.into_iter();
         }
@@ -210,7 +248,7 @@ impl<'a> Merge<'a> {
             self.advance(number)?;
             if Some(delta) < self.last {
                 let why = Damaged("an index has a topic's records in another order");
-                return Err(self.segment.body.damaged(0, why));
+                return Err(self.body.damaged(0, why));
             }
             if self.last != Some(delta) {
                 self.last = Some(delta);
@@ -221,138 +259,72 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// Goes back from `through` over the records of these topics that are not gone: number, and whether it is an event.
-pub(crate) fn walk_back(
-    state: &RwLock<State>,
-    topics: &TopicSet,
-    through: Seq,
-    mut each: impl FnMut(Seq, bool) -> ControlFlow<()>,
-) -> io::Result<()> {
-    let mut upper = through;
-    loop {
-        let view = View::of(state, topics);
-        let in_active = {
-            let state = state.read();
-            if state.active.header != view.active.header {
-                continue;
-            }
-            let runs = topics.iter().zip(&view.starts);
-            let runs = runs.map(|(topic, start)| state.postings(topic, *start, upper));
-            last_of(runs.map(|run| run[run.len().saturating_sub(CHUNK as usize)..].to_vec()))
-        };
-        if !in_active.is_empty() {
-            for posting in in_active {
-                upper = view.active.seq(posting).before();
-                if each(view.active.seq(posting), posting.is_event()).is_break() {
-                    return Ok(());
-                }
-            }
-            continue;
-        }
-        for segment in view.sealed.iter().rev() {
-            while upper >= segment.body.header.base {
-                let found = back_in_sealed(segment, topics, &view.starts, upper)?;
-                if found.is_empty() {
-                    break;
-                }
-                for posting in found {
-                    upper = segment.body.seq(posting).before();
-                    if each(segment.body.seq(posting), posting.is_event()).is_break() {
-                        return Ok(());
-                    }
-                }
-            }
-            upper = upper.min(segment.body.header.base.before());
-        }
-        return Ok(());
-    }
-}
-
-/// The last of runs that are each the last of theirs, latest first, each once.
-fn last_of(runs: impl Iterator<Item = Vec<Posting>>) -> Vec<Posting> {
-    let mut all: Vec<Posting> = runs.flatten().collect();
-    all.sort_unstable_by_key(|posting| Reverse(posting.delta()));
-    all.dedup();
-    all.truncate(CHUNK as usize);
-    all
-}
-
-fn back_in_sealed(
-    segment: &SealedSegment,
-    topics: &TopicSet,
-    starts: &[Seq],
-    upper: Seq,
-) -> io::Result<Vec<Posting>> {
-    let index = &segment.index;
-    let Some(upper) = segment.body.delta(upper) else {
-        return Ok(Vec::new());
-    };
-    let mut runs = Vec::new();
-    for (topic, start) in topics.iter().zip(starts) {
-        let Some(line) = index.topic(topic)? else { continue };
-        let to = index.rank(&line, upper)?;
-        let from = match segment.body.delta(*start) {
-            Some(start) => index.rank(&line, start)?,
-            None => 0,
-        };
-        let from = from.max(to.saturating_sub(CHUNK));
-        runs.push(index.read_postings(&line, from, to.saturating_sub(from))?);
-    }
-    Ok(last_of(runs.into_iter()))
-}
-
 /// See [`Archive::find`](crate::archive::Archive::find).
 pub(crate) fn find(state: &RwLock<State>, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
     loop {
         let view = View::of(state, topics);
+        let known = || {
+            let places = view.starts.iter().zip(&view.lasts);
+            topics
+                .iter()
+                .zip(places)
+                .filter(|(_, (start, last))| last > start)
+        };
         for segment in view.sealed.iter() {
+            let (body, index) = (&segment.body, segment.index.for_one_read());
             let mut found = None;
-            for (topic, start) in topics.iter().zip(&view.starts) {
-                let places = segment.index.ids(topic, id)?;
-                let seq = is_there(&segment.body, &places, topics, id, *start, topic)?;
+            for (topic, (start, last)) in known() {
+                if *start >= index.totals.last || *last < body.header.base {
+                    continue;
+                }
+                let places = index.ids(topic, id)?;
+                let seq = earliest(places, |number| index.place(number), body, (topic, id), *start)?;
                 found = [found, seq].into_iter().flatten().min();
             }
             if found.is_some() {
                 return Ok(found);
             }
         }
-        let places: Vec<_> = {
-            let state = state.read();
-            if state.active.header != view.active.header {
-                continue;
-            }
-            topics.iter().map(|topic| state.index.ids(topic, id)).collect()
-        };
-        let mut body = view.active;
+        let mut body = view.active.clone();
         body.len = u64::MAX;
         let mut found = None;
-        for ((topic, start), places) in topics.iter().zip(&view.starts).zip(places) {
-            let seq = is_there(&body, &places, topics, id, *start, topic)?;
+        for (topic, (start, _)) in known() {
+            let places = {
+                let state = state.read();
+                match state.active.header == body.header {
+                    true => state.index.ids(topic, id),
+                    false => break, // It has been sealed meanwhile.
+                }
+            };
+            let place = |number: u32| Ok(places.get(number as usize).copied().unwrap_or_default());
+            let seq = earliest(0..len32(places.len()), place, &body, (topic, id), *start)?;
             found = [found, seq].into_iter().flatten().min();
         }
-        return Ok(found);
+        if state.read().active.header == body.header {
+            return Ok(found);
+        }
     }
 }
 
-/// The first event after `start` at these places that really has the id, in the topic.
-fn is_there(
+/// The first event after `start` that really has the id in the topic, of those that may: they stand in order.
+fn earliest(
+    numbers: Range<u32>,
+    place: impl Fn(u32) -> io::Result<u32>,
     body: &Body,
-    places: &[u32],
-    topics: &TopicSet,
-    id: &EventId,
+    (topic, id): (&Topic, &EventId),
     start: Seq,
-    topic: &crate::Topic,
 ) -> io::Result<Option<Seq>> {
-    let mut found: Option<Seq> = None;
-    for place in places {
-        let record = body.record_at(*place, Some(topics))?;
-        let has_id = record
-            .event
-            .as_ref()
-            .is_some_and(|event| event.id.as_ref() == Some(id));
-        if has_id && record.seq > start && record.topics.contains(topic) {
-            found = Some(found.map_or(record.seq, |found| found.min(record.seq)));
+    let known = TopicSet::from(topic.clone());
+    let record = |number| body.record_at(place(number)?, Some(&known));
+    let first = partition(numbers.start, numbers.end, |number| {
+        Ok(record(number)?.seq <= start)
+    })?;
+    for number in first..numbers.end {
+        let record = record(number)?;
+        let given = record.event.as_ref().and_then(|event| event.id.as_ref());
+        if given == Some(id) && record.topics.contains(topic) {
+            return Ok(Some(record.seq));
         }
     }
-    Ok(found)
+    Ok(None)
 }

@@ -9,16 +9,17 @@
 //! in both snapshots that a recovery may find. Files go in order, each only when it is safe that the one before it has gone: should
 //! the list of topics be lost as well, the oldest that is left says what is gone.
 
-use std::{io, ops::ControlFlow, sync::Arc};
+use std::{io, sync::Arc};
 
 use super::{
-    reads,
+    back,
     segment::{FOLDER, SealedSegment, index_name, segment_name},
     writer::{Log, Writer, not_there},
 };
 use crate::{
     Millis, Namespace, Seq, Topic, TopicSet,
     archive::{
+        Walk,
         ruled::Load,
         shares::{Each, Part, beyond},
     },
@@ -277,23 +278,12 @@ impl Log {
     /// See [`Archive::purge`](crate::archive::Archive::purge).
     pub(crate) fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
         let _writer = self.writer.lock();
-        let mut count = 0;
-        reads::walk_back(&self.state, topics, through, |_, is_event| {
-            count += usize::from(is_event);
-            ControlFlow::Continue(())
-        })?;
+        let count = Walk::all(through)
+            .run(|through, count| back::back(&self.state, topics, through, count))?
+            .events;
         let mut last_events = Vec::new();
         for topic in topics {
-            let mut last = Seq::ZERO;
-            let set = TopicSet::from(topic.clone());
-            reads::walk_back(&self.state, &set, through, |seq, is_event| match is_event {
-                true => {
-                    last = seq;
-                    ControlFlow::Break(())
-                }
-                false => ControlFlow::Continue(()),
-            })?;
-            last_events.push(last);
+            last_events.push(back::last_event(&self.state, topic, through)?.unwrap_or_default());
         }
         let mut state = self.state.write();
         for (topic, event) in topics.iter().zip(last_events) {

@@ -35,18 +35,23 @@ pub(crate) struct View {
     pub(crate) active: Body,
     /// After which record reading of each topic begins.
     pub(crate) starts: Vec<Seq>,
+    /// The last record of each topic.
+    pub(crate) lasts: Vec<Seq>,
 }
 
 impl View {
     pub(crate) fn of<'a>(state: &RwLock<State>, topics: impl IntoIterator<Item = &'a Topic>) -> Self {
         let state = state.read();
+        let places = topics.into_iter().map(|topic| {
+            let last = state.topics.place(topic).map(|place| place.last);
+            (state.topics.start(topic), last.unwrap_or_default())
+        });
+        let (starts, lasts) = places.unzip();
         Self {
             sealed: Arc::clone(&state.sealed),
             active: state.active.clone(),
-            starts: topics
-                .into_iter()
-                .map(|topic| state.topics.start(topic))
-                .collect(),
+            starts,
+            lasts,
         }
     }
 

@@ -44,6 +44,7 @@ fn pages(disk: &dyn Disk, name: &str, seed: u32) -> io::Result<Result<Vec<u8>, B
         name: name.to_owned(),
         file,
         seed,
+        seen: None,
     };
     let mut content = Vec::new();
     for number in 0..len / PAGE as u64 {
