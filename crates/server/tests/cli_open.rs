@@ -302,7 +302,8 @@ fn a_check_refuses_what_a_start_would_refuse() {
         }
     }
     let tokens = tidewire(["config", "--check", "a.toml"])
-        .file("a.toml", "listen = \"192.0.2.1:8420\"\npublic_read = true")
+        .file("a.toml", "listen = \"192.0.2.1:8420\"")
+        .env("TIDEWIRE_PUBLIC_READ", "true")
         .env("TIDEWIRE_PUBLISH_TOKEN", LONG);
     let run = tokens.run();
     assert_eq!(run.code, Some(0), "{}", run.stderr);

@@ -40,8 +40,8 @@ impl Config {
         Self::over_defaults(layers).map(Self::settle)
     }
 
-    /// A file alone over the defaults, as `tidewire config --check` reads it; with the tokens that the environment has,
-    /// which are there so that they need not stand in a file.
+    /// A file alone over the defaults, as `tidewire config --check` reads it; with what the environment says of tokens,
+    /// which often stand there so that they need not stand in a file.
     pub(crate) fn load_file(file: &Path) -> Result<Self, ConfigError> {
         let layers = tokens_from_env()?.with_fallback(read(file)?);
         Self::over_defaults(layers).map(Self::settle)
@@ -70,6 +70,7 @@ fn tokens_from_env() -> Result<Flags, ConfigError> {
     layer.read_token = tokens("TIDEWIRE_READ_TOKEN")?;
     layer.publish_token_file = of("TIDEWIRE_PUBLISH_TOKEN_FILE").map(PathBuf::from);
     layer.read_token_file = of("TIDEWIRE_READ_TOKEN_FILE").map(PathBuf::from);
+    layer.public_read = of("TIDEWIRE_PUBLIC_READ").map(|text| matches!(&*text, "1" | "true" | "yes"));
     Ok(layer)
 }
 
