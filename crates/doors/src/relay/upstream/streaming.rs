@@ -340,7 +340,9 @@ impl Said {
 }
 
 fn is_bomb(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|why| why.is::<Bomb>())
+    error
+        .get_ref()
+        .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Bomb>)
 }
 
 /// Events after which a provider says nothing more, or `[DONE]` at most.
