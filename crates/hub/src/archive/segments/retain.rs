@@ -115,13 +115,18 @@ impl Log {
     /// else is in it. False: all bounds hold, or nothing can go.
     fn let_one_go(&self, writer: &mut Writer) -> io::Result<bool> {
         let retention = &self.settings.retention;
-        let (sealed, cut, mut parts) = {
+        let (sealed, cut, mut parts, active_events) = {
             let state = self.state.read();
             let parts = state
                 .index
                 .parts
                 .of_file(state.active.len, state.index.totals.events);
-            (Arc::clone(&state.sealed), state.cut, parts)
+            (
+                Arc::clone(&state.sealed),
+                state.cut,
+                parts,
+                state.index.totals.events,
+            )
         };
         let kept_of = |segment: &SealedSegment, namespace| -> io::Result<Part> {
             match segment.body.header.base <= *cut.of(namespace) {
@@ -164,14 +169,17 @@ impl Log {
         } else {
             return Ok(false);
         };
-        for segment in sealed.iter() {
+        for (place, segment) in sealed.iter().enumerate() {
             let part = kept_of(segment, namespace)?;
             if part == Part::default() {
                 continue;
             }
-            // The newest event stays, however large it is; and no more events go than must.
+            // The newest event stays, however large it is, whosever it is; and no more events go than must.
+            let later = sealed.iter().skip(place + 1);
+            let has_newest =
+                later.map(|segment| segment.index.totals.events).sum::<u64>() + active_events == 0;
             let left = all.events.saturating_sub(part.events);
-            if !(is_over_bytes && left > 0 || left >= max_events) {
+            if has_newest || !(is_over_bytes && left > 0 || left >= max_events) {
                 return Ok(false);
             }
             self.sync_written(writer).map_err(io::Error::other)?;
