@@ -25,13 +25,12 @@ use super::{
     caller::Rights,
     tokens::{Known, Tokens},
 };
+use crate::credentials::COOKIES;
 
 /// The header that carries a token where `Authorization` is an upstream's.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("tidewire-token");
 /// The query parameter that carries a token.
 pub(super) const PARAMETER: &str = "access_token";
-/// The cookies that carry a token. A browser lets no other host set the first, and only by TLS the second.
-const COOKIES: [&str; 3] = ["__Host-tidewire", "__Secure-tidewire", "tidewire_token"];
 
 /// Where a token stood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +59,7 @@ pub(super) struct Cookies(Vec<String>);
 
 impl Default for Cookies {
     fn default() -> Self {
-        Self::new(COOKIES.map(str::to_owned))
+        Self::new(COOKIES.iter().map(|name| (*name).to_owned()))
     }
 }
 

@@ -162,6 +162,7 @@ pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) 
     let mut named = connection_named(headers);
     named.retain(|name| !is_identity(route, name));
     let mut sent = HeaderMap::with_capacity(headers.len());
+    let says_where = route.forwarded && caller.is_proxied();
     for (name, value) in headers {
         let meant = as_read(name);
         let text = meant.as_str();
@@ -172,7 +173,7 @@ pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) 
             || named.contains(name)
             || is_disguised(route, name, &meant)
             || (route.allow.is_some() && METHOD_OVERRIDES.contains(&text))
-            || (forwarded::is_forwarded(&meant) && !(route.forwarded && caller.is_proxied()))
+            || (forwarded::is_forwarded(&meant) && !(says_where && forwarded::is_usual(&meant)))
             || (route.key.is_some() && [name, &meant].iter().any(|name| route.is_credential_header(name)))
             || holds_own_token(&caller, value);
         if !stays {

@@ -13,11 +13,13 @@ const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Those that do not begin with `x-forwarded-`: RFC 7239, nginx, and content delivery networks.
-const OTHERS: [&str; 13] = [
-    "forwarded",
+/// Those of RFC 7239 and of nginx. The guard removes them, and `x-forwarded-*`, from everybody but a trusted proxy.
+const USUAL: [&str; 2] = ["forwarded", "x-real-ip"];
+
+/// Those of single products and content delivery networks. They never go on: a proxy that does not
+/// know them passes them on as a stranger wrote them.
+const OTHERS: [&str; 11] = [
     "x-forwarded",
-    "x-real-ip",
     "x-client-ip",
     "client-ip",
     "x-cluster-client-ip",
@@ -32,7 +34,12 @@ const OTHERS: [&str; 13] = [
 
 /// Whether a header tells where a request came from.
 pub(super) fn is_forwarded(name: &HeaderName) -> bool {
-    name.as_str().starts_with("x-forwarded-") || OTHERS.contains(&name.as_str())
+    is_usual(name) || OTHERS.contains(&name.as_str())
+}
+
+/// Whether proxies in general write it anew, so that a trusted one's word counts.
+pub(super) fn is_usual(name: &HeaderName) -> bool {
+    name.as_str().starts_with("x-forwarded-") || USUAL.contains(&name.as_str())
 }
 
 /// Adds this server to the headers of a trusted proxy, or writes them anew if there are none.
