@@ -114,13 +114,13 @@ fn remove(peer: Option<IpAddr>, headers: &mut HeaderMap) {
     for name in &names {
         headers.remove(name);
     }
-    if let Some(name) = names.first() {
+    if !names.is_empty() {
         static SAID: Once = Once::new();
         let peer = peer.map_or("a peer without an address".into(), |peer| peer.to_string());
         SAID.call_once(|| {
             tracing::warn!(
-                "the header {name} came from {peer}, which is no trusted proxy, and was removed: if it is your proxy, \
-                 name it in trusted_proxies (this is said once)"
+                "a header that says whose request it is (Forwarded, X-Forwarded-…, X-Real-IP) came from {peer}, which is \
+                 no trusted proxy, and was removed: if it is your proxy, name it in trusted_proxies (this is said once)"
             );
         });
     }
