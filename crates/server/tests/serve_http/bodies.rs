@@ -60,7 +60,7 @@ fn five_hundred_large_subscriptions_cost_no_more_than_the_budget_and_others_are_
         .collect();
     sleep(Duration::from_secs(1));
     let grown = server.resident().saturating_sub(before);
-    assert!(grown < 400 * MIB, "{grown}");
+    assert!(grown < 320 * MIB, "{grown}");
     server.post("/events/a", "served");
     server.get("/events/a", &[]);
     drop(sockets);
