@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Value, json};
 use tidewire_codec::{Event, EventId, EventName};
 use tidewire_hub::{
-    Change, Epoch, IdempotencyKey, Millis, Namespace, Record, Seq, Topic, TopicSet,
+    Change, Epoch, IdempotencyKey, Millis, Record, Seq, Topic, TopicSet,
     archive::{AppendError, Archive, Back, History, Retention, Scan, segments::Disk},
     stats::Held,
 };
@@ -270,7 +270,7 @@ impl Inner {
                 .model
                 .gone
                 .iter()
-                .map(|(topic, seq)| json!([name_of(topic), seq.0]))
+                .map(|(topic, seq)| json!([topic.name(), seq.0]))
                 .collect(),
         };
         let epochs = self.history.epochs.iter();
@@ -297,7 +297,7 @@ impl Inner {
             }
         }
         for (name, seq) in pairs(&value["gone"])? {
-            let topic = topic_of(&name);
+            let topic = records::topic(&name);
             inner.model.clear(&topic, seq);
             let floor = inner.model.gone.entry(topic).or_default();
             *floor = seq.max(*floor);
@@ -329,25 +329,6 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What the names of topics of the relay begin with.
-const RELAY: &str = "relay ";
-
-fn name_of(topic: &Topic) -> String {
-    let prefix = if topic.namespace() == Namespace::Relay {
-        RELAY
-    } else {
-        ""
-    };
-    format!("{prefix}{}", topic.name())
-}
-
-fn topic_of(name: &str) -> Topic {
-    match name.strip_prefix(RELAY) {
-        Some(name) => Topic::new(Namespace::Relay, name).unwrap(),
-        None => records::topic(name),
-    }
-}
-
 fn encode(record: &Record, flaw: Flaw) -> Value {
     let key = record.key.as_ref().filter(|_| flaw != Flaw::ForgetsTheKey);
     let event = record.event.as_ref().map(|event| {
@@ -361,7 +342,7 @@ fn encode(record: &Record, flaw: Flaw) -> Value {
     json!({
         "seq": record.seq.0,
         "time": record.time,
-        "topics": record.topics.iter().map(name_of).collect::<Vec<_>>(),
+        "topics": record.topics.iter().map(Topic::name).collect::<Vec<_>>(),
         "event": event,
         "change": record.change.map(|change| change == Change::Ends),
         "key": key.map(|(key, number)| json!([key.as_str(), number])),
@@ -371,7 +352,7 @@ fn encode(record: &Record, flaw: Flaw) -> Value {
 fn decode(value: &Value) -> Option<Record> {
     let event = &value["event"];
     let names = value["topics"].as_array()?.iter();
-    let names = names.map(|name| topic_of(name.as_str().unwrap()));
+    let names = names.map(|name| records::topic(name.as_str().unwrap()));
     let change = |ends| if ends { Change::Ends } else { Change::Purges };
     let event = event["data"].as_str().map(|data| Event {
         id: event["id"].as_str().map(records::id),

@@ -33,7 +33,7 @@ enum End {
 pub(super) enum Troubles {
     /// It is full, and a sync fails.
     OfTheDisk,
-    /// Also the system is short of descriptors or memory.
+    /// Also the system is short of descriptors or memory, and two namespaces share the archive.
     All,
 }
 
@@ -259,7 +259,13 @@ impl<'a> Run<'a> {
     }
 
     fn append(&mut self, archive: &dyn Archive) {
-        let batch = work::batch(&mut self.rng, self.next, self.now, self.plan.largest);
+        let batch = work::batch(
+            &mut self.rng,
+            self.next,
+            self.now,
+            self.plan.largest,
+            self.troubles == Troubles::All,
+        );
         let last = batch.last().unwrap().seq;
         self.next = last.next();
         let result = archive.append(&batch);
@@ -299,7 +305,13 @@ impl<'a> Run<'a> {
             Err(why) => {
                 assert!(self.disk.has_failed(), "the disk is well, but: {why}");
                 self.truth.pending = batch;
-                let again = work::batch(&mut self.rng, self.next, self.now, self.plan.largest);
+                let again = work::batch(
+                    &mut self.rng,
+                    self.next,
+                    self.now,
+                    self.plan.largest,
+                    self.troubles == Troubles::All,
+                );
                 let again = archive.append(&again);
                 assert!(
                     matches!(again, Err(AppendError::Poisoned(_))),

@@ -26,7 +26,13 @@ pub(super) fn all_ids() -> Vec<EventId> {
 }
 
 /// The next batch: its first number is `next`, now and then a higher one.
-pub(super) fn batch(rng: &mut Rng, mut next: Seq, now: Millis, largest: usize) -> Vec<Arc<Record>> {
+pub(super) fn batch(
+    rng: &mut Rng,
+    mut next: Seq,
+    now: Millis,
+    largest: usize,
+    has_relay: bool,
+) -> Vec<Arc<Record>> {
     let count = if rng.u8(..8) == 0 {
         rng.usize(5..40)
     } else {
@@ -37,13 +43,13 @@ pub(super) fn batch(rng: &mut Rng, mut next: Seq, now: Millis, largest: usize) -
         if rng.u8(..30) == 0 {
             next = Seq(next.0 + rng.u64(1..20));
         }
-        records.push(Arc::new(record(rng, next, now, largest)));
+        records.push(Arc::new(record(rng, next, now, largest, has_relay)));
         next = next.next();
     }
     records
 }
 
-fn record(rng: &mut Rng, seq: Seq, time: Millis, largest: usize) -> Record {
+fn record(rng: &mut Rng, seq: Seq, time: Millis, largest: usize, has_relay: bool) -> Record {
     let (event, change) = match rng.u8(..24) {
         0 => (None, Some(Change::Purges)),
         1 => (None, Some(Change::Ends)),
@@ -58,20 +64,20 @@ fn record(rng: &mut Rng, seq: Seq, time: Millis, largest: usize) -> Record {
     Record {
         seq,
         time,
-        topics: topics(rng),
+        topics: topics(rng, has_relay),
         event,
         change,
         key,
     }
 }
 
-fn topics(rng: &mut Rng) -> TopicSet {
+fn topics(rng: &mut Rng, has_relay: bool) -> TopicSet {
     let count = if rng.u8(..5) == 0 { rng.usize(2..4) } else { 1 };
-    let all = match rng.u8(..4) {
-        0 => ["a", "answer"]
+    let all = match has_relay && rng.u8(..4) == 0 {
+        true => ["a", "answer"]
             .map(|name| Topic::new(Namespace::Relay, name).unwrap())
             .into(),
-        _ => all_topics(),
+        false => all_topics(),
     };
     let some = rng.choose_multiple(all, count);
     TopicSet::new(some).unwrap()
