@@ -85,15 +85,15 @@ fn a_reader_that_is_slow_but_takes_something_is_not_cut() {
     slow.write_all(b"GET /events/a?last=9 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .unwrap();
     let event = "x".repeat(1 << 20);
-    for _ in 0..20 {
-        server.post("/events/a", &event);
-    }
-    // Much less than what the system's buffers hold, and for longer than a stall may last.
-    let mut some = vec![0; 16 << 10];
-    for _ in 0..40 {
-        slow.read_exact(&mut some).unwrap();
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..20).for_each(|_| drop(server.post("/events/a", &event))));
+        // Much less than what the system's buffers hold, and for longer than a stall may last.
+        let mut some = vec![0; 16 << 10];
+        for _ in 0..60 {
+            slow.read_exact(&mut some).unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
     let metrics = server.ask("GET", "/metrics", &[], "").body;
     assert!(metrics.contains("tidewire_write_stalls_total 0"), "{metrics}");
     assert!(metrics.contains("tidewire_readers 1"), "{metrics}");
