@@ -24,6 +24,7 @@ use crate::{
     Problem,
     guard::Caller,
     intake::{Intake, Purpose, media_type},
+    request,
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -59,7 +60,7 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
         route: number,
         owner: scope.hash(),
         request: hash,
-        key: key.and_then(|key| scope.key("idempotency", key.as_bytes())),
+        key: key.and_then(|key| scope.key("idempotency", &request::idempotency_key(key))),
         chat: asked
             .chat
             .as_ref()

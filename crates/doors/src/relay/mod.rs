@@ -7,7 +7,8 @@
 //! | the same with `Last-Event-ID`, or with the same `Idempotency-Key` | goes on with the answer that there is |
 //! | `GET /relay/{stream}` | reads an answer, from its first event or after `Last-Event-ID` |
 //! | `DELETE /relay/{stream}` | stops it |
-//! | `GET`, `DELETE` on `{route}/{chat}/stream` | the same for the answer that a chat is at |
+//! | `HEAD /relay/{stream}` | says what `GET` would, without the answer |
+//! | `GET`, `HEAD`, `DELETE` on `{route}/{chat}/stream` | the same for the answer that a chat is at |
 //!
 //! | file | holds |
 //! |---|---|
@@ -51,7 +52,7 @@ use axum::{
     routing::any,
 };
 use futures_util::stream::{StreamExt as _, iter};
-use http::{HeaderValue, Method, header};
+use http::Method;
 use tidewire_hub::{Clock, Draft, Error, Hub, Millis};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
@@ -74,7 +75,11 @@ const AT_A_TIME: usize = 256;
 /// ([`Guard::routes`](crate::guard::Guard::routes)).
 pub const ROUTES: [Declared; 1] = [Declared::new(
     "/relay/{stream}",
-    &[("GET", Need::Open), ("DELETE", Need::Change)],
+    &[
+        ("GET", Need::Open),
+        ("HEAD", Need::Open),
+        ("DELETE", Need::Change),
+    ],
 )];
 
 /// Why a relay cannot start.
@@ -229,11 +234,8 @@ async fn answer_by_name(
     request: Request,
 ) -> Result<axum::response::Response, Problem> {
     match *request.method() {
-        Method::GET | Method::DELETE => read::named(relay, name, request).await,
-        _ => {
-            let allow = HeaderValue::from_static("GET, DELETE");
-            Err(Problem::method_not_allowed(request.method()).with_header(header::ALLOW, allow))
-        }
+        Method::GET | Method::HEAD | Method::DELETE => read::named(relay, name, request).await,
+        _ => Problem::other_method(request.method(), "GET, HEAD, DELETE"),
     }
 }
 

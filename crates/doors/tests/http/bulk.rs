@@ -141,19 +141,6 @@ fn s10_an_unfinished_last_block_counts_as_the_body_is_complete() {
 }
 
 #[test]
-fn s10_an_empty_body_publishes_nothing() {
-    let door = Door::open();
-    for (headers, body) in [(EVENT_STREAM, ""), (NDJSON, ""), (NDJSON, "\n\n")] {
-        let response = door.ask("POST", "/events/a", &headers, body);
-        assert_eq!(
-            (response.status(), response.json()),
-            (200, json!({"first": null, "last": null, "count": 0}))
-        );
-    }
-    assert_eq!(door.post("/events/a", "x"), door.at(1));
-}
-
-#[test]
 fn s10_an_event_is_published_while_the_body_still_comes() {
     let door = Door::open();
     let mut reader = door.get("/events/a");

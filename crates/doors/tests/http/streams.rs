@@ -13,6 +13,10 @@ fn s1_the_headers_are_these_and_come_before_any_event() {
     headers.retain(|(name, _)| name != "date");
     headers.sort();
     let wanted = [
+        (
+            "accept-query",
+            "application/json, application/x-www-form-urlencoded",
+        ),
         ("cache-control", "no-cache, no-transform"),
         ("connection", "keep-alive"),
         ("content-type", "text/event-stream; charset=utf-8"),

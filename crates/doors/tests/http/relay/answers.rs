@@ -93,11 +93,12 @@ fn what_is_no_stream_passes_untouched() {
 fn a_retry_with_the_same_key_joins_the_answer_and_another_prompt_gets_another() {
     let relayed = Relayed::open();
     let mine = [("Authorization", "Bearer a"), ("Idempotency-Key", "1")];
+    let quoted = [mine[0], ("Idempotency-Key", "\"1\"")];
     std::thread::scope(|scope| {
         let first = scope.spawn(|| relayed.ask(&mine));
         let mut call = relayed.upstream.call();
         // A twin comes before the upstream has answered.
-        let twin = scope.spawn(|| relayed.ask(&mine));
+        let twin = scope.spawn(|| relayed.ask(&quoted));
         relayed.upstream.is_left_alone();
         call.stream();
         call.event("1");
