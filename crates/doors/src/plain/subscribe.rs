@@ -42,7 +42,7 @@ pub(super) async fn subscribe(door: Door, request: Request) -> Result<Response<B
             bound: "a subscription may have (limits.max_subscribe_body)",
             nothing: "send it again",
         };
-        let intake = Intake::new(&parts, body, &door.config.bodies);
+        let intake = Intake::text_of(&parts, body, &door.config.bodies)?;
         whole = Some(intake.text(&purpose).await?);
     }
     let text = whole.as_ref().map_or("", |whole| &whole.content);

@@ -45,7 +45,7 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
         bound: "a request may have (max_body)",
         nothing: "the upstream was not asked",
     };
-    let body = Intake::new(&parts, body, &relay.inner.config.bodies);
+    let body = Intake::as_sent(&parts, body, &relay.inner.config.bodies);
     let body: Bytes = body.bytes(&purpose).await?.into_bytes();
     let asked = Asked::read(route, &parts.headers, &body);
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());

@@ -196,7 +196,7 @@ impl Bulk {
 
     /// Takes room for so many bytes of an event, whose buffers are at most half empty, and for those under way.
     fn hold(&self, intake: &mut Intake, begun: usize) -> Result<(), Fault> {
-        let held = intake.held().set(2 * begun + self.flight.bytes());
+        let held = intake.hold(2 * begun + self.flight.bytes());
         held.map_err(|full| Fault::at(self.lines.current(), full))
     }
 
