@@ -5,7 +5,7 @@ use axum::{
     extract::Request,
 };
 use http::{HeaderMap, HeaderName, Method, Response, header, request::Parts};
-use tidewire_hub::Start;
+use tidewire_hub::{Error, Start};
 use tokio::sync::oneshot;
 
 use super::{
@@ -70,6 +70,10 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     let (answer, reader) = loop {
         let answer = Answer::new(named, share, named.stream.topics()?, Phase::Asking);
         match relay.inner.answers.take(&answer, &relay.inner.config)? {
+            Taken::New(_) if relay.inner.calls.is_closed() => {
+                relay.inner.answers.release(&answer);
+                return Err(Error::Closed.into());
+            }
             Taken::New(reader) => break (answer, reader),
             Taken::Same(same) => {
                 let reader = same.join();
@@ -93,7 +97,8 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
         wants_stream: asked.wants_stream,
         head,
     };
-    relay.inner.tasks.spawn(call.run());
+    let call = relay.inner.calls.track_future(call.run());
+    relay.inner.tasks.spawn(call);
     match answered.await {
         Ok(Head::Stream(headers)) => read::reply(&relay, &parts, reader, &from_the_first(), &headers),
         Ok(Head::Other(response, asked_at)) => Ok(pass::on(response, route, asked_at)),

@@ -111,6 +111,8 @@ struct Inner {
     measures: Vec<Measures>,
     answers: Answers,
     tasks: TaskTracker,
+    /// Those of them that ask upstreams. When it is closed, no more are asked.
+    calls: TaskTracker,
     clock: Clock,
 }
 
@@ -140,6 +142,7 @@ impl Relay {
                 measures,
                 answers: Answers::default(),
                 tasks: tasks.clone(),
+                calls: TaskTracker::new(),
                 clock: Clock::system(),
             }),
         };
@@ -161,6 +164,16 @@ impl Relay {
                 .route(&format!("{path}/{{*rest}}"), any(handler));
         }
         router.with_state(self.clone())
+    }
+
+    /// Asks no upstream any more (503). Answers that run go on, and can be read.
+    pub fn close(&self) {
+        self.inner.calls.close();
+    }
+
+    /// Resolves when it is closed and no answer runs any more.
+    pub async fn finished(&self) {
+        self.inner.calls.wait().await;
     }
 
     /// What each route has done.

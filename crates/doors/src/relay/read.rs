@@ -4,6 +4,7 @@ use std::{
     pin::Pin,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{body::Body, extract::Request};
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::{
     Problem, request,
-    respond::{Form, come_again, fit_connection, retry_line, stream_response},
+    respond::{Form, come_again_line, fit_connection, retry_line, stream_response},
 };
 
 const TIDEWIRE_STREAM: HeaderName = HeaderName::from_static("tidewire-stream");
@@ -175,6 +176,7 @@ pub(super) fn reply(
         subscription,
         answer: Arc::clone(&answer),
         is_get,
+        retry: relay.inner.config.retry,
         next: Next::Read,
         _counted: counted,
     };
@@ -229,6 +231,7 @@ struct Chunks {
     lost: Pin<Box<dyn Future<Output = Broken> + Send>>,
     answer: Arc<Answer>,
     is_get: bool,
+    retry: Duration,
     next: Next,
     _counted: Counted,
 }
@@ -274,7 +277,7 @@ impl Stream for Chunks {
             Poll::Ready(Some(Err(cut))) if this.is_get => {
                 this.next = Next::Cut(cut);
                 let mut line = Vec::new();
-                retry_line(&mut line, come_again());
+                come_again_line(&mut line, this.retry);
                 Poll::Ready(Some(Ok(line.into())))
             }
             Poll::Pending => match this.lost.as_mut().poll(cx) {

@@ -290,6 +290,16 @@ impl Reader {
         assert_eq!(got, text);
     }
 
+    /// The next line tells to come again after this time, in milliseconds, or up to half as much more.
+    #[track_caller]
+    pub fn expect_retry(&mut self, least: u64) -> u64 {
+        let line = self.until("\n");
+        let wait = line.strip_prefix("retry: ").map(|wait| wait.trim_end().parse());
+        let wait = wait.unwrap_or_else(|| panic!("{line}")).unwrap();
+        assert!((least..=least + least / 2).contains(&wait), "{wait}");
+        wait
+    }
+
     /// What comes up to this text, and with it.
     #[track_caller]
     pub fn until(&mut self, text: &str) -> String {

@@ -205,7 +205,7 @@ fn s4_a_cursor_of_bytes_that_are_no_text_is_a_gap() {
     let mut client = door.connect();
     client.send(b"GET /events/a HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: \xff\xfe\r\n\r\n");
     let mut reader = client.reader();
-    reader.expect("retry: 1000\n");
+    reader.expect_retry(1000);
     assert_eq!(gap(&mut reader).1["reason"], "unknown");
 }
 
@@ -329,7 +329,7 @@ fn s4_a_reader_slower_than_retention_is_told_in_the_midst_of_its_stream() {
     let mut client = Client::over(socket);
     client.send(request("GET", "/events/a", &[], ""));
     let mut reader = client.reader();
-    reader.expect("retry: 1000\n");
+    reader.expect_retry(1000);
     // More than the buffers of both sockets take.
     for number in 1..=60 {
         door.post("/events/a", &format!("{number} {filler}"));

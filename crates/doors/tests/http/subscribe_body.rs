@@ -34,7 +34,7 @@ fn open(door: &Door, method: &str, target: &str, headers: &[(&str, &str)], body:
     client.send(request(method, target, headers, body));
     let mut reader = client.reader();
     assert_eq!(reader.head.status, 200, "{method} {target} {body}");
-    reader.expect("retry: 1000\n");
+    reader.expect_retry(1000);
     reader
 }
 

@@ -212,11 +212,7 @@ fn before_the_answer(over: &Over) -> Problem {
             "stopped",
             "the request was stopped before its answer began",
         ),
-        Over::Leaving => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "draining",
-            "the server is shutting down: try again in a moment",
-        ),
+        Over::Leaving => Error::Closed.into(),
         // Nobody is there to be told.
         _ => bad_gateway("abandoned", "the client had gone before the answer began"),
     }
