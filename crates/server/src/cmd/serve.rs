@@ -61,11 +61,10 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let relay = start_relay(
         &config,
         routes,
-        relays_demo,
+        relays_demo.then(|| listener.local_addr()).transpose()?,
         files,
         &hub,
         bodies.clone(),
-        listener.local_addr()?,
         &tasks,
     )
     .await?;
@@ -143,14 +142,13 @@ fn read_tokens_again(config: &Config, guard: &Guard) {
 async fn start_relay(
     config: &Config,
     mut routes: Vec<relay::Route>,
-    relays_demo: bool,
+    demo: Option<SocketAddr>,
     files: Budget,
     hub: &Hub,
     bodies: BodyBounds,
-    address: SocketAddr,
     tasks: &TaskTracker,
 ) -> anyhow::Result<Relay> {
-    if relays_demo {
+    if let Some(address) = demo {
         // So that official clients have something to talk to at the first run.
         let host = match address.ip() {
             ip if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -225,3 +225,43 @@ fn an_upstream_that_dies_or_says_nothing_becomes_an_error_in_band() {
         std::thread::sleep(Duration::from_millis(100));
     });
 }
+
+/// Fetch, "extract a MIME type": the last type that can be one counts.
+#[test]
+fn a_stream_is_known_by_its_type_as_browsers_read_it() {
+    let relayed = Relayed::open();
+    let one = "Content-Type: text/event-stream\r\n";
+    for (status, headers, is_stream) in [
+        (
+            "200 OK",
+            "Content-Type: application/json, text/event-stream\r\n",
+            true,
+        ),
+        (
+            "200 OK",
+            &format!("Content-Type: application/json\r\n{one}"),
+            true,
+        ),
+        (
+            "200 OK",
+            "Content-Type: text/event-stream;charset=utf-8, */*, x\r\n",
+            true,
+        ),
+        (
+            "200 OK",
+            "Content-Type: text/event-stream, application/json\r\n",
+            false,
+        ),
+        (
+            "200 OK",
+            "Content-Type: text/plain;x=\"a,text/event-stream\"\r\n",
+            false,
+        ),
+        ("201 Created", one, true),
+        ("206 Partial Content", one, false),
+    ] {
+        let reader = relayed.answered(|call| call.answer(status, headers, "data: x\n\n"));
+        let is_one = reader.head.get("tidewire-stream").is_some();
+        assert_eq!(is_one, is_stream, "{status} {headers}");
+    }
+}
