@@ -92,7 +92,7 @@ impl Drop for Example {
 fn the_ticker_ticks_ten_times_and_ends() {
     let ticker = Example::start(env!("CARGO_BIN_EXE_ticker"));
     let mut reader = ticker.get("/ticks?currency=EUR&b=%26", &[]);
-    reader.expect("retry: 2000\n");
+    reader.expect_retry(2000);
     for number in 1..=10 {
         let json = format!(r#"{{"parameters":{{"b":"&","currency":"EUR"}},"tick":{number}}}"#);
         reader.expect(&format!("id: {number}\nevent: tick\ndata: {json}\n\n"));
@@ -100,7 +100,7 @@ fn the_ticker_ticks_ten_times_and_ends() {
     reader.expect("event: end\ndata: \n\n");
     reader.finished();
     let mut again = ticker.get("/ticks", &[("Last-Event-ID", "9")]);
-    again.expect("retry: 2000\n");
+    again.expect_retry(2000);
     assert_eq!(field(&again.block(), "id").as_deref(), Some("10"));
     assert_eq!(ticker.get("/ticks", &[("Last-Event-ID", "10")]).head.status, 204);
 }
@@ -109,7 +109,7 @@ fn the_ticker_ticks_ten_times_and_ends() {
 fn the_embedded_hub_resumes_and_drains() {
     let mut app = Example::start(env!("CARGO_BIN_EXE_embedded"));
     let mut reader = app.get("/events/clicks", &[]);
-    reader.expect("retry: 1000\n");
+    reader.expect_retry(1000);
     let left = app.post("/click/left");
     reader.expect(&format!("id: {left}\ndata: left\n\n"));
     drop(reader);
@@ -117,7 +117,8 @@ fn the_embedded_hub_resumes_and_drains() {
 
     let mut reader = app.get("/events/clicks", &[("Last-Event-ID", &left)]);
     assert_eq!(reader.head.get("tidewire-resume"), Some("resumed"));
-    reader.expect(&format!("retry: 1000\nid: {right}\ndata: right\n\n"));
+    reader.expect_retry(1000);
+    reader.expect(&format!("id: {right}\ndata: right\n\n"));
     kill_process(Pid::from_raw(app.child.id().cast_signed()).unwrap(), Signal::INT).unwrap();
     let (text, end) = reader.rest();
     assert!(text.starts_with("retry: "), "{text}");

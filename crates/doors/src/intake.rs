@@ -2,19 +2,23 @@
 //!
 //! Of every body something must come at least every `stall`. Time in which we do not ask for more
 //! (because the hub is busy) does not count. A body that is held whole must be complete within `total`, and
-//! takes the room of its buffer from the budget of [`Bodies`] before it is allocated.
+//! takes the room of its buffer from the budget of [`Bodies`] before it is allocated; one that is unpacked takes that of its
+//! decoder too.
 
-use std::{fmt, time::Duration};
+use std::{fmt, io, time::Duration};
 
 use axum::body::{Body, Bytes};
-use http::{StatusCode, header, request::Parts};
+use futures_util::{StreamExt as _, TryStreamExt};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::BodyExt as _;
+use tidewire_unpack::{ACCEPTED, Bomb, Packing, Unpacked};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     Problem,
     bodies::{Bodies, Held},
     guard::Caller,
+    problem::shorten,
 };
 
 /// The first room of a body whose length is not known, in bytes.
@@ -28,6 +32,40 @@ pub(super) fn media_type(headers: &http::HeaderMap) -> &str {
     let value = headers.get(header::CONTENT_TYPE);
     let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim()
+}
+
+/// Refuses a text that is not UTF-8 by its own word: it would be kept as another text than was meant.
+fn check_charset(headers: &HeaderMap) -> Result<(), Problem> {
+    let value = headers.get(header::CONTENT_TYPE);
+    let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let parameters = value.split(';').skip(1).filter_map(|pair| pair.split_once('='));
+    let mut charsets = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    let charset = charsets
+        .next()
+        .map_or("utf-8", |(_, charset)| charset.trim().trim_matches('"'));
+    // ASCII is UTF-8.
+    let is_right = |name: &&str| name.eq_ignore_ascii_case(charset);
+    match ["utf-8", "utf8", "us-ascii"].iter().any(is_right) {
+        true => Ok(()),
+        false => Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_charset",
+            format!(
+                "the body is said to be {}, and only UTF-8 is read: send it as UTF-8",
+                shorten(charset)
+            ),
+        )),
+    }
+}
+
+fn packing(headers: &HeaderMap) -> Result<Packing, Problem> {
+    Packing::of(headers).map_err(|other| {
+        let other = shorten(&other);
+        let detail =
+            format!("a body that is packed as {other} cannot be unpacked: send {ACCEPTED}, or it as it is");
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", detail)
+            .with_header(header::ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED))
+    })
 }
 
 /// The bounds of all bodies.
@@ -53,11 +91,20 @@ impl Default for BodyBounds {
 
 /// A body that has not been read yet.
 pub(super) struct Intake {
-    body: Body,
+    source: Source,
     announced: Option<u64>,
     stall: Duration,
     total: Duration,
     held: Held,
+    packing: Packing,
+    /// The bytes that came of a packed body.
+    unpacked: usize,
+}
+
+/// Where the bytes come from.
+enum Source {
+    AsSent(Body),
+    Unpacked(Unpacked),
 }
 
 /// A body that has come whole. Its bytes count until it is dropped, or the [`Bytes`] that it becomes.
@@ -80,18 +127,47 @@ pub(super) enum Broken {
     Stalled(Duration),
     TooSlow(Duration),
     Cut(axum::Error),
+    TooPacked(Bomb),
+    /// It is not packed as it is said to be.
+    NotPacked(io::Error),
 }
 
 impl Intake {
-    pub(super) fn new(parts: &Parts, body: Body, bounds: &BodyBounds) -> Self {
+    /// A body as it was sent: its bytes go on.
+    pub(super) fn as_sent(parts: &Parts, body: Body, bounds: &BodyBounds) -> Self {
         let announced = parts.headers.get(header::CONTENT_LENGTH);
         Self {
-            body,
+            source: Source::AsSent(body),
             announced: announced.and_then(|value| value.to_str().ok()?.parse().ok()),
             stall: bounds.stall,
             total: bounds.total,
             held: bounds.budget.hold(&Caller::of(&parts.extensions)),
+            packing: Packing::None,
+            unpacked: 0,
         }
+    }
+
+    /// A text, unpacked if it is packed (`Content-Encoding`).
+    ///
+    /// # Errors
+    /// 415: its charset or its packing is another than we read. 413, 429 or 503: there is no room for its decoder.
+    pub(super) fn text_of(parts: &Parts, body: Body, bounds: &BodyBounds) -> Result<Self, Problem> {
+        check_charset(&parts.headers)?;
+        let packing = packing(&parts.headers)?;
+        let mut intake = Self::as_sent(parts, body, bounds);
+        if packing == Packing::None {
+            return Ok(intake);
+        }
+        intake.packing = packing;
+        intake.hold(0)?;
+        // How long it is unpacked nobody has said.
+        intake.announced = None;
+        if let Source::AsSent(body) = intake.source {
+            let pieces = TryStreamExt::map_err(body.into_data_stream(), io::Error::other);
+            let pieces = pieces.try_filter(|piece| std::future::ready(!piece.is_empty()));
+            intake.source = Source::Unpacked(Unpacked::new(packing, pieces));
+        }
+        Ok(intake)
     }
 
     /// When what begins now must be complete.
@@ -99,9 +175,12 @@ impl Intake {
         Instant::now() + self.total
     }
 
-    /// What of the body is held by whoever reads it in pieces.
-    pub(super) fn held(&mut self) -> &mut Held {
-        &mut self.held
+    /// Holds so many bytes of the body from now on, beside what its decoder does.
+    ///
+    /// # Errors
+    /// There is no room for more: 413, 429 or 503.
+    pub(super) fn hold(&mut self, bytes: usize) -> Result<(), Problem> {
+        self.held.set(bytes + self.packing.memory(self.unpacked))
     }
 
     /// The next piece; none when the body is complete.
@@ -112,14 +191,27 @@ impl Intake {
                 Some(due) if due < stalled => (due, Broken::TooSlow(self.total)),
                 _ => (stalled, Broken::Stalled(self.stall)),
             };
-            match timeout_at(until, self.body.frame()).await.map_err(|_| late)? {
-                None => return Ok(None),
-                Some(Err(error)) => return Err(Broken::Cut(error)),
-                // A frame that is no data holds trailers.
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => return Ok(Some(data)),
-                    Err(_) => continue,
+            match &mut self.source {
+                Source::AsSent(body) => match timeout_at(until, body.frame()).await.map_err(|_| late)? {
+                    None => return Ok(None),
+                    Some(Err(error)) => return Err(Broken::Cut(error)),
+                    // A frame that is no data holds trailers.
+                    Some(Ok(frame)) => match frame.into_data() {
+                        Ok(data) => return Ok(Some(data)),
+                        Err(_) => continue,
+                    },
                 },
+                Source::Unpacked(body) => {
+                    let before = body.packed();
+                    let piece = match timeout_at(until, body.next()).await {
+                        Ok(piece) => piece.transpose().map_err(Broken::of_packed)?,
+                        // Something came, and nothing can be unpacked of it yet.
+                        Err(_) if body.packed() > before && due.is_none_or(|due| until < due) => continue,
+                        Err(_) => return Err(late),
+                    };
+                    self.unpacked += piece.as_ref().map_or(0, Bytes::len);
+                    return Ok(piece);
+                }
             }
         }
     }
@@ -165,6 +257,7 @@ impl Intake {
         }
         // What is published is kept as it is.
         bytes.shrink_to_fit();
+        // The decoder goes.
         self.held.set(bytes.capacity())?;
         Ok(Whole {
             content: bytes,
@@ -184,7 +277,7 @@ impl Intake {
             None => FIRST,
         };
         let room = (2 * capacity).max(first).min(largest).max(needed);
-        self.held.set(room)?;
+        self.hold(room)?;
         bytes.reserve_exact(room - len);
         Ok(())
     }
@@ -212,6 +305,18 @@ impl Purpose {
 }
 
 impl Broken {
+    /// Why no more comes of a packed body.
+    fn of_packed(error: io::Error) -> Self {
+        let is_bomb = error.get_ref().and_then(|inner| inner.downcast_ref::<Bomb>());
+        if let Some(bomb) = is_bomb {
+            return Self::TooPacked(*bomb);
+        }
+        match error.downcast::<axum::Error>() {
+            Ok(cut) => Self::Cut(cut),
+            Err(error) => Self::NotPacked(error),
+        }
+    }
+
     /// With what has come of the request.
     pub(super) fn problem(&self, outcome: impl fmt::Display) -> Problem {
         match self {
@@ -227,6 +332,15 @@ impl Broken {
             Self::Cut(error) => {
                 Problem::bad_request("body_cut", format!("the body broke off ({error}): {outcome}"))
             }
+            Self::TooPacked(bomb) => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                format!("{bomb}: {outcome}"),
+            ),
+            Self::NotPacked(error) => Problem::bad_request(
+                "bad_packing",
+                format!("the body is not packed as Content-Encoding says ({error}): {outcome}"),
+            ),
         }
     }
 }

@@ -11,6 +11,7 @@
 //! | [`bodies`] | the bytes that bodies of requests may hold at a time |
 //! | `body` | the body of a stream: heartbeats, retry line, end or cut |
 //! | `intake` | bodies of requests |
+//! | `request` | what requests to all doors say in the same way |
 //! | `json` | objects that clients send |
 //! | `negotiate` | what a client accepts |
 //!
@@ -26,6 +27,7 @@ mod negotiate;
 pub mod plain;
 pub mod problem;
 pub mod relay;
+mod request;
 pub mod respond;
 
 pub use intake::BodyBounds;

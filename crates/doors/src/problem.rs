@@ -52,6 +52,18 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
     }
 
+    /// The answer to a method that a route does not have: `OPTIONS` is told those that it has (204), others too (405).
+    pub(crate) fn other_method(method: &http::Method, right: &'static str) -> Result<Response<Body>, Self> {
+        let allow = HeaderValue::from_static(right);
+        if method != http::Method::OPTIONS {
+            return Err(Self::method_not_allowed(method).with_header(header::ALLOW, allow));
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        response.headers_mut().insert(header::ALLOW, allow);
+        Ok(response)
+    }
+
     /// With another text for people.
     pub(crate) fn map_detail(mut self, change: impl FnOnce(String) -> String) -> Self {
         self.0.detail = change(self.0.detail);

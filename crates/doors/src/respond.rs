@@ -72,7 +72,8 @@ where
         self
     }
 
-    /// Tells clients how long to wait before they come again.
+    /// Tells clients how long to wait at least before they come again. Each response says a time of its own, up to half as much
+    /// more, so that they do not come all at once.
     pub fn retry(mut self, wait: Duration) -> Self {
         self.retry = Some(wait);
         self
@@ -179,14 +180,20 @@ fn asks_to_close(headers: &HeaderMap) -> bool {
         .any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
-/// When readers of a server that leaves are to come again: spread, so that they do not come at once.
-pub(crate) fn come_again() -> Duration {
-    Duration::from_millis(fastrand::u64(500..=5000))
+/// Appends a wait as a `retry` line. Each connection gets one of its own, up to half as much more: native clients wait exactly
+/// so long, and would come back all at once.
+pub(crate) fn retry_line(out: &mut Vec<u8>, wait: Duration) {
+    encode::retry_line(out, spread(wait));
 }
 
-/// Appends a wait as a `retry` line.
-pub(crate) fn retry_line(out: &mut Vec<u8>, wait: Duration) {
-    encode::retry_line(out, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+/// The same for readers of a server that leaves, who do come all at once.
+pub(crate) fn come_again_line(out: &mut Vec<u8>, wait: Duration) {
+    encode::retry_line(out, spread(wait).max(fastrand::u64(500..=5000)));
+}
+
+fn spread(wait: Duration) -> u64 {
+    let least = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    least.saturating_add(fastrand::u64(0..=least / 2))
 }
 
 /// A stream that is dropped with its reader, or else goes on in a tracker.

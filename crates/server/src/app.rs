@@ -8,7 +8,8 @@ use std::sync::{
 use axum::{
     Router,
     extract::{Request, State},
-    http::StatusCode,
+    http::{Method, StatusCode},
+    response::IntoResponse as _,
     routing,
 };
 use tidewire_doors::{
@@ -59,8 +60,10 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
     let guard = guard.declare(declared(parts.config.demo.unwrap_or_default()));
     let router = routes(parts)
         .fallback(|request: Request| async move { Problem::not_found(request.uri().path()) })
-        .method_not_allowed_fallback(|request: Request| async move {
-            Problem::method_not_allowed(request.method())
+        .method_not_allowed_fallback(async |request: Request| match *request.method() {
+            // The router adds `Allow`.
+            Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+            ref method => Problem::method_not_allowed(method).into_response(),
         });
     requests::log(guard.protect(router))
 }

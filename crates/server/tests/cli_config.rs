@@ -64,6 +64,7 @@ fn the_defaults_are_those_of_the_design() {
         body_total = "5m"
         write_stall = "30s"
         tcp_user = "45s"
+        drain_notice = "0s"
         drain = "10s"
         [log]
         level = "info"

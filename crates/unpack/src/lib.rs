@@ -86,6 +86,22 @@ impl Packing {
     }
 }
 
+impl Packing {
+    /// The most memory that unpacking takes when so many bytes have come out of a body: the decoder's tables, and what it
+    /// keeps to refer back to (RFC 9659 for zstd, RFC 7932 § 9.1 for br), which is touched as it fills.
+    #[must_use]
+    pub fn memory(self, unpacked: usize) -> usize {
+        let (tables, window) = match self {
+            Self::None => (0, 0),
+            Self::Gzip | Self::Deflate => (96 << 10, 0),
+            Self::Zstd => (512 << 10, 1 << stream::ZSTD_WINDOW),
+            // Of 256 codes of each kind.
+            Self::Brotli => (4 << 20, 16 << 20),
+        };
+        tables + unpacked.min(window)
+    }
+}
+
 /// A body that is much larger than its packed bytes, and is read no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{packed} packed bytes hold {unpacked} and more: over {RATIO} times as many are not unpacked")]

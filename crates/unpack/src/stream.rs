@@ -21,7 +21,7 @@ use tokio_util::io::{ReaderStream, StreamReader};
 use crate::{AT_A_TIME, Bomb, Packing, STEP};
 
 /// As a power of two: how far back a zstd body may refer, which is what has to be kept of it.
-const ZSTD_WINDOW: u32 = 23;
+pub(crate) const ZSTD_WINDOW: u32 = 23;
 
 /// A stream of bytes in pieces.
 type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;

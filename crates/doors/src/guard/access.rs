@@ -201,7 +201,7 @@ mod tests {
             ("/events//a", EVENTS),
             (
                 "/subscribe",
-                [Operate, Operate, Operate, Read, Operate, Operate, Open],
+                [Operate, Operate, Read, Read, Operate, Operate, Open],
             ),
             (
                 "/presence",
@@ -220,10 +220,7 @@ mod tests {
                 [Operate, Operate, Operate, Operate, Operate, Operate, Open],
             ),
             ("/stats/more", [Operate; 7]),
-            (
-                "/relay/x",
-                [Open, Operate, Operate, Operate, Change, Operate, Open],
-            ),
+            ("/relay/x", [Open, Open, Operate, Operate, Change, Operate, Open]),
             ("/relay/x/y", [Operate; 7]),
             ("/relay", [Operate; 7]),
             ("/healthz", [Open; 7]),

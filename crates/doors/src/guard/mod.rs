@@ -32,6 +32,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority};
+use parking_lot::RwLock;
 
 use crate::{Problem, relay::config::RouteAuth};
 pub use access::{Declared, Need};
@@ -62,7 +63,7 @@ pub use tokens::{InvalidToken, Token, Tokens};
 pub struct Guard {
     hosts: Hosts,
     cors: Option<Cors>,
-    tokens: Tokens,
+    tokens: Arc<RwLock<Tokens>>,
     cookies: Cookies,
     needs: Needs,
     proxies: Proxies,
@@ -100,8 +101,13 @@ impl Guard {
     /// paths are compared from their start.
     #[must_use]
     pub fn tokens(mut self, tokens: Tokens) -> Self {
-        self.tokens = tokens;
+        self.tokens = Arc::new(RwLock::new(tokens));
         self
+    }
+
+    /// Wants these tokens from now on, in all clones. Streams that are open stay open.
+    pub fn replace_tokens(&self, tokens: Tokens) {
+        *self.tokens.write() = tokens;
     }
 
     /// Also answers for every address: for a server that listens beyond loopback.
@@ -145,13 +151,13 @@ impl Guard {
     /// Whether publishing needs a token.
     #[must_use]
     pub fn wants_publish_token(&self) -> bool {
-        self.tokens.guards(Need::Publish)
+        self.tokens.read().guards(Need::Publish)
     }
 
     /// Whether reading needs a token.
     #[must_use]
     pub fn wants_read_token(&self) -> bool {
-        self.tokens.guards(Need::Read)
+        self.tokens.read().guards(Need::Read)
     }
 
     /// Puts the guard in front of everything in `router`, also what it does not find.
@@ -213,10 +219,11 @@ impl Guard {
 
     /// Lets the request through without its credentials, and leaves its [`Caller`] in its extensions.
     fn admit(&self, request: &mut Request, needed: Needed, host: Option<&Authority>) -> Result<(), Problem> {
-        let shown = credentials::take(&self.tokens, &self.cookies, request);
+        let tokens = self.tokens.read();
+        let shown = credentials::take(&tokens, &self.cookies, request);
         self.check_origin(request, needed, shown, host)?;
-        self.tokens
-            .admit(needed.need, shown, request.method(), &self.cookies)?;
+        tokens.admit(needed.need, shown, request.method(), &self.cookies)?;
+        drop(tokens);
         let (rights, token) = shown.known();
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
         let (address, is_proxied) = self.proxies.client(peer, request.headers_mut());

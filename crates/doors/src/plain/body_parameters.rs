@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tidewire_hub::{Error, Namespace, Topic};
 
 use super::parameters::Parameters;
-use crate::{Problem, json, problem::shorten};
+use crate::{Problem, json, problem::shorten, request};
 
 /// What a body may say, for people.
 const EXAMPLE: &str = r#"{"topics":["a","b"],"last_event_id":"…"}"#;
@@ -27,9 +27,13 @@ struct Fields<'a> {
     topics: Names,
     #[serde(default)]
     topic: Names,
+    #[serde(
+        alias = "lastEventId",
+        alias = "lastEventID",
+        alias = "Last-Event-ID",
+        alias = "last-event-id"
+    )]
     last_event_id: Option<String>,
-    #[serde(rename = "lastEventId")]
-    alias: Option<String>,
     last: Option<u64>,
     #[serde(borrow)]
     show: Option<Cow<'a, str>>,
@@ -47,19 +51,22 @@ enum Names {
     None,
 }
 
-impl<'a> BodyParameters<'a> {
-    /// Reads a body of this type. An empty one says nothing, whatever its type.
-    pub(super) fn read(media_type: &str, text: &'a str) -> Result<Self, Problem> {
+/// How parameters are written.
+pub(super) enum Form {
+    Json,
+    Pairs,
+}
+
+impl Form {
+    /// That of a body of this type.
+    pub(super) fn of(media_type: &str) -> Result<Self, Problem> {
         let is = |name: &str| media_type.eq_ignore_ascii_case(name);
-        if text.trim_ascii().is_empty() {
-            return Ok(Self::default());
-        }
         // `fetch` and `sendBeacon` send a text as text/plain: it is JSON that they were given.
         if is("application/json") || is("text/plain") || is("") {
-            return Self::of_json(text);
+            return Ok(Self::Json);
         }
         if is("application/x-www-form-urlencoded") {
-            return Self::of_form(text);
+            return Ok(Self::Pairs);
         }
         let media_type = shorten(media_type);
         Err(Problem::new(
@@ -70,6 +77,19 @@ impl<'a> BodyParameters<'a> {
                  application/x-www-form-urlencoded"
             ),
         ))
+    }
+}
+
+impl<'a> BodyParameters<'a> {
+    /// Reads a body of this type. An empty one says nothing, whatever its type.
+    pub(super) fn read(media_type: &str, text: &'a str) -> Result<Self, Problem> {
+        if text.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        match Form::of(media_type)? {
+            Form::Json => Self::of_json(text),
+            Form::Pairs => Self::of_form(text),
+        }
     }
 
     fn of_json(text: &'a str) -> Result<Self, Problem> {
@@ -84,7 +104,6 @@ impl<'a> BodyParameters<'a> {
             }
         };
         push("last_event_id", fields.last_event_id.map(Cow::Owned));
-        push("lastEventId", fields.alias.map(Cow::Owned));
         push("last", fields.last.map(|last| last.to_string().into()));
         push("show", fields.show);
         push("prime", fields.prime.map(|prime| prime.to_string().into()));
@@ -105,17 +124,9 @@ impl<'a> BodyParameters<'a> {
         }
         // A line end at the end is what `echo` and editors leave.
         let form = Parameters::of_form(text.trim_ascii_end())?;
-        const KNOWN: [&str; 8] = [
-            "topics",
-            "topic",
-            "last_event_id",
-            "lastEventId",
-            "last",
-            "show",
-            "prime",
-            "as",
-        ];
-        if let Some(unknown) = form.names().find(|name| !KNOWN.contains(name)) {
+        const KNOWN: [&str; 7] = ["topics", "topic", "last_event_id", "last", "show", "prime", "as"];
+        let is_known = |name: &&str| KNOWN.contains(name) || request::LAST_EVENT_ID.contains(name);
+        if let Some(unknown) = form.names().find(|name| !is_known(name)) {
             let (unknown, known) = (shorten(unknown), KNOWN.join("`, `"));
             let detail = format!("unknown field `{unknown}`, expected one of `{known}`");
             return Err(Problem::bad_request("bad_form", detail));

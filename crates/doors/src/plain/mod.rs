@@ -3,7 +3,7 @@
 //! | request | does |
 //! |---|---|
 //! | `GET /events/{topic…}`, `GET /events?topic=a&topic=b` | subscribes |
-//! | `QUERY` on the same, `POST /subscribe` | the same with parameters in the body: JSON or a form |
+//! | `QUERY` on the same, `QUERY` and `POST /subscribe` | the same with parameters in the body: JSON or a form |
 //! | `POST /events/{topic…}`, `POST /events?topic=a&topic=b` | publishes an event, or many |
 //! | `HEAD` on the same | says what is kept: the last event's position, and how many |
 //! | `DELETE` on the same | lets go what is kept |
@@ -40,9 +40,10 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
+    response::IntoResponse as _,
     routing::any,
 };
-use http::{HeaderValue, Response, header};
+use http::{HeaderName, HeaderValue, Response, header};
 use tidewire_hub::Hub;
 
 use crate::{
@@ -69,8 +70,12 @@ const EVENTS: &[(&str, Need)] = &[
     ("POST", Need::Publish),
     ("DELETE", Need::Purge),
 ];
-const SUBSCRIBE: &[(&str, Need)] = &[("POST", Need::Read)];
+const SUBSCRIBE: &[(&str, Need)] = &[("QUERY", Need::Read), ("POST", Need::Read)];
 const PRESENCE: &[(&str, Need)] = &[("GET", Need::Presence), ("HEAD", Need::Presence)];
+
+const ACCEPT_QUERY: HeaderName = HeaderName::from_static("accept-query");
+const QUERY_TYPES: HeaderValue =
+    HeaderValue::from_static("application/json, application/x-www-form-urlencoded");
 
 /// The door's routes, with what each of them needs.
 pub const ROUTES: [Declared; 7] = [
@@ -101,33 +106,39 @@ pub fn router(hub: Hub, config: Config) -> Router {
 }
 
 /// Methods are told apart here and not by the router, which does not know `QUERY`.
-async fn events(State(door): State<Door>, request: Request) -> Result<Response<Body>, Problem> {
+async fn events(State(door): State<Door>, request: Request) -> Response<Body> {
+    with_accept_query(events_by_method(door, request).await)
+}
+
+async fn events_by_method(door: Door, request: Request) -> Result<Response<Body>, Problem> {
     match request.method().as_str() {
         "GET" | "QUERY" => subscribe::subscribe(door, request).await,
         "HEAD" => subscribe::head(door, request).await,
         "POST" => publish::publish(door, request).await,
         "DELETE" => publish::purge(door, request).await,
-        _ => Err(wrong_method(&request, "GET, HEAD, QUERY, POST, DELETE")),
+        _ => Problem::other_method(request.method(), "GET, HEAD, QUERY, POST, DELETE"),
     }
 }
 
-async fn subscription(State(door): State<Door>, request: Request) -> Result<Response<Body>, Problem> {
-    match request.method().as_str() {
-        "POST" => subscribe::subscribe(door, request).await,
-        _ => Err(wrong_method(&request, "POST")),
-    }
+async fn subscription(State(door): State<Door>, request: Request) -> Response<Body> {
+    with_accept_query(match request.method().as_str() {
+        "POST" | "QUERY" => subscribe::subscribe(door, request).await,
+        _ => Problem::other_method(request.method(), "QUERY, POST"),
+    })
+}
+
+/// Says in which types a query may come (RFC 10008 § 3).
+fn with_accept_query(answer: Result<Response<Body>, Problem>) -> Response<Body> {
+    let mut response = answer.into_response();
+    response.headers_mut().insert(ACCEPT_QUERY, QUERY_TYPES);
+    response
 }
 
 async fn presence(State(door): State<Door>, request: Request) -> Result<Response<Body>, Problem> {
     match request.method().as_str() {
         "GET" | "HEAD" => presence::presence(&door, request),
-        _ => Err(wrong_method(&request, "GET, HEAD")),
+        _ => Problem::other_method(request.method(), "GET, HEAD"),
     }
-}
-
-fn wrong_method(request: &Request, right: &'static str) -> Problem {
-    let allow = HeaderValue::from_static(right);
-    Problem::method_not_allowed(request.method()).with_header(header::ALLOW, allow)
 }
 
 /// An answer for programs.

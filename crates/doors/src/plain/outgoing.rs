@@ -14,13 +14,13 @@ use http::{Response, header, request::Parts};
 use tidewire_hub::Cut;
 
 use super::format::{Format, VARY};
-use crate::respond::{come_again, fit_connection, retry_line, stream_response};
+use crate::respond::{come_again_line, fit_connection, retry_line, stream_response};
 
 /// How a stream goes out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Outgoing {
     pub(super) format: Format,
-    /// When clients are told to come again, where the format can say so.
+    /// After what time clients are told to come again at least, where the format can say so.
     pub(super) retry: Duration,
     pub(super) heartbeat: Duration,
 }
@@ -31,7 +31,10 @@ impl Outgoing {
     where
         S: Stream<Item = Result<Bytes, Cut>> + Unpin + Send + 'static,
     {
-        let mut head = self.come_again_in(self.retry);
+        let mut head = Vec::new();
+        if self.says_when() {
+            retry_line(&mut head, self.retry);
+        }
         head.extend_from_slice(first);
         let chunks = Chunks {
             outgoing: self,
@@ -53,12 +56,9 @@ impl Outgoing {
         )
     }
 
-    fn come_again_in(self, wait: Duration) -> Vec<u8> {
-        let mut line = Vec::new();
-        if self.format == Format::EventStream {
-            retry_line(&mut line, wait);
-        }
-        line
+    /// Whether the format can say when to come again.
+    fn says_when(self) -> bool {
+        self.format == Format::EventStream
     }
 
     /// With what depends on the request: the format, and whether the connection goes on.
@@ -89,10 +89,11 @@ where
         }
         match Pin::new(&mut self.chunks).poll_next(cx) {
             Poll::Ready(Some(Err(cut))) => {
-                let line = self.outgoing.come_again_in(come_again());
-                if line.is_empty() {
+                if !self.outgoing.says_when() {
                     return Poll::Ready(Some(Err(cut)));
                 }
+                let mut line = Vec::new();
+                come_again_line(&mut line, self.outgoing.retry);
                 self.cut = Some(cut);
                 Poll::Ready(Some(Ok(line.into())))
             }

@@ -57,11 +57,17 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// The value of a parameter that has two names and may stand once.
-    pub(super) fn one_of(&self, names: [&str; 2]) -> Result<Option<&str>, Problem> {
-        match (self.one(names[0])?, self.one(names[1])?) {
-            (Some(_), Some(_)) => Err(doubled(&names.join("` or `"))),
-            (value, None) | (None, value) => Ok(value),
+    /// The value, which is not empty, of a parameter that has several names and may stand once.
+    pub(super) fn one_of(&self, names: &[&str]) -> Result<Option<&str>, Problem> {
+        let is_one =
+            |(name, value): &&(Cow<'a, str>, Cow<'a, str>)| names.contains(&&**name) && !value.is_empty();
+        let mut found = self.0.iter().filter(is_one);
+        match (found.next(), found.next()) {
+            (found, None) => Ok(found.map(|(_, value)| &**value)),
+            (Some((first, _)), Some((second, _))) if first != second => {
+                Err(doubled(&format!("{first}` or `{second}")))
+            }
+            _ => Err(doubled(names.first().unwrap_or(&""))),
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) async fn publish(door: Door, request: Request) -> Result<Response<Bod
         ends: query.flag("end")?,
         key: wire::idempotency_key(&parts.headers)?,
     };
-    let intake = Intake::new(&parts, body, &door.config.bodies);
+    let intake = Intake::text_of(&parts, body, &door.config.bodies)?;
     match bulk::Format::of(media_type(&parts.headers)) {
         Some(format) => {
             refuse_fields(&query)?;

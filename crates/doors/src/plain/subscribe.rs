@@ -8,7 +8,7 @@ use tidewire_hub::{Resume, Subscribed};
 use super::{
     Door,
     ask::Ask,
-    body_parameters::BodyParameters,
+    body_parameters::{BodyParameters, Form},
     format::{Format, VARY},
     outgoing::Outgoing,
     parameters::Parameters,
@@ -30,6 +30,10 @@ const RESUMED: HeaderValue = HeaderValue::from_static("resumed");
 /// Subscribes with what the query says, and the body, unless the method is `GET`.
 pub(super) async fn subscribe(door: Door, request: Request) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
+    let media_type = media_type(&parts.headers);
+    if parts.method.as_str() == "QUERY" {
+        check_query(media_type)?;
+    }
     // It counts in the budget of bodies until the subscription is there.
     let mut whole = None;
     if parts.method != Method::GET {
@@ -38,13 +42,23 @@ pub(super) async fn subscribe(door: Door, request: Request) -> Result<Response<B
             bound: "a subscription may have (limits.max_subscribe_body)",
             nothing: "send it again",
         };
-        let intake = Intake::new(&parts, body, &door.config.bodies);
+        let intake = Intake::text_of(&parts, body, &door.config.bodies)?;
         whole = Some(intake.text(&purpose).await?);
     }
     let text = whole.as_ref().map_or("", |whole| &whole.content);
-    let body = BodyParameters::read(media_type(&parts.headers), text)?;
+    let body = BodyParameters::read(media_type, text)?;
     let ask = Ask::read(&parts.uri, &parts.headers, body)?;
     open(&door, &parts, ask).await
+}
+
+/// RFC 10008 § 2: a query without a type is not guessed at, also if it is empty.
+fn check_query(media_type: &str) -> Result<(), Problem> {
+    if media_type.is_empty() {
+        let types = "application/json or application/x-www-form-urlencoded";
+        let detail = format!("a QUERY says what its body is: send Content-Type: {types}");
+        return Err(Problem::bad_request("no_content_type", detail));
+    }
+    Form::of(media_type).map(drop)
 }
 
 async fn open(door: &Door, parts: &Parts, ask: Ask) -> Result<Response<Body>, Problem> {

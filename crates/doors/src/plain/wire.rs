@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Uri};
 use tidewire_hub::{IdempotencyKey, Namespace, Start, Topic, TopicSet};
 
 use super::parameters::{Parameters, decode};
-use crate::Problem;
+use crate::{Problem, request};
 
 /// The topics of a request: that of its path, or those of its query.
 pub(super) fn topics(uri: &Uri, query: &Parameters<'_>) -> Result<TopicSet, Problem> {
@@ -52,9 +52,11 @@ fn path_topic(path: &str) -> Option<Result<Cow<'_, str>, Problem>> {
 
 /// Where a reader wants to start: the header wins over the parameters, a cursor over `last`.
 pub(super) fn start(headers: &HeaderMap, parameters: &Parameters<'_>) -> Result<Start, Problem> {
-    let id = parameters.one_of(["last_event_id", "lastEventId"])?;
+    // WHATWG HTML § 9.2: the empty string is no id.
+    let id = parameters.one_of(&request::LAST_EVENT_ID)?;
     let last = parameters.number("last")?;
-    if let Some(id) = single(headers, "last-event-id", "bad_parameter")? {
+    let in_header = single(headers, "last-event-id", "bad_parameter")?;
+    if let Some(id) = in_header.filter(|id| !id.is_empty()) {
         // Bytes that are no UTF-8 are an id that nobody has: a gap, not an error, so that the reader goes on.
         return Ok(Start::After(String::from_utf8_lossy(id.as_bytes()).into_owned()));
     }
@@ -69,7 +71,8 @@ pub(super) fn start(headers: &HeaderMap, parameters: &Parameters<'_>) -> Result<
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let key = single(headers, "idempotency-key", "bad_key")?;
     // What is no text is no key either, and is told as what a key may hold.
-    let key = key.map(|key| IdempotencyKey::new(&String::from_utf8_lossy(key.as_bytes())));
+    let key = key.map(request::idempotency_key);
+    let key = key.map(|key| IdempotencyKey::new(&String::from_utf8_lossy(&key)));
     Ok(key.transpose()?)
 }
 

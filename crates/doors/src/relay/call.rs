@@ -5,7 +5,7 @@ use axum::{
     extract::Request,
 };
 use http::{HeaderMap, HeaderName, Method, Response, header, request::Parts};
-use tidewire_hub::Start;
+use tidewire_hub::{Error, Start};
 use tokio::sync::oneshot;
 
 use super::{
@@ -24,6 +24,7 @@ use crate::{
     Problem,
     guard::Caller,
     intake::{Intake, Purpose, media_type},
+    request,
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -44,7 +45,7 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
         bound: "a request may have (max_body)",
         nothing: "the upstream was not asked",
     };
-    let body = Intake::new(&parts, body, &relay.inner.config.bodies);
+    let body = Intake::as_sent(&parts, body, &relay.inner.config.bodies);
     let body: Bytes = body.bytes(&purpose).await?.into_bytes();
     let asked = Asked::read(route, &parts.headers, &body);
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
@@ -59,7 +60,7 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
         route: number,
         owner: scope.hash(),
         request: hash,
-        key: key.and_then(|key| scope.key("idempotency", key.as_bytes())),
+        key: key.and_then(|key| scope.key("idempotency", &request::idempotency_key(key))),
         chat: asked
             .chat
             .as_ref()
@@ -69,6 +70,10 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     let (answer, reader) = loop {
         let answer = Answer::new(named, share, named.stream.topics()?, Phase::Asking);
         match relay.inner.answers.take(&answer, &relay.inner.config)? {
+            Taken::New(_) if relay.inner.calls.is_closed() => {
+                relay.inner.answers.release(&answer);
+                return Err(Error::Closed.into());
+            }
             Taken::New(reader) => break (answer, reader),
             Taken::Same(same) => {
                 let reader = same.join();
@@ -92,7 +97,8 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
         wants_stream: asked.wants_stream,
         head,
     };
-    relay.inner.tasks.spawn(call.run());
+    let call = relay.inner.calls.track_future(call.run());
+    relay.inner.tasks.spawn(call);
     match answered.await {
         Ok(Head::Stream(headers)) => read::reply(&relay, &parts, reader, &from_the_first(), &headers),
         Ok(Head::Other(response, asked_at)) => Ok(pass::on(response, route, asked_at)),

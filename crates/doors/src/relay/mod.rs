@@ -7,7 +7,8 @@
 //! | the same with `Last-Event-ID`, or with the same `Idempotency-Key` | goes on with the answer that there is |
 //! | `GET /relay/{stream}` | reads an answer, from its first event or after `Last-Event-ID` |
 //! | `DELETE /relay/{stream}` | stops it |
-//! | `GET`, `DELETE` on `{route}/{chat}/stream` | the same for the answer that a chat is at |
+//! | `HEAD /relay/{stream}` | says what `GET` would, without the answer |
+//! | `GET`, `HEAD`, `DELETE` on `{route}/{chat}/stream` | the same for the answer that a chat is at |
 //!
 //! | file | holds |
 //! |---|---|
@@ -51,7 +52,7 @@ use axum::{
     routing::any,
 };
 use futures_util::stream::{StreamExt as _, iter};
-use http::{HeaderValue, Method, header};
+use http::Method;
 use tidewire_hub::{Clock, Draft, Error, Hub, Millis};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
@@ -74,7 +75,11 @@ const AT_A_TIME: usize = 256;
 /// ([`Guard::routes`](crate::guard::Guard::routes)).
 pub const ROUTES: [Declared; 1] = [Declared::new(
     "/relay/{stream}",
-    &[("GET", Need::Open), ("DELETE", Need::Change)],
+    &[
+        ("GET", Need::Open),
+        ("HEAD", Need::Open),
+        ("DELETE", Need::Change),
+    ],
 )];
 
 /// Why a relay cannot start.
@@ -106,6 +111,8 @@ struct Inner {
     measures: Vec<Measures>,
     answers: Answers,
     tasks: TaskTracker,
+    /// Those of them that ask upstreams. When it is closed, no more are asked.
+    calls: TaskTracker,
     clock: Clock,
 }
 
@@ -135,6 +142,7 @@ impl Relay {
                 measures,
                 answers: Answers::default(),
                 tasks: tasks.clone(),
+                calls: TaskTracker::new(),
                 clock: Clock::system(),
             }),
         };
@@ -156,6 +164,16 @@ impl Relay {
                 .route(&format!("{path}/{{*rest}}"), any(handler));
         }
         router.with_state(self.clone())
+    }
+
+    /// Asks no upstream any more (503). Answers that run go on, and can be read.
+    pub fn close(&self) {
+        self.inner.calls.close();
+    }
+
+    /// Resolves when it is closed and no answer runs any more.
+    pub async fn finished(&self) {
+        self.inner.calls.wait().await;
     }
 
     /// What each route has done.
@@ -229,11 +247,8 @@ async fn answer_by_name(
     request: Request,
 ) -> Result<axum::response::Response, Problem> {
     match *request.method() {
-        Method::GET | Method::DELETE => read::named(relay, name, request).await,
-        _ => {
-            let allow = HeaderValue::from_static("GET, DELETE");
-            Err(Problem::method_not_allowed(request.method()).with_header(header::ALLOW, allow))
-        }
+        Method::GET | Method::HEAD | Method::DELETE => read::named(relay, name, request).await,
+        _ => Problem::other_method(request.method(), "GET, HEAD, DELETE"),
     }
 }
 

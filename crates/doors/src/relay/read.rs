@@ -4,6 +4,7 @@ use std::{
     pin::Pin,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{body::Body, extract::Request};
@@ -26,8 +27,8 @@ use super::{
     stream::StreamId,
 };
 use crate::{
-    Problem,
-    respond::{Form, come_again, fit_connection, retry_line, stream_response},
+    Problem, request,
+    respond::{Form, come_again_line, fit_connection, retry_line, stream_response},
 };
 
 const TIDEWIRE_STREAM: HeaderName = HeaderName::from_static("tidewire-stream");
@@ -55,12 +56,12 @@ pub(super) async fn named(relay: Relay, name: String, request: Request) -> Resul
         return Err(unknown());
     }
     match parts.method {
-        Method::GET => {
+        Method::DELETE => Ok(stop(&answer)),
+        _ => {
             let headers = answer.headers();
             let reader = answer.join();
             reply(&relay, &parts, reader, &start(&parts), &headers)
         }
-        _ => Ok(stop(&answer)),
     }
 }
 
@@ -69,13 +70,10 @@ fn start(parts: &Parts) -> Start {
     let header = parts.headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
     let query = parts.uri.query().unwrap_or_default();
     let query = url::form_urlencoded::parse(query.as_bytes())
-        .find(|(name, _)| matches!(&**name, "last_event_id" | "lastEventId"))
+        .find(|(name, value)| request::LAST_EVENT_ID.contains(&&**name) && !value.is_empty())
         .map(|(_, value)| value.into_owned());
-    let id = header.map(str::to_owned).or(query);
-    Start::After(
-        id.filter(|id| !id.is_empty())
-            .unwrap_or_else(|| Start::EARLIEST.into()),
-    )
+    let id = header.filter(|id| !id.is_empty()).map(str::to_owned).or(query);
+    Start::After(id.unwrap_or_else(|| Start::EARLIEST.into()))
 }
 
 fn gone() -> Problem {
@@ -94,7 +92,7 @@ pub(super) fn chat(route: &Route, parts: &Parts) -> Option<String> {
         .strip_suffix("/stream")?;
     let is_one = !key.is_empty() && !key.contains('/');
     let key = is_one.then(|| percent_decode_str(key).decode_utf8().ok())??;
-    matches!(parts.method, Method::GET | Method::DELETE).then(|| key.into_owned())
+    matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE).then(|| key.into_owned())
 }
 
 /// The answer that a chat is at, if it runs. One that is about to begin is waited for, and can be stopped.
@@ -107,7 +105,7 @@ pub(super) async fn of_chat(
     let scope = Scope::of(&relay.inner.config.routes[number], parts)?;
     let chat = scope.key("chat", chat.as_bytes());
     while let Some(answer) = chat.and_then(|chat| relay.inner.answers.of_chat(chat)) {
-        if parts.method != Method::GET {
+        if parts.method == Method::DELETE {
             return Ok(stop(&answer));
         }
         let reader = answer.join();
@@ -146,7 +144,7 @@ pub(super) fn reply(
     upstream: &HeaderMap,
 ) -> Result<Response<Body>, Problem> {
     let answer = Arc::clone(reader.answer());
-    let is_get = parts.method == Method::GET;
+    let is_get = matches!(parts.method, Method::GET | Method::HEAD);
     let subscribed = relay
         .inner
         .hub
@@ -178,6 +176,7 @@ pub(super) fn reply(
         subscription,
         answer: Arc::clone(&answer),
         is_get,
+        retry: relay.inner.config.retry,
         next: Next::Read,
         _counted: counted,
     };
@@ -232,6 +231,7 @@ struct Chunks {
     lost: Pin<Box<dyn Future<Output = Broken> + Send>>,
     answer: Arc<Answer>,
     is_get: bool,
+    retry: Duration,
     next: Next,
     _counted: Counted,
 }
@@ -277,7 +277,7 @@ impl Stream for Chunks {
             Poll::Ready(Some(Err(cut))) if this.is_get => {
                 this.next = Next::Cut(cut);
                 let mut line = Vec::new();
-                retry_line(&mut line, come_again());
+                come_again_line(&mut line, this.retry);
                 Poll::Ready(Some(Ok(line.into())))
             }
             Poll::Pending => match this.lost.as_mut().poll(cx) {

@@ -23,7 +23,7 @@ use crate::{
 const KIB: usize = 1 << 10;
 
 /// A plain door whose bodies have these bounds.
-fn door(bounds: &BodyBounds) -> (Server, Hub) {
+pub fn door(bounds: &BodyBounds) -> (Server, Hub) {
     let runtime = Runtime::new().unwrap();
     let hub = {
         let _inside = runtime.enter();

@@ -124,17 +124,31 @@ fn s10_a_broken_block_of_an_event_stream_is_named_by_its_first_line() {
 }
 
 #[test]
-fn s10_a_body_without_any_event_is_no_event_stream() {
+fn s10_a_body_without_any_event_is_refused() {
     let door = Door::open();
-    for body in ["{\"data\":1}\n", "hello", ": comment\n\n", "id: 1\n\n", "\n"] {
-        let response = door.ask("POST", "/events/a?end", &EVENT_STREAM, body);
+    for (headers, target, body) in [
+        (EVENT_STREAM, "/events/a?end", "{\"data\":1}\n"),
+        (EVENT_STREAM, "/events/a?end", "hello"),
+        (EVENT_STREAM, "/events/a?end", ": comment\n\n"),
+        (EVENT_STREAM, "/events/a?end", "id: 1\n\n"),
+        (EVENT_STREAM, "/events/a?end", "\n"),
+        (EVENT_STREAM, "/events/a", ""),
+        (EVENT_STREAM, "/events/a", ": comment"),
+        (NDJSON, "/events/a", ""),
+        (NDJSON, "/events/a?end", "\n \n"),
+    ] {
+        let response = door.ask("POST", target, &headers, body);
         let said = response.json();
         assert_eq!(
             (response.status(), &said["code"]),
             (400, &"no_event".into()),
             "{body:?}"
         );
-        assert!(said["detail"].as_str().unwrap().contains("data: hello"), "{said}");
+        let example = match headers == EVENT_STREAM {
+            true => "data: hello",
+            false => r#"{"data":"hello"}"#,
+        };
+        assert!(said["detail"].as_str().unwrap().contains(example), "{said}");
         assert_eq!((said.get("line"), &said["accepted"]), (None, &0.into()));
     }
     assert_eq!(door.post("/events/a", "it has not ended"), door.at(1));

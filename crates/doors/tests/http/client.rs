@@ -65,7 +65,7 @@ enum Framing {
     Over(End),
 }
 
-/// A request as bytes; a body gets its length.
+/// A request as bytes; a body gets its length, a query its type.
 pub fn request(method: &str, target: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let mut text = format!("{method} {target} HTTP/1.1\r\n");
@@ -74,6 +74,12 @@ pub fn request(method: &str, target: &str, headers: &[(&str, &str)], body: impl 
     }
     if matches!(method, "POST" | "QUERY") {
         text += &format!("Content-Length: {}\r\n", body.len());
+    }
+    let has_type = headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    if method == "QUERY" && !has_type {
+        text += "Content-Type: application/json\r\n";
     }
     for (name, value) in headers {
         text += &format!("{name}: {value}\r\n");
@@ -282,6 +288,16 @@ impl Reader {
         let len = text.len().min(self.body.len());
         let got = String::from_utf8(self.body.drain(..len).collect()).unwrap();
         assert_eq!(got, text);
+    }
+
+    /// The next line tells to come again after this time, in milliseconds, or up to half as much more.
+    #[track_caller]
+    pub fn expect_retry(&mut self, least: u64) -> u64 {
+        let line = self.until("\n");
+        let wait = line.strip_prefix("retry: ").map(|wait| wait.trim_end().parse());
+        let wait = wait.unwrap_or_else(|| panic!("{line}")).unwrap();
+        assert!((least..=least + least / 2).contains(&wait), "{wait}");
+        wait
     }
 
     /// What comes up to this text, and with it.

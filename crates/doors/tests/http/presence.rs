@@ -96,7 +96,7 @@ fn s11_joins_and_leaves_come_as_a_stream() {
     let door = Door::open();
     let first = door.get("/events/room?as=alice");
     let mut watcher = door.server.get("/presence/room", &STREAM);
-    watcher.expect("retry: 1000\n");
+    watcher.expect_retry(1000);
     let state = json!({"topic": "room", "readers": 1, "members": [{"name": "alice", "readers": 1}]});
     assert_eq!(change(&mut watcher), ("presence".into(), state));
     let second = door.get("/events?topic=x&topic=room&as=bob");
@@ -203,7 +203,7 @@ fn s11_presence_is_of_one_topic() {
 fn s11_a_drain_cuts_watchers_and_says_when_to_come_again() {
     let door = Door::open();
     let mut watcher = door.server.get("/presence/room", &STREAM);
-    watcher.expect("retry: 1000\n");
+    watcher.expect_retry(1000);
     change(&mut watcher);
     door.drain();
     let (text, end) = watcher.rest();

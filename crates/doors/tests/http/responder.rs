@@ -51,7 +51,7 @@ fn s2_a_finite_stream_has_its_head_its_events_and_its_end() {
         ("x-accel-buffering", "no"),
     ];
     assert_eq!(headers, wanted.map(|(name, value)| (name.into(), value.into())));
-    reader.expect("retry: 1500\n");
+    reader.expect_retry(1500);
     reader.expect("id: 1\nevent: tick\nretry: 3000\ndata: {\"n\":1}\n\n");
     reader.expect("data: two\ndata: lines\n\n");
     reader.expect("event: end\ndata: \n\n");

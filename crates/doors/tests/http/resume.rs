@@ -56,9 +56,13 @@ fn s4_a_cursor_by_header_or_query_resumes_after_it() {
     let door = three();
     let after_1 = door.at(1);
     let by_query = [
-        format!("/events/a?last_event_id={after_1}"),
-        format!("/events/a?lastEventId={after_1}"),
+        "last_event_id",
+        "lastEventId",
+        "lastEventID",
+        "Last-Event-ID",
+        "last-event-id",
     ];
+    let by_query = by_query.map(|name| format!("/events/a?{name}={after_1}"));
     let header = [("Last-Event-ID", after_1.as_str())];
     let readers = by_query
         .iter()
@@ -72,6 +76,31 @@ fn s4_a_cursor_by_header_or_query_resumes_after_it() {
             reader.expect(&format!("id: {}\ndata: {seq}\n\n", door.at(seq)));
         }
     }
+}
+
+/// WHATWG HTML § 9.2: the empty string is no id.
+#[test]
+fn s4_an_empty_cursor_is_none() {
+    let door = three();
+    let empty = ("Last-Event-ID", "");
+    for (target, headers, resume) in [
+        ("/events/a", &[empty][..], "live"),
+        ("/events/a?last_event_id=", &[], "live"),
+        ("/events/a?Last-Event-ID", &[], "live"),
+        ("/events/a?lastEventId=&last_event_id=", &[empty], "live"),
+    ] {
+        let reader = door.get_with(target, headers);
+        assert_eq!(outcome(&reader), resume, "{target} {headers:?}");
+    }
+    let target = format!("/events/a?last_event_id=&lastEventId={}", door.at(2));
+    for target in [&*target, "/events/a?last_event_id=&last=1"] {
+        assert_eq!(door.get_with(target, &[empty]).data(), "3", "{target}");
+    }
+    let headers = [("Content-Type", "application/json")];
+    let mut client = door.connect();
+    let body = r#"{"topic":"a","Last-Event-ID":"","last":1}"#;
+    client.send(request("POST", "/subscribe", &headers, body));
+    assert_eq!(field(&client.reader().block(), "data").as_deref(), Some("3"));
 }
 
 #[test]
@@ -153,7 +182,6 @@ fn s4_what_cannot_be_placed_is_a_gap_and_never_silently_live() {
     let door = three();
     let foreign = "~00000000-2";
     for (cursor, reason) in [
-        ("", "unknown"),
         ("nobody-published-this", "unknown"),
         ("~broken", "unknown"),
         ("~00000000-02", "unknown"),
@@ -177,7 +205,7 @@ fn s4_a_cursor_of_bytes_that_are_no_text_is_a_gap() {
     let mut client = door.connect();
     client.send(b"GET /events/a HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: \xff\xfe\r\n\r\n");
     let mut reader = client.reader();
-    reader.expect("retry: 1000\n");
+    reader.expect_retry(1000);
     assert_eq!(gap(&mut reader).1["reason"], "unknown");
 }
 
@@ -301,7 +329,7 @@ fn s4_a_reader_slower_than_retention_is_told_in_the_midst_of_its_stream() {
     let mut client = Client::over(socket);
     client.send(request("GET", "/events/a", &[], ""));
     let mut reader = client.reader();
-    reader.expect("retry: 1000\n");
+    reader.expect_retry(1000);
     // More than the buffers of both sockets take.
     for number in 1..=60 {
         door.post("/events/a", &format!("{number} {filler}"));

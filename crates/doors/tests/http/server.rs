@@ -66,7 +66,7 @@ impl Door {
     pub fn get_with(&self, target: &str, headers: &[(&str, &str)]) -> Reader {
         let mut reader = self.server.get(target, headers);
         assert_eq!(reader.head.status, 200);
-        reader.expect("retry: 1000\n");
+        reader.expect_retry(1000);
         reader
     }
 

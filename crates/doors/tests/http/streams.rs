@@ -13,6 +13,10 @@ fn s1_the_headers_are_these_and_come_before_any_event() {
     headers.retain(|(name, _)| name != "date");
     headers.sort();
     let wanted = [
+        (
+            "accept-query",
+            "application/json, application/x-www-form-urlencoded",
+        ),
         ("cache-control", "no-cache, no-transform"),
         ("connection", "keep-alive"),
         ("content-type", "text/event-stream; charset=utf-8"),
@@ -25,11 +29,23 @@ fn s1_the_headers_are_these_and_come_before_any_event() {
     assert_eq!(headers, wanted.map(|(name, value)| (name.into(), value.into())));
 }
 
+/// Browsers wait exactly so long, and all of them begin at once when a server has gone.
+#[test]
+fn s2_each_connection_is_told_another_time_to_come_again_and_never_less() {
+    let door = Door::open();
+    let retries = |target: &str| {
+        let waits = (0..20).map(|_| door.server.get(target, &[]).expect_retry(1000));
+        waits.collect::<std::collections::HashSet<_>>()
+    };
+    // That all are alike, by chance, happens once in 500 to the power of 19.
+    assert!(retries("/events/a").len() > 1);
+}
+
 #[test]
 fn s2_the_retry_line_comes_first_and_by_itself() {
     let door = Door::open();
     let mut reader = door.server.get("/events/a", &[]);
-    reader.expect("retry: 1000\n");
+    reader.expect_retry(1000);
     let id = door.post("/events/a", "hello");
     reader.expect(&format!("id: {id}\ndata: hello\n\n"));
 }
@@ -147,7 +163,7 @@ fn s1_a_topic_may_stand_in_the_path_as_plain_utf_8() {
     client.send("GET /events/ü?last_event_id=ž HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let mut reader = client.reader();
     assert_eq!(reader.head.get("tidewire-resume"), Some("gap"));
-    reader.expect("retry: 1000\n");
+    reader.expect_retry(1000);
     assert!(reader.block().contains(r#""requested":"ž""#));
     door.post("/events/%C3%BC", "same");
     assert_eq!(reader.data(), "same");

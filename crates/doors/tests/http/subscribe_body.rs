@@ -21,8 +21,12 @@ use crate::{
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
-/// The two ways to subscribe with a body.
-const WAYS: [(&str, &str); 2] = [("QUERY", "/events"), ("POST", "/subscribe")];
+/// The ways to subscribe with a body.
+const WAYS: [(&str, &str); 3] = [
+    ("QUERY", "/events"),
+    ("QUERY", "/subscribe"),
+    ("POST", "/subscribe"),
+];
 
 #[track_caller]
 fn open(door: &Door, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Reader {
@@ -30,7 +34,7 @@ fn open(door: &Door, method: &str, target: &str, headers: &[(&str, &str)], body:
     client.send(request(method, target, headers, body));
     let mut reader = client.reader();
     assert_eq!(reader.head.status, 200, "{method} {target} {body}");
-    reader.expect("retry: 1000\n");
+    reader.expect_retry(1000);
     reader
 }
 
@@ -155,6 +159,45 @@ fn s6_a_reader_with_a_body_that_has_everything_gets_an_empty_stream() {
         assert_eq!(head.get("cache-control"), Some("no-cache, no-transform"));
         assert_eq!(head.get("tidewire-resume"), Some("resumed"));
     }
+}
+
+/// RFC 10008: a query says what its body is, and answers say what it may be.
+#[test]
+fn s6_a_query_without_a_type_is_refused_and_answers_say_which_there_are() {
+    let door = Door::open();
+    let types = Some("application/json, application/x-www-form-urlencoded");
+    for (target, body) in [
+        ("/events", r#"{"topic":"a"}"#),
+        ("/events/a", ""),
+        ("/subscribe?topic=a", ""),
+    ] {
+        let length = body.len();
+        let untyped =
+            format!("QUERY {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}");
+        let response = door.connect().ask(untyped);
+        assert_problem(
+            &response,
+            400,
+            "no_content_type",
+            "Content-Type: application/json",
+        );
+        assert_eq!(response.head.get("accept-query"), types);
+        let response = door.ask("QUERY", target, &[("Content-Type", "application/sql")], body);
+        assert_problem(&response, 415, "unsupported_type", "application/sql");
+    }
+    for (method, target) in [
+        ("OPTIONS", "/events"),
+        ("OPTIONS", "/subscribe"),
+        ("POST", "/events/a"),
+        ("PUT", "/events/a"),
+    ] {
+        assert_eq!(
+            door.ask(method, target, &[], "").head.get("accept-query"),
+            types,
+            "{method}"
+        );
+    }
+    assert_eq!(door.get("/events/a").head.get("accept-query"), types);
 }
 
 #[test]
@@ -285,7 +328,7 @@ fn s6_a_body_is_bounded_whole_and_text() {
         assert_problem(&response, 400, "not_utf8", "byte 10");
         let mut client = door.connect();
         client.send(format!(
-            "{method} {target} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{{\r\nno size\r\n"
+            "{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{{\r\nno size\r\n"
         ));
         assert_problem(&client.response(), 400, "body_cut", "send it again");
     }

@@ -9,6 +9,7 @@ use axum::{
     Router,
     body::Body,
     http::{Method, Request},
+    response::Response,
 };
 use tidewire_doors::{
     guard::Peer,
@@ -57,6 +58,7 @@ const TABLE: &[(&str, &str, &str, May, u16)] = &[
     ("/events/{*topic}", "/events/a/b", "QUERY", Readers, 200),
     ("/events/{*topic}", "/events/a/b", "POST", Publishers, 200),
     ("/events/{*topic}", "/events/a/b", "DELETE", Publishers, 200),
+    ("/subscribe", "/subscribe?topic=a", "QUERY", Readers, 200),
     ("/subscribe", "/subscribe?topic=a", "POST", Readers, 200),
     ("/presence", "/presence?topic=a", "GET", TokenHolders, 200),
     ("/presence", "/presence?topic=a", "HEAD", TokenHolders, 200),
@@ -65,6 +67,7 @@ const TABLE: &[(&str, &str, &str, May, u16)] = &[
     ("/presence/{*topic}", "/presence/a", "GET", TokenHolders, 200),
     ("/presence/{*topic}", "/presence/a", "HEAD", TokenHolders, 200),
     ("/relay/{stream}", "/relay/x", "GET", Everybody, 404),
+    ("/relay/{stream}", "/relay/x", "HEAD", Everybody, 404),
     ("/relay/{stream}", "/relay/x", "DELETE", EverybodyHere, 404),
     ("/stats", "/stats", "GET", Publishers, 200),
     ("/stats", "/stats", "HEAD", Publishers, 200),
@@ -170,12 +173,19 @@ impl World {
     }
 
     async fn status(&self, method: &str, target: &str, caller: &Caller) -> u16 {
+        self.answer(method, target, caller).await.status().as_u16()
+    }
+
+    async fn answer(&self, method: &str, target: &str, caller: &Caller) -> Response {
         let peer: SocketAddr = caller.peer.parse().unwrap();
         let mut request = Request::builder()
             .method(method)
             .uri(target)
             .header("Host", caller.host)
             .extension(Peer(peer));
+        if method == "QUERY" {
+            request = request.header("Content-Type", "application/json");
+        }
         if let Some(token) = caller.token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
@@ -186,8 +196,7 @@ impl World {
             request = request.header("X-Forwarded-For", "203.0.113.7");
         }
         let request = request.body(Body::empty()).unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        response.status().as_u16()
+        self.router.clone().oneshot(request).await.unwrap()
     }
 }
 
@@ -319,6 +328,24 @@ async fn every_route_wants_the_token_it_should() {
                     );
                 }
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_route_tells_its_methods() {
+    let is_upstream = |route: &str| UPSTREAMS.iter().any(|(path, ..)| route.starts_with(path));
+    for settings in [NOT_EXPOSED, EXPOSED] {
+        let world = World::new(settings).await;
+        for (route, target, method, ..) in rows().iter().filter(|(route, ..)| !is_upstream(route)) {
+            let answer = world.answer("OPTIONS", target, &CALLER).await;
+            assert_eq!(answer.status(), 204, "{target}");
+            let allow = answer.headers()["allow"].to_str().unwrap();
+            let mut listed = allow.split(',').map(str::trim);
+            assert!(
+                listed.any(|listed| listed == *method),
+                "{method} {route}: {allow}"
+            );
         }
     }
 }

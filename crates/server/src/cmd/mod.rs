@@ -3,6 +3,7 @@
 mod completions;
 mod config;
 pub(crate) mod doctor;
+mod drain;
 mod header;
 pub(crate) mod http;
 pub(crate) mod inspect;

@@ -1,7 +1,4 @@
-//! `tidewire serve`: wires the parts, runs until a signal, drains.
-//!
-//! A drain: readiness turns red, no more connections, publishes that wait are committed, readers are
-//! told when to come again and cut, and what is still there after the deadline is left behind.
+//! `tidewire serve`: wires the parts, runs until a signal, leaves as [`drain`](super::drain) says.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -13,6 +10,7 @@ use anyhow::Context as _;
 use tidewire_doors::{
     BodyBounds,
     bodies::{Bodies, Shares},
+    guard::Guard,
     relay::{self, Relay},
 };
 use tidewire_hub::{
@@ -24,7 +22,11 @@ use tidewire_hub::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{signals::Signals, stdout};
+use super::{
+    drain::Drain,
+    signals::{Hangup, Hangups, Signals},
+    stdout,
+};
 use crate::{
     app::{self, Parts, Readiness},
     config::{self, Config, Plan, topics, value::Bounded},
@@ -43,7 +45,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     } = config.plan()?;
     warnings.iter().for_each(|text| tracing::warn!("{text}"));
     notices.iter().for_each(|text| tracing::info!("{text}"));
-    let mut signals = Signals::new()?;
+    let (mut signals, mut hangups) = (Signals::new()?, Hangups::new()?);
     let files = files(&config)?;
     let guests = guests(&config, files);
     // Before the log is opened: where the port is taken, no folder is made.
@@ -59,14 +61,22 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let relay = start_relay(
         &config,
         routes,
-        relays_demo,
+        relays_demo.then(|| listener.local_addr()).transpose()?,
         files,
         &hub,
         bodies.clone(),
-        listener.local_addr()?,
         &tasks,
     )
     .await?;
+    let drain = Drain {
+        readiness: readiness.clone(),
+        relay: relay.clone(),
+        hub: hub.clone(),
+        tasks: tasks.clone(),
+        stop: stop.clone(),
+        notice: config.timeouts.drain_notice.get(),
+        time: config.timeouts.drain.get(),
+    };
     let app = app::router(Parts {
         relay,
         bodies,
@@ -74,7 +84,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         guard: guard.clone(),
         hub: &hub,
         guests: &guests,
-        readiness: readiness.clone(),
+        readiness,
         typists: tasks.clone(),
     });
 
@@ -88,39 +98,57 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         tcp_user: config.timeouts.tcp_user.get(),
         kept_from: files.kept_from,
     };
-    tokio::select! {
-        () = listen::serve(listener, app, guard, bounds, &guests, &tasks, stop.clone()) => {}
-        name = signals.next() => tracing::info!("{name}: draining"),
-    }
-    readiness.turn_red();
-    stop.cancel();
-    let leave = async {
-        hub.drain().await;
-        tasks.close();
-        tasks.wait().await;
+    let serving = listen::serve(
+        listener,
+        app,
+        guard.clone(),
+        bounds,
+        &guests,
+        &tasks,
+        stop.clone(),
+    );
+    let leaving = async {
+        let _stop = stop.drop_guard();
+        let name = loop {
+            tokio::select! {
+                name = signals.next() => break name,
+                hangup = hangups.next() => match hangup {
+                    Hangup::TerminalGone => break "SIGHUP, the terminal has gone",
+                    Hangup::Reload => read_tokens_again(&config, &guard),
+                },
+            }
+        };
+        tracing::info!("{name}: draining");
+        tokio::select! {
+            () = drain.run() => Ok(()),
+            name = signals.next() => Err(anyhow::anyhow!("{name} while draining: left at once")),
+        }
     };
-    let deadline = config.timeouts.drain.get();
-    tokio::select! {
-        finished = tokio::time::timeout(deadline, leave) => match finished {
-            Ok(()) => tracing::info!("drained"),
-            Err(_) => tracing::warn!(left = tasks.len(), "not drained in time: leaving all the same"),
-        },
-        name = signals.next() => anyhow::bail!("{name} while draining: left at once"),
+    tokio::join!(serving, leaving).1
+}
+
+/// With a file that is wrong, the tokens stay that there are.
+fn read_tokens_again(config: &Config, guard: &Guard) {
+    match config.tokens_again() {
+        Ok((tokens, warnings)) => {
+            warnings.iter().for_each(|text| tracing::warn!("{text}"));
+            guard.replace_tokens(tokens);
+            tracing::info!("SIGHUP: the token files have been read again");
+        }
+        Err(why) => tracing::error!("SIGHUP: the tokens stay that there are: {why}"),
     }
-    Ok(())
 }
 
 async fn start_relay(
     config: &Config,
     mut routes: Vec<relay::Route>,
-    relays_demo: bool,
+    demo: Option<SocketAddr>,
     files: Budget,
     hub: &Hub,
     bodies: BodyBounds,
-    address: SocketAddr,
     tasks: &TaskTracker,
 ) -> anyhow::Result<Relay> {
-    if relays_demo {
+    if let Some(address) = demo {
         // So that official clients have something to talk to at the first run.
         let host = match address.ip() {
             ip if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -63,8 +63,8 @@ pub(super) fn check_inline(config: &Config) -> Result<(), String> {
 }
 
 impl Config {
-    /// The guard that these settings ask for, still without routes of the relay, and what its operator should know.
-    pub(super) fn guard(&self) -> Result<(Guard, Vec<String>), String> {
+    /// The tokens that the settings and their files name, and what their operator should know.
+    fn tokens(&self) -> Result<(Tokens, Vec<String>), String> {
         let mut publish = inline("publish_token", &self.publish_token)?;
         publish.extend(in_file("publish_token_file", self.publish_token_file.as_deref())?);
         let mut read = inline("read_token", &self.read_token)?;
@@ -89,13 +89,33 @@ impl Config {
                 ));
             }
         }
+        Ok((Tokens::default().publish(publish).read(read), warnings))
+    }
+
+    /// The same while the server runs.
+    ///
+    /// # Errors
+    /// They would be none to start with, or a file can be read but once.
+    pub(crate) fn tokens_again(&self) -> Result<(Tokens, Vec<String>), String> {
+        for file in self.publish_token_file.iter().chain(&self.read_token_file) {
+            // Nobody may ever write to a pipe again.
+            if file.metadata().is_ok_and(|file| !file.is_file()) {
+                return Err(format!("{} is no regular file, and is read once", file.display()));
+            }
+        }
+        self.tokens()
+    }
+
+    /// The guard that these settings ask for, still without routes of the relay, and what its operator should know.
+    pub(super) fn guard(&self) -> Result<(Guard, Vec<String>), String> {
+        let (tokens, warnings) = self.tokens()?;
         let hosts = self.hosts.iter().map(|host| host.as_str().to_owned());
         let hosts = hosts.chain(self.own_address().map(|ip| ip.to_string()));
         let guard = Guard::new(hosts)
             .cors(self.cors.rules())
             .cookies(self.access.cookies.iter().map(|name| name.0.clone()))
             .trusted_proxies(self.trusted())
-            .tokens(Tokens::default().publish(publish).read(read));
+            .tokens(tokens);
         let guard = match self.listen.is_open() {
             true => guard.any_address(),
             false => guard,

@@ -383,7 +383,13 @@ pub(crate) struct Timeouts {
     #[config(default = "45s", env = "TIDEWIRE_TIMEOUTS_TCP_USER")]
     pub(crate) tcp_user: Span<1, HOUR>,
 
-    /// Time to finish after SIGTERM or Ctrl-C. A second signal ends at once.
+    /// How long after SIGTERM or Ctrl-C all is still served, with `/readyz` red, so that load balancers send nobody here
+    /// any more. Behind one, longer than it takes to look twice.
+    #[config(default = "0s", env = "TIDEWIRE_TIMEOUTS_DRAIN_NOTICE")]
+    pub(crate) drain_notice: Span<0, { 10 * MINUTE }>,
+
+    /// Time to finish after that: answers of the relay that run go on, the last 2 seconds are for readers, who are told when
+    /// to come again and cut. A second signal ends at once.
     #[config(default = "10s", env = "TIDEWIRE_TIMEOUTS_DRAIN")]
     pub(crate) drain: Span<0, { 10 * MINUTE }>,
 }

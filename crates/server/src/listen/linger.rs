@@ -7,6 +7,8 @@
 //!
 //! Bound: [`PATIENCE`], and no time at all while the server drains. Streams that are cut do not come here:
 //! hyper drops their sockets.
+//!
+//! While the server drains, a client that takes nothing for [`STUCK`] is cut too: one would hold all others.
 
 use std::{
     io,
@@ -24,10 +26,15 @@ use tokio_util::sync::CancellationToken;
 /// How long a client may take to see that it has been answered.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a client may take nothing of what waits for it while the server drains.
+const STUCK: Duration = Duration::from_secs(1);
+
 pub(super) struct Lingering<S> {
     socket: S,
     hurry: CancellationToken,
     shut_down: Option<Pin<Box<Sleep>>>,
+    /// Since when it takes nothing while the server drains.
+    stuck: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Lingering<S> {
@@ -37,7 +44,19 @@ impl<S> Lingering<S> {
             socket,
             hurry,
             shut_down: None,
+            stuck: None,
         }
+    }
+
+    /// What comes of a write. The connection is polled when the drain begins, so one that waits is seen here then.
+    fn written(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if write.is_ready() || !self.hurry.is_cancelled() {
+            self.stuck = None;
+            return write;
+        }
+        let timer = self.stuck.get_or_insert_with(|| Box::pin(sleep(STUCK)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -65,7 +84,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
     }
 
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
+        let write = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.written(cx, write)
     }
 
     fn poll_write_vectored(
@@ -73,7 +93,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, parts)
+        let write = Pin::new(&mut self.socket).poll_write_vectored(cx, parts);
+        self.written(cx, write)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -94,8 +94,13 @@ impl Server {
         client.send(request("GET", target, headers, ""));
         let mut reader = client.reader();
         assert_eq!(reader.head.status, 200);
-        reader.expect("retry: 1000\n");
+        reader.expect_retry(1000);
         reader
+    }
+
+    /// Whether it says that new work should be sent to it.
+    pub fn is_ready(&self) -> bool {
+        self.ask("GET", "/readyz", &[], "").status() == 200
     }
 
     pub fn signal(&self, signal: Signal) {

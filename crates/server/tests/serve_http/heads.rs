@@ -106,7 +106,8 @@ fn s8_http_1_0_is_spoken() {
     let posted = server
         .connect()
         .ask("POST /events/a?end HTTP/1.0\r\nContent-Length: 3\r\n\r\nold");
-    reader.expect(&format!("retry: 1000\nid: {}\ndata: old\n\n", posted.id()));
+    reader.expect_retry(1000);
+    reader.expect(&format!("id: {}\ndata: old\n\n", posted.id()));
     assert_eq!(reader.rest(), (String::new(), End::Closed));
 }
 
@@ -123,9 +124,8 @@ fn s8_pipelined_requests_are_answered_in_order() {
     assert_eq!(client.response().status(), 404);
     let second = client.response().id();
     let mut reader = client.reader();
-    reader.expect(&format!(
-        "retry: 1000\nid: {first}\ndata: 1\n\nid: {second}\ndata: 2\n\n"
-    ));
+    reader.expect_retry(1000);
+    reader.expect(&format!("id: {first}\ndata: 1\n\nid: {second}\ndata: 2\n\n"));
 }
 
 #[test]

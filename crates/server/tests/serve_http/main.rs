@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`round_trip`] | publish, subscribe, health, the demo's answers |
 //! | [`signals`] | SIGTERM, a second one, kill -9 and a new start |
+//! | [`leaving`] | the phases of a drain; SIGHUP |
 //! | [`place`] | where the log is when nothing, something or nonsense is said |
 //! | [`durable`] | a log on disk over restarts |
 //! | [`demo`] | the demo's answers over restarts |
@@ -42,6 +43,7 @@ mod durable;
 mod gone;
 mod heads;
 mod kills;
+mod leaving;
 mod observed;
 mod place;
 mod relay;

@@ -27,14 +27,14 @@ pub fn with_routes(routes: &str, settings: &[(&str, &str)]) -> Server {
     Server::of(home)
 }
 
-fn ask(server: &Server, target: &str, headers: &[(&str, &str)]) -> Reader {
+pub fn ask(server: &Server, target: &str, headers: &[(&str, &str)]) -> Reader {
     let mut client = server.connect();
     client.send(request("POST", target, &[&[JSON], headers].concat(), CHAT));
     client.reader()
 }
 
 /// An answer that has begun, with who answers it.
-fn begun(server: &Server, upstream: &Upstream, target: &str, headers: &[(&str, &str)]) -> (Reader, Call) {
+pub fn begun(server: &Server, upstream: &Upstream, target: &str, headers: &[(&str, &str)]) -> (Reader, Call) {
     scope(|scope| {
         let asked = scope.spawn(|| ask(server, target, headers));
         let mut call = upstream.call();
@@ -46,7 +46,7 @@ fn begun(server: &Server, upstream: &Upstream, target: &str, headers: &[(&str, &
     })
 }
 
-fn place(reader: &Reader) -> String {
+pub fn place(reader: &Reader) -> String {
     reader.head.get("tidewire-stream").unwrap().to_owned()
 }
 
@@ -352,7 +352,7 @@ fn the_log_has_no_name_of_an_answer_no_chat_no_key_and_no_word_of_it() {
 fn a_drain_tells_readers_to_come_again_and_takes_no_cut_for_an_end() {
     let upstream = Upstream::start();
     let url = format!("http://{}/v1", upstream.address);
-    let server = Server::with(&[("TIDEWIRE_RELAY", &url)]);
+    let server = Server::with(&[("TIDEWIRE_RELAY", &url), ("TIDEWIRE_TIMEOUTS_DRAIN", "1s")]);
     let (reader, mut call) = begun(&server, &upstream, "/v1/chat", &[]);
     let mut other = server.get(&place(&reader), &[]);
     other.until("data: hush-token\n\n");

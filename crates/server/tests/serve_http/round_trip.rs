@@ -165,5 +165,6 @@ fn settings_reach_the_streams() {
     client.send(request("GET", "/events/a", &[], ""));
     let mut reader = client.reader();
     assert_eq!(reader.head.get("tidewire-heartbeat"), Some("1"));
-    reader.expect("retry: 2500\n:\n:\n");
+    reader.expect_retry(2500);
+    reader.expect(":\n:\n");
 }

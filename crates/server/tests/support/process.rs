@@ -145,9 +145,11 @@ pub fn read_all(mut from: impl Read + Send + 'static) -> thread::JoinHandle<Stri
 
 /// Both sides of a new terminal.
 #[cfg(unix)]
-fn terminal() -> (File, File) {
+pub fn terminal() -> (File, File) {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    // A child that had it would keep the terminal from going.
+    rustix::io::fcntl_setfd(&ours, rustix::io::FdFlags::CLOEXEC).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();
     let name = ptsname(&ours, Vec::new()).unwrap();

@@ -19,8 +19,6 @@ pub(super) struct Blocks {
     retry: Option<u64>,
     /// The bytes of the block's lines.
     pub(super) begun: usize,
-    /// There was at least one event.
-    pub(super) any: bool,
 }
 
 impl Blocks {
@@ -36,7 +34,6 @@ impl Blocks {
             begins: None,
             retry: None,
             begun: 0,
-            any: false,
         }
     }
 
@@ -61,20 +58,17 @@ impl Blocks {
             self.retry = None;
             self.begun = 0;
         }
-        self.any |= found.is_some();
         Ok(found)
     }
 
     /// The body is complete, so its last block is, even without its blank line.
     pub(super) fn finish(&mut self) -> Result<Option<Found>, Fault> {
         let begins = self.begins.unwrap_or_default();
-        let found = match self.decoder.finish(Unfinished::Keep) {
-            Some(Item::Event(view)) => Some(event(view, self.retry, begins)?),
-            Some(Item::Overlong(overlong)) => return Err(too_large(begins, overlong)),
-            _ => None,
-        };
-        self.any |= found.is_some();
-        Ok(found)
+        match self.decoder.finish(Unfinished::Keep) {
+            Some(Item::Event(view)) => event(view, self.retry, begins).map(Some),
+            Some(Item::Overlong(overlong)) => Err(too_large(begins, overlong)),
+            _ => Ok(None),
+        }
     }
 }
 

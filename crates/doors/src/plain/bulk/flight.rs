@@ -124,6 +124,11 @@ impl Flight {
         Ok(())
     }
 
+    /// Whether anything has been sent off.
+    pub(super) fn has_sent(&self) -> bool {
+        self.sent > 0
+    }
+
     /// The bytes of events that are under way.
     pub(super) fn bytes(&self) -> usize {
         self.bytes

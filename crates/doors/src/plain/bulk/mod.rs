@@ -176,8 +176,12 @@ impl Bulk {
         {
             send(&mut self.flight, &self.order, found).await?;
         }
-        if let Some(found) = self.events.finish(is_empty)? {
+        if let Some(found) = self.events.finish()? {
             send(&mut self.flight, &self.order, found).await?;
+        }
+        // The end of a stream needs no event of its own.
+        if !(self.flight.has_sent() || is_empty && self.order.ends) {
+            return Err(Fault::of_all(self.events.none()));
         }
         if self.order.ends {
             self.flight.end(self.order.topics.clone()).await?;
@@ -192,7 +196,7 @@ impl Bulk {
 
     /// Takes room for so many bytes of an event, whose buffers are at most half empty, and for those under way.
     fn hold(&self, intake: &mut Intake, begun: usize) -> Result<(), Fault> {
-        let held = intake.held().set(2 * begun + self.flight.bytes());
+        let held = intake.hold(2 * begun + self.flight.bytes());
         held.map_err(|full| Fault::at(self.lines.current(), full))
     }
 
@@ -236,18 +240,23 @@ impl Events {
         }
     }
 
-    fn finish(&mut self, is_empty: bool) -> Result<Option<Found>, Fault> {
-        let Self::Blocks(blocks) = self else {
-            return Ok(None);
-        };
-        let found = blocks.finish()?;
-        match blocks.any || is_empty {
-            true => Ok(found),
-            false => Err(Fault::of_all(Problem::bad_request(
-                "no_event",
-                "the body holds no event: an event is a line such as `data: hello`, and a blank line",
-            ))),
+    fn finish(&mut self) -> Result<Option<Found>, Fault> {
+        match self {
+            Self::Blocks(blocks) => blocks.finish(),
+            Self::Ndjson => Ok(None),
         }
+    }
+
+    /// A body without any.
+    fn none(&self) -> Problem {
+        let example = match self {
+            Self::Blocks(_) => "a line such as `data: hello`, and a blank line",
+            Self::Ndjson => "a line such as {\"data\":\"hello\"}",
+        };
+        Problem::bad_request(
+            "no_event",
+            format!("the body holds no event: an event is {example}"),
+        )
     }
 }
 

@@ -171,12 +171,31 @@ async fn can_be_kept(relay: &Relay, answer: &Answer) -> Result<(), Error> {
 }
 
 fn is_stream(response: &Response) -> bool {
-    let value = response.headers().get(header::CONTENT_TYPE);
-    let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = value.split(';').next().unwrap_or_default().trim();
     let status = response.status();
-    let has_body = !matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT);
-    status.is_success() && has_body && essence.eq_ignore_ascii_case("text/event-stream")
+    let is_whole = !matches!(
+        status,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT
+    );
+    let essence = essence(response.headers());
+    let is_right = essence.is_some_and(|essence| essence.eq_ignore_ascii_case("text/event-stream"));
+    status.is_success() && is_whole && is_right
+}
+
+/// The type of an answer as browsers read it, where several are said: the last one that can be one (Fetch, "extract a MIME
+/// type").
+fn essence(headers: &HeaderMap) -> Option<&str> {
+    let lines = headers.get_all(header::CONTENT_TYPE).iter();
+    let said = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
+    let essences = said.map(|said| said.split(';').next().unwrap_or_default().trim());
+    let is_token = |text: &str| {
+        let usual = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        !text.is_empty() && text.bytes().all(usual)
+    };
+    let can_be = |essence: &&str| {
+        let (kind, subtype) = essence.split_once('/').unwrap_or_default();
+        *essence != "*/*" && is_token(kind) && is_token(subtype)
+    };
+    essences.filter(can_be).last()
 }
 
 fn unreachable(error: &reqwest::Error) -> Problem {
@@ -212,11 +231,7 @@ fn before_the_answer(over: &Over) -> Problem {
             "stopped",
             "the request was stopped before its answer began",
         ),
-        Over::Leaving => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "draining",
-            "the server is shutting down: try again in a moment",
-        ),
+        Over::Leaving => Error::Closed.into(),
         // Nobody is there to be told.
         _ => bad_gateway("abandoned", "the client had gone before the answer began"),
     }

@@ -93,11 +93,12 @@ fn what_is_no_stream_passes_untouched() {
 fn a_retry_with_the_same_key_joins_the_answer_and_another_prompt_gets_another() {
     let relayed = Relayed::open();
     let mine = [("Authorization", "Bearer a"), ("Idempotency-Key", "1")];
+    let quoted = [mine[0], ("Idempotency-Key", "\"1\"")];
     std::thread::scope(|scope| {
         let first = scope.spawn(|| relayed.ask(&mine));
         let mut call = relayed.upstream.call();
         // A twin comes before the upstream has answered.
-        let twin = scope.spawn(|| relayed.ask(&mine));
+        let twin = scope.spawn(|| relayed.ask(&quoted));
         relayed.upstream.is_left_alone();
         call.stream();
         call.event("1");
@@ -223,4 +224,44 @@ fn an_upstream_that_dies_or_says_nothing_becomes_an_error_in_band() {
         call.event(&"x".repeat(2000));
         std::thread::sleep(Duration::from_millis(100));
     });
+}
+
+/// Fetch, "extract a MIME type": the last type that can be one counts.
+#[test]
+fn a_stream_is_known_by_its_type_as_browsers_read_it() {
+    let relayed = Relayed::open();
+    let one = "Content-Type: text/event-stream\r\n";
+    for (status, headers, is_stream) in [
+        (
+            "200 OK",
+            "Content-Type: application/json, text/event-stream\r\n",
+            true,
+        ),
+        (
+            "200 OK",
+            &format!("Content-Type: application/json\r\n{one}"),
+            true,
+        ),
+        (
+            "200 OK",
+            "Content-Type: text/event-stream;charset=utf-8, */*, x\r\n",
+            true,
+        ),
+        (
+            "200 OK",
+            "Content-Type: text/event-stream, application/json\r\n",
+            false,
+        ),
+        (
+            "200 OK",
+            "Content-Type: text/plain;x=\"a,text/event-stream\"\r\n",
+            false,
+        ),
+        ("201 Created", one, true),
+        ("206 Partial Content", one, false),
+    ] {
+        let reader = relayed.answered(|call| call.answer(status, headers, "data: x\n\n"));
+        let is_one = reader.head.get("tidewire-stream").is_some();
+        assert_eq!(is_one, is_stream, "{status} {headers}");
+    }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{Call, Relayed, chat, stream_of};
-use crate::client::{End, Reader, field};
+use crate::client::{End, Reader, field, request};
 
 #[test]
 fn a_reader_that_is_cut_after_every_event_has_the_whole_answer_once() {
@@ -223,5 +223,41 @@ fn whatever_readers_do_each_gets_its_own_answer_whole_and_once() {
         assert!(calls.load(Ordering::SeqCst) <= 2 * KEYS, "seed {seed}");
         let stats = &relayed.relay.stats()[0];
         assert_eq!((stats.readers, stats.running), (0, 0));
+    }
+}
+
+#[test]
+fn a_head_is_a_get_without_the_answer() {
+    let relayed = Relayed::open();
+    let mut call = None;
+    let mut reader = relayed.answered(|mut asked| {
+        asked.stream();
+        asked.event("1");
+        call = Some(asked);
+    });
+    let stream = stream_of(&reader);
+    reader.block();
+    let asked = |method, headers: &[(&str, &str)]| {
+        let mut client = relayed.server.connect();
+        client.send(request(method, &format!("/relay/{stream}"), headers, ""));
+        let head = client.reader().head;
+        let get = |name| head.get(name).map(str::to_owned);
+        (
+            head.status,
+            get("content-type"),
+            get("tidewire-resume"),
+            get("tidewire-stream"),
+        )
+    };
+    let last = format!("{stream}.2");
+    for headers in [&[][..], &[("Last-Event-ID", "")], &[("Last-Event-ID", "x")]] {
+        assert_eq!(asked("HEAD", headers), asked("GET", headers));
+    }
+    assert_eq!(asked("HEAD", &[]).0, 200);
+    call.unwrap().event("[DONE]");
+    reader.until("[DONE]\n\n");
+    reader.finished();
+    for method in ["HEAD", "GET"] {
+        assert_eq!(asked(method, &[("Last-Event-ID", &last)]).0, 204, "{method}");
     }
 }

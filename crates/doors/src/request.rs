@@ -1,0 +1,64 @@
+//! What requests to all doors say in the same way: the last event that a reader has, and idempotency keys.
+
+use std::borrow::Cow;
+
+use http::HeaderValue;
+
+/// The parameters that hold the id of the last event that a reader has, as libraries spell them.
+pub(crate) const LAST_EVENT_ID: [&str; 5] = [
+    "last_event_id",
+    "lastEventId",
+    "lastEventID",
+    "Last-Event-ID",
+    "last-event-id",
+];
+
+/// An `Idempotency-Key`. Its draft (draft-ietf-httpapi-idempotency-key-header) makes it a string of RFC 9651, in quotes; many
+/// clients send it bare. Both are the same key.
+pub(crate) fn idempotency_key(value: &HeaderValue) -> Cow<'_, [u8]> {
+    let bare = value.as_bytes();
+    match unquoted(bare) {
+        Some(key) => Cow::Owned(key),
+        None => Cow::Borrowed(bare),
+    }
+}
+
+/// What a string of RFC 9651 (§ 4.2.5) holds; none if it is no such string.
+fn unquoted(text: &[u8]) -> Option<Vec<u8>> {
+    let mut inner = text.strip_prefix(b"\"")?.strip_suffix(b"\"")?.iter();
+    let mut key = Vec::with_capacity(inner.len());
+    while let Some(byte) = inner.next() {
+        key.push(match byte {
+            b'\\' => *inner.next().filter(|escaped| matches!(escaped, b'"' | b'\\'))?,
+            b' '..=b'~' if *byte != b'"' => *byte,
+            _ => return None,
+        });
+    }
+    Some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_in_quotes_is_what_they_hold() {
+        for (sent, key) in [
+            ("k1", "k1"),
+            (r#""k1""#, "k1"),
+            (r#""a b""#, "a b"),
+            (r#""a\"b\\c""#, r#"a"b\c"#),
+            (r#""""#, ""),
+            // No strings: taken as they are.
+            (r#"""#, r#"""#),
+            (r#""k1"#, r#""k1"#),
+            (r#""a"b""#, r#""a"b""#),
+            (r#""a\b""#, r#""a\b""#),
+            (r#""a\""#, r#""a\""#),
+            (r#""k1";x=1"#, r#""k1";x=1"#),
+        ] {
+            let value = HeaderValue::from_static(sent);
+            assert_eq!(idempotency_key(&value), key.as_bytes(), "{sent}");
+        }
+    }
+}
