@@ -123,9 +123,19 @@ pub enum Error {
     Provider {
         /// Its message.
         message: String,
-        /// The event that said so.
+        /// The event that said so; or, in `data`, the whole body, where it was JSON instead of a stream.
         event: Box<Message>,
     },
+
+    /// An AI's answer ended before its last word, which its provider always sends, so a part of it is missing.
+    /// Only after [`Text::require_whole`](crate::Text::require_whole). Final.
+    #[error("the answer ended before its last word: a part of it is missing")]
+    Truncated,
+
+    /// Events came, but none in a form of which the text is known. Read the events themselves (`events`, `json`).
+    /// Final.
+    #[error("events came, but none in a form whose text is known: read them with `events` or `json`")]
+    NoText,
 }
 
 impl Error {

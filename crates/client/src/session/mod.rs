@@ -30,6 +30,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, response};
+use tidewire_codec::Message;
 
 use self::{
     answer::{Kind, Reject},
@@ -37,6 +38,7 @@ use self::{
     stream::Inbox,
 };
 use crate::{
+    answer::failure_of_body,
     builder::Config,
     counters::Counters,
     error::{BoxError, Cause, Error, Refusal},
@@ -48,6 +50,9 @@ use crate::{
 
 /// How long the body of a refusal may take; what it says is shown without waiting any longer.
 const REFUSAL_TIME: Duration = Duration::from_secs(5);
+
+/// How long a body that is an error as JSON may be.
+const MAX_BARE: usize = 16 << 10;
 
 /// Whether a source is connected, as `EventSource` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,8 +126,10 @@ struct Opened {
     liveness: Liveness,
     /// A new event came.
     is_fruitful: bool,
-    /// Something came that a reader goes by: an event, an id, a time.
+    /// Nothing came that a reader goes by: an event, an id, a time.
     is_empty: bool,
+    /// All of the body, as long as it may be JSON instead of a stream.
+    bare: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -284,6 +291,7 @@ impl Session {
             liveness: Liveness::new(config.idle_timeout, config.progress_timeout, &head.headers, now),
             is_fruitful: false,
             is_empty: true,
+            bare: Some(Vec::new()),
         }));
         self.ready.push_back(Ok(Item::Open(Open {
             status: head.status,
@@ -309,6 +317,7 @@ impl Session {
                 if self.config.chunks && !bytes.is_empty() {
                     self.ready.push_back(Ok(Item::Chunk(bytes.clone())));
                 }
+                opened.look(&bytes);
                 self.inbox.put(bytes, now);
             }
             Phase::Refused(refused) => {
@@ -332,8 +341,11 @@ impl Session {
 
     /// The body is complete.
     pub(crate) fn ended(&mut self, now: Instant) {
-        match self.phase {
-            Phase::Open(_) => self.fail(Cause::Ended, None, now),
+        match &self.phase {
+            Phase::Open(opened) => match opened.failure() {
+                Some(error) => self.end_with(error),
+                None => self.fail(Cause::Ended, None, now),
+            },
             Phase::Refused(_) => self.conclude(now),
             _ => {}
         }
@@ -473,6 +485,30 @@ impl Session {
 }
 
 impl Opened {
+    /// Keeps the body's bytes while they may be JSON.
+    fn look(&mut self, bytes: &[u8]) {
+        let Some(bare) = &mut self.bare else { return };
+        bare.extend_from_slice(&bytes[..bytes.len().min(MAX_BARE + 1)]);
+        let text = bare.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bare).trim_ascii_start();
+        if bare.len() > MAX_BARE || !matches!(text.first(), None | Some(b'{' | b'[' | 0xef)) {
+            self.bare = None;
+        }
+    }
+
+    /// The error that came as JSON, where a stream was promised.
+    fn failure(&self) -> Option<Error> {
+        let body = self.bare.as_deref().filter(|_| self.is_empty)?;
+        let body = str::from_utf8(body).ok()?;
+        let message = failure_of_body(body)?;
+        let event = Box::new(Message {
+            name: "message".into(),
+            data: body.to_owned(),
+            last_event_id: String::new(),
+            has_id: false,
+        });
+        Some(Error::Provider { message, event })
+    }
+
     fn judge(&self, cause: &Cause, stable_after: Duration, now: Instant) -> Attempt {
         if self.is_fruitful || now.saturating_duration_since(self.since) >= stable_after {
             Attempt::Success
