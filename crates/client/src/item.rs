@@ -37,7 +37,7 @@ pub enum Item {
 /// A stream that opened.
 #[derive(Debug, Clone)]
 pub struct Open {
-    /// Always 200.
+    /// Of success, usually 200.
     pub status: StatusCode,
     /// Of HTTP.
     pub version: Version,

@@ -9,8 +9,9 @@ mod watch;
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::{Request, Response};
+use tidewire_codec::content_type;
 use tidewire_hub::{Draft, Error, Health};
 use tokio::{sync::oneshot, time::Instant};
 
@@ -171,12 +172,15 @@ async fn can_be_kept(relay: &Relay, answer: &Answer) -> Result<(), Error> {
 }
 
 fn is_stream(response: &Response) -> bool {
-    let value = response.headers().get(header::CONTENT_TYPE);
-    let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = value.split(';').next().unwrap_or_default().trim();
+    let lines = response.headers().get_all(header::CONTENT_TYPE);
     let status = response.status();
-    let has_body = !matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT);
-    status.is_success() && has_body && essence.eq_ignore_ascii_case("text/event-stream")
+    // The last one says that a part of the body is missing.
+    let has_body = !matches!(
+        status,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT
+    );
+    let is_event_stream = content_type::is_event_stream(lines.iter().map(HeaderValue::as_bytes));
+    status.is_success() && has_body && is_event_stream
 }
 
 fn unreachable(error: &reqwest::Error) -> Problem {
