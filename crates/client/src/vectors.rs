@@ -6,9 +6,7 @@ use serde_json::Value;
 
 /// The vectors of a file.
 pub(crate) fn read(name: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("vectors")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(name);
     let file: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     file["vectors"].as_array().unwrap().clone()
 }

@@ -108,12 +108,7 @@ mod tests {
         ] {
             assert_eq!(kind(200, &[("content-type", value)]), Kind::Stream, "{value}");
         }
-        for value in [
-            "text/html",
-            "text/event-streams",
-            "application/json",
-            "",
-        ] {
+        for value in ["text/html", "text/event-streams", "application/json", ""] {
             let refused = Kind::Refused(Reject::ContentType);
             assert_eq!(kind(200, &[("content-type", value)]), refused, "{value}");
         }
@@ -161,7 +156,19 @@ mod tests {
     #[test]
     fn a_packing_that_cannot_be_undone_is_named() {
         let stream = ("content-type", "text/event-stream");
-        for known in ["gzip", "x-gzip", "br", "zstd", "deflate", "GZIP", "identity", "", "none", "None", "identity, gzip"] {
+        for known in [
+            "gzip",
+            "x-gzip",
+            "br",
+            "zstd",
+            "deflate",
+            "GZIP",
+            "identity",
+            "",
+            "none",
+            "None",
+            "identity, gzip",
+        ] {
             assert_eq!(
                 kind(200, &[stream, ("content-encoding", known)]),
                 Kind::Stream,

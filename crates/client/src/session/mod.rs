@@ -489,7 +489,10 @@ impl Opened {
     fn look(&mut self, bytes: &[u8]) {
         let Some(bare) = &mut self.bare else { return };
         bare.extend_from_slice(&bytes[..bytes.len().min(MAX_BARE + 1)]);
-        let text = bare.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bare).trim_ascii_start();
+        let text = bare
+            .strip_prefix(b"\xef\xbb\xbf")
+            .unwrap_or(bare)
+            .trim_ascii_start();
         if bare.len() > MAX_BARE || !matches!(text.first(), None | Some(b'{' | b'[' | 0xef)) {
             self.bare = None;
         }

@@ -182,7 +182,9 @@ async fn answer(body: &'static str, is_cut: bool) -> Server {
 async fn an_answer_without_its_last_word_is_an_error_where_a_whole_one_is_asked_for() {
     let half = "data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"},\"finish_reason\":null}]}\n\n";
     let server = answer(half, false).await;
-    let source = EventSource::request(Method::POST, server.url("/")).build().unwrap();
+    let source = EventSource::request(Method::POST, server.url("/"))
+        .build()
+        .unwrap();
     let mut text = source.text().require_whole();
     assert_eq!(text.try_next().await.unwrap().unwrap(), "Hel");
     let error = text.try_next().await.unwrap_err();
