@@ -76,6 +76,8 @@ pub(crate) struct Config {
     pub(crate) progress_timeout: Option<Duration>,
     pub(crate) comments: bool,
     pub(crate) chunks: bool,
+    /// A function of the caller's makes headers for each attempt.
+    pub(crate) renews: bool,
 }
 
 /// Builds an [`EventSource`]; begun with [`EventSource::get`] or [`EventSource::request`].
@@ -107,6 +109,7 @@ impl Builder {
                 progress_timeout: None,
                 comments: false,
                 chunks: false,
+                renews: false,
             }),
             fresh: None,
             transport: None,
@@ -164,7 +167,8 @@ impl Builder {
     }
 
     /// Asks for headers anew before every attempt, so that tokens are fresh. They go before those of
-    /// [`header`](Self::header). An error counts as an attempt in vain.
+    /// [`header`](Self::header). An error counts as an attempt in vain; after a 401 they are
+    /// made once more, at once.
     pub fn headers_with<F, Fut, E>(mut self, mut make: F) -> Self
     where
         F: FnMut() -> Fut + Send + 'static,
@@ -175,7 +179,7 @@ impl Builder {
             let made = make();
             Box::pin(async move { made.await.map_err(Into::into) })
         }));
-        self
+        self.set(|config| config.renews = true)
     }
 
     /// Sets the request's body, sent with every attempt. Its type is `text/plain` unless a header says otherwise.

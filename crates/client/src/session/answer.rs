@@ -136,7 +136,7 @@ mod tests {
                 204 => Kind::Stop,
                 200..=203 | 207..=299 => Kind::Stream,
                 301 | 302 | 303 | 307 | 308 => Kind::Redirect,
-                429 | 500..600 => Kind::Refused(Reject::Status {
+                408 | 425 | 429 | 500 | 502..=504 | 506..600 => Kind::Refused(Reject::Status {
                     again: true,
                     after: None,
                 }),
