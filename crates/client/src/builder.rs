@@ -28,19 +28,20 @@ const MAX_REDIRECTS: u32 = 20;
 pub(crate) type Headers =
     Box<dyn FnMut() -> Pin<Box<dyn Future<Output = Result<HeaderMap, BoxError>> + Send>> + Send>;
 
-/// Whether the request is sent again when a stream that had opened is no more. Until one has opened, it is.
+/// Whether the request is sent again where nobody knows what became of it: no answer came, a stream broke, or a 5xx.
+/// (After 408, 425, 429 and 503 any is, as nothing was done.)
 ///
-/// GET, HEAD, OPTIONS, QUERY, REPORT, SEARCH and PROPFIND only read; any other may do something twice.
+/// GET, HEAD, OPTIONS, QUERY, REPORT, SEARCH and PROPFIND only read, and one with an `Idempotency-Key` is known again by its
+/// server; any other may do something twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Repeat {
-    /// A request that only reads, always. Any other, if the server has said that it resumes
-    /// (`Tidewire-Stream` or `Tidewire-Resume`), and only when the stream was cut: one that ended is complete.
+    /// A request that only reads or has a key, always. Any other, if the server has said that it resumes
+    /// (`Tidewire-Stream` or `Tidewire-Resume`). An answer of another server to a POST is complete when it ends.
     #[default]
     IfResumable,
-    /// Always, also when the stream has ended: the caller knows that nothing is done twice. (Where a server
-    /// that resumes has ended the answer to a POST, it is complete all the same.)
+    /// Always, also when the stream has ended: the caller knows that nothing is done twice.
     Always,
-    /// Never.
+    /// Not once a stream has opened.
     Never,
 }
 

@@ -82,16 +82,16 @@ pub enum Error {
     },
 
     /// The server opens streams that hold nothing and end at once. Final. If this is how it means to be
-    /// polled, raise `Retry::max_fruitless`.
+    /// polled, raise or unset `Retry::max_fruitless`.
     #[error("{answers} streams in a row opened, held nothing and ended at once")]
     Fruitless {
         /// How many.
         answers: u32,
     },
 
-    /// The stream broke, and its request is one that may do something twice if it is sent again. Final.
+    /// No answer came, or its stream broke, and its request is one that may do something twice if it is sent again. Final.
     /// If it may be repeated, say so with `Repeat::Always`.
-    #[error("the stream broke, and its {method} is not sent again unless the caller allows it")]
+    #[error("the connection broke, and its {method} is not sent again unless the caller allows it")]
     NotRepeatable {
         /// The request's method.
         method: http::Method,
