@@ -300,7 +300,10 @@ fn what_stops_it_comes_first_in_its_help() {
         .collect();
     assert!(options[0].starts_with("-n, --max <N>"), "{options:?}");
     let server = Server::start([Answer::stream(&["data: a\n\ndata: b\n\n"])]);
-    assert_eq!(tidewire(["tail", &server.url, "-n", "1"]).run().stdout, "- message a\n");
+    assert_eq!(
+        tidewire(["tail", &server.url, "-n", "1"]).run().stdout,
+        "- message a\n"
+    );
 }
 
 #[test]

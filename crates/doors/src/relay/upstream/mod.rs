@@ -225,3 +225,33 @@ fn before_the_answer(over: &Over) -> Problem {
         _ => bad_gateway("abandoned", "the client had gone before the answer began"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, types: &[&'static str]) -> Response {
+        let mut response = http::Response::new("");
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        for &value in types {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().append(header::CONTENT_TYPE, value);
+        }
+        response.into()
+    }
+
+    #[test]
+    fn any_success_with_a_whole_body_of_the_right_type_is_a_stream() {
+        let stream = "text/event-stream; charset=utf-8";
+        for status in [200, 201, 202, 203] {
+            assert!(is_stream(&answer(status, &[stream])), "{status}");
+        }
+        for status in [204, 205, 206, 304, 400, 500] {
+            assert!(!is_stream(&answer(status, &[stream])), "{status}");
+        }
+        assert!(is_stream(&answer(200, &["application/json", stream])));
+        assert!(is_stream(&answer(200, &["application/json, text/event-stream"])));
+        assert!(!is_stream(&answer(200, &[stream, "application/json"])));
+        assert!(!is_stream(&answer(200, &[])));
+    }
+}

@@ -88,7 +88,7 @@ pub(super) struct Show {
     #[arg(long, conflicts_with_all = ["raw", "comments"])]
     pub(super) count: bool,
 
-    /// Print only the growing text of an AI's answer (OpenAI, Anthropic, AI SDK)
+    /// Print only the growing text of an AI's answer (OpenAI, Anthropic, Gemini, Cohere, AI SDK, AG-UI)
     #[arg(long, conflicts_with_all = ["json", "comments", "raw", "count", "max", "until", "save"])]
     pub(super) text: bool,
 }
