@@ -6,12 +6,19 @@
     reason = "a test that cannot go on fails"
 )]
 
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
-use axum::{Router, body::Body};
-use futures_util::StreamExt as _;
+use axum::{Router, body::Body, routing::get};
+use futures_util::{StreamExt as _, stream};
 use tidewire::{
-    Draft, Event, EventId, Hub, Namespace, Topic,
+    Draft, Event, EventId, Hub, Namespace, Sse, Topic,
     archive::{Memory, Retention},
     hub, plain,
 };
@@ -98,6 +105,24 @@ async fn events_come_as_they_are_published_and_an_end_is_the_end() {
 }
 
 #[tokio::test]
+async fn a_finite_stream_of_ones_own_is_read_once() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let app = {
+        let asked = Arc::clone(&asked);
+        let three = move || {
+            asked.fetch_add(1, Relaxed);
+            let events = ["one", "two", "three"].map(|data| Ok::<_, Infallible>(Event::new(data)));
+            async move { Sse::new(stream::iter(events)).finite() }
+        };
+        Router::new().route("/three", get(three))
+    };
+    let source = EventSource::get("http://localhost/three").service::<_, Body, _>(app);
+    let events = source.build().unwrap().events().map(|event| event.unwrap().data);
+    assert_eq!(events.collect::<Vec<_>>().await, ["one", "two", "three", ""]);
+    assert_eq!(asked.load(Relaxed), 1);
+}
+
+#[tokio::test]
 async fn a_subscription_by_post_ends_with_its_topic() {
     let server = Server::start();
     let body = serde_json::json!({ "topics": ["news"] });
@@ -106,6 +131,13 @@ async fn a_subscription_by_post_ends_with_its_topic() {
     opens(&mut source).await;
     server.publish("last", true).await;
     assert_eq!(data(&mut source).await, "last");
+    // Its server resumes, and says at once that there is nothing left.
+    let item = next(&mut source).await;
+    assert!(
+        matches!(&item, Item::Reconnecting(again) if again.delay.is_zero()),
+        "{item:?}"
+    );
+    opens(&mut source).await;
     assert!(source.next().await.is_none());
 }
 

@@ -168,21 +168,23 @@ fn s5_the_echo_goes_on_after_the_requests_body_and_stops_when_its_client_goes() 
 #[test]
 fn the_typewriters_text_grows_until_it_is_whole() {
     let typewriter = Example::start(env!("CARGO_BIN_EXE_typewriter"));
-    let mut reader = typewriter.get("/text", &[]);
-    let mut text = String::new();
-    loop {
-        let block = reader.block();
-        if block.starts_with("event: end\n") {
-            break;
+    for (method, body) in [("GET", ""), ("POST", "Why is the sky blue?")] {
+        let mut reader = typewriter.read(method, "/text", &[], body);
+        let mut text = String::new();
+        loop {
+            let block = reader.block();
+            if block.starts_with("event: end\n") {
+                break;
+            }
+            assert!(block.starts_with("event: text\n"), "{block}");
+            let longer = field(&block, "data").unwrap();
+            let new = longer.strip_prefix(&text).unwrap();
+            assert_eq!(new.chars().count(), 1, "{longer}");
+            text = longer;
         }
-        assert!(block.starts_with("event: text\n"), "{block}");
-        let longer = field(&block, "data").unwrap();
-        let new = longer.strip_prefix(&text).unwrap();
-        assert_eq!(new.chars().count(), 1, "{longer}");
-        text = longer;
+        assert_eq!(text, "A stream is a log;\na subscriber is a cursor on it. 🌊");
+        reader.finished();
     }
-    assert_eq!(text, "A stream is a log;\na subscriber is a cursor on it. 🌊");
-    reader.finished();
 }
 
 #[test]

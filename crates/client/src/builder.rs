@@ -28,19 +28,20 @@ const MAX_REDIRECTS: u32 = 20;
 pub(crate) type Headers =
     Box<dyn FnMut() -> Pin<Box<dyn Future<Output = Result<HeaderMap, BoxError>> + Send>> + Send>;
 
-/// Whether the request is sent again when a stream that had opened is no more. Until one has opened, it is.
+/// Whether the request is sent again where nobody knows what became of it: no answer came, a stream broke, or a 5xx.
+/// (After 408, 425, 429 and 503 any is, as nothing was done.)
 ///
-/// GET, HEAD, OPTIONS, QUERY, REPORT, SEARCH and PROPFIND only read; any other may do something twice.
+/// GET, HEAD, OPTIONS, QUERY, REPORT, SEARCH and PROPFIND only read, and one with an `Idempotency-Key` is known again by its
+/// server; any other may do something twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Repeat {
-    /// A request that only reads, always. Any other, if the server has said that it resumes
-    /// (`Tidewire-Stream` or `Tidewire-Resume`), and only when the stream was cut: one that ended is complete.
+    /// A request that only reads or has a key, always. Any other, if the server has said that it resumes
+    /// (`Tidewire-Stream` or `Tidewire-Resume`). An answer of another server to a POST is complete when it ends.
     #[default]
     IfResumable,
-    /// Always, also when the stream has ended: the caller knows that nothing is done twice. (Where a server
-    /// that resumes has ended the answer to a POST, it is complete all the same.)
+    /// Always, also when the stream has ended: the caller knows that nothing is done twice.
     Always,
-    /// Never.
+    /// Not once a stream has opened.
     Never,
 }
 
@@ -76,6 +77,8 @@ pub(crate) struct Config {
     pub(crate) progress_timeout: Option<Duration>,
     pub(crate) comments: bool,
     pub(crate) chunks: bool,
+    /// A function of the caller's makes headers for each attempt.
+    pub(crate) renews: bool,
 }
 
 /// Builds an [`EventSource`]; begun with [`EventSource::get`] or [`EventSource::request`].
@@ -107,6 +110,7 @@ impl Builder {
                 progress_timeout: None,
                 comments: false,
                 chunks: false,
+                renews: false,
             }),
             fresh: None,
             transport: None,
@@ -164,7 +168,8 @@ impl Builder {
     }
 
     /// Asks for headers anew before every attempt, so that tokens are fresh. They go before those of
-    /// [`header`](Self::header). An error counts as an attempt in vain.
+    /// [`header`](Self::header). An error counts as an attempt in vain; after a 401 they are
+    /// made once more, at once.
     pub fn headers_with<F, Fut, E>(mut self, mut make: F) -> Self
     where
         F: FnMut() -> Fut + Send + 'static,
@@ -175,7 +180,7 @@ impl Builder {
             let made = make();
             Box::pin(async move { made.await.map_err(Into::into) })
         }));
-        self
+        self.set(|config| config.renews = true)
     }
 
     /// Sets the request's body, sent with every attempt. Its type is `text/plain` unless a header says otherwise.

@@ -82,16 +82,16 @@ pub enum Error {
     },
 
     /// The server opens streams that hold nothing and end at once. Final. If this is how it means to be
-    /// polled, raise `Retry::max_fruitless`.
+    /// polled, raise or unset `Retry::max_fruitless`.
     #[error("{answers} streams in a row opened, held nothing and ended at once")]
     Fruitless {
         /// How many.
         answers: u32,
     },
 
-    /// The stream broke, and its request is one that may do something twice if it is sent again. Final.
+    /// No answer came, or its stream broke, and its request is one that may do something twice if it is sent again. Final.
     /// If it may be repeated, say so with `Repeat::Always`.
-    #[error("the stream broke, and its {method} is not sent again unless the caller allows it")]
+    #[error("the connection broke, and its {method} is not sent again unless the caller allows it")]
     NotRepeatable {
         /// The request's method.
         method: http::Method,
@@ -123,9 +123,19 @@ pub enum Error {
     Provider {
         /// Its message.
         message: String,
-        /// The event that said so.
+        /// The event that said so; or, in `data`, the whole body, where it was JSON instead of a stream.
         event: Box<Message>,
     },
+
+    /// An AI's answer ended before its last word, which its provider always sends, so a part of it is missing.
+    /// Only after [`Text::require_whole`](crate::Text::require_whole). Final.
+    #[error("the answer ended before its last word: a part of it is missing")]
+    Truncated,
+
+    /// Events came, but none in a form of which the text is known. Read the events themselves (`events`, `json`).
+    /// Final.
+    #[error("events came, but none in a form whose text is known: read them with `events` or `json`")]
+    NoText,
 }
 
 impl Error {

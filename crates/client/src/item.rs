@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tidewire_codec::Message;
 use url::Url;
 
-use crate::error::Cause;
+use crate::{error::Cause, json::DONE};
 
 /// The event that tells of missing ones.
 const GAP: &str = "tidewire.gap";
@@ -37,7 +37,7 @@ pub enum Item {
 /// A stream that opened.
 #[derive(Debug, Clone)]
 pub struct Open {
-    /// Always 200.
+    /// Of success, usually 200.
     pub status: StatusCode,
     /// Of HTTP.
     pub version: Version,
@@ -82,6 +82,12 @@ pub struct Reconnecting {
     pub delay: Duration,
     /// How the last one ended.
     pub cause: Cause,
+}
+
+/// Whether an event is the last one of its stream: with `[DONE]` OpenAI's API and those that follow it end one, with an
+/// event `end` Tidewire and others do.
+pub(crate) fn is_end(event: &Message) -> bool {
+    event.name == "end" || event.data.trim() == DONE
 }
 
 /// An event as an item: a gap if it tells of one.

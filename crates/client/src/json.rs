@@ -9,12 +9,12 @@ use std::{
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
 
-use crate::{error::Error, events::Events, source::EventSource};
+use crate::{error::Error, events::Events, item::is_end, source::EventSource};
 
 /// With this, OpenAI's API and those that follow it end a stream.
 pub(crate) const DONE: &str = "[DONE]";
 
-/// The data of each event of a source, read as JSON. `[DONE]` ends it.
+/// The data of each event of a source, read as JSON. `[DONE]`, or an event `end`, ends it.
 ///
 /// Data that is no such JSON is an [`Error::Json`], with the event, and the stream goes on after it.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl<T: DeserializeOwned> Stream for Json<T> {
             Some(Err(error)) => return Poll::Ready(Some(Err(error))),
             None => return Poll::Ready(None),
         };
-        if event.data.trim() == DONE {
+        if is_end(&event) {
             self.source_mut().close();
             return Poll::Ready(None);
         }

@@ -53,6 +53,7 @@
 //! # Ok(()) }
 //! ```
 
+mod answer;
 mod builder;
 mod counters;
 mod error;
@@ -66,6 +67,8 @@ mod session;
 mod source;
 mod text;
 mod transport;
+#[cfg(test)]
+mod vectors;
 
 pub use builder::{Builder, Prime, Repeat};
 pub use counters::Counters;

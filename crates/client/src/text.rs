@@ -1,16 +1,4 @@
-//! The growing text of an AI's answer.
-//!
-//! Which provider answers is told by each event itself:
-//!
-//! | provider | a piece of text | the end |
-//! |---|---|---|
-//! | OpenAI chat completions, and those that follow it | `choices[0].delta.content` (or `.text`) | `[DONE]` |
-//! | OpenAI responses | `response.output_text.delta` | `response.completed`, `response.incomplete` |
-//! | Anthropic messages | `content_block_delta` with `text_delta` | `message_stop` |
-//! | AI SDK UI message stream | `text-delta` | `finish`, `abort`, `[DONE]` |
-//!
-//! Everything else (roles, tools, thinking, usage, what is no JSON) is passed over. An error that is reported in
-//! the stream, by its shape or as an event named `error`, is an [`Error::Provider`], and the end.
+//! The growing text of an AI's answer. What an event is to it, `answer.rs` says.
 
 use std::{
     pin::Pin,
@@ -18,33 +6,76 @@ use std::{
 };
 
 use futures_core::Stream;
-use serde_json::Value;
-use tidewire_codec::Message;
 
-use crate::{error::Error, events::Events, json::DONE, source::EventSource};
+use crate::{
+    answer::Answer,
+    error::Error,
+    item::{Item, is_end},
+    source::EventSource,
+};
 
-/// The pieces of text of an answer, as they come; the module's text says of which providers.
+/// The pieces of text of an answer, as they come: of OpenAI (chat completions, responses) and all who follow it,
+/// Anthropic, Gemini, Cohere, the AI SDK and AG-UI.
+///
+/// Roles, tools, thinking and usage are passed over. An error that is reported in the stream is an
+/// [`Error::Provider`], events of which none is known are an [`Error::NoText`]; both end it. Whether the last word
+/// of the answer was missing, [`is_truncated`](Self::is_truncated) says once it is over.
 #[derive(Debug)]
 #[must_use = "nothing happens until it is polled"]
 pub struct Text {
-    events: Events,
+    source: EventSource,
+    answer: Answer,
+    /// An event came.
+    is_read: bool,
+    is_over: bool,
+    is_truncated: bool,
+    must_be_whole: bool,
 }
 
 impl Text {
     pub(crate) fn new(source: EventSource) -> Self {
         Self {
-            events: Events::new(source),
+            source,
+            answer: Answer::default(),
+            is_read: false,
+            is_over: false,
+            is_truncated: false,
+            must_be_whole: false,
         }
+    }
+
+    /// An answer without its last word is an [`Error::Truncated`] at its end.
+    pub fn require_whole(mut self) -> Self {
+        self.must_be_whole = true;
+        self
+    }
+
+    /// The answer has ended before its last word (`[DONE]`, `message_stop`, …), which its provider always sends: a
+    /// part of it is missing. `false` until it is over.
+    #[must_use]
+    pub fn is_truncated(&self) -> bool {
+        self.is_truncated
     }
 
     /// The source below.
     pub fn source(&self) -> &EventSource {
-        self.events.source()
+        &self.source
     }
 
     /// The source below, for `restart` and `close`.
     pub fn source_mut(&mut self) -> &mut EventSource {
-        self.events.source_mut()
+        &mut self.source
+    }
+
+    /// Nothing comes after this but an error of the answer's.
+    fn end(&mut self, is_truncated: bool) -> Option<Result<String, Error>> {
+        self.source.close();
+        self.is_over = true;
+        self.is_truncated = is_truncated;
+        if self.must_be_whole && is_truncated {
+            return Some(Err(Error::Truncated));
+        }
+        (self.is_read && !self.answer.is_known()).then_some(Err(Error::NoText))
     }
 }
 
@@ -52,208 +83,41 @@ impl Stream for Text {
     type Item = Result<String, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            let event = match ready!(self.events.poll(cx)) {
-                Some(Ok(event)) => event,
+        let this = &mut *self;
+        while !this.is_over {
+            if this.answer.is_over() {
+                return Poll::Ready(this.end(false));
+            }
+            let event = match ready!(Pin::new(&mut this.source).poll_next(cx)) {
+                Some(Ok(Item::Event(event))) => event,
+                Some(Ok(Item::Gap(gap))) => return Poll::Ready(Some(Err(Error::Gap(gap)))),
+                // Nothing is left to be asked for.
+                Some(
+                    Ok(Item::Reconnecting(_))
+                    | Err(Error::GaveUp { .. } | Error::NotRepeatable { .. } | Error::Fruitless { .. }),
+                ) if this.answer.is_whole() => return Poll::Ready(this.end(false)),
+                Some(Ok(_)) => continue,
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(None),
-            };
-            match Piece::of(&event) {
-                Piece::Text(text) => return Poll::Ready(Some(Ok(text))),
-                Piece::Other => {}
-                Piece::End => {
-                    self.source_mut().close();
-                    return Poll::Ready(None);
+                None => {
+                    let is_truncated = this.answer.is_truncated();
+                    return Poll::Ready(this.end(is_truncated));
                 }
-                Piece::Failed(message) => {
-                    self.source_mut().close();
+            };
+            if is_end(&event) {
+                return Poll::Ready(this.end(false));
+            }
+            this.is_read = true;
+            match this.answer.see(&event) {
+                Ok(text) if text.is_empty() => {}
+                Ok(text) => return Poll::Ready(Some(Ok(text))),
+                Err(message) => {
+                    this.source.close();
+                    this.is_over = true;
                     let event = Box::new(event);
                     return Poll::Ready(Some(Err(Error::Provider { message, event })));
                 }
             }
         }
-    }
-}
-
-/// What an event is to an answer.
-#[derive(Debug, PartialEq, Eq)]
-enum Piece {
-    Text(String),
-    Other,
-    End,
-    Failed(String),
-}
-
-impl Piece {
-    fn of(event: &Message) -> Self {
-        let data = event.data.trim();
-        if data == DONE {
-            return Self::End;
-        }
-        // What is no JSON has no members either, and may be the text of an error all the same.
-        let value: Value = serde_json::from_str(data).unwrap_or_default();
-        if let Some(message) = failure(event, &value) {
-            return Self::Failed(message);
-        }
-        let kind = value["type"].as_str().unwrap_or_default();
-        let text = match kind {
-            "response.completed" | "response.incomplete" | "message_stop" | "finish" | "abort" => {
-                return Self::End;
-            }
-            "response.output_text.delta" => &value["delta"],
-            "content_block_delta" => &value["delta"]["text"],
-            // The AI SDK called it `textDelta` once.
-            "text-delta" => value.get("delta").unwrap_or(&value["textDelta"]),
-            "" => choice(&value),
-            _ => &Value::Null,
-        };
-        match text.as_str() {
-            Some(text) if !text.is_empty() => Self::Text(text.to_owned()),
-            _ => Self::Other,
-        }
-    }
-}
-
-/// The text of the first choice: several answers at once are not one text.
-fn choice(value: &Value) -> &Value {
-    let choices = value["choices"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let is_first = |choice: &&Value| choice["index"].as_u64().unwrap_or(0) == 0;
-    let Some(choice) = choices.iter().find(is_first) else {
-        return &Value::Null;
-    };
-    choice["delta"].get("content").unwrap_or(&choice["text"])
-}
-
-/// The message of an error that is reported in the stream.
-fn failure(event: &Message, value: &Value) -> Option<String> {
-    let kind = value["type"].as_str().unwrap_or_default();
-    let error = match kind {
-        "response.failed" => &value["response"]["error"],
-        _ => &value["error"],
-    };
-    // vLLM and Mistral give errors a name of their own kind in `type`, and say what they are in `object`.
-    let is_failure = event.name == "error"
-        || matches!(kind, "error" | "response.failed")
-        || value["object"] == "error"
-        || !error.is_null();
-    is_failure.then(|| {
-        let said = [
-            &error["message"],
-            error,
-            &value["message"],
-            &value["errorText"],
-            value,
-        ];
-        let message = said.into_iter().find_map(Value::as_str);
-        message.unwrap_or(&event.data).to_owned()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn piece(name: &'static str, data: &str) -> Piece {
-        Piece::of(&Message {
-            name: name.into(),
-            data: data.to_owned(),
-            last_event_id: String::new(),
-            has_id: false,
-        })
-    }
-
-    #[test]
-    fn each_providers_pieces_are_text() {
-        for data in [
-            r#"{"id":"x","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"Hi"}}],"error":null}"#,
-            r#"{"choices":[{"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}]}"#,
-            r#"{"choices":[{"index":1,"delta":{"content":"no"}},{"index":0,"delta":{"content":"Hi"}}]}"#,
-            r#"{"choices":[{"index":0,"text":"Hi"}]}"#,
-            r#"{"type":"response.output_text.delta","item_id":"m","delta":"Hi"}"#,
-            r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}"#,
-            r#"{"type":"text-delta","id":"0","delta":"Hi"}"#,
-            r#"{"type":"text-delta","textDelta":"Hi"}"#,
-        ] {
-            assert_eq!(piece("message", data), Piece::Text("Hi".into()), "{data}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_text_does_no_harm() {
-        for data in [
-            "",
-            "hello",
-            "42",
-            "[]",
-            "{}",
-            r#"{"choices":[]}"#,
-            r#"{"choices":[{"delta":{}}]}"#,
-            r#"{"choices":[{"delta":{"content":null}}]}"#,
-            r#"{"choices":[{"index":1,"delta":{"content":"another answer"}}]}"#,
-            r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#,
-            r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#,
-            r#"{"choices":"none"}"#,
-            r#"{"type":"message_start","message":{}}"#,
-            r#"{"type":"ping"}"#,
-            r#"{"type":"content_block_delta","delta":{"type":"thinking_delta","thinking":"hm"}}"#,
-            r#"{"type":"content_block_delta","delta":{"type":"input_json_delta","partial_json":"{"}}"#,
-            r#"{"type":"response.created","response":{"error":null}}"#,
-            r#"{"type":"reasoning-delta","delta":"hm"}"#,
-            r#"{"type":"finish-step"}"#,
-            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"a"}}]}}]}"#,
-            r#"{"choices":[{"index":0,"delta":null}]}"#,
-            r#"{"choices":[null]}"#,
-            r#"{"choices":[{"delta":{"reasoning_content":"hm","content":null}}]}"#,
-            r#"{"type":"response.function_call_arguments.delta","delta":"{\"a"}"#,
-            r#"{"type":"response.reasoning_summary_text.delta","delta":"hm"}"#,
-            r#"{"type":"response.output_text.delta"}"#,
-            r#"{"type":"content_block_delta"}"#,
-            r#"{"type":"content_block_start","content_block":{"type":"tool_use","input":{}}}"#,
-            r#"{"type":"text-delta","id":"0"}"#,
-            r#"{"type":"tool-input-delta","inputTextDelta":"{\"a"}"#,
-            r#"{"type":"tool-output-error","errorText":"the tool failed, and the answer goes on"}"#,
-            r#"{"type":"data-weather","data":{"error":"none of the answer's"}}"#,
-        ] {
-            assert_eq!(piece("message", data), Piece::Other, "{data}");
-        }
-    }
-
-    #[test]
-    fn each_providers_end_is_the_end() {
-        for data in [
-            "[DONE]",
-            " [DONE]\n",
-            r#"{"type":"response.completed","response":{}}"#,
-            r#"{"type":"message_stop"}"#,
-            r#"{"type":"finish"}"#,
-        ] {
-            assert_eq!(piece("message", data), Piece::End, "{data}");
-        }
-    }
-
-    #[test]
-    fn an_error_in_the_stream_is_an_error_with_what_it_says() {
-        for (name, data) in [
-            (
-                "error",
-                r#"{"type":"error","error":{"type":"overloaded_error","message":"busy"}}"#,
-            ),
-            ("message", r#"{"error":{"message":"busy","code":500}}"#),
-            ("message", r#"{"error":"busy"}"#),
-            (
-                "message",
-                r#"{"type":"response.failed","response":{"error":{"message":"busy"}}}"#,
-            ),
-            ("message", r#"{"type":"error","message":"busy","code":null}"#),
-            ("message", r#"{"type":"error","errorText":"busy"}"#),
-            (
-                "message",
-                r#"{"object":"error","message":"busy","type":"ServerError","code":503}"#,
-            ),
-            ("error", "busy"),
-            ("error", r#""busy""#),
-        ] {
-            assert_eq!(piece(name, data), Piece::Failed("busy".into()), "{data}");
-        }
+        Poll::Ready(None)
     }
 }

@@ -6,6 +6,7 @@
 //! | [`encode`] | [`Event`] and its borrowed form, written as bytes |
 //! | [`decode`] | [`Decoder`]: bytes in any chunks, read as events |
 //! | [`limits`] | [`Limits`]: what a reader is ready to hold, and the report when it is more |
+//! | [`content_type`] | which `Content-Type` says that a body is an event stream |
 //! | `binary` | bytes as text: data URLs, gzipped where large (feature `binary`, on by default) |
 //!
 //! This crate does no I/O, reads no clock and knows no async runtime: bytes are arguments.
@@ -28,6 +29,7 @@
 
 #[cfg(feature = "binary")]
 pub mod binary;
+pub mod content_type;
 pub mod decode;
 pub mod encode;
 pub mod limits;

@@ -12,6 +12,37 @@
 //! }
 //! # let _: axum::Router = axum::Router::new().route("/three", axum::routing::get(three));
 //! ```
+//!
+//! # How a stream ends
+//!
+//! To a client that reads with GET, the end of a response is no end: `EventSource` and most clients ask again, and get
+//! all of it once more, for ever. Nothing is added to a stream by itself, so a stream that ends says so in one of two ways:
+//!
+//! - **[`Sse::finite`]** adds an event `end` after the last one. `tidewire-client` and the npm package end there; a page
+//!   with the browser's own `EventSource` closes it: `source.addEventListener('end', () => source.close())`.
+//! - **Events with ids, and 204** to a request whose `Last-Event-ID` is that of the last event. Every client ends there,
+//!   also one that lost the connection just before the end.
+//!
+//! ```
+//! # use std::convert::Infallible;
+//! use axum::response::{IntoResponse, Response};
+//! # use futures_util::stream;
+//! use http::{HeaderMap, StatusCode};
+//! use tidewire_codec::{Event, EventId};
+//! # use tidewire_doors::Sse;
+//!
+//! async fn three(headers: HeaderMap) -> Response {
+//!     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+//!     let seen = last.and_then(|id| id.parse().ok()).unwrap_or(0);
+//!     if seen >= 3 {
+//!         return StatusCode::NO_CONTENT.into_response();
+//!     }
+//!     let event = |n: usize| Ok::<_, Infallible>(Event::new(n.to_string()).with_id(EventId::new(n.to_string()).unwrap()));
+//!     Sse::new(stream::iter((seen + 1..=3).map(event))).into_response()
+//! }
+//! ```
+//!
+//! The answer to a POST is complete when it ends; most clients do not ask again.
 
 use std::{
     pin::Pin,
@@ -24,7 +55,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{StreamExt as _, stream::BoxStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header, request::Parts};
-use tidewire_codec::{Event, encode};
+use tidewire_codec::{Event, EventName, encode};
 use tokio_util::task::TaskTracker;
 
 use crate::body::StreamBody;
@@ -40,8 +71,9 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// A stream of events as a response.
 ///
 /// The headers go out at once. When the client goes, the stream is dropped, unless
-/// [`Sse::finish_in`] says otherwise. When the stream ends, the response ends; when it yields an
-/// error, the response is cut, so that the client comes again.
+/// [`Sse::finish_in`] says otherwise. When the stream ends, the response ends, after which most clients of a GET ask
+/// again unless it is [`finite`](Sse::finite); when it yields an error, the response is cut, so that the client comes
+/// again.
 #[must_use]
 pub struct Sse<S> {
     events: S,
@@ -79,7 +111,13 @@ where
         self
     }
 
-    /// A last event, sent when the stream has ended by itself.
+    /// Says that the stream ends: its last event is called `end` and has no data. Without it, clients that read with GET
+    /// ask again after the last event (see the module's text).
+    pub fn finite(self) -> Self {
+        self.end(Event::new("").with_name(EventName::from_static("end")))
+    }
+
+    /// A last event of one's own, sent when the stream has ended by itself. Clients that do not know it ask again.
     pub fn end(mut self, event: Event) -> Self {
         self.end = Some(event);
         self

@@ -20,6 +20,7 @@ use crate::cmd::inspect::Inspect;
 use crate::cmd::log::args::Log;
 use crate::cmd::replay::Fault;
 use crate::cmd::tail::args::Tail;
+use crate::cmd::topic;
 use crate::cmd::visible::visible;
 use crate::config::address::Loopback;
 use crate::config::load::ConfigError;
@@ -33,7 +34,7 @@ Exit codes:
   1    it failed while running, or the log is damaged, or the stream has errors
   2    the command line or the configuration is wrong, or there is no log to look at
   3    the stream has warnings (doctor)
-  130  ended by Ctrl-C, as shells show it (pub, tail)";
+  130  ended by Ctrl-C, as shells show it (pub, tail); by SIGTERM it is 143";
 
 /// Streams that survive: a Server-Sent Events server, publisher and reader.
 ///
@@ -137,6 +138,7 @@ pub(crate) struct ConfigArgs {
 #[derive(Debug, Args)]
 pub(crate) struct Publish {
     /// The topic, for example `news/today`
+    #[arg(value_parser = topic::parse)]
     pub(crate) topic: String,
 
     /// The event's data; `-` reads lines from standard input, as does nothing in a pipe

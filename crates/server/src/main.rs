@@ -49,10 +49,11 @@ fn main() -> ExitCode {
     match cmd::run(Cli::from_command_line()) {
         Ok(code) => code,
         Err(error) if stdout::has_closed(&error) => ExitCode::SUCCESS,
-        // As shells show a program that Ctrl-C has ended.
-        Err(error) if error.is::<Interrupted>() => ExitCode::from(130),
         Err(error) => {
-            cmd::stderr::say(format_args!("error: {error:#}"));
+            if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
+                return ExitCode::from(interrupted.code());
+            }
+            cmd::stderr::say(format_args!("error: {}", cmd::stderr::once(&error)));
             let must_be_mended =
                 error.is::<ConfigError>() || error.is::<UsageError>() || error.is::<CannotLook>();
             ExitCode::from(if must_be_mended { 2 } else { 1 })

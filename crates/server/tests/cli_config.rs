@@ -479,7 +479,44 @@ fn a_wrong_file_is_told_by_place_value_and_what_is_allowed() {
         ("read_token = [\"\"]", &["read_token: a token is empty"]),
         (
             "read_token = [5]",
-            &["line 1", "invalid type: integer `5`", "expected a string"],
+            &[
+                "line 1",
+                "`read_token`: the integer `5` is wrong here",
+                "a text in quotes",
+            ],
+        ),
+        (
+            "log = \"verbose\"",
+            &["`log`: the text \"verbose\" is wrong here", "a line `[log]`"],
+        ),
+        (
+            "limits = 5",
+            &["the integer `5` is wrong here", "a line `[limits]`"],
+        ),
+        ("timeouts = []", &["a list", "a line `[timeouts]`"]),
+        (
+            "[relay]\npath = \"/v1\"\nupstream = \"https://a.example\"",
+            &["a table is wrong here", "`[[relay]]` with two brackets"],
+        ),
+        (
+            "relay = \"https://a.example\"",
+            &["`[[relay]]` with two brackets"],
+        ),
+        ("[[relay]]\npath = \"/v1\"", &["missing field `upstream`"]),
+        ("hosts = \"a\"", &["write a list: `hosts = [\"a\"]`"]),
+        ("[cors]\norigins = \"*\"", &["write a list: `origins = [\"*\"]`"]),
+        (
+            "heartbeat = true",
+            &["the boolean `true` is wrong here", "a text or a number"],
+        ),
+        ("data = 5", &["the integer `5` is wrong here", "a text in quotes"]),
+        (
+            "[archive]\ntopics = [\"chat/\"]",
+            &["the text \"chat/\" is wrong here", "{ prefix = \"chat/\""],
+        ),
+        (
+            "lisen = \"x\"",
+            &["unknown field `lisen`: did you mean `listen`?"],
         ),
         (
             "[limits]\nmax_connections = 0",
@@ -494,7 +531,10 @@ fn a_wrong_file_is_told_by_place_value_and_what_is_allowed() {
             "hosts = [\"x:80\"]",
             &["hosts", "`x:80` is no host name", "without scheme and port"],
         ),
-        ("demo = \"no\"", &["demo", "expected a boolean"]),
+        (
+            "demo = \"no\"",
+            &["write `demo = true` or `demo = false`, without quotes"],
+        ),
         (
             "[log]\nlevel = \"verbose\"",
             &["level", "`verbose` is no log level", "debug or trace"],
@@ -534,6 +574,43 @@ fn a_wrong_file_is_told_by_place_value_and_what_is_allowed() {
 }
 
 #[test]
+fn a_variable_that_is_no_setting_is_warned_of_with_the_nearest_name() {
+    let relay = "[[relay]]\npath = \"/v1\"\nupstream = \"https://a.example\"\nkey_env = \"TIDEWIRE_OPENAI_KEY\"\nallow = [\"POST /x\"]\n";
+    let run = tidewire(["config", "--check"])
+        .file(
+            "tidewire.toml",
+            &format!("publish_token = \"secret-token-of-32-characters-00\"\n{relay}"),
+        )
+        .env("TIDEWIRE_LISTN", "127.0.0.1:1")
+        .env("TIDEWIRE_WHATEVER_THIS_IS", "1")
+        .env("TIDEWIRE_OPENAI_KEY", "sk-1")
+        .env("TIDEWIRE_URL", "http://127.0.0.1:1")
+        .env("TIDEWIRE_SERVICE_HOST", "10.0.0.1")
+        .env("TIDEWIRE_PORT_8420_TCP", "tcp://10.0.0.1:8420")
+        .run();
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let told: Vec<_> = run
+        .stdout
+        .lines()
+        .filter(|line| line.contains("TIDEWIRE"))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "warning: the variable TIDEWIRE_LISTN is no setting and does nothing: did you mean TIDEWIRE_LISTEN?",
+            "warning: the variable TIDEWIRE_WHATEVER_THIS_IS is no setting and does nothing (`tidewire config` prints their names)",
+        ]
+    );
+}
+
+#[test]
+fn a_wrong_variable_says_what_is_wrong_and_names_no_type() {
+    let run = tidewire(["serve"]).env("TIDEWIRE_HEARTBEAT", "abc").run();
+    let text = "tidewire: error: TIDEWIRE_HEARTBEAT: `abc` is no length of time with a unit: give 1s to 1h, for example `15s`, `500ms` or `1m 30s`\n";
+    assert_eq!((run.code, &*run.stderr), (Some(2), text));
+}
+
+#[test]
 fn a_wrong_variable_is_named_with_what_is_allowed() {
     for (name, value, text) in [
         (
@@ -546,7 +623,7 @@ fn a_wrong_variable_is_named_with_what_is_allowed() {
             "1",
             "`1` is no length of time with a unit: give 1s to 10years",
         ),
-        ("TIDEWIRE_DEMO", "maybe", "invalid value for bool: 'maybe'"),
+        ("TIDEWIRE_DEMO", "maybe", "'maybe' is neither `true` nor `false`"),
         ("TIDEWIRE_LISTEN", "[::]", "`[::]` is no address"),
         (
             "TIDEWIRE_CORS_ORIGINS",

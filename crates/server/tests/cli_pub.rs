@@ -73,6 +73,38 @@ fn a_dash_reads_lines_and_the_last_one_ends_the_stream() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_the_first_event() {
+    let server = Server::start(["1", "2"].map(Answer::published));
+    let run = publish_lines(&server, &["t", "-"], "\u{feff}one\n\u{feff}two\n".as_bytes());
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let bodies: Vec<_> = server
+        .requests()
+        .into_iter()
+        .map(|request| request.body)
+        .collect();
+    assert_eq!(bodies, ["one", "\u{feff}two"]);
+}
+
+#[test]
+fn a_path_is_understood_and_an_address_is_refused() {
+    let server = Server::start([Answer::published("1")]);
+    let run = publish(&server, &["/events/news/today", "x"]);
+    assert_eq!(
+        (run.code, server.lines()),
+        (Some(0), vec!["POST /events/news/today".to_owned()])
+    );
+    for wrong in [
+        "localhost:8420/events/x",
+        "http://localhost:8420/events/x",
+        "/relay/x",
+    ] {
+        let run = tidewire(["pub", wrong, "y"]).run();
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(run.stderr.contains("give the topic's name"), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn nothing_cannot_end_a_stream() {
     let server = Server::start([]);
     let run = publish_lines(&server, &["t", "--end"], b"");

@@ -253,21 +253,81 @@ fn each_connection_is_a_recording_of_its_own_and_none_is_overwritten() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_leaves_a_recording_and_numbers_that_are_complete() {
+fn a_signal_leaves_a_recording_and_numbers_that_are_complete() {
     use rustix::process::{Pid, Signal, kill_process};
     use std::io::{BufRead as _, BufReader};
 
-    let server = Server::start([Answer::silent(&["data: a\n\n"]), Answer::silent(&["data: a\n\n"])]);
-    let mut tail = tidewire(["tail", &server.url, "--save", "s"]);
-    let folder = tail.path().to_owned();
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let server = Server::start([Answer::silent(&["data: a\n\n"])]);
+        let mut tail = tidewire(["tail", &server.url, "--save", "s"]);
+        let folder = tail.path().to_owned();
+        let mut child = tail.spawn(Stdio::piped());
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut String::new()).unwrap();
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let run = finish(child, read_all(stdout));
+        assert_eq!(run.code, Some(code), "{run:?}");
+        let saved = lines(&fs::read_to_string(folder.join("s")).unwrap());
+        assert_eq!(saved.last().unwrap()["ending"], "open");
+    }
+}
+
+#[test]
+fn numbers_are_printed_on_sigterm_too() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let server = Server::start([Answer::silent(&["data: a\n\n"])]);
+    let mut tail = tidewire(["tail", &server.url, "--count", "--save", "s"]);
+    let saved = tail.path().join("s");
     let mut child = tail.spawn(Stdio::piped());
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    stdout.read_line(&mut String::new()).unwrap();
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    let run = finish(child, read_all(stdout));
-    assert_eq!(run.code, Some(130), "{run:?}");
-    let saved = lines(&fs::read_to_string(folder.join("s")).unwrap());
-    assert_eq!(saved.last().unwrap()["ending"], "open");
+    // The event has come once it is saved.
+    while !fs::read_to_string(&saved).is_ok_and(|text| text.contains("data: a")) {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let stdout = read_all(child.stdout.take().unwrap());
+    let run = finish(child, stdout);
+    assert!(run.stdout.contains("1 events, 9 bytes"), "{run:?}");
+}
+
+#[test]
+fn what_stops_it_comes_first_in_its_help() {
+    let help = tidewire(["tail", "--help"]).run().stdout;
+    let options: Vec<_> = help
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with('-'))
+        .collect();
+    assert!(options[0].starts_with("-n, --max <N>"), "{options:?}");
+    let server = Server::start([Answer::stream(&["data: a\n\ndata: b\n\n"])]);
+    assert_eq!(
+        tidewire(["tail", &server.url, "-n", "1"]).run().stdout,
+        "- message a\n"
+    );
+}
+
+#[test]
+fn a_path_is_one_on_the_server_and_an_address_without_its_scheme_is_refused() {
+    for (path, asked) in [
+        ("/events/ml", "GET /events/ml"),
+        ("/events?topic=a&last=1", "GET /events?topic=a&last=1"),
+        ("/relay/abc", "GET /relay/abc"),
+    ] {
+        let server = Server::start([Answer::no_content()]);
+        let run = tidewire(["tail", path, "--server", &server.url]).run();
+        assert_eq!(
+            (run.code, server.lines()),
+            (Some(0), vec![asked.to_owned()]),
+            "{run:?}"
+        );
+    }
+    let run = tidewire(["tail", "localhost:8420/events/ml"]).run();
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(
+        run.stderr.contains("give `http://localhost:8420/events/ml`"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

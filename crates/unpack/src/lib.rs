@@ -65,7 +65,6 @@ impl Packing {
         let names: Vec<_> = names
             .map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned())
             .collect();
-        // Packed twice over is packed in a way that nobody asked for.
         Self::named(&names.join(", "))
     }
 
@@ -75,8 +74,14 @@ impl Packing {
     /// The name, in lower case, if it cannot be unpacked.
     pub fn named(name: &str) -> Result<Self, String> {
         let name = name.trim().to_ascii_lowercase();
-        match &*name {
-            "" | "identity" => Ok(Self::None),
+        // `none` is no name of an encoding, but servers write it, and browsers pass over it.
+        let is_encoding = |name: &&str| !matches!(*name, "" | "identity" | "none");
+        let mut encodings = name.split(',').map(str::trim).filter(is_encoding);
+        let (first, more) = (encodings.next().unwrap_or_default(), encodings.next());
+        match first {
+            // Packed twice over is packed in a way that nobody asked for.
+            _ if more.is_some() => Err(name),
+            "" => Ok(Self::None),
             "gzip" | "x-gzip" => Ok(Self::Gzip),
             "br" => Ok(Self::Brotli),
             "zstd" => Ok(Self::Zstd),

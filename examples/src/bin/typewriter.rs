@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run -p tidewire-examples --bin typewriter
 //! curl -N http://127.0.0.1:8424/text
+//! curl -N -d 'Why is the sky blue?' http://127.0.0.1:8424/text    # the text is the same
 //! ```
 //!
 //! In a page, `end` closes the `EventSource`, which would otherwise come again and start over:
@@ -31,7 +32,7 @@ async fn text() -> impl IntoResponse {
         sleep(EVERY).await;
         Ok::<_, Infallible>(named("text", &TEXT[..length]))
     });
-    Sse::new(growing).end(named("end", ""))
+    Sse::new(growing).finite()
 }
 
 fn named(name: &'static str, data: &str) -> Event {
@@ -43,5 +44,5 @@ async fn main() -> std::io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8424".into());
     let listener = TcpListener::bind(address).await?;
     println!("The text is at http://{}/text", listener.local_addr()?);
-    axum::serve(listener, Router::new().route("/text", get(text))).await
+    axum::serve(listener, Router::new().route("/text", get(text).post(text))).await
 }

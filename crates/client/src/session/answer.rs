@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode, header, response::Parts};
 
+use tidewire_codec::content_type;
 use tidewire_unpack::Packing;
 
 use crate::{policy::Retry, redirect};
@@ -36,12 +37,18 @@ impl Kind {
     pub(super) fn of(head: &Parts, retry: &Retry, wall: SystemTime) -> Self {
         let Parts { status, headers, .. } = head;
         match *status {
-            StatusCode::OK if !is_event_stream(headers) => Self::Refused(Reject::ContentType),
-            StatusCode::OK => match Packing::of(headers) {
-                Ok(_) => Self::Stream,
-                Err(encoding) => Self::Packed(encoding),
-            },
             StatusCode::NO_CONTENT => Self::Stop,
+            // Frameworks answer a POST with 201 or 202. These two say that there is no whole body.
+            status
+                if status.is_success()
+                    && !matches!(status, StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT) =>
+            {
+                match Packing::of(headers) {
+                    _ if !is_event_stream(headers) => Self::Refused(Reject::ContentType),
+                    Ok(_) => Self::Stream,
+                    Err(encoding) => Self::Packed(encoding),
+                }
+            }
             status if redirect::is_redirect(status) => Self::Redirect,
             status => Self::Refused(Reject::Status {
                 again: (retry.statuses)(status),
@@ -51,14 +58,10 @@ impl Kind {
     }
 }
 
-/// The media type's essence is `text/event-stream`; parameters do not count (WHATWG HTML § 9.2.2).
+/// Parameters do not count (WHATWG HTML § 9.2.2).
 fn is_event_stream(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
-    let essence = value.unwrap_or_default().split(|&byte| byte == b';').next();
-    essence
-        .unwrap_or_default()
-        .trim_ascii()
-        .eq_ignore_ascii_case(b"text/event-stream")
+    let lines = headers.get_all(header::CONTENT_TYPE);
+    content_type::is_event_stream(lines.iter().map(http::HeaderValue::as_bytes))
 }
 
 /// `Retry-After` (RFC 9110 § 10.2.3): seconds, or a date.
@@ -105,13 +108,7 @@ mod tests {
         ] {
             assert_eq!(kind(200, &[("content-type", value)]), Kind::Stream, "{value}");
         }
-        for value in [
-            "text/html",
-            "text/event-streams",
-            "application/json",
-            "",
-            "text/event-stream, x",
-        ] {
+        for value in ["text/html", "text/event-streams", "application/json", ""] {
             let refused = Kind::Refused(Reject::ContentType);
             assert_eq!(kind(200, &[("content-type", value)]), refused, "{value}");
         }
@@ -119,13 +116,27 @@ mod tests {
     }
 
     #[test]
+    fn a_type_is_read_as_fetch_reads_it() {
+        for vector in crate::vectors::read("types.json") {
+            let mut head = head(200, &[]);
+            for value in vector["values"].as_array().unwrap() {
+                let value = HeaderValue::from_str(value.as_str().unwrap()).unwrap();
+                head.headers.append(header::CONTENT_TYPE, value);
+            }
+            let kind = Kind::of(&head, &Retry::default(), UNIX_EPOCH);
+            let is_stream = matches!(kind, Kind::Stream);
+            assert_eq!(is_stream, vector["is"] == true, "{}", vector["name"]);
+        }
+    }
+
+    #[test]
     fn every_status_has_its_meaning() {
         for status in 200..600 {
             let expected = match status {
-                200 => Kind::Stream,
                 204 => Kind::Stop,
+                200..=203 | 207..=299 => Kind::Stream,
                 301 | 302 | 303 | 307 | 308 => Kind::Redirect,
-                429 | 500..600 => Kind::Refused(Reject::Status {
+                408 | 425 | 429 | 500 | 502..=504 | 506..600 => Kind::Refused(Reject::Status {
                     again: true,
                     after: None,
                 }),
@@ -145,7 +156,19 @@ mod tests {
     #[test]
     fn a_packing_that_cannot_be_undone_is_named() {
         let stream = ("content-type", "text/event-stream");
-        for known in ["gzip", "x-gzip", "br", "zstd", "deflate", "GZIP", "identity", ""] {
+        for known in [
+            "gzip",
+            "x-gzip",
+            "br",
+            "zstd",
+            "deflate",
+            "GZIP",
+            "identity",
+            "",
+            "none",
+            "None",
+            "identity, gzip",
+        ] {
             assert_eq!(
                 kind(200, &[stream, ("content-encoding", known)]),
                 Kind::Stream,

@@ -29,7 +29,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, response};
+use http::{HeaderMap, Request, StatusCode, response};
+use tidewire_codec::Message;
 
 use self::{
     answer::{Kind, Reject},
@@ -37,6 +38,7 @@ use self::{
     stream::Inbox,
 };
 use crate::{
+    answer::failure_of_body,
     builder::Config,
     counters::Counters,
     error::{BoxError, Cause, Error, Refusal},
@@ -48,6 +50,9 @@ use crate::{
 
 /// How long the body of a refusal may take; what it says is shown without waiting any longer.
 const REFUSAL_TIME: Duration = Duration::from_secs(5);
+
+/// How long a body that is an error as JSON may be.
+const MAX_BARE: usize = 16 << 10;
 
 /// Whether a source is connected, as `EventSource` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,14 +120,28 @@ struct Refused {
     until: Instant,
 }
 
+/// How long to wait before another attempt.
+enum Wait {
+    /// As the policy says, and at least as long as `Retry-After`.
+    After(Option<Duration>),
+    /// Not at all.
+    None,
+}
+
 #[derive(Debug)]
 struct Opened {
     since: Instant,
     liveness: Liveness,
     /// A new event came.
     is_fruitful: bool,
-    /// Something came that a reader goes by: an event, an id, a time.
+    /// Nothing came that a reader goes by: an event, an id, a time.
     is_empty: bool,
+    /// Not one byte came.
+    is_silent: bool,
+    /// The last event says that it is the last.
+    is_end: bool,
+    /// All of the body, as long as it may be JSON instead of a stream.
+    bare: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -137,6 +156,8 @@ pub(crate) struct Session {
     /// Where to go on, as the last stream told.
     target: Target,
     backoff: Backoff,
+    /// After a 401 the caller's headers are made once more: they were.
+    is_renewed: bool,
     counters: Counters,
     /// When the first item was handed out since bytes were last asked for.
     yielded_at: Option<Instant>,
@@ -152,6 +173,7 @@ impl Session {
             ready: VecDeque::new(),
             target: Target::default(),
             backoff: Backoff::new(config.retry.clone(), seed),
+            is_renewed: false,
             counters: Counters::default(),
             yielded_at: None,
             config,
@@ -206,10 +228,11 @@ impl Session {
         };
         match fresh {
             Ok(fresh) => {
+                self.target.prepared(&self.config, &fresh);
                 let hop = self.target.hop(&self.config, &self.last_event_id);
                 self.phase = Phase::Sending(Box::new(Asking { hop, fresh, until }));
             }
-            Err(error) => self.fail(Cause::Headers(error), None, now),
+            Err(error) => self.fail(Cause::Headers(error), now),
         }
     }
 
@@ -278,12 +301,16 @@ impl Session {
     fn open(&mut self, head: response::Parts, url: url::Url, now: Instant) {
         let config = &self.config;
         self.counters.opens += 1;
-        self.target.opened(&head.headers, &url);
+        self.target.opened(config, &head.headers, &url);
+        self.is_renewed = false;
         self.phase = Phase::Open(Box::new(Opened {
             since: now,
             liveness: Liveness::new(config.idle_timeout, config.progress_timeout, &head.headers, now),
             is_fruitful: false,
             is_empty: true,
+            is_silent: true,
+            is_end: false,
+            bare: Some(Vec::new()),
         }));
         self.ready.push_back(Ok(Item::Open(Open {
             status: head.status,
@@ -296,7 +323,7 @@ impl Session {
     /// No answer could be had.
     pub(crate) fn failed(&mut self, error: BoxError, now: Instant) {
         if matches!(self.phase, Phase::Asking(_)) {
-            self.fail(Cause::Unreachable(error), None, now);
+            self.fail(Cause::Unreachable(error), now);
         }
     }
 
@@ -309,6 +336,8 @@ impl Session {
                 if self.config.chunks && !bytes.is_empty() {
                     self.ready.push_back(Ok(Item::Chunk(bytes.clone())));
                 }
+                opened.is_silent &= bytes.is_empty();
+                opened.look(&bytes);
                 self.inbox.put(bytes, now);
             }
             Phase::Refused(refused) => {
@@ -332,8 +361,11 @@ impl Session {
 
     /// The body is complete.
     pub(crate) fn ended(&mut self, now: Instant) {
-        match self.phase {
-            Phase::Open(_) => self.fail(Cause::Ended, None, now),
+        match &self.phase {
+            Phase::Open(opened) => match opened.failure() {
+                Some(error) => self.end_with(error),
+                None => self.fail(Cause::Ended, now),
+            },
             Phase::Refused(_) => self.conclude(now),
             _ => {}
         }
@@ -342,7 +374,7 @@ impl Session {
     /// The body broke off.
     pub(crate) fn cut(&mut self, error: BoxError, now: Instant) {
         match self.phase {
-            Phase::Open(_) => self.fail(Cause::Cut(error), None, now),
+            Phase::Open(_) => self.fail(Cause::Cut(error), now),
             Phase::Refused(_) => self.conclude(now),
             _ => {}
         }
@@ -353,12 +385,12 @@ impl Session {
         match &self.phase {
             Phase::Preparing { .. } | Phase::Asking(_) => {
                 let limit = self.config.head_timeout.unwrap_or_default();
-                self.fail(Cause::NoAnswer(limit), None, now);
+                self.fail(Cause::NoAnswer(limit), now);
             }
             Phase::Refused(_) => self.conclude(now),
             Phase::Open(opened) => {
                 if let Some(cause) = opened.liveness.expired(now) {
-                    self.fail(cause, None, now);
+                    self.fail(cause, now);
                 }
             }
             _ => {}
@@ -430,30 +462,75 @@ impl Session {
         let Phase::Refused(refused) = std::mem::replace(&mut self.phase, Phase::Closed) else {
             return;
         };
-        let refusal = Box::new(refused.refusal);
-        match refused.reject {
-            Reject::Status { again: true, after } => self.fail(Cause::Status(refusal), after, now),
-            Reject::Status { again: false, .. } => self.end_with(Error::Status(refusal)),
+        let Refused { refusal, reject, .. } = *refused;
+        let refusal = Box::new(refusal);
+        let status = refusal.status;
+        match reject {
             Reject::ContentType => self.end_with(Error::ContentType(refusal)),
+            Reject::Status { .. } if self.may_renew(status) => {
+                self.is_renewed = true;
+                self.again(Attempt::InVain, Cause::Status(refusal), Wait::None, now);
+            }
+            Reject::Status { again: true, after } if self.may_ask_after(status) => {
+                self.is_renewed = false;
+                self.again(Attempt::InVain, Cause::Status(refusal), Wait::After(after), now);
+            }
+            Reject::Status { .. } => self.end_with(Error::Status(refusal)),
         }
     }
 
-    /// An attempt ended: another one, or the end.
-    fn fail(&mut self, cause: Cause, after: Option<Duration>, now: Instant) {
-        let attempt = match std::mem::replace(&mut self.phase, Phase::Closed) {
-            Phase::Open(opened) => opened.judge(&cause, self.backoff.retry().stable_after, now),
-            _ => Attempt::InVain,
-        };
-        let is_end = matches!(cause, Cause::Ended);
-        if is_end && self.target.ends_when_ended(&self.config) {
-            return;
+    /// Whether new headers may be what is missing.
+    fn may_renew(&self, status: StatusCode) -> bool {
+        status == StatusCode::UNAUTHORIZED && self.config.renews && !self.is_renewed
+    }
+
+    /// Whether a request may go out again that was refused so. Only a 5xx leaves open what became of it, but for 503.
+    fn may_ask_after(&self, status: StatusCode) -> bool {
+        let is_undone = !status.is_server_error() || status == StatusCode::SERVICE_UNAVAILABLE;
+        is_undone || self.may_repeat()
+    }
+
+    fn may_repeat(&self) -> bool {
+        self.target.may_repeat(&self.config, &self.last_event_id)
+    }
+
+    /// An attempt broke off, or its stream ended: another one, or the end.
+    fn fail(&mut self, cause: Cause, now: Instant) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Closed);
+        let is_ended = matches!(cause, Cause::Ended);
+        let (mut attempt, mut wait) = (Attempt::InVain, Wait::After(None));
+        // Headers that could not be made went nowhere.
+        let was_sent = !matches!(phase, Phase::Preparing { .. });
+        if let Phase::Open(opened) = phase {
+            attempt = opened.judge(&cause, self.backoff.retry().stable_after, now);
+            let (config, cursor) = (&self.config, &self.last_event_id);
+            if is_ended && (opened.is_end || self.target.ends_when_ended(config, cursor, opened.is_silent)) {
+                return;
+            }
+            if is_ended && opened.is_fruitful && self.target.is_resumable() {
+                wait = Wait::None;
+            }
         }
-        if !self.target.may_repeat(&self.config) {
+        self.is_renewed = false;
+        if was_sent && !self.may_repeat() {
             let method = self.config.method.clone();
             return self.end_with(Error::NotRepeatable { method, cause });
         }
+        self.again(attempt, cause, wait, now);
+    }
+
+    /// Another attempt, unless there were too many.
+    fn again(&mut self, attempt: Attempt, cause: Cause, wait: Wait, now: Instant) {
+        let after = match wait {
+            Wait::After(after) => after,
+            Wait::None => None,
+        };
         match self.backoff.next(attempt, after) {
             Next::Wait { number, delay } => {
+                let delay = match wait {
+                    Wait::After(_) => delay,
+                    Wait::None => Duration::ZERO,
+                };
                 self.ready.push_back(Ok(Item::Reconnecting(Reconnecting {
                     attempt: number,
                     delay,
@@ -473,6 +550,33 @@ impl Session {
 }
 
 impl Opened {
+    /// Keeps the body's bytes while they may be JSON.
+    fn look(&mut self, bytes: &[u8]) {
+        let Some(bare) = &mut self.bare else { return };
+        bare.extend_from_slice(&bytes[..bytes.len().min(MAX_BARE + 1)]);
+        let text = bare
+            .strip_prefix(b"\xef\xbb\xbf")
+            .unwrap_or(bare)
+            .trim_ascii_start();
+        if bare.len() > MAX_BARE || !matches!(text.first(), None | Some(b'{' | b'[' | 0xef)) {
+            self.bare = None;
+        }
+    }
+
+    /// The error that came as JSON, where a stream was promised.
+    fn failure(&self) -> Option<Error> {
+        let body = self.bare.as_deref().filter(|_| self.is_empty)?;
+        let body = str::from_utf8(body).ok()?;
+        let message = failure_of_body(body)?;
+        let event = Box::new(Message {
+            name: "message".into(),
+            data: body.to_owned(),
+            last_event_id: String::new(),
+            has_id: false,
+        });
+        Some(Error::Provider { message, event })
+    }
+
     fn judge(&self, cause: &Cause, stable_after: Duration, now: Instant) -> Attempt {
         if self.is_fruitful || now.saturating_duration_since(self.since) >= stable_after {
             Attempt::Success

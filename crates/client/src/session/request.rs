@@ -11,6 +11,7 @@ use crate::{
 };
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TIDEWIRE_RESUME: HeaderName = HeaderName::from_static("tidewire-resume");
 const TIDEWIRE_STREAM: HeaderName = HeaderName::from_static("tidewire-stream");
 
@@ -32,66 +33,81 @@ pub(super) struct Target {
     is_resumable: bool,
     /// The server primes cursors.
     primes: bool,
-    /// Where the answer to a request with a body can be read from its first event.
+    /// The request has a key by which its server knows it again.
+    is_keyed: bool,
+    /// Where the answer can be read from its first event: it is read there from now on, and not asked for again.
     answer: Option<Url>,
+    /// The answer has a name that cannot be read: without a cursor, the same request would begin another one.
+    needs_cursor: bool,
 }
 
 impl Target {
+    /// These headers of the caller's go with the next request.
+    pub(super) fn prepared(&mut self, config: &Config, fresh: &HeaderMap) {
+        self.is_keyed |= [&config.headers, fresh]
+            .iter()
+            .any(|headers| headers.contains_key(IDEMPOTENCY_KEY));
+    }
+
     /// A stream opened.
-    pub(super) fn opened(&mut self, headers: &HeaderMap, url: &Url) {
+    pub(super) fn opened(&mut self, config: &Config, headers: &HeaderMap, url: &Url) {
         self.has_opened = true;
         self.primes = headers.contains_key(TIDEWIRE_RESUME);
         self.is_resumable |= self.primes || headers.contains_key(TIDEWIRE_STREAM);
-        let path = headers.get(TIDEWIRE_STREAM).and_then(|path| path.to_str().ok());
-        let answer = path.and_then(|path| url.join(path).ok());
-        if let Some(answer) = answer.filter(|answer| answer.origin() == url.origin()) {
-            self.answer = Some(answer);
+        let Some(name) = headers.get(TIDEWIRE_STREAM) else {
+            return;
+        };
+        if config.method == Method::GET || self.answer.is_some() {
+            return;
         }
+        // The caller's headers go there: it is of the origin that was asked, and told by it.
+        let answer = name.to_str().ok().and_then(|name| url.join(name).ok());
+        let asked = config.url.origin();
+        self.answer = answer.filter(|answer| answer.origin() == asked && url.origin() == asked);
+        self.needs_cursor = self.answer.is_none();
     }
 
     /// The first request of the next attempt.
     pub(super) fn hop(&self, config: &Config, last_event_id: &str) -> Hop {
-        // The same request again would be a new one: nothing in it says which answer it is about.
-        if let Some(answer) = &self.answer
-            && !is_safe(&config.method)
-            && last_event_id.is_empty()
-        {
-            let same_origin = answer.origin() == config.url.origin();
-            return Hop {
-                same_origin,
-                ..Hop::first(answer.clone(), Method::GET, None)
-            };
-        }
-        let mut url = config.url.clone();
+        let (mut url, method, body) = match &self.answer {
+            Some(answer) => (answer.clone(), Method::GET, None),
+            None => (config.url.clone(), config.method.clone(), config.body.clone()),
+        };
         let primes = match config.prime {
             Prime::Auto => self.primes,
             Prime::Always => true,
             Prime::Never => false,
         };
-        if primes && last_event_id.is_empty() && config.method == Method::GET {
+        if primes && last_event_id.is_empty() && method == Method::GET {
             url.query_pairs_mut().append_pair("prime", "1");
         }
-        Hop::first(url, config.method.clone(), config.body.clone())
+        Hop::first(url, method, body)
     }
 
-    /// Whether another attempt may follow.
-    pub(super) fn may_repeat(&self, config: &Config) -> bool {
+    /// Whether the request may go out again: to send it twice does the same as to send it once.
+    pub(super) fn may_repeat(&self, config: &Config, last_event_id: &str) -> bool {
         match config.repeat {
-            _ if !self.has_opened => true,
             Repeat::Always => true,
-            Repeat::IfResumable => self.is_resumable || is_safe(&config.method),
-            Repeat::Never => false,
+            Repeat::Never if self.has_opened => false,
+            Repeat::IfResumable | Repeat::Never => {
+                let goes_on = self.is_resumable && !(self.needs_cursor && last_event_id.is_empty());
+                is_safe(&config.method) || self.is_keyed || goes_on
+            }
         }
     }
 
-    /// Whether a stream that ended, and was not cut, was all there is. A server that resumes ends a response
-    /// only when there is nothing more; and nobody repeats a prompt because its answer is complete.
-    pub(super) fn ends_when_ended(&self, config: &Config) -> bool {
-        match config.repeat {
-            _ if is_safe(&config.method) => config.repeat == Repeat::Never,
-            Repeat::Always => self.is_resumable,
-            Repeat::IfResumable | Repeat::Never => true,
-        }
+    /// Whether a stream that ended in good order, and did not say that it ends, was all there is. A server that resumes can
+    /// be asked whether anything is left, and says nothing where nothing is. Others answer a key with the whole answer.
+    pub(super) fn ends_when_ended(&self, config: &Config, last_event_id: &str, is_silent: bool) -> bool {
+        // Without a cursor a server that resumes would begin the answer anew.
+        let goes_on = self.is_resumable && !last_event_id.is_empty();
+        let is_whole = !is_safe(&config.method) && !goes_on && config.repeat != Repeat::Always;
+        is_whole || !self.may_repeat(config, last_event_id) || (self.is_resumable && is_silent)
+    }
+
+    /// Whether a server that ends a body in good order can be asked at once: it is no server that is in trouble.
+    pub(super) fn is_resumable(&self) -> bool {
+        self.is_resumable
     }
 }
 

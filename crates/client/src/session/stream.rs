@@ -102,6 +102,7 @@ impl Session {
         self.yielded_at.get_or_insert(now);
         match item {
             Ok(Item::Event(event)) => {
+                let is_end = item::is_end(event);
                 let is_new = !event.has_id || event.last_event_id != self.last_event_id;
                 event.last_event_id.clone_into(&mut self.last_event_id);
                 self.counters.events += 1;
@@ -109,6 +110,9 @@ impl Session {
                     self.counters.lag = now.saturating_duration_since(at);
                 }
                 self.progressed(is_new, now);
+                if let Phase::Open(opened) = &mut self.phase {
+                    opened.is_end = is_end;
+                }
             }
             Ok(Item::Gap(gap)) => {
                 gap.last_event_id.clone_into(&mut self.last_event_id);
@@ -128,6 +132,7 @@ impl Session {
             opened.liveness.event(now);
             opened.is_empty = false;
             opened.is_fruitful |= is_new;
+            opened.is_end = false;
         }
     }
 
@@ -139,6 +144,7 @@ impl Session {
             id.clone_into(&mut self.last_event_id);
             if let Phase::Open(opened) = &mut self.phase {
                 opened.is_empty = false;
+                opened.is_fruitful = true;
             }
         }
     }

@@ -16,6 +16,7 @@ mod signals;
 pub(crate) mod stderr;
 pub(crate) mod stdout;
 pub(crate) mod tail;
+pub(crate) mod topic;
 pub(crate) mod visible;
 
 use std::io;

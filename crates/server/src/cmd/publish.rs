@@ -19,6 +19,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// A line may be as long as the largest event that a server can be set to take.
 const MAX_LINE: u64 = 64 << 20;
 
+/// The byte order mark of UTF-8.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
 /// Publishes what the command line says.
 pub(crate) async fn run(args: Publish) -> anyhow::Result<()> {
     let data = args.data.as_deref().filter(|data| *data != "-");
@@ -137,7 +140,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
     async fn next(&mut self) -> anyhow::Result<Option<String>> {
         let mut line = Vec::new();
         // One byte more tells a line that is too long; two are for its CR and LF.
-        let mut bounded = (&mut self.input).take(MAX_LINE + 3);
+        let mut bounded = (&mut self.input).take(MAX_LINE + 3 + BOM.len() as u64);
         if bounded
             .read_until(b'\n', &mut line)
             .await
@@ -147,6 +150,10 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
             return Ok(None);
         }
         self.number += 1;
+        // Editors and PowerShell begin a text with it; it is no part of the first event.
+        if self.number == 1 && line.starts_with(BOM) {
+            line.drain(..BOM.len());
+        }
         if line.pop_if(|last| *last == b'\n').is_some() {
             line.pop_if(|last| *last == b'\r');
         }

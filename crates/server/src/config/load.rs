@@ -7,7 +7,7 @@ use std::{env, io};
 
 use confique::{Config as _, Layer as _};
 
-use super::{Config, Flags, data};
+use super::{Config, Flags, data, words};
 
 /// The file that is read if it is there and no other is named.
 pub(crate) const FILE: &str = "tidewire.toml";
@@ -22,7 +22,7 @@ pub(crate) struct ConfigError(pub(super) String);
 
 impl From<confique::Error> for ConfigError {
     fn from(error: confique::Error) -> Self {
-        Self(format!("{error:#}"))
+        Self(words::of_variable(&format!("{error:#}")))
     }
 }
 
@@ -77,15 +77,24 @@ fn tokens_from_env() -> Result<Flags, ConfigError> {
 fn read(file: &Path) -> Result<Flags, ConfigError> {
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
     let layer = toml::from_str(&text).map_err(|error| {
-        let place = match error.span() {
-            Some(span) if may_show_a_secret(&text, error.message()) => {
-                unquoted(&text, span.start, error.message())
-            }
-            _ => error.to_string(),
+        let at = error.span().map(|span| span.start);
+        let why = words::of_file(error.message(), key_at(&text, at.unwrap_or_default()));
+        let place = match at {
+            Some(at) if may_show_a_secret(&text, error.message()) => unquoted(&text, at, &why),
+            _ => error.to_string().replace(error.message(), &why),
         };
         ConfigError(format!("{}: {place}", file.display()))
     })?;
     data::one_of_two(layer, &format!("{}: memory and data", file.display()))
+}
+
+/// The name at the beginning of the line that this place is in.
+fn key_at(text: &str, at: usize) -> &str {
+    let begin = text.get(..at).and_then(|before| before.rfind('\n'));
+    let line = &text[begin.map_or(0, |end| end + 1)..];
+    let key = line.trim_start_matches(['[', ' ', '\t']);
+    let end = key.find(['=', ']', '\n']).unwrap_or(key.len());
+    key[..end].trim()
 }
 
 /// The error's own text shows the line that is wrong, which may be a secret that lacks its quote, or one whose name has

@@ -7,6 +7,7 @@
 //! | [`address`], [`cors`], [`data`], [`log`], [`secret`], [`secret_file`] | values with rules of their own |
 //! | [`relay`] | routes to upstreams |
 //! | [`access`] | the guard that the settings ask for, and what must be set where other machines reach the server |
+//! | [`words`], [`variables`] | what is said of wrong settings, and of variables that are none |
 //! | [`plan`] | what a start makes of the settings, and `config --check` with it |
 //!
 //! To add a setting, add a field here. Its doc text is printed by `tidewire config` and `--help`, its
@@ -25,6 +26,8 @@ pub(crate) mod secret;
 mod secret_file;
 pub(crate) mod topics;
 pub(crate) mod value;
+mod variables;
+mod words;
 
 use std::path::PathBuf;
 

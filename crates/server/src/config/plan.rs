@@ -8,9 +8,9 @@ use tidewire_doors::{
     },
 };
 
-use super::Config;
 use super::load::ConfigError;
 use super::relay::USUAL_PATH;
+use super::{Config, variables};
 
 /// See the module.
 pub(crate) struct Plan {
@@ -32,7 +32,8 @@ impl Config {
     /// A token file cannot be read or is wrong, a key is missing, a route is where the demo is, or the server would be
     /// open to other machines without tokens.
     pub(crate) fn plan(&self) -> Result<Plan, ConfigError> {
-        let (guard, warnings) = self.guard().map_err(ConfigError)?;
+        let (guard, mut warnings) = self.guard().map_err(ConfigError)?;
+        warnings.extend(variables::unknown(&self.relay.key_variables()));
         let routes = self.relay.build()?;
         let has_demo = self.demo.unwrap_or_default();
         let is_demo = |route: &&relay::Route| matches!(route.path.split('/').nth(1), Some("chat" | "demo"));

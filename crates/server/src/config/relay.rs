@@ -117,6 +117,14 @@ impl Routes {
         self.0.iter().any(|route| route.path == USUAL_PATH)
     }
 
+    /// The variables that hold keys.
+    pub(super) fn key_variables(&self) -> Vec<&str> {
+        self.0
+            .iter()
+            .filter_map(|route| route.key_env.as_deref())
+            .collect()
+    }
+
     pub(super) fn check(&self) -> Result<(), String> {
         if self.0.len() > MAX_ROUTES {
             return Err(format!(

@@ -66,12 +66,18 @@ fn say(mistake: Mistake, seen: &Seen) -> Finding {
             .why("The language did not take `\\n` for a line end: in PHP and shells, single quotes do that. Readers see it as a part of the data.")
             .mend("PHP", "use double quotes: \"data: $x\\n\\n\"")
             .mend("shell", "use printf 'data: %s\\n\\n'"),
-        Mistake::Twice => Finding::warning("framed-twice", format!("Data begins with `data:` once more {}.", place()))
+        Mistake::Twice => Finding::warning("framed-twice", format!("Data begins with a field or a comment of its own {}.", place()))
             .why("Two layers write the framing: the server's library and the code that calls it.")
             .mend("the server", "give the library the bare data"),
         Mistake::NoData => Finding::warning("no-data", format!("The data is what JavaScript writes for an object or for nothing {}.", place()))
             .why("The text holds nothing that a reader could use.")
             .mend("JavaScript", "JSON.stringify(value)"),
+        Mistake::Python => Finding::warning("python-data", format!("The data is a value as Python shows it {}.", place()))
+            .why("It is no JSON: single quotes, `True`, `None` and `b'…'` are Python's own, and JSON.parse fails.")
+            .mend("Python", "json.dumps(value); for bytes, value.decode()"),
+        Mistake::Html => Finding::error("html", format!("There is a page instead of events {}.", place()))
+            .why("Servers and proxies answer so with errors and logins. Readers ignore it, or get it as data.")
+            .mend("the server", "answer an error with its status (401, 500) and its own type, before the stream begins"),
         Mistake::Dataless => Finding::warning(
             "event-without-data",
             format!("There is an event with a name and no data (line {}{}).", seen.line, more(seen)),

@@ -33,10 +33,14 @@ pub(super) enum Mistake {
     NotUtf8,
     /// Data that ends in a backslash and an `n`.
     Escaped,
-    /// `data: data: x`.
+    /// `data: data: x`, `data: : x`.
     Twice,
     /// `[object Object]`, `undefined`.
     NoData,
+    /// `{'a': True}`, `None`, `b'…'`: as Python shows a value.
+    Python,
+    /// A page, or a part of one without `data:` before it.
+    Html,
     /// `event` without `data`.
     Dataless,
     /// Data lines a long time apart within one block.
@@ -152,11 +156,17 @@ impl Lines {
         if value.ends_with("\\n") || value.ends_with("\\r") {
             self.note(Mistake::Escaped, line);
         }
-        if value.starts_with("data:") {
+        if value.starts_with("data:") || value == ":" || value.starts_with(": ") {
             self.note(Mistake::Twice, line);
         }
-        if matches!(value, "[object Object]" | "undefined") {
+        if matches!(value, "[object Object]" | "[object Promise]" | "undefined") {
             self.note(Mistake::NoData, line);
+        }
+        if is_python(value) {
+            self.note(Mistake::Python, line);
+        }
+        if is_page(value) {
+            self.note(Mistake::Html, line);
         }
     }
 
@@ -184,6 +194,8 @@ fn unknown(name: &str, line: &str) -> Mistake {
     let plain = name.trim().to_ascii_lowercase();
     if line.starts_with(['{', '[']) && is_json() {
         Mistake::Unframed
+    } else if line.starts_with('<') {
+        Mistake::Html
     } else if FIELDS.contains(&plain.as_str()) {
         Mistake::NearlyField
     } else if !line.contains(':') {
@@ -191,6 +203,28 @@ fn unknown(name: &str, line: &str) -> Mistake {
     } else {
         Mistake::UnknownField
     }
+}
+
+/// Whether a value stands as `str(value)` writes it in Python.
+fn is_python(value: &str) -> bool {
+    let is_in = |begin: &str, end: &str| {
+        let inner = value.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end));
+        inner.is_some()
+    };
+    matches!(value, "None" | "True" | "False")
+        || is_in("b'", "'")
+        || is_in("b\"", "\"")
+        || is_in("{'", "}")
+        || is_in("['", "]")
+        || is_in("[{'", "]")
+        || (value.starts_with('<') && value.contains(" object ") && is_in("<", ">"))
+}
+
+/// Whether a page begins. (Parts of pages are data for some scripts.)
+fn is_page(value: &str) -> bool {
+    let begin: String = value.trim_start().chars().take(9).collect();
+    let begin = begin.to_ascii_lowercase();
+    begin == "<!doctype" || matches!(begin.get(..6), Some("<html>" | "<html "))
 }
 
 #[cfg(test)]
@@ -225,7 +259,18 @@ mod tests {
             (b"data: hello\\n\\n\n\n", M::Escaped),
             (b"data: hello\\r\\n\n\n", M::Escaped),
             (b"data: data: x\n\n", M::Twice),
+            (b"data: : heartbeat\n\n", M::Twice),
+            (b"data: :\n\n", M::Twice),
             (b"data: [object Object]\n\n", M::NoData),
+            (b"data: {'a': True}\n\n", M::Python),
+            (b"data: [{'a': 1}]\n\n", M::Python),
+            (b"data: None\n\n", M::Python),
+            (b"data: b'hello'\n\n", M::Python),
+            (b"data: b\"it's\"\n\n", M::Python),
+            (b"data: <async_generator object f at 0x7f>\n\n", M::Python),
+            (b"data: <!DOCTYPE html>\n\n", M::Html),
+            (b"data: <html lang=en>\n\n", M::Html),
+            (b"<p style='a: b'>busy</p>\n", M::Html),
             (b"event: tick\n\n", M::Dataless),
         ] {
             let lines = look(text);
@@ -248,6 +293,8 @@ mod tests {
             b"data: caf\xc3\xa9\r\n\r\n",
             b"data: a \xef\xbb\xbf b\n\n",
             b"event: e\ndata: x\ndata: y\n\n",
+            b"data: <li>a part of a page</li>\n\n",
+            b"data: {}\n\ndata: 'None'\n\ndata: b\n\ndata: :-)\n\ndata: true\n\ndata: null\n\n",
         ] {
             assert!(look(text).mistakes.is_empty(), "{}", text.escape_ascii());
         }

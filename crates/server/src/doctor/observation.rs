@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{AsHeaderName, HeaderMap, HeaderValue};
+use reqwest::header::{AsHeaderName, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode, Url, Version};
+use tidewire_codec::content_type;
 
 /// One request, and what came back.
 #[derive(Debug, Clone)]
@@ -99,10 +100,11 @@ impl Head {
             .collect()
     }
 
-    /// The type without its parameters, in lower case.
+    /// The type without its parameters, in lower case; if it is none, as it stands there.
     pub(crate) fn essence(&self) -> Option<String> {
-        let full = self.text("content-type")?;
-        Some(full.split(';').next()?.trim().to_ascii_lowercase())
+        let lines = self.headers.get_all(CONTENT_TYPE);
+        let essence = content_type::essence(lines.iter().map(HeaderValue::as_bytes));
+        essence.or_else(|| self.text(CONTENT_TYPE))
     }
 
     pub(crate) fn is_event_stream(&self) -> bool {

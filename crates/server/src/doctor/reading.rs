@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tidewire_codec::{Decoder, Item};
+use tidewire_unpack::Packing;
 
 use super::lines::Lines;
 use super::observation::Observation;
@@ -66,7 +67,7 @@ impl Reading {
         let packing = head.and_then(|head| head.text("content-encoding"));
         let packing = packing
             .map(|packing| packing.to_ascii_lowercase())
-            .filter(|packing| packing != "identity");
+            .filter(|packing| !matches!(Packing::named(packing), Ok(Packing::None)));
         let mut reading = Self {
             is_unreadable: false,
             arrivals: Vec::new(),

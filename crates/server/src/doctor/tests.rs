@@ -62,6 +62,16 @@ fn a_stream_over_http_2_with_ids_and_heartbeats_has_nothing_to_mend() {
 }
 
 #[test]
+fn a_head_is_read_as_browsers_read_it() {
+    let mut observation = observed(&[(20, "id: 1\ndata: a\n\n")], 1000);
+    let headers = &mut observation.head.as_mut().unwrap().headers;
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    headers.append("content-type", HeaderValue::from_static("text/event-stream"));
+    headers.insert("content-encoding", HeaderValue::from_static("none"));
+    assert_eq!(faults(&observation), []);
+}
+
+#[test]
 fn a_heartbeat_that_comes_once_a_minute_is_too_rare() {
     let observation = observed(&[(60_000, ":\n"), (120_000, ":\n")], 130_000);
     assert_eq!(faults(&observation), [(Severity::Warning, "no-heartbeat")]);

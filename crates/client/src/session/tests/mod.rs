@@ -7,6 +7,7 @@ mod items;
 mod life;
 mod requests;
 mod retry;
+mod vectors;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -9,8 +9,9 @@ mod watch;
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::{Request, Response};
+use tidewire_codec::content_type;
 use tidewire_hub::{Draft, Error, Health};
 use tokio::{sync::oneshot, time::Instant};
 
@@ -171,31 +172,15 @@ async fn can_be_kept(relay: &Relay, answer: &Answer) -> Result<(), Error> {
 }
 
 fn is_stream(response: &Response) -> bool {
+    let lines = response.headers().get_all(header::CONTENT_TYPE);
     let status = response.status();
-    let is_whole = !matches!(
+    // The last one says that a part of the body is missing.
+    let has_body = !matches!(
         status,
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT
     );
-    let essence = essence(response.headers());
-    let is_right = essence.is_some_and(|essence| essence.eq_ignore_ascii_case("text/event-stream"));
-    status.is_success() && is_whole && is_right
-}
-
-/// The type of an answer as browsers read it, where several are said: the last one that can be one (Fetch, "extract a MIME
-/// type").
-fn essence(headers: &HeaderMap) -> Option<&str> {
-    let lines = headers.get_all(header::CONTENT_TYPE).iter();
-    let said = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
-    let essences = said.map(|said| said.split(';').next().unwrap_or_default().trim());
-    let is_token = |text: &str| {
-        let usual = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        !text.is_empty() && text.bytes().all(usual)
-    };
-    let can_be = |essence: &&str| {
-        let (kind, subtype) = essence.split_once('/').unwrap_or_default();
-        *essence != "*/*" && is_token(kind) && is_token(subtype)
-    };
-    essences.filter(can_be).last()
+    let is_event_stream = content_type::is_event_stream(lines.iter().map(HeaderValue::as_bytes));
+    status.is_success() && has_body && is_event_stream
 }
 
 fn unreachable(error: &reqwest::Error) -> Problem {
@@ -234,5 +219,35 @@ fn before_the_answer(over: &Over) -> Problem {
         Over::Leaving => Error::Closed.into(),
         // Nobody is there to be told.
         _ => bad_gateway("abandoned", "the client had gone before the answer began"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, types: &[&'static str]) -> Response {
+        let mut response = http::Response::new("");
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        for &value in types {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().append(header::CONTENT_TYPE, value);
+        }
+        response.into()
+    }
+
+    #[test]
+    fn any_success_with_a_whole_body_of_the_right_type_is_a_stream() {
+        let stream = "text/event-stream; charset=utf-8";
+        for status in [200, 201, 202, 203] {
+            assert!(is_stream(&answer(status, &[stream])), "{status}");
+        }
+        for status in [204, 205, 206, 304, 400, 500] {
+            assert!(!is_stream(&answer(status, &[stream])), "{status}");
+        }
+        assert!(is_stream(&answer(200, &["application/json", stream])));
+        assert!(is_stream(&answer(200, &["application/json, text/event-stream"])));
+        assert!(!is_stream(&answer(200, &[stream, "application/json"])));
+        assert!(!is_stream(&answer(200, &[])));
     }
 }

@@ -39,7 +39,10 @@ pub(crate) use fault::Fault;
 use place::Place;
 use play::{Play, Speed};
 
-use super::{stderr::say, stdout};
+use super::{
+    stderr::{once, say},
+    stdout,
+};
 use crate::{
     cli::Replay,
     listen::{self, Bounds, Guests},
@@ -117,9 +120,10 @@ async fn perform(State(stage): State<Arc<Stage>>, request: Request) -> Result<Re
     match answer(&stage, &parts, &what).await {
         Ok(response) => Ok(response),
         Err(error) => {
-            say(format_args!("{what}: {error:#}"));
+            let error = once(&error);
+            say(format_args!("{what}: {error}"));
             let status = StatusCode::INTERNAL_SERVER_ERROR;
-            Err(Problem::new(status, "bad_recording", format!("{error:#}")))
+            Err(Problem::new(status, "bad_recording", error))
         }
     }
 }

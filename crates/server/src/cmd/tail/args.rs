@@ -7,30 +7,30 @@ use reqwest::{Method, Url};
 
 use crate::{
     cli::Server,
-    cmd::{header::Header, http::parse_url},
+    cmd::{header::Header, http::parse_url, topic::Form},
 };
 
 /// Reads a stream and prints its events. After a lost connection it goes on at the next event; it
 /// stops when the stream ends.
 #[derive(Debug, Args)]
 pub(crate) struct Tail {
-    /// A topic on the server, or the URL of any event stream
+    /// A topic on the server, a path on it (`/events/…`, `/relay/…`), or the URL of any event stream
     #[arg(value_name = "TOPIC-or-URL")]
     pub(super) stream: Stream,
+
+    /// Stop after N events
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) max: Option<u64>,
+
+    /// Stop after an event of this type
+    #[arg(long, value_name = "EVENT")]
+    pub(super) until: Option<String>,
 
     #[command(flatten)]
     pub(super) request: Request,
 
     #[command(flatten)]
     pub(super) show: Show,
-
-    /// Stop after N events
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) max: Option<u64>,
-
-    /// Stop after an event of this type
-    #[arg(long, value_name = "EVENT")]
-    pub(super) until: Option<String>,
 
     /// Save the stream, byte for byte and with its times, in a file that is not there yet; what comes after a lost
     /// connection goes into FILE.2 and so on. `tidewire replay FILE` serves it again
@@ -84,11 +84,11 @@ pub(super) struct Show {
     #[arg(long, conflicts_with_all = ["json", "comments"])]
     pub(super) raw: bool,
 
-    /// Print only how much came, in the end: events by type, bytes, time
+    /// Print only how much came, in the end (also at Ctrl-C and SIGTERM): events by type, bytes, time
     #[arg(long, conflicts_with_all = ["raw", "comments"])]
     pub(super) count: bool,
 
-    /// Print only the growing text of an AI's answer (OpenAI, Anthropic, AI SDK)
+    /// Print only the growing text of an AI's answer (OpenAI, Anthropic, Gemini, Cohere, AI SDK, AG-UI)
     #[arg(long, conflicts_with_all = ["json", "comments", "raw", "count", "max", "until", "save"])]
     pub(super) text: bool,
 }
@@ -97,6 +97,8 @@ pub(super) struct Show {
 #[derive(Debug, Clone)]
 pub(super) enum Stream {
     Topic(String),
+    /// On the server, with its query.
+    Path(String),
     Url(Url),
 }
 
@@ -104,10 +106,11 @@ impl FromStr for Stream {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.contains("://") {
-            parse_url(text).map(Self::Url)
-        } else {
-            Ok(Self::Topic(text.to_owned()))
+        match Form::of(text) {
+            Form::Topic(topic) => Ok(Self::Topic(topic.to_owned())),
+            Form::Path(path) => Ok(Self::Path(path.to_owned())),
+            Form::Url => parse_url(text).map(Self::Url),
+            Form::Address => Err(format!("the scheme is missing: give `http://{text}` (or https)")),
         }
     }
 }

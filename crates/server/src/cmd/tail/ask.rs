@@ -33,6 +33,7 @@ pub(super) fn build(args: &Tail) -> anyhow::Result<Asked> {
     let request = &args.request;
     let (mut url, prime) = match &args.stream {
         Stream::Topic(topic) => (topic_url(&args.server.url, topic), Prime::Always),
+        Stream::Path(path) => (path_url(&args.server.url, path)?, Prime::Auto),
         // Others are not asked for what only Tidewire has, until they have said that they are one.
         Stream::Url(url) => (url.clone(), Prime::Auto),
     };
@@ -87,6 +88,15 @@ pub(super) fn build(args: &Tail) -> anyhow::Result<Asked> {
         url,
         headers,
     })
+}
+
+/// A path on the server, below that of its own address.
+fn path_url(server: &Url, path: &str) -> anyhow::Result<Url> {
+    let mut base = server.clone();
+    base.set_query(None);
+    base.set_fragment(None);
+    let url = format!("{}{path}", base.as_str().trim_end_matches('/'));
+    url.parse().with_context(|| format!("{url} is no URL"))
 }
 
 /// The body that `-d` names.

@@ -20,10 +20,20 @@ mod watch;
 
 use args::Tail;
 
-/// Somebody pressed Ctrl-C, and was told what there was until then.
+/// A signal has ended it, after everything that there was until then was told.
 #[derive(Debug, thiserror::Error)]
-#[error("ended by Ctrl-C")]
-pub(crate) struct Interrupted;
+#[error("ended by {0}")]
+pub(crate) struct Interrupted(&'static str);
+
+impl Interrupted {
+    /// As shells show a program that the signal has ended.
+    pub(crate) fn code(&self) -> u8 {
+        match self.0 {
+            "SIGTERM" => 143,
+            _ => 130,
+        }
+    }
+}
 
 /// Prints the stream that the command line names.
 pub(crate) async fn run(args: Tail) -> anyhow::Result<()> {

@@ -22,5 +22,10 @@ pub(super) async fn print(source: EventSource) -> anyhow::Result<()> {
     if !ends_line {
         stdout::print("\n")?;
     }
+    if text.is_truncated() {
+        say(format_args!(
+            "the answer ended before its last word: a part of it is missing"
+        ));
+    }
     ended
 }

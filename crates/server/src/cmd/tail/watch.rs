@@ -5,11 +5,10 @@ use std::ops::ControlFlow;
 use anyhow::anyhow;
 use futures_util::StreamExt as _;
 use tidewire_client::{Cause, Error, Item};
-use tokio::signal::ctrl_c;
 
 use super::{Interrupted, args::Tail, ask::Asked, count::Count, print::Printer, raw::Raw, save::Saver};
 use crate::{
-    cmd::{http::refusal_text, stderr::say},
+    cmd::{http::refusal_text, signals::Signals, stderr::say},
     recording::Ending,
     secrets::Secrets,
 };
@@ -47,11 +46,11 @@ pub(super) async fn run(args: Tail, asked: Asked) -> anyhow::Result<()> {
     let mut source = asked.source;
     // Only who has something to finish wants to hear of it.
     let interrupts = watch.count.is_some() || watch.saver.is_some();
-    let mut interrupted = std::pin::pin!(ctrl_c());
+    let mut signals = interrupts.then(Signals::new).transpose()?;
     let ended = loop {
         let item = tokio::select! {
             item = source.next() => item,
-            _ = interrupted.as_mut(), if interrupts => break Err(Interrupted.into()),
+            name = next(&mut signals) => break Err(Interrupted(name).into()),
         };
         let Some(item) = item else { break Ok(Ending::End) };
         match watch.see(item) {
@@ -61,6 +60,14 @@ pub(super) async fn run(args: Tail, asked: Asked) -> anyhow::Result<()> {
         }
     };
     watch.finish(ended)
+}
+
+/// The signal that ends it, if somebody waits for one.
+async fn next(signals: &mut Option<Signals>) -> &'static str {
+    match signals {
+        Some(signals) => signals.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 impl Watch {
