@@ -128,8 +128,13 @@ fn may_be_document(headers: &HeaderMap) -> bool {
         ("application", subtype) => matches!(subtype, "octet-stream" | "jsonl"),
         _ => false,
     };
+    // Browsers read an invalid type up to its first space or parenthesis: `text/html json` is HTML.
+    let is_valid = essence
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-/".contains(&b))
+        && essence.matches('/').count() == 1;
     // A list of types: the last one may count.
-    !is_plain || one.contains(',')
+    !is_plain || !is_valid || one.contains(',')
 }
 
 /// Whether a challenge makes a browser ask its user for a password, or answer by itself.
@@ -145,6 +150,11 @@ fn is_for_browsers(challenges: &HeaderValue) -> bool {
 /// cookies for other hosts (`Domain`) only by an app of the same site.
 fn may_set(route: &Route, cookie: &HeaderValue) -> bool {
     let cookie = String::from_utf8_lossy(cookie.as_bytes());
+    // Browsers read an invalid type up to its first space or parenthesis: `text/html json` is HTML.
+    let is_valid = essence
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-/".contains(&b))
+        && essence.matches('/').count() == 1;
     let mut attributes = cookie.split(';');
     // A cookie without a name, `=name=value`, is sent back as `name=value`.
     let pair = attributes.next().unwrap_or_default();

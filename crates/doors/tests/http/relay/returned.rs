@@ -43,6 +43,15 @@ fn a_document_of_an_upstream_is_shown_in_a_sandbox() {
         "Content-Type: html\r\n",
         "Content-Type: */*\r\n",
         "Content-Type: \r\n",
+        // Browsers that read a type up to its first space or parenthesis.
+        "Content-Type: text/html json\r\n",
+        "Content-Type: text/html (json\r\n",
+        "Content-Type: text/html\tjson\r\n",
+        "Content-Type: application/xhtml+xml json\r\n",
+        "Content-Type: image/svg+xml x\r\n",
+        "Content-Type: image/svg+xml(x)\r\n",
+        "Content-Type: image/png text/html\r\n",
+        "Content-Type: text/html/json\r\n",
         "",
     ] {
         for status in ["200 OK", "404 Not Found", "503 Sorry"] {
