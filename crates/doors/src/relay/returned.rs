@@ -2,7 +2,8 @@
 //!
 //! For a browser, the upstream's documents belong to the server's own origin, with its pages,
 //! cookies and storage. Unless the upstream is an app of the same site (`content`), browsers show
-//! them in a sandbox, and headers that concern the whole origin do not pass.
+//! them in a sandbox, and headers that concern the whole origin, or proxies in front of the server,
+//! do not pass.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -30,6 +31,17 @@ const FOR_ITS_ORIGIN: [&str; 16] = [
     "strict-transport-security",
     "timing-allow-origin",
     "use-as-dictionary",
+];
+
+/// Headers that tell a proxy in front of the server what to do, by how their names begin: to send a
+/// file of its own, to ask elsewhere, to keep the answer for everybody.
+const FOR_PROXIES: [&str; 6] = [
+    "surrogate-",
+    "x-accel-",
+    "x-lighttpd-",
+    "x-litespeed-",
+    "x-reproxy-",
+    "x-sendfile",
 ];
 
 /// Schemes for which a browser asks its user for a password, or answers by itself.
@@ -102,12 +114,17 @@ fn of_any_answer(route: &Route, headers: &HeaderMap) -> HeaderMap {
             // Who may read us is our guard's to say.
             && !text.starts_with("access-control-")
             && !text.starts_with("tidewire-")
-            && (is_app || !FOR_ITS_ORIGIN.contains(&text))
+            && (is_app || !(FOR_ITS_ORIGIN.contains(&text) || is_for_proxies(text)))
             && (is_app || *name != header::WWW_AUTHENTICATE || !is_for_browsers(value))
             && (*name != header::SET_COOKIE || may_set(route, value))
     };
     let kept = headers.iter().filter(|(name, value)| passes(name, value));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn is_for_proxies(name: &str) -> bool {
+    // `CDN-Cache-Control` (RFC 9213), and those of single networks.
+    name.ends_with("cdn-cache-control") || FOR_PROXIES.iter().any(|start| name.starts_with(start))
 }
 
 /// Whether a browser may show the answer as a document in which a script could run: every type that
