@@ -163,22 +163,15 @@ fn is_for_browsers(challenges: &HeaderValue) -> bool {
     words.any(|word| OF_BROWSERS.iter().any(|scheme| word.eq_ignore_ascii_case(scheme)))
 }
 
-/// Whether the upstream may set a cookie. Cookies that carry a token of the server are never set;
-/// cookies for other hosts (`Domain`) only by an app of the same site.
+/// Whether the upstream may set a cookie: if it gets cookies itself, or is an app of the same site.
+/// From another one, a cookie could only choose who a user is for other routes and apps of the site.
+/// Cookies that carry a token of the server are never set.
 fn may_set(route: &Route, cookie: &HeaderValue) -> bool {
     let cookie = String::from_utf8_lossy(cookie.as_bytes());
-    // Browsers read an invalid type up to its first space or parenthesis: `text/html json` is HTML.
-    let is_valid = essence
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-/".contains(&b))
-        && essence.matches('/').count() == 1;
-    let mut attributes = cookie.split(';');
     // A cookie without a name, `=name=value`, is sent back as `name=value`.
-    let pair = attributes.next().unwrap_or_default();
+    let pair = cookie.split(';').next().unwrap_or_default();
     let pair = pair.trim_start_matches(|c: char| c == '=' || c.is_whitespace());
     let name = pair.split('=').next().unwrap_or_default().trim_end();
     let is_of_app = route.pass_cookies || route.content == Content::App;
-    let mut names = attributes.map(|attribute| attribute.split('=').next().unwrap_or_default().trim());
-    !route.token_cookies.iter().any(|own| own == name)
-        && (is_of_app || !names.any(|name| name.eq_ignore_ascii_case("domain")))
+    is_of_app && !route.token_cookies.iter().any(|own| own == name)
 }

@@ -108,7 +108,8 @@ fn an_answer_says_nothing_of_its_origin_and_sets_no_cookie_of_ours() {
             let ours = (name == "x-accel-buffering").then_some("no");
             assert!([None, ours].contains(&head.get(&name)), "{name}");
         }
-        assert_eq!(cookies(head), ["own=1; Path=/"]);
+        // It gets no cookies either, so it could only lie to another route, or to an app of the same site.
+        assert_eq!(cookies(head), [""; 0]);
         assert_eq!(head.get("x-content-type-options"), Some("nosniff"));
     };
     is_clean(&passed(&relayed, "200 OK", &headers));
@@ -160,4 +161,21 @@ fn documents_of_ones_own_app_are_as_they_are_but_for_our_cookies() {
         assert_eq!(head.get(&name), None, "{name}");
     }
     assert_eq!(cookies(&head), ["own=1; Path=/", "wide=1; domain=example.com"]);
+}
+
+#[test]
+fn an_upstream_that_gets_cookies_sets_its_own() {
+    let relayed = Relayed::with(|route: &mut Route| route.pass_cookies = true);
+    let own = ["own=1; Path=/", "wide=1; domain=example.com"];
+    assert_eq!(cookies(&passed(&relayed, "200 OK", COOKIES)), own);
+    let reader = relayed.answered(|mut call| {
+        call.stream_with(COOKIES);
+        call.event("1");
+        call.end();
+    });
+    assert_eq!(cookies(&reader.head), own);
+    // They are for the one who asked.
+    let place = reader.head.get("tidewire-stream").unwrap().to_owned();
+    reader.rest();
+    assert_eq!(cookies(&relayed.get(&place, &[]).head), [""; 0]);
 }
