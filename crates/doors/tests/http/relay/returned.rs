@@ -179,3 +179,11 @@ fn an_upstream_that_gets_cookies_sets_its_own() {
     reader.rest();
     assert_eq!(cookies(&relayed.get(&place, &[]).head), [""; 0]);
 }
+
+#[test]
+fn an_upstream_switches_to_no_other_protocol() {
+    let relayed = Relayed::open();
+    let answered =
+        relayed.answered(|call| call.answer("101 Switching Protocols", "Upgrade: websocket\r\n", ""));
+    assert_eq!(answered.head.status, 502);
+}
