@@ -137,10 +137,11 @@ fn is_own_token(caller: &Caller, value: &[u8]) -> bool {
         .is_some_and(|token| may_be && Sha256::digest(value)[..] == token[..])
 }
 
-/// `..` and encoded dots and slashes would leave the route, here or at the upstream.
+/// `..` and encoded dots and slashes would leave the route, here or at the upstream. Servlet
+/// containers take a segment for dots also with parameters behind it: `..;a=b`.
 fn check_path(rest: &str) -> Result<(), Problem> {
-    let lower = rest.to_ascii_lowercase();
-    let is_dots = |segment: &str| segment == "." || segment == "..";
+    let lower = rest.to_ascii_lowercase().replace("%3b", ";");
+    let is_dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
     let has_dots = lower.split('/').any(is_dots);
     if has_dots
         || ["%2e", "%2f", "%5c", "\\"]
