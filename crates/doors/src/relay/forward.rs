@@ -50,6 +50,11 @@ const NOT_FORWARDED: [&str; 12] = [
     "origin",
     "referer",
     "host",
+    "x-host",
+    "x-original-host",
+    "x-http-host-override",
+    // CGI makes `HTTP_PROXY` of it, which programs take for the proxy to ask through.
+    "proxy",
     "content-length",
     "expect",
     "last-event-id",

@@ -242,7 +242,7 @@ fn an_upstream_that_reads_underscores_as_hyphens_is_not_lied_to() {
     );
 }
 
-const FORWARDED: [(&str, &str); 8] = [
+const FORWARDED: [(&str, &str); 21] = [
     ("X-Forwarded-For", "192.0.2.1"),
     ("X-Forwarded-Proto", "https"),
     ("X-Forwarded-Host", "app.example"),
@@ -255,6 +255,20 @@ const FORWARDED: [(&str, &str); 8] = [
 
 #[test]
 fn an_upstream_learns_no_address_of_a_client_unless_its_route_says_so() {
+    ("X-Azure-ClientIP", "192.0.2.1"),
+    ("X-Azure-SocketIP", "192.0.2.1"),
+    ("X-Vercel-Forwarded-For", "192.0.2.1"),
+    ("X-Originating-IP", "192.0.2.1"),
+    ("X-Remote-IP", "192.0.2.1"),
+    ("X-Remote-Addr", "192.0.2.1"),
+    ("WL-Proxy-Client-IP", "192.0.2.1"),
+    ("X-AppEngine-User-IP", "192.0.2.1"),
+    ("X-Original-Host", "app.example"),
+    ("X-Host", "app.example"),
+    ("X-Scheme", "https"),
+    ("Front-End-Https", "on"),
+    // CGI makes HTTP_PROXY of it, which programs take for the proxy to ask through.
+    ("Proxy", "http://192.0.2.1/"),
     for caller in [with_token(), by_proxy()] {
         let relayed = Relayed::called_by(caller, |_| {});
         let call = asked(&relayed, "/v1/chat", &FORWARDED);
