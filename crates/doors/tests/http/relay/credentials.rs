@@ -102,6 +102,10 @@ fn the_servers_own_token_never_leaves_wherever_it_stands() {
         ("X-Api-Key", TOKEN.to_owned()),
         ("X-Goog-Api-Key", TOKEN.to_owned()),
         ("Tidewire-Token", TOKEN.to_owned()),
+        ("Authorization", format!("Bearer\t{TOKEN}")),
+        ("Authorization", format!("Token token=\"{TOKEN}\"")),
+        ("X-Api-Key", format!("\"{TOKEN}\"")),
+        ("Cookie", format!("theme=dark; x=\"{TOKEN}\"; session=1")),
         ("Cookie", cookie("tidewire_token")),
         ("Cookie", cookie("__Host-tidewire")),
         ("Cookie", cookie("__Secure-tidewire")),
@@ -251,10 +255,6 @@ const FORWARDED: [(&str, &str); 21] = [
     ("X-Real-IP", "192.0.2.1"),
     ("True-Client-IP", "192.0.2.1"),
     ("CF-Connecting-IP", "192.0.2.1"),
-];
-
-#[test]
-fn an_upstream_learns_no_address_of_a_client_unless_its_route_says_so() {
     ("X-Azure-ClientIP", "192.0.2.1"),
     ("X-Azure-SocketIP", "192.0.2.1"),
     ("X-Vercel-Forwarded-For", "192.0.2.1"),
@@ -269,6 +269,10 @@ fn an_upstream_learns_no_address_of_a_client_unless_its_route_says_so() {
     ("Front-End-Https", "on"),
     // CGI makes HTTP_PROXY of it, which programs take for the proxy to ask through.
     ("Proxy", "http://192.0.2.1/"),
+];
+
+#[test]
+fn an_upstream_learns_no_address_of_a_client_unless_its_route_says_so() {
     for caller in [with_token(), by_proxy()] {
         let relayed = Relayed::called_by(caller, |_| {});
         let call = asked(&relayed, "/v1/chat", &FORWARDED);
