@@ -295,6 +295,10 @@ fn a_check_refuses_what_a_start_would_refuse() {
         ),
         (&route.replace("/v1", "/chat"), &["/chat is the server's own"]),
         ("trusted_proxies = [\"loopback\"]", &["`loopback` is no network"]),
+        (
+            "listen = \"[::ffff:0.0.0.0]:0\"\npublish_token = \"0f6ad0b7a8c5d2e1\"\npublic_read = true",
+            &["0.0.0.0:0", "--host"],
+        ),
         ("access.cookies = [\"a b\"]", &["`a b` is no name of a cookie"]),
     ] {
         for args in [&["config", "--check", "tidewire.toml"][..], &["serve"]] {

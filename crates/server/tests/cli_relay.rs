@@ -72,6 +72,8 @@ fn each_route_that_cannot_be_is_refused_with_what_to_write_instead() {
         ),
         ("owner = \"header:\"", &["is no name of a header"]),
         ("owner = \"cookie:\"", &["is no owner"]),
+        ("owner = \"cookie: sid\"", &["is no name of a cookie"]),
+        ("owner = \"cookie:a=b\"", &["is no name of a cookie"]),
         ("owner = \"header:X User\"", &["is no name of a header"]),
         ("chat_key = \"/id\"", &["/v1", "chat keys need an owner"]),
         (
@@ -124,6 +126,19 @@ fn each_route_that_cannot_be_is_refused_with_what_to_write_instead() {
     ] {
         is_refused(&format!("[[relay]]\n{GOOD}{settings}\n"), texts);
     }
+    // Which cookies carry a token is a setting.
+    let cookies = "access.cookies = [\"sid\"]\n";
+    is_refused(
+        &format!("{cookies}[[relay]]\n{GOOD}owner = \"cookie:sid\"\n"),
+        &["the cookie sid carries a token of the server"],
+    );
+    let run = tidewire(["config", "--check", "tidewire.toml"])
+        .file(
+            "tidewire.toml",
+            &format!("{cookies}[[relay]]\n{GOOD}owner = \"cookie:tidewire_token\"\n"),
+        )
+        .run();
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
     // The key itself is looked for when the server starts.
     let file = format!("[[relay]]\n{GOOD}{keyed}");
     for (value, texts) in [

@@ -139,7 +139,8 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Result<&'a Heade
 
 fn bearer(value: &HeaderValue) -> Option<&[u8]> {
     let value = value.as_bytes();
-    let (scheme, token) = value.split_at(value.iter().position(|b| *b == b' ').unwrap_or(value.len()));
+    let end = value.iter().position(u8::is_ascii_whitespace);
+    let (scheme, token) = value.split_at(end.unwrap_or(value.len()));
     scheme.eq_ignore_ascii_case(b"bearer").then(|| token.trim_ascii())
 }
 
@@ -340,6 +341,7 @@ mod tests {
                 (HEADER, "wrong"),
                 (AUTHORIZATION, "Bearer sk-theirs"),
                 (AUTHORIZATION, "bearer  publish"),
+                (AUTHORIZATION, "Bearer\tread"),
                 (COOKIE, "a=b; tidewire_token=read;c=d"),
                 (COOKIE, "__Host-tidewire = x"),
             ],

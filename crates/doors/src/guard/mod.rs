@@ -8,6 +8,7 @@
 //! | [`access`](Declared) | what each path and method needs |
 //! | [`tokens`](Tokens) | who may publish, and who may read: 401, 403 |
 //! | `credentials` | where a request shows its token, and that the token goes no further |
+//! | `opened` | the headers of an answer that a token opened |
 //! | `proxies` | trusted proxies, and the client behind them |
 //! | [`caller`](Caller) | what the doors learn of who asks |
 //!
@@ -19,6 +20,7 @@ mod caller;
 mod cors;
 mod credentials;
 mod host;
+mod opened;
 mod origin;
 mod proxies;
 mod tokens;
@@ -207,8 +209,22 @@ impl Guard {
             return cors.preflight(request.headers());
         }
         let origin = RequestOrigin::of(request.headers());
-        let mut response = match host.and_then(|host| self.admit(&mut request, needed, host.as_ref())) {
-            Ok(()) => next.run(request).await,
+        let has_own_header = request.headers().contains_key(credentials::HEADER);
+        let admitted = host.and_then(|host| {
+            let rights = self.admit(&mut request, needed, host.as_ref())?;
+            Ok((host, rights))
+        });
+        let mut response = match admitted {
+            Ok((host, rights)) => {
+                let mut response = next.run(request).await;
+                if rights > Rights::None && self.tokens.read().guards(needed.need) {
+                    opened::keep_private(response.headers_mut());
+                }
+                if rights > Rights::None && has_own_header {
+                    opened::stay(host.as_ref(), response.headers_mut());
+                }
+                response
+            }
             Err(problem) => problem.into_response(),
         };
         if let Some(cors) = &self.cors {
@@ -218,7 +234,12 @@ impl Guard {
     }
 
     /// Lets the request through without its credentials, and leaves its [`Caller`] in its extensions.
-    fn admit(&self, request: &mut Request, needed: Needed, host: Option<&Authority>) -> Result<(), Problem> {
+    fn admit(
+        &self,
+        request: &mut Request,
+        needed: Needed,
+        host: Option<&Authority>,
+    ) -> Result<Rights, Problem> {
         let tokens = self.tokens.read();
         let shown = credentials::take(&tokens, &self.cookies, request);
         self.check_origin(request, needed, shown, host)?;
@@ -233,7 +254,7 @@ impl Guard {
             address,
             is_proxied,
         });
-        Ok(())
+        Ok(rights)
     }
 
     /// Refuses what pages of other origins may not do.
@@ -305,7 +326,7 @@ mod tests {
         let answer = |method, origin| {
             let mut request = request(method, "/own", &[(header::ORIGIN, origin)]);
             let needed = guard.needs.of(request.method(), "/own");
-            status(guard.admit(&mut request, needed, Some(&host)))
+            status(guard.admit(&mut request, needed, Some(&host)).map(drop))
         };
         for method in ["POST", "QUERY", "DELETE", "PUT"] {
             assert_eq!(answer(method, "http://localhost:8420"), 200);
@@ -334,7 +355,7 @@ mod tests {
             let mut request = request("GET", "/own", &headers);
             request.extensions_mut().insert(Peer(peer.parse().unwrap()));
             let needed = guard.needs.of(request.method(), "/own");
-            assert_eq!(status(guard.admit(&mut request, needed, None)), 200);
+            assert_eq!(status(guard.admit(&mut request, needed, None).map(drop)), 200);
             assert!(!request.headers().contains_key(credentials::HEADER));
             let caller = Caller::of(request.extensions());
             assert_eq!(request.headers().contains_key(&said), caller.is_proxied());

@@ -62,6 +62,11 @@ impl Token {
         self.0.is_empty()
     }
 
+    /// Whether a token may have this character.
+    pub(crate) fn may_hold(byte: u8) -> bool {
+        byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
+    }
+
     /// Takes as long wherever they differ. That it is quick if the lengths differ tells the length, which is no
     /// secret.
     fn is(&self, shown: &[u8]) -> Choice {
@@ -73,11 +78,10 @@ impl FromStr for Token {
     type Err = InvalidToken;
 
     fn from_str(text: &str) -> Result<Self, InvalidToken> {
-        let usual = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
         match text.len() {
             0 => Err(InvalidToken::Empty),
             len if len > Self::MAX => Err(InvalidToken::TooLong),
-            _ if text.bytes().all(usual) => Ok(Self(text.into())),
+            _ if text.bytes().all(Self::may_hold) => Ok(Self(text.into())),
             _ => Err(InvalidToken::Character),
         }
     }

@@ -46,10 +46,15 @@ pub(super) const HOP_BY_HOP: [&str; 9] = [
 /// Further headers that never go to an upstream: those of the browser's page, those that the HTTP
 /// client writes anew, and other addresses than the checked one, which lead elsewhere or still hold
 /// the token.
-const NOT_FORWARDED: [&str; 12] = [
+const NOT_FORWARDED: [&str; 16] = [
     "origin",
     "referer",
     "host",
+    "x-host",
+    "x-original-host",
+    "x-http-host-override",
+    // CGI makes `HTTP_PROXY` of it, which programs take for the proxy to ask through.
+    "proxy",
     "content-length",
     "expect",
     "last-event-id",
@@ -115,7 +120,7 @@ fn forwarded_query(route: &Route, caller: &Caller, query: &str) -> Option<String
     let goes_on = |parameter: &str| {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let is_replaced = route.key.is_some() && route.is_credential_parameter(&decoded(name));
-        !is_replaced && !is_own_token(caller, &Cow::from(percent_decode_str(value)))
+        !is_replaced && !holds_own_token(caller, &Cow::from(percent_decode_str(value)))
     };
     // Some upstreams take `;` for `&`.
     let rest: Vec<&str> = query
@@ -129,18 +134,22 @@ fn decoded(name: &str) -> Cow<'_, str> {
     percent_decode_str(name).decode_utf8_lossy()
 }
 
-/// Whether this is the token that the guard let the caller in with.
-fn is_own_token(caller: &Caller, value: &[u8]) -> bool {
-    let may_be = !value.is_empty() && value.len() <= Token::MAX;
-    caller
-        .token()
-        .is_some_and(|token| may_be && Sha256::digest(value)[..] == token[..])
+/// Whether a value holds the token that the guard let the caller in with: alone, after a scheme, or
+/// in quotes.
+fn holds_own_token(caller: &Caller, value: &[u8]) -> bool {
+    let Some(token) = caller.token() else {
+        return false;
+    };
+    let words = value.split(|byte| !Token::may_hold(*byte));
+    let mut may_be = words.filter(|word| !word.is_empty() && word.len() <= Token::MAX);
+    may_be.any(|word| Sha256::digest(word)[..] == token[..])
 }
 
-/// `..` and encoded dots and slashes would leave the route, here or at the upstream.
+/// `..` and encoded dots and slashes would leave the route, here or at the upstream. Servlet
+/// containers take a segment for dots also with parameters behind it: `..;a=b`.
 fn check_path(rest: &str) -> Result<(), Problem> {
-    let lower = rest.to_ascii_lowercase();
-    let is_dots = |segment: &str| segment == "." || segment == "..";
+    let lower = rest.to_ascii_lowercase().replace("%3b", ";");
+    let is_dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
     let has_dots = lower.split('/').any(is_dots);
     if has_dots
         || ["%2e", "%2f", "%5c", "\\"]
@@ -175,7 +184,7 @@ pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) 
             || (route.allow.is_some() && METHOD_OVERRIDES.contains(&text))
             || (forwarded::is_forwarded(&meant) && !(says_where && forwarded::is_usual(&meant)))
             || (route.key.is_some() && [name, &meant].iter().any(|name| route.is_credential_header(name)))
-            || holds_own_token(&caller, value);
+            || holds_own_token(&caller, value.as_bytes());
         if !stays {
             sent.append(name, value.clone());
         }
@@ -229,13 +238,6 @@ fn is_identity(route: &Route, name: &HeaderName) -> bool {
         || matches!(&route.owner, Owner::Header(owner) if owner == name)
 }
 
-/// Whether a value is the caller's token of the server, alone or after a scheme such as `Bearer`.
-fn holds_own_token(caller: &Caller, value: &HeaderValue) -> bool {
-    let value = value.as_bytes();
-    let after_scheme = value.splitn(2, |byte| *byte == b' ').nth(1).unwrap_or_default();
-    is_own_token(caller, value) || is_own_token(caller, after_scheme.trim_ascii())
-}
-
 /// The cookies of a line but those of the server; none if there are no others.
 fn forwarded_cookies(route: &Route, caller: &Caller, line: &HeaderValue) -> Option<HeaderValue> {
     let is_own = |cookie: &&[u8]| {
@@ -246,7 +248,7 @@ fn forwarded_cookies(route: &Route, caller: &Caller, line: &HeaderValue) -> Opti
         let (name, value) = cookie.split_at(at);
         let value = percent_encoding::percent_decode(value.get(1..).unwrap_or_default().trim_ascii());
         let is_named = |own: &String| own.as_bytes() == name.trim_ascii();
-        route.token_cookies.iter().any(is_named) || is_own_token(caller, &Cow::from(value))
+        route.token_cookies.iter().any(is_named) || holds_own_token(caller, &Cow::from(value))
     };
     let cookies = line.as_bytes().split(|byte| *byte == b';');
     let others: Vec<&[u8]> = cookies.filter(|cookie| !is_own(cookie)).collect();

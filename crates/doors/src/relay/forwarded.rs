@@ -18,23 +18,36 @@ const USUAL: [&str; 2] = ["forwarded", "x-real-ip"];
 
 /// Those of single products and content delivery networks. They never go on: a proxy that does not
 /// know them passes them on as a stranger wrote them.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 7] = [
     "x-forwarded",
-    "x-client-ip",
-    "client-ip",
-    "x-cluster-client-ip",
-    "x-original-forwarded-for",
     "x-envoy-external-address",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "cf-connecting-ipv6",
-    "fastly-client-ip",
-    "fly-client-ip",
+    "x-appengine-user-ip",
+    "x-proxyuser-ip",
+    "x-scheme",
+    "x-url-scheme",
+    "front-end-https",
+];
+
+/// How the names of more of those end: `True-Client-IP`, `X-Azure-ClientIP`, `CF-Connecting-IPv6`,
+/// `X-Vercel-Forwarded-For`.
+const ENDS_OF_OTHERS: [&str; 11] = [
+    "client-ip",
+    "clientip",
+    "client-connection-ip",
+    "connecting-ip",
+    "connecting-ipv6",
+    "forwarded-for",
+    "originating-ip",
+    "real-ip",
+    "remote-addr",
+    "remote-ip",
+    "socketip",
 ];
 
 /// Whether a header tells where a request came from.
 pub(super) fn is_forwarded(name: &HeaderName) -> bool {
-    is_usual(name) || OTHERS.contains(&name.as_str())
+    let text = name.as_str();
+    is_usual(name) || OTHERS.contains(&text) || ENDS_OF_OTHERS.iter().any(|end| text.ends_with(end))
 }
 
 /// Whether proxies in general write it anew, so that a trusted one's word counts.

@@ -2,7 +2,8 @@
 //!
 //! For a browser, the upstream's documents belong to the server's own origin, with its pages,
 //! cookies and storage. Unless the upstream is an app of the same site (`content`), browsers show
-//! them in a sandbox, and headers that concern the whole origin do not pass.
+//! them in a sandbox, and headers that concern the whole origin, or proxies in front of the server,
+//! do not pass.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -30,6 +31,17 @@ const FOR_ITS_ORIGIN: [&str; 16] = [
     "strict-transport-security",
     "timing-allow-origin",
     "use-as-dictionary",
+];
+
+/// Headers that tell a proxy in front of the server what to do, by how their names begin: to send a
+/// file of its own, to ask elsewhere, to keep the answer for everybody.
+const FOR_PROXIES: [&str; 6] = [
+    "surrogate-",
+    "x-accel-",
+    "x-lighttpd-",
+    "x-litespeed-",
+    "x-reproxy-",
+    "x-sendfile",
 ];
 
 /// Schemes for which a browser asks its user for a password, or answers by itself.
@@ -102,12 +114,17 @@ fn of_any_answer(route: &Route, headers: &HeaderMap) -> HeaderMap {
             // Who may read us is our guard's to say.
             && !text.starts_with("access-control-")
             && !text.starts_with("tidewire-")
-            && (is_app || !FOR_ITS_ORIGIN.contains(&text))
+            && (is_app || !(FOR_ITS_ORIGIN.contains(&text) || is_for_proxies(text)))
             && (is_app || *name != header::WWW_AUTHENTICATE || !is_for_browsers(value))
             && (*name != header::SET_COOKIE || may_set(route, value))
     };
     let kept = headers.iter().filter(|(name, value)| passes(name, value));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn is_for_proxies(name: &str) -> bool {
+    // `CDN-Cache-Control` (RFC 9213), and those of single networks.
+    name.ends_with("cdn-cache-control") || FOR_PROXIES.iter().any(|start| name.starts_with(start))
 }
 
 /// Whether a browser may show the answer as a document in which a script could run: every type that
@@ -128,8 +145,13 @@ fn may_be_document(headers: &HeaderMap) -> bool {
         ("application", subtype) => matches!(subtype, "octet-stream" | "jsonl"),
         _ => false,
     };
+    // Browsers read an invalid type up to its first space or parenthesis: `text/html json` is HTML.
+    let is_valid = essence
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-/".contains(&b))
+        && essence.matches('/').count() == 1;
     // A list of types: the last one may count.
-    !is_plain || one.contains(',')
+    !is_plain || !is_valid || one.contains(',')
 }
 
 /// Whether a challenge makes a browser ask its user for a password, or answer by itself.
@@ -141,17 +163,15 @@ fn is_for_browsers(challenges: &HeaderValue) -> bool {
     words.any(|word| OF_BROWSERS.iter().any(|scheme| word.eq_ignore_ascii_case(scheme)))
 }
 
-/// Whether the upstream may set a cookie. Cookies that carry a token of the server are never set;
-/// cookies for other hosts (`Domain`) only by an app of the same site.
+/// Whether the upstream may set a cookie: if it gets cookies itself, or is an app of the same site.
+/// From another one, a cookie could only choose who a user is for other routes and apps of the site.
+/// Cookies that carry a token of the server are never set.
 fn may_set(route: &Route, cookie: &HeaderValue) -> bool {
     let cookie = String::from_utf8_lossy(cookie.as_bytes());
-    let mut attributes = cookie.split(';');
     // A cookie without a name, `=name=value`, is sent back as `name=value`.
-    let pair = attributes.next().unwrap_or_default();
+    let pair = cookie.split(';').next().unwrap_or_default();
     let pair = pair.trim_start_matches(|c: char| c == '=' || c.is_whitespace());
     let name = pair.split('=').next().unwrap_or_default().trim_end();
     let is_of_app = route.pass_cookies || route.content == Content::App;
-    let mut names = attributes.map(|attribute| attribute.split('=').next().unwrap_or_default().trim());
-    !route.token_cookies.iter().any(|own| own == name)
-        && (is_of_app || !names.any(|name| name.eq_ignore_ascii_case("domain")))
+    is_of_app && !route.token_cookies.iter().any(|own| own == name)
 }

@@ -158,8 +158,7 @@ async fn start_relay(
         routes.push(config::relay::to_demo(format!("http://{demo}/demo/v1").parse()?));
     }
     for route in &mut routes {
-        let cookies = config.access.cookies.iter();
-        route.token_cookies = cookies.map(|name| name.as_str().to_owned()).collect();
+        route.token_cookies = config.token_cookies();
     }
     let limits = &config.limits;
     // Where open files allow fewer answers than the setting, the shares shrink with them.

@@ -113,7 +113,7 @@ impl Config {
         let hosts = hosts.chain(self.own_address().map(|ip| ip.to_string()));
         let guard = Guard::new(hosts)
             .cors(self.cors.rules())
-            .cookies(self.access.cookies.iter().map(|name| name.0.clone()))
+            .cookies(self.token_cookies())
             .trusted_proxies(self.trusted())
             .tokens(tokens);
         let guard = match self.listen.is_open() {
@@ -121,6 +121,11 @@ impl Config {
             false => guard,
         };
         Ok((guard, warnings))
+    }
+
+    /// The names of the cookies that carry a token.
+    pub(crate) fn token_cookies(&self) -> Vec<String> {
+        self.access.cookies.iter().map(|name| name.0.clone()).collect()
     }
 
     /// Whether readers must show a token.

@@ -34,7 +34,8 @@ impl FromStr for Listen {
                 format!("`{text}` is no address: give IP:PORT, for example `127.0.0.1:8420` or `[::1]:8420`")
             })?,
         };
-        Ok(Self(address))
+        // `::ffff:0.0.0.0` is `0.0.0.0` for the system, so for the checks too.
+        Ok(Self(SocketAddr::new(address.ip().to_canonical(), address.port())))
     }
 }
 

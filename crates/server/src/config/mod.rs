@@ -463,7 +463,7 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         access::check_inline(self)?;
         cors::check(&self.cors)?;
-        self.relay.check()?;
+        self.relay.check(&self.token_cookies())?;
         topics::rules(&self.archive.topics)?;
         if self
             .data

@@ -11,6 +11,7 @@ use tidewire_doors::relay::{
 };
 
 use super::{
+    access::CookieName,
     load::ConfigError,
     value::{Bounded, Count, DAY, GIB, HOUR, KIB, MIB, Size, Span},
 };
@@ -125,7 +126,7 @@ impl Routes {
             .collect()
     }
 
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self, token_cookies: &[String]) -> Result<(), String> {
         if self.0.len() > MAX_ROUTES {
             return Err(format!(
                 "relay has {} routes: at most {MAX_ROUTES} are allowed",
@@ -133,7 +134,11 @@ impl Routes {
             ));
         }
         for (number, route) in self.0.iter().enumerate() {
-            route.without_key()?.check().map_err(|error| error.to_string())?;
+            let checked = relay::Route {
+                token_cookies: token_cookies.to_vec(),
+                ..route.without_key()?
+            };
+            checked.check().map_err(|error| error.to_string())?;
             if self.0[..number].iter().any(|other| other.path == route.path) {
                 return Err(format!(
                     "relay has the path {} twice: give each route its own",
@@ -476,7 +481,9 @@ impl FromStr for OwnerText {
         let owner = match text.split_once(':') {
             None if text == "capability" => Owner::Capability,
             Some(("header", name)) => Owner::Header(name.parse::<Header>()?.0),
-            Some(("cookie", name)) if !name.is_empty() => Owner::Cookie(name.to_owned()),
+            Some(("cookie", name)) if !name.is_empty() => {
+                Owner::Cookie(name.parse::<CookieName>()?.as_str().to_owned())
+            }
             _ => return Err(wrong()),
         };
         Ok(Self(owner))

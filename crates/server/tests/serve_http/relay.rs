@@ -260,6 +260,79 @@ fn our_token_never_reaches_an_upstream_wherever_it_stands() {
 }
 
 #[test]
+fn an_answer_that_a_token_opened_is_kept_by_no_shared_cache_and_takes_the_token_nowhere() {
+    let upstream = Upstream::start();
+    let route = |path: &str, more: &str| {
+        format!(
+            "[[relay]]\npath = \"{path}\"\nupstream = \"http://{}/v1\"\n{more}\n",
+            upstream.address
+        )
+    };
+    let routes = [route("/ours", ""), route("/theirs", "auth = \"upstream\"")].concat();
+    let server = with_routes(&routes, &[("TIDEWIRE_READ_TOKEN", "can-read")]);
+    let head = |target: &str, shown: (&str, &str), status: &str, answer: &str| {
+        scope(|scope| {
+            let asked = scope.spawn(|| server.ask("GET", target, &[shown], ""));
+            upstream.call().answer(status, answer, "[]");
+            asked.join().unwrap().head
+        })
+    };
+    let bearer = ("Authorization", "Bearer can-read");
+    let own = ("Tidewire-Token", "can-read");
+    for (said, passed) in [
+        ("", Some("private")),
+        (
+            "Cache-Control: public, max-age=9, s-maxage=9\r\n",
+            Some("max-age=9, private"),
+        ),
+        (
+            "Cache-Control: max-age=9\r\nCache-Control: private=\"x\"\r\n",
+            Some("max-age=9, private=\"x\", private"),
+        ),
+        ("Cache-Control: no-store\r\n", Some("no-store")),
+        (
+            "Cache-Control: Private, max-age=9\r\n",
+            Some("Private, max-age=9"),
+        ),
+    ] {
+        for shown in [bearer, own, ("Cookie", "tidewire_token=can-read")] {
+            let head = head("/ours/models", shown, "200 OK", said);
+            assert_eq!(head.get("cache-control"), passed, "{shown:?}");
+        }
+    }
+    let public = "Cache-Control: public\r\n";
+    let head_of_theirs = head("/theirs/models", ("X-Own", "1"), "200 OK", public);
+    assert_eq!(
+        head_of_theirs.get("cache-control"),
+        Some("public"),
+        "no token opened it"
+    );
+
+    // Programs send our header again wherever a redirect leads; of `Authorization` they know better.
+    for (to, stays) in [
+        ("http://evil.example/", false),
+        ("//evil.example/", false),
+        ("/\t/evil.example/", false),
+        ("/\\evil.example/", false),
+        ("https:evil.example", false),
+        ("/ours/other", true),
+        ("other?x", true),
+    ] {
+        let location = format!("Location: {to}\r\n");
+        for (shown, stays) in [(own, stays), (bearer, true)] {
+            for route in ["/ours/models", "/theirs/models"] {
+                let head = head(route, shown, "307 Temporary Redirect", &location);
+                assert_eq!((head.status, head.get("location")), (307, stays.then_some(to)));
+            }
+        }
+    }
+    let here = "http://localhost/ours/other";
+    let location = format!("Location: {here}\r\n");
+    let head = head("/ours/models", own, "307 Temporary Redirect", &location);
+    assert_eq!(head.get("location"), Some(here));
+}
+
+#[test]
 fn what_a_stranger_says_of_forwarding_reaches_no_upstream_and_is_warned_of_once() {
     let upstream = Upstream::start();
     let settings = [

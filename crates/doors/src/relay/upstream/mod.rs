@@ -141,6 +141,12 @@ impl Call {
             }
         };
         drop(asked);
+        if response.status().is_informational() {
+            relay.inner.answers.release(&answer);
+            let detail = "the upstream switched to another protocol (101), for which nobody asked";
+            let _ = head.send(Head::Failed(bad_gateway("upstream_switched", detail)));
+            return;
+        }
         if is_head || !is_stream(&response) {
             relay.inner.answers.release(&answer);
             let _ = head.send(Head::Other(response, asked_at));

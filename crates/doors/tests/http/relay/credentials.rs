@@ -102,6 +102,10 @@ fn the_servers_own_token_never_leaves_wherever_it_stands() {
         ("X-Api-Key", TOKEN.to_owned()),
         ("X-Goog-Api-Key", TOKEN.to_owned()),
         ("Tidewire-Token", TOKEN.to_owned()),
+        ("Authorization", format!("Bearer\t{TOKEN}")),
+        ("Authorization", format!("Token token=\"{TOKEN}\"")),
+        ("X-Api-Key", format!("\"{TOKEN}\"")),
+        ("Cookie", format!("theme=dark; x=\"{TOKEN}\"; session=1")),
         ("Cookie", cookie("tidewire_token")),
         ("Cookie", cookie("__Host-tidewire")),
         ("Cookie", cookie("__Secure-tidewire")),
@@ -242,7 +246,7 @@ fn an_upstream_that_reads_underscores_as_hyphens_is_not_lied_to() {
     );
 }
 
-const FORWARDED: [(&str, &str); 8] = [
+const FORWARDED: [(&str, &str); 21] = [
     ("X-Forwarded-For", "192.0.2.1"),
     ("X-Forwarded-Proto", "https"),
     ("X-Forwarded-Host", "app.example"),
@@ -251,6 +255,20 @@ const FORWARDED: [(&str, &str); 8] = [
     ("X-Real-IP", "192.0.2.1"),
     ("True-Client-IP", "192.0.2.1"),
     ("CF-Connecting-IP", "192.0.2.1"),
+    ("X-Azure-ClientIP", "192.0.2.1"),
+    ("X-Azure-SocketIP", "192.0.2.1"),
+    ("X-Vercel-Forwarded-For", "192.0.2.1"),
+    ("X-Originating-IP", "192.0.2.1"),
+    ("X-Remote-IP", "192.0.2.1"),
+    ("X-Remote-Addr", "192.0.2.1"),
+    ("WL-Proxy-Client-IP", "192.0.2.1"),
+    ("X-AppEngine-User-IP", "192.0.2.1"),
+    ("X-Original-Host", "app.example"),
+    ("X-Host", "app.example"),
+    ("X-Scheme", "https"),
+    ("Front-End-Https", "on"),
+    // CGI makes HTTP_PROXY of it, which programs take for the proxy to ask through.
+    ("Proxy", "http://192.0.2.1/"),
 ];
 
 #[test]

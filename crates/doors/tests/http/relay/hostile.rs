@@ -55,7 +55,7 @@ fn what_belongs_to_one_connection_or_to_us_goes_no_further() {
         .headers
         .iter()
         .filter(|(name, _)| name == "set-cookie");
-    assert_eq!(cookies.count(), 2, "for the one who asked");
+    assert_eq!(cookies.count(), 0, "it gets no cookies either");
     let place = format!("/relay/{}", stream_of(&reader));
     assert_ne!(place, "/relay/forged");
     reader.rest();
@@ -73,6 +73,12 @@ fn paths_that_may_mean_another_one_do_not_reach_the_upstream() {
         "/v1/a%2Fb",
         "/v1/a%5cb",
         "/v1/./a",
+        // Servlet containers cut parameters off a segment before they look at its dots.
+        "/v1/..;/admin",
+        "/v1/a/..;x=y/admin",
+        "/v1/.;/a",
+        "/v1/..%3b/admin",
+        "/v1/..%3B",
     ] {
         assert_eq!(relayed.request("POST", path, &[], "").head.status, 400, "{path}");
     }

@@ -43,6 +43,15 @@ fn a_document_of_an_upstream_is_shown_in_a_sandbox() {
         "Content-Type: html\r\n",
         "Content-Type: */*\r\n",
         "Content-Type: \r\n",
+        // Browsers that read a type up to its first space or parenthesis.
+        "Content-Type: text/html json\r\n",
+        "Content-Type: text/html (json\r\n",
+        "Content-Type: text/html\tjson\r\n",
+        "Content-Type: application/xhtml+xml json\r\n",
+        "Content-Type: image/svg+xml x\r\n",
+        "Content-Type: image/svg+xml(x)\r\n",
+        "Content-Type: image/png text/html\r\n",
+        "Content-Type: text/html/json\r\n",
         "",
     ] {
         for status in ["200 OK", "404 Not Found", "503 Sorry"] {
@@ -73,6 +82,12 @@ fn a_document_of_an_upstream_is_shown_in_a_sandbox() {
 const OF_AN_ORIGIN: &str = "Service-Worker-Allowed: /\r\nRefresh: 0;url=/events\r\nClear-Site-Data: \"*\"\r\n\
                             Strict-Transport-Security: max-age=99999999\r\nTiming-Allow-Origin: *\r\n\
                             Accept-CH: Sec-CH-UA\r\nUse-As-Dictionary: match=\"/*\"\r\n";
+/// Headers that tell a proxy in front of the server what to do: send a file of its own, ask elsewhere, keep the answer.
+const FOR_PROXIES: &str = "X-Accel-Redirect: /internal/secret\r\nX-Accel-Expires: 3600\r\nX-Accel-Buffering: yes\r\n\
+                           X-Sendfile: /etc/passwd\r\nX-Lighttpd-Send-File: /etc/passwd\r\n\
+                           X-LiteSpeed-Location: /x\r\nX-Reproxy-URL: http://127.0.0.1/\r\n\
+                           Surrogate-Control: max-age=9\r\nCDN-Cache-Control: max-age=9\r\n\
+                           Vercel-CDN-Cache-Control: max-age=9\r\n";
 const CORS: &str = "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Credentials: true\r\n";
 const COOKIES: &str = "Set-Cookie: tidewire_token=evil; Path=/\r\nSet-Cookie: __Host-tidewire=evil; Secure; Path=/\r\n\
                        Set-Cookie:  __Secure-tidewire =evil\r\nSet-Cookie: =tidewire_token=evil\r\n\
@@ -87,12 +102,14 @@ fn names(headers: &str) -> Vec<String> {
 #[test]
 fn an_answer_says_nothing_of_its_origin_and_sets_no_cookie_of_ours() {
     let relayed = Relayed::open();
-    let headers = [OF_AN_ORIGIN, CORS, COOKIES].concat();
+    let headers = [OF_AN_ORIGIN, FOR_PROXIES, CORS, COOKIES].concat();
     let is_clean = |head: &Head| {
-        for name in [names(OF_AN_ORIGIN), names(CORS)].concat() {
-            assert_eq!(head.get(&name), None, "{name}");
+        for name in [names(OF_AN_ORIGIN), names(FOR_PROXIES), names(CORS)].concat() {
+            let ours = (name == "x-accel-buffering").then_some("no");
+            assert!([None, ours].contains(&head.get(&name)), "{name}");
         }
-        assert_eq!(cookies(head), ["own=1; Path=/"]);
+        // It gets no cookies either, so it could only lie to another route, or to an app of the same site.
+        assert_eq!(cookies(head), [""; 0]);
         assert_eq!(head.get("x-content-type-options"), Some("nosniff"));
     };
     is_clean(&passed(&relayed, "200 OK", &headers));
@@ -133,9 +150,10 @@ fn a_challenge_that_makes_a_browser_ask_for_a_password_does_not_pass() {
 fn documents_of_ones_own_app_are_as_they_are_but_for_our_cookies() {
     let relayed = Relayed::with(|route: &mut Route| route.content = Content::App);
     let own = "Content-Type: text/html\r\nContent-Security-Policy: default-src 'self'\r\nWWW-Authenticate: Basic realm=x\r\n";
-    let head = passed(&relayed, "200 OK", &[own, OF_AN_ORIGIN, CORS, COOKIES].concat());
+    let all = [own, OF_AN_ORIGIN, FOR_PROXIES, CORS, COOKIES].concat();
+    let head = passed(&relayed, "200 OK", &all);
     assert_eq!(head.get(CSP), Some("default-src 'self'"));
-    for name in names(OF_AN_ORIGIN) {
+    for name in [names(OF_AN_ORIGIN), names(FOR_PROXIES)].concat() {
         assert!(head.get(&name).is_some(), "{name}");
     }
     assert!(head.get("www-authenticate").is_some());
@@ -143,4 +161,29 @@ fn documents_of_ones_own_app_are_as_they_are_but_for_our_cookies() {
         assert_eq!(head.get(&name), None, "{name}");
     }
     assert_eq!(cookies(&head), ["own=1; Path=/", "wide=1; domain=example.com"]);
+}
+
+#[test]
+fn an_upstream_that_gets_cookies_sets_its_own() {
+    let relayed = Relayed::with(|route: &mut Route| route.pass_cookies = true);
+    let own = ["own=1; Path=/", "wide=1; domain=example.com"];
+    assert_eq!(cookies(&passed(&relayed, "200 OK", COOKIES)), own);
+    let reader = relayed.answered(|mut call| {
+        call.stream_with(COOKIES);
+        call.event("1");
+        call.end();
+    });
+    assert_eq!(cookies(&reader.head), own);
+    // They are for the one who asked.
+    let place = reader.head.get("tidewire-stream").unwrap().to_owned();
+    reader.rest();
+    assert_eq!(cookies(&relayed.get(&place, &[]).head), [""; 0]);
+}
+
+#[test]
+fn an_upstream_switches_to_no_other_protocol() {
+    let relayed = Relayed::open();
+    let answered =
+        relayed.answered(|call| call.answer("101 Switching Protocols", "Upgrade: websocket\r\n", ""));
+    assert_eq!(answered.head.status, 502);
 }
