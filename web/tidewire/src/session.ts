@@ -182,7 +182,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
         if (done) break;
         isSilent = false;
         options.onbytes?.(value.length);
-        for (const item of parser.push(value)) {
+        for (const item of parser.read(value)) {
           if ('retry' in item && !('data' in item)) {
             retryMs = item.retry!;
           } else if ('comment' in item) {
