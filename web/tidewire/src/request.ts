@@ -12,10 +12,14 @@ export class Question {
   readonly #options: StreamOptions;
   #method: string;
   #url: string;
+  /** The same, resolved: as it was asked. */
+  #asked = '';
   /** The answer has a name of its own, and is read by it from now on: the question is not asked again. */
   #isNamed = false;
   /** Sending it again does what sending it once does: by its method, by its key, or because the caller says so. */
   #isSafe: boolean;
+  /** The answer has a name that cannot be read here: without a cursor, to ask again would begin another one. */
+  #needsCursor = false;
 
   constructor(input: Input, options: StreamOptions) {
     const request = input instanceof Request ? input : undefined;
@@ -27,8 +31,9 @@ export class Question {
     this.#isSafe = !!options.repeat || /^(GET|HEAD|QUERY)$/.test(this.#method);
   }
 
-  get isRepeatable(): boolean {
-    return this.#isSafe || this.isTidewire;
+  /** Whether it may go out again, with this cursor. */
+  isRepeatable(cursor: string): boolean {
+    return this.#isSafe || (this.isTidewire && !(this.#needsCursor && !cursor));
   }
 
   /**
@@ -59,7 +64,7 @@ export class Question {
       };
       if (this.#isNamed) delete init.body;
       // What is no request fails here, so that what fails below is the network.
-      new Request(url, { ...init, body: init.body == null ? null : '' });
+      this.#asked = new Request(url, { ...init, body: init.body == null ? null : '' }).url;
     } catch (error) {
       throw new StreamError('request', `no request: ${(error as Error).message}`, undefined, error);
     }
@@ -73,18 +78,26 @@ export class Question {
 
   /** What an opened answer says of the next attempt. */
   learn({ headers, url }: Response): void {
-    const place = headers.get('Tidewire-Stream');
-    if (this.#method !== 'GET' && place !== null) {
-      const base = url || this.#url;
-      const named = new URL(place, base);
-      // Our headers go nowhere else.
-      if (named.origin !== new URL(base).origin) return;
-      this.#url = named.href;
+    const name = headers.get('Tidewire-Stream');
+    this.isTidewire ||= name !== null || headers.has('Tidewire-Resume');
+    if (this.#method === 'GET' || name === null) return;
+    const place = within(new URL(this.#asked).origin, url || this.#asked, name);
+    if (place) {
+      this.#url = place;
       this.#method = 'GET';
       this.#isNamed = true;
     }
-    this.isTidewire ||= place !== null || headers.has('Tidewire-Resume');
+    this.#needsCursor = !place;
   }
+}
+
+/** The address of this name, if both the one who tells it and itself are of the origin: the caller's headers go there. */
+function within(origin: string, base: string, name: string): string | undefined {
+  try {
+    const place = new URL(name, base);
+    if (/^http/.test(origin) && place.origin === origin && new URL(base).origin === origin) return place.href;
+  } catch {}
+  return undefined;
 }
 
 /** Headers are bytes, which `fetch` takes as one character each; an id's bytes are UTF-8, as browsers send it. */

@@ -62,8 +62,9 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
   const page = new Page(
     options.openWhenHidden !== false,
     () => {
-      if (question.isRepeatable) attempt.abort(AWAY);
-      return question.isRepeatable;
+      const mayRest = question.isRepeatable(cursor);
+      if (mayRest) attempt.abort(AWAY);
+      return mayRest;
     },
     () => {
       failures = 0;
@@ -121,7 +122,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
 
   /** `status` counts if the server refused. */
   function isWorthAnother(code: StreamError['code'] | undefined, status: number): boolean {
-    const { isRepeatable } = question;
+    const isRepeatable = question.isRepeatable(cursor);
     if (code === 'type' || code === 'request') return false;
     if (code === 'status') return passes(status, isRepeatable);
     // A lost connection, or what the caller threw. Without an answer nobody knows what became of the request.
@@ -210,7 +211,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
       signal.removeEventListener('abort', drop);
     }
     // Whoever cannot ask again has to believe it. A Tidewire can be asked, and to who has everything it says nothing.
-    return isEnd || !question.isRepeatable || (question.isTidewire ? isSilent : end === 'eof');
+    return isEnd || !question.isRepeatable(cursor) || (question.isTidewire ? isSilent : end === 'eof');
   }
 }
 
