@@ -44,10 +44,10 @@ export class Page {
    * floor, counted from the beginning.
    */
   async nap(ms: number, floor: number, stop: AbortSignal): Promise<void> {
-    const since = Date.now();
+    const since = performance.now();
     let until = ms;
     for (;;) {
-      const left = Math.min(since + until - Date.now(), ms);
+      const left = Math.min(since + until - performance.now(), ms);
       if (stop.aborted || (left <= 0 && !this.isAway)) break;
       await new Promise<void>((done) => {
         const timer = left > 0 ? setTimeout(done, Math.min(left, 2 ** 31 - 1)) : undefined;

@@ -77,7 +77,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
   try {
     while (!stop.aborted) {
       attempt = new AbortController();
-      const since = Date.now();
+      const since = performance.now();
       let error: unknown;
       let wait: number | undefined;
       isOpened = moved = false;
@@ -97,7 +97,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
       if (error === AWAY) {
         wait = 0;
       } else {
-        if (moved || Date.now() - since > max) failures = 0;
+        if (moved || performance.now() - since > max) failures = 0;
         failures += 1;
         const { response, code } = error instanceof StreamError ? error : ({} as Partial<StreamError>);
         const again = failures <= attempts && isWorthAnother(code, response?.status ?? 0);
@@ -154,15 +154,15 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
   async function read(reader: ReadableStreamDefaultReader<Uint8Array>, signal: AbortSignal, heartbeatMs: number): Promise<boolean> {
     const parser = new Parser(cursor, options.limits);
     const idleMs = options.idleTimeout ?? heartbeatMs * MISSED;
-    let heardAt = Date.now();
+    let heardAt = performance.now();
     let isReading = false;
     let isSilent = true;
     let isEnd = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     look = (missed) => {
-      const left = heardAt + (idleMs * missed) / MISSED - Date.now();
+      const left = heardAt + (idleMs * missed) / MISSED - performance.now();
       // While the caller is busy, what has come is not heard.
-      if (left <= 0 && isReading) attempt.abort(new StreamError('idle', `nothing came for ${(Date.now() - heardAt) / 1000} s`));
+      if (left <= 0 && isReading) attempt.abort(new StreamError('idle', `nothing came for ${((performance.now() - heardAt) / 1000).toFixed(1)} s`));
       clearTimeout(timer);
       if (!signal.aborted) timer = setTimeout(look!, Math.max(Math.min(left, idleMs), idleMs / 10), MISSED);
     };
@@ -179,7 +179,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
         });
         isReading = false;
         signal.throwIfAborted();
-        heardAt = Date.now();
+        heardAt = performance.now();
         if (done) break;
         isSilent = false;
         options.onbytes?.(value.length);

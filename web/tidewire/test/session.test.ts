@@ -342,3 +342,21 @@ test('a Request can be given, with its own method, body and headers', async () =
   expect(script.asked[1]).toMatchObject({ method: 'POST', url: 'http://a/s' });
   expect(script.asked[1]!.headers.get('X-A')).toBe('1');
 });
+
+test('a clock that is set does not change how long it waits, or what is silence', async () => {
+  const hour = 3_600_000;
+  const set = (by: number) => vi.setSystemTime(Date.now() + by);
+  for (const by of [hour, -hour]) {
+    const script = new Script(refuse(503), stream('data: 1\n\n', 'stay', TIDEWIRE), refuse(204));
+    const { turn } = await read(script);
+    await turn(500);
+    set(by);
+    await turn(490);
+    expect(script.asked).toHaveLength(1);
+    await turn(20);
+    expect(script.asked).toHaveLength(2);
+    set(by);
+    expect(await turn(44_000), `${by}`).toMatchObject({ outcome: 'running', errors: [{ code: 'status' }] });
+    expect(await turn(20_000), `${by}`).toMatchObject({ outcome: 'ended', errors: [{ code: 'status' }, { code: 'idle' }] });
+  }
+});
