@@ -14,6 +14,8 @@ export class Question {
   #url: string;
   /** The same, resolved: as it was asked. */
   #asked = '';
+  /** Where an app answers a scheme of its own, there is somebody to ask again. */
+  #hasAnswered = false;
   /** The answer has a name of its own, and is read by it from now on: the question is not asked again. */
   #isNamed = false;
   /** Sending it again does what sending it once does: by its method, by its key, or because the caller says so. */
@@ -70,8 +72,14 @@ export class Question {
     }
     const from = this.#isNamed ? undefined : request?.clone();
     try {
-      return await ask(from ? (url === this.#url ? from : new Request(url, from)) : url, init);
+      const response = await ask(from ? (url === this.#url ? from : new Request(url, from)) : url, init);
+      this.#hasAnswered = true;
+      return response;
     } catch (error) {
+      const { protocol } = new URL(this.#asked);
+      if (!this.#hasAnswered && !/^https?:$/.test(protocol)) {
+        throw new StreamError('request', `no request: "${protocol}" cannot be asked; give the address with https: or http:`, undefined, error);
+      }
       throw new StreamError('network', `no answer from ${url}: the network, the server, or CORS`, undefined, error);
     }
   }

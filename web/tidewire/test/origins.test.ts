@@ -1,7 +1,10 @@
 /** Whom the caller's headers reach: the origin that was asked, and no other one that an answer names. */
 
 import { expect, test } from 'vitest';
+import { EventSource } from '../src/event-source.ts';
 import { events } from '../src/events.ts';
+import type { ErrorEvent } from '../src/target.ts';
+import { Script, refuse, stream } from './support/script.ts';
 import { type Site, cut, site } from './support/site.ts';
 
 const SECRET = { Authorization: 'Bearer secret', 'X-Own': 'mine' };
@@ -60,4 +63,17 @@ test('a name that is no address, or another origin\'s, is none; a POST is not se
     expect(await outcome(own.origin), name).toMatchObject({ code: 'cut' });
     expect([own.asked.length, other.asked.length], name).toEqual([1, 0]);
   }
+});
+
+test('an address that nobody can ever answer closes at once, and says why', async () => {
+  for (const url of ['ftp://127.0.0.1/x', 'mailto:a@b.test', 'htps://127.0.0.1/x', 'localhost:8420/events/x', 'ws://127.0.0.1/x', 'file:///etc/hostname']) {
+    const protocol = `"${new URL(url).protocol}"`;
+    expect(await outcome(url, { body: null }), url).toMatchObject({ code: 'request', message: expect.stringContaining(protocol) });
+    const source = new EventSource(url);
+    const event = await new Promise<ErrorEvent>((done) => (source.onerror = done));
+    expect([event.error.code, source.readyState], url).toEqual(['request', 2]);
+  }
+  // An app may have a scheme of its own, and what once answered may pass.
+  const script = new Script(stream('id: 1\ndata: 1\n\n', 'break'), new TypeError('x'), stream('data: 2\n\n'), refuse(204));
+  expect(await outcome('app://page/events', { body: null, fetch: script.fetch })).toEqual(['1', '2']);
 });
