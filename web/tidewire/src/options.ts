@@ -6,7 +6,7 @@ import type { RetryPolicy } from './policy.js';
 
 /** All that `fetch` takes goes to `fetch`, before each attempt. */
 export interface StreamOptions extends Omit<RequestInit, 'headers' | 'cache'> {
-  /** Or a function, which is asked before each attempt: for tokens that expire. */
+  /** Or a function, which is asked before each attempt, and once more after a 401: for tokens that expire. */
   headers?: HeadersInit | undefined | (() => HeadersInit | undefined | Promise<HeadersInit | undefined>);
   /** Instead of the global one. It must give web streams. */
   fetch?: typeof fetch | undefined;

@@ -58,6 +58,10 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
   /** The last attempt opened a stream, and brought something. */
   let isOpened = false;
   let moved = false;
+  /** Code of the caller's runs: what it throws is no trouble of the connection. */
+  let isCallers = false;
+  /** The attempt before had a 401: headers were asked for anew. */
+  let isRenewed = false;
 
   const page = new Page(
     options.openWhenHidden !== false,
@@ -80,7 +84,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
       const since = performance.now();
       let error: unknown;
       let wait: number | undefined;
-      isOpened = moved = false;
+      isOpened = moved = isCallers = false;
       try {
         if (await once(attempt.signal)) {
           if (!stop.aborted) hooks.close?.();
@@ -100,7 +104,10 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
         if (moved || performance.now() - since > max) failures = 0;
         failures += 1;
         const { response, code } = error instanceof StreamError ? error : ({} as Partial<StreamError>);
-        const again = failures <= attempts && isWorthAnother(code, response?.status ?? 0);
+        const mayRenew: boolean = response?.status === 401 && typeof options.headers === 'function' && !isRenewed;
+        const again = failures <= attempts && !isCallers && (mayRenew || isWorthAnother(code, response?.status ?? 0));
+        if (mayRenew) wait = 0;
+        isRenewed = mayRenew;
         const retryAfterMs = retryAfter(response?.headers.get('Retry-After'), Date.now());
         if (response) (error as StreamError).body = await excerpt(response, stop);
         attempt.abort();
@@ -125,7 +132,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     const isRepeatable = question.isRepeatable(cursor);
     if (code === 'type' || code === 'request') return false;
     if (code === 'status') return passes(status, isRepeatable);
-    // A lost connection, or what the caller threw. Without an answer nobody knows what became of the request.
+    // A lost connection, or headers that could not be made. Without an answer nobody knows what became of the request.
     return isRepeatable || (!isOpened && code !== 'network');
   }
 
@@ -138,14 +145,17 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     const response = await until(signal, question.ask(cursor, signal)).finally(() => clearTimeout(timer));
     const { status, headers, body } = response;
     if (status === 204) return true;
+    isCallers = true;
     if (hooks.accept) await until(signal, hooks.accept(response));
+    isCallers = false;
     if (!response.ok) throw new StreamError('status', `the server answered ${status}`, response);
     const type = headers.get('Content-Type');
     if (!body || !(hooks.accept || /^text\/event-stream *(;|$)/i.test(type ?? ''))) {
       throw new StreamError('type', `no event stream: Content-Type is ${type}`, response);
     }
     question.learn(response);
-    isOpened = true;
+    isOpened = isCallers = true;
+    isRenewed = false;
     options.onconnect?.(response);
     if (hooks.open) await until(signal, hooks.open(response));
     return read(body.getReader(), signal, 1000 * +(headers.get('Tidewire-Heartbeat') ?? 0));
@@ -174,6 +184,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
       else look = undefined;
       for (;;) {
         isReading = true;
+        isCallers = false;
         const { done, value } = await reader.read().catch((cause: unknown) => {
           throw signal.aborted ? signal.reason : new StreamError('cut', 'the connection broke', undefined, cause);
         });
@@ -182,6 +193,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
         heardAt = performance.now();
         if (done) break;
         isSilent = false;
+        isCallers = true;
         options.onbytes?.(value.length);
         for (const item of parser.read(value)) {
           if ('retry' in item && !('data' in item)) {

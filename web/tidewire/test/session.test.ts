@@ -360,3 +360,40 @@ test('a clock that is set does not change how long it waits, or what is silence'
     expect(await turn(20_000), `${by}`).toMatchObject({ outcome: 'ended', errors: [{ code: 'status' }, { code: 'idle' }] });
   }
 });
+
+test('what code of the caller throws ends it, and is thrown; nothing is asked again', async () => {
+  const gap = 'event: tidewire.gap\ndata: {}\n\n';
+  for (const name of ['onconnect', 'onbytes', 'oncomment', 'ongap', 'end'] as const) {
+    const script = new Script(stream(`: hi\n${gap}data: 1\n\n`, 'stay'));
+    const bug = () => {
+      throw new TypeError('a bug of the page');
+    };
+    const { outcome } = await (await read(script, { [name]: bug })).turn();
+    expect([name, outcome]).toMatchObject([name, { message: 'a bug of the page' }]);
+    expect([script.asked.length, script.open], name).toEqual([1, 0]);
+  }
+});
+
+test('headers that cannot be made are a trouble that passes', async () => {
+  let count = 0;
+  const headers = () => ((count += 1) === 1 ? Promise.reject(new Error('no network for a token')) : Promise.resolve({}));
+  const script = new Script(stream('data: [DONE]\n\n'));
+  expect(await (await read(script, { body: '{}', headers })).turn()).toMatchObject({ outcome: 'ended', errors: [{ message: 'no network for a token' }] });
+});
+
+test('after a 401, headers that a function makes are made once more, at once; a second one in a row is final', async () => {
+  for (const body of [null, '{}']) {
+    let count = 0;
+    const headers = () => ({ Authorization: `Bearer ${(count += 1)}` });
+    const script = new Script(refuse(401), stream('id: 1\ndata: 1\n\n', 'break', TIDEWIRE), refuse(401), refuse(401, {}, 'who are you?'));
+    const { outcome, waits } = await (await read(script, { body, headers })).turn();
+    expect(outcome).toMatchObject({ code: 'status', status: 401, body: 'who are you?' });
+    expect(script.asked.map(({ headers }) => headers.get('Authorization'))).toEqual(['Bearer 1', 'Bearer 2', 'Bearer 3', 'Bearer 4']);
+    expect(waits).toEqual([0, 1000, 0]);
+  }
+  for (const options of [{ headers: { Authorization: 'Bearer 1' } }, { headers: () => ({}), retry: { attempts: 0 } }]) {
+    const script = new Script(refuse(401));
+    expect((await (await read(script, options)).turn()).outcome).toMatchObject({ status: 401 });
+    expect(script.asked).toHaveLength(1);
+  }
+});
