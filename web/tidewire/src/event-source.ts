@@ -56,6 +56,7 @@ export class EventSource extends StreamTarget {
       this.url,
       { end: false, ...options },
       {
+        only200: true,
         open: (response) => {
           this.#state = 1;
           origin = response.url ? new URL(response.url).origin : origin;

@@ -3,6 +3,7 @@
  * the caller stops it. What it reads is bounded by the parser, and it reads no further than its caller has taken.
  */
 
+import { isEventStream } from './content-type.js';
 import { StreamError } from './error.js';
 import { GAP, gapOf } from './gap.js';
 import type { StreamOptions } from './options.js';
@@ -16,6 +17,8 @@ export interface Hooks {
   /** Accepts or refuses (by throwing) an answer, instead of the check of its type. */
   accept?: ((response: Response) => unknown) | undefined;
   open?: ((response: Response) => unknown) | undefined;
+  /** As `EventSource` has it, a stream has status 200; else any other of success too, but one that says that there is no whole body. */
+  only200?: boolean;
   /** A promise is waited for before anything else is read. */
   message(message: Message): unknown;
   /** The cursor has moved without an event. */
@@ -148,9 +151,9 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     isCallers = true;
     if (hooks.accept) await until(signal, hooks.accept(response));
     isCallers = false;
-    if (!response.ok) throw new StreamError('status', `the server answered ${status}`, response);
+    if (!response.ok || (hooks.only200 ? status !== 200 : status === 205 || status === 206)) throw new StreamError('status', `the server answered ${status}`, response);
     const type = headers.get('Content-Type');
-    if (!body || !(hooks.accept || /^text\/event-stream *(;|$)/i.test(type ?? ''))) {
+    if (!body || !(hooks.accept || isEventStream(type))) {
       throw new StreamError('type', `no event stream: Content-Type is ${type}`, response);
     }
     question.learn(response);

@@ -397,3 +397,26 @@ test('after a 401, headers that a function makes are made once more, at once; a 
     expect(script.asked).toHaveLength(1);
   }
 });
+
+test('a status of success is a stream, but one that says that there is no whole body; for EventSource it is 200', async () => {
+  for (const [status, any, strict] of [[200, true, true], [201, true, false], [202, true, false], [203, true, false], [205, false, false], [206, false, false], [226, true, false]] as const) {
+    for (const only200 of [false, true]) {
+      const script = new Script(() => new Response(status === 205 ? null : 'data: [DONE]\n\n', { status, headers: { 'Content-Type': 'text/event-stream' } }), refuse(204));
+      const data: string[] = [];
+      const outcome = await follow('http://a/s', { fetch: script.fetch as typeof fetch }, { only200, message: (message) => void data.push(message.data) }, new AbortController().signal).catch((error: unknown) => error);
+      if (only200 ? strict : any) expect([status, data, outcome]).toEqual([status, ['[DONE]'], undefined]);
+      else expect(outcome, `${status}`).toMatchObject({ code: 'status', status });
+      expect(script.asked).toHaveLength(1);
+    }
+  }
+});
+
+test('a type that comes twice is read as browsers read it', async () => {
+  const twice = (...types: string[]) => () => {
+    const headers = new Headers();
+    for (const type of types) headers.append('Content-Type', type);
+    return new Response('data: [DONE]\n\n', { headers });
+  };
+  expect(await (await read(new Script(twice('application/json', 'text/event-stream')))).turn()).toMatchObject({ outcome: 'ended', data: ['[DONE]'] });
+  expect(await (await read(new Script(twice('text/event-stream', 'text/html')))).turn()).toMatchObject({ outcome: { code: 'type' } });
+});
