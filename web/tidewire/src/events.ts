@@ -12,6 +12,7 @@ import type { StreamOptions } from './options.js';
 import type { Message } from './parser.js';
 import type { Input } from './request.js';
 import { follow, isEndEvent } from './session.js';
+import { onAbort } from './signal.js';
 
 export interface StreamEvent {
   /** `message` unless the stream names it. */
@@ -171,7 +172,7 @@ export class EventStream implements AsyncIterableIterator<StreamEvent> {
       this.close();
     };
     if (signal?.aborted) return this.#fail(signal.reason);
-    signal?.addEventListener('abort', abort);
+    const leave = signal && onAbort(signal, abort);
     const hooks = {
       open: (response: Response) => {
         this.response = response;
@@ -192,7 +193,7 @@ export class EventStream implements AsyncIterableIterator<StreamEvent> {
     } catch (error) {
       this.#fail(error);
     } finally {
-      signal?.removeEventListener('abort', abort);
+      leave?.();
     }
   }
 

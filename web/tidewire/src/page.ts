@@ -3,6 +3,8 @@
  * Where there is no page (workers, Node), only what is there is heard.
  */
 
+import { onAbort } from './signal.js';
+
 export class Page {
   /** The connection is to rest. */
   isAway = false;
@@ -46,6 +48,7 @@ export class Page {
   async nap(ms: number, floor: number, stop: AbortSignal): Promise<void> {
     const since = performance.now();
     let until = ms;
+    let leave: (() => void) | undefined;
     for (;;) {
       const left = Math.min(since + until - performance.now(), ms);
       if (stop.aborted || (left <= 0 && !this.isAway)) break;
@@ -56,9 +59,9 @@ export class Page {
           until = Math.min(until, floor);
           done();
         };
-        stop.addEventListener('abort', this.#wake, { once: true });
+        leave = onAbort(stop, this.#wake);
       });
-      stop.removeEventListener('abort', this.#wake!);
+      leave?.();
     }
     this.#wake = undefined;
   }

@@ -11,6 +11,7 @@ import { Page } from './page.js';
 import { type Message, Parser } from './parser.js';
 import { floorOf, passes, retryAfter, waitBefore } from './policy.js';
 import { type Input, Question } from './request.js';
+import { onAbort, until } from './signal.js';
 
 /** What an entry point makes of a subscription. */
 export interface Hooks {
@@ -78,8 +79,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
       look?.(MISSED_IN_DOUBT);
     },
   );
-  const stopped = () => attempt.abort(stop.reason);
-  stop.addEventListener('abort', stopped);
+  const leave = onAbort(stop, () => attempt.abort(stop.reason));
 
   try {
     while (!stop.aborted) {
@@ -125,7 +125,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     }
   } finally {
     attempt.abort();
-    stop.removeEventListener('abort', stopped);
+    leave();
     page.leave();
   }
   return;
@@ -180,8 +180,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
       if (!signal.aborted) timer = setTimeout(look!, Math.max(Math.min(left, idleMs), idleMs / 10), MISSED);
     };
     // A reader whose source ignores the signal would wait for ever.
-    const drop = () => void reader.cancel().catch(() => {});
-    signal.addEventListener('abort', drop);
+    const leave = onAbort(signal, () => void reader.cancel().catch(() => {}));
     try {
       if (idleMs > 0) look(MISSED);
       else look = undefined;
@@ -223,7 +222,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     } finally {
       look = undefined;
       clearTimeout(timer);
-      signal.removeEventListener('abort', drop);
+      leave();
     }
     // Whoever cannot ask again has to believe it. A Tidewire can be asked, and to who has everything it says nothing.
     return isEnd || !question.isRepeatable(cursor) || (question.isTidewire ? isSilent : end === 'eof');
@@ -235,16 +234,6 @@ function overlong(limit: string, lastEventId: string): Message {
   return { event: GAP, data: JSON.stringify({ reason: 'overlong', limit, resumed_after: lastEventId }), lastEventId };
 }
 
-/** Settles with the promise, or with the signal. */
-function until<T>(signal: AbortSignal, value: T | PromiseLike<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort);
-    Promise.resolve(value).then(resolve, reject);
-  });
-}
-
 /** The beginning of a body that says why. */
 async function excerpt({ body, bodyUsed }: Response, stop: AbortSignal): Promise<string> {
   if (!body || bodyUsed || body.locked) return '';
@@ -252,7 +241,7 @@ async function excerpt({ body, bodyUsed }: Response, stop: AbortSignal): Promise
   const decoder = new TextDecoder();
   const enough = () => void reader.cancel().catch(() => {});
   const timer = setTimeout(enough, EXCERPT_MS);
-  stop.addEventListener('abort', enough);
+  const leave = onAbort(stop, enough);
   let text = '';
   try {
     for (let size = 0; size < EXCERPT_BYTES; ) {
@@ -265,7 +254,7 @@ async function excerpt({ body, bodyUsed }: Response, stop: AbortSignal): Promise
     // What there is has to do.
   } finally {
     clearTimeout(timer);
-    stop.removeEventListener('abort', enough);
+    leave();
     enough();
   }
   return text.slice(0, EXCERPT_BYTES);
