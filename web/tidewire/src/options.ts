@@ -20,7 +20,7 @@ export interface StreamOptions extends Omit<RequestInit, 'headers' | 'cache'> {
    * announces (`Tidewire-Heartbeat`), or never.
    */
   idleTimeout?: number | undefined;
-  /** Give an attempt up that has no answer after so many milliseconds. Unless set: what `fetch` does. */
+  /** Give an attempt up that has no answer after so many milliseconds; 0: what `fetch` does. Unless set: 60,000. */
   openTimeout?: number | undefined;
   /** Stay connected while the page is hidden. Unless set: yes; with `fetchEventSource` no. */
   openWhenHidden?: boolean | undefined;

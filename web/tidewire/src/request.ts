@@ -40,9 +40,10 @@ export class Question {
 
   /**
    * Asks.
+   * @param sent called when the caller has given its headers, and only an answer is missing
    * @throws `StreamError` it is no request, or no answer came
    */
-  async ask(cursor: string, signal: AbortSignal): Promise<Response> {
+  async ask(cursor: string, signal: AbortSignal, sent: () => void): Promise<Response> {
     const { fetch: ask = fetch, headers: given, withCredentials, credentials, prime = this.isTidewire } = this.#options;
     const request = this.#input instanceof Request ? this.#input : undefined;
     const own = typeof given === 'function' ? await given() : given;
@@ -71,6 +72,7 @@ export class Question {
       throw new StreamError('request', `no request: ${(error as Error).message}`, undefined, error);
     }
     const from = this.#isNamed ? undefined : request?.clone();
+    sent();
     try {
       const response = await ask(from ? (url === this.#url ? from : new Request(url, from)) : url, init);
       this.#hasAnswered = true;

@@ -36,6 +36,8 @@ export interface Hooks {
 /** Heartbeats that may be missed before a connection is taken for dead; fewer once there is reason to doubt it. */
 const MISSED = 3;
 const MISSED_IN_DOUBT = 1.5;
+/** For an answer to come. */
+const OPEN_MS = 60_000;
 /** Of a refusal's body. */
 const EXCERPT_BYTES = 16 << 10;
 const EXCERPT_MS = 5000;
@@ -141,11 +143,14 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
 
   /** One attempt, to its end: true if it is the end of the stream. */
   async function once(signal: AbortSignal): Promise<boolean> {
-    const { openTimeout = 0 } = options;
+    const { openTimeout = OPEN_MS } = options;
     // Nobody knows what became of the request: this is no silence, but no answer.
     const late = () => attempt.abort(new StreamError('network', `no answer within ${openTimeout / 1000} s`));
-    const timer = openTimeout > 0 ? setTimeout(late, openTimeout) : undefined;
-    const response = await until(signal, question.ask(cursor, signal)).finally(() => clearTimeout(timer));
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const sent = () => {
+      if (openTimeout > 0) timer = setTimeout(late, openTimeout);
+    };
+    const response = await until(signal, question.ask(cursor, signal, sent)).finally(() => clearTimeout(timer));
     const { status, headers, body } = response;
     if (status === 204) return true;
     isCallers = true;

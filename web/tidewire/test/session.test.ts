@@ -123,14 +123,21 @@ test('each opening is told, and the bytes that come', async () => {
 
 test('an answer that does not come in time is none: a GET asks again, a POST does not', async () => {
   for (const [method, outcome, times] of [['GET', 'ended', 2], ['POST', { code: 'network' }, 1]] as const) {
-    const never = ({ signal }: { signal: AbortSignal }) =>
-      new Promise<Response>((_, fail) => signal.addEventListener('abort', () => fail(signal.reason)));
-    const script = new Script(never, refuse(204));
-    const { turn } = await read(script, { method, openTimeout: 5000 });
-    expect(await turn(4000), method).toMatchObject({ outcome: 'running' });
-    expect(await turn(), method).toMatchObject({ outcome });
-    expect(script.asked, method).toHaveLength(times);
+    for (const [openTimeout, ms] of [[undefined, 60_000], [5000, 5000]] as const) {
+      const never = ({ signal }: { signal: AbortSignal }) =>
+        new Promise<Response>((_, fail) => signal.addEventListener('abort', () => fail(signal.reason)));
+      const script = new Script(never, refuse(204));
+      const { turn } = await read(script, { method, openTimeout });
+      expect(await turn(ms - 1000), method).toMatchObject({ outcome: 'running' });
+      expect(await turn(), method).toMatchObject({ outcome });
+      expect(script.asked, method).toHaveLength(times);
+    }
   }
+  const login = () => new Promise<HeadersInit>((done) => setTimeout(done, 600_000, {}));
+  expect(await (await read(new Script(stream('data: [DONE]\n\n')), { headers: login })).turn(700_000)).toMatchObject({ outcome: 'ended', errors: [] });
+  const patient = new Script(() => new Promise(() => {}));
+  expect(await (await read(patient, { openTimeout: 0 })).turn(1e9)).toMatchObject({ outcome: 'running' });
+  expect(patient.asked).toHaveLength(1);
 });
 
 test('a stream that opened in time may then be silent for longer', async () => {
