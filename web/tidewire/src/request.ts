@@ -20,6 +20,8 @@ export class Question {
   #isNamed = false;
   /** Sending it again does what sending it once does: by its method, by its key, or because the caller says so. */
   #isSafe: boolean;
+  /** The body is a stream, which has been sent. */
+  #isSpent = false;
   /** The answer has a name that cannot be read here: without a cursor, to ask again would begin another one. */
   #needsCursor = false;
 
@@ -33,9 +35,14 @@ export class Question {
     this.#isSafe = !!options.repeat || /^(GET|HEAD|QUERY)$/.test(this.#method);
   }
 
+  /** Whether there is something to send. */
+  get canAsk(): boolean {
+    return this.#isNamed || !this.#isSpent;
+  }
+
   /** Whether it may go out again, with this cursor. */
   isRepeatable(cursor: string): boolean {
-    return this.#isSafe || (this.isTidewire && !(this.#needsCursor && !cursor));
+    return this.canAsk && (this.#isSafe || (this.isTidewire && !(this.#needsCursor && !cursor)));
   }
 
   /**
@@ -50,7 +57,9 @@ export class Question {
     let url = this.#url;
     if (prime && !cursor) url = url.replace(/#.*/s, '') + (url.includes('?') ? '&' : '?') + 'prime=1';
     let init: RequestInit;
+    let from: Request | undefined;
     try {
+      if (!this.canAsk) throw new TypeError('its body is a stream, which can be sent only once');
       const headers = new Headers(request?.headers);
       new Headers(own).forEach((value, name) => headers.set(name, value));
       if (!headers.has('Accept')) headers.set('Accept', 'text/event-stream');
@@ -66,12 +75,15 @@ export class Question {
         signal,
       };
       if (this.#isNamed) delete init.body;
+      // As `fetch` wants it said.
+      if (isStream(init.body)) Object.assign(init, { duplex: 'half' });
       // What is no request fails here, so that what fails below is the network.
       this.#asked = new Request(url, { ...init, body: init.body == null ? null : '' }).url;
+      if (!this.#isNamed) from = request?.clone();
     } catch (error) {
       throw new StreamError('request', `no request: ${(error as Error).message}`, undefined, error);
     }
-    const from = this.#isNamed ? undefined : request?.clone();
+    this.#isSpent = isStream(init.body);
     sent();
     try {
       const response = await ask(from ? (url === this.#url ? from : new Request(url, from)) : url, init);
@@ -82,7 +94,7 @@ export class Question {
       if (!this.#hasAnswered && !/^https?:$/.test(protocol)) {
         throw new StreamError('request', `no request: "${protocol}" cannot be asked; give the address with https: or http:`, undefined, error);
       }
-      throw new StreamError('network', `no answer from ${url}: the network, the server, or CORS`, undefined, error);
+      throw new StreamError('network', `no answer from ${url}: ${reasonOf(error, this.#asked)}`, undefined, error);
     }
   }
 
@@ -108,6 +120,21 @@ function within(origin: string, base: string, name: string): string | undefined 
     if (/^http/.test(origin) && place.origin === origin && new URL(base).origin === origin) return place.href;
   } catch {}
   return undefined;
+}
+
+/** What is gone once it is read. */
+function isStream(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && ('getReader' in body || Symbol.asyncIterator in body);
+}
+
+/** Why `fetch` failed, as far as it tells. */
+function reasonOf(error: unknown, url: string): string {
+  let { message, cause } = error as Error;
+  for (; cause; cause = (cause as Error).cause) message = (cause as Error).message || (cause as { code?: string }).code || message;
+  const own = globalThis.location?.origin;
+  // Browsers tell scripts nothing.
+  if (!own || message !== (error as Error).message) return message;
+  return `the network${new URL(url).origin === own ? ' or the server' : `, the server, or CORS, which has to allow ${own} and the request's headers`} (${message})`;
 }
 
 /** Headers are bytes, which `fetch` takes as one character each; an id's bytes are UTF-8, as browsers send it. */

@@ -110,7 +110,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
         failures += 1;
         const { response, code } = error instanceof StreamError ? error : ({} as Partial<StreamError>);
         const mayRenew: boolean = response?.status === 401 && typeof options.headers === 'function' && !isRenewed;
-        const again = failures <= attempts && !isCallers && (mayRenew || isWorthAnother(code, response?.status ?? 0));
+        const again = failures <= attempts && !isCallers && question.canAsk && (mayRenew || isWorthAnother(code, response?.status ?? 0));
         if (mayRenew) wait = 0;
         isRenewed = mayRenew;
         const retryAfterMs = retryAfter(response?.headers.get('Retry-After'), Date.now());
@@ -156,17 +156,24 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     isCallers = true;
     if (hooks.accept) await until(signal, hooks.accept(response));
     isCallers = false;
-    if (!response.ok || (hooks.only200 ? status !== 200 : status === 205 || status === 206)) throw new StreamError('status', `the server answered ${status}`, response);
-    const type = headers.get('Content-Type');
-    if (!body || !(hooks.accept || isEventStream(type))) {
-      throw new StreamError('type', `no event stream: Content-Type is ${type}`, response);
+    if (!response.ok || (hooks.only200 ? status !== 200 : status === 205 || status === 206)) {
+      const what = status || 'with what no script may see: leave `mode` and `redirect` unset';
+      throw new StreamError('status', `the server answered ${what}`, response);
     }
+    const type = headers.get('Content-Type');
+    const wrong =
+      !hooks.accept && !isEventStream(type)
+        ? `Content-Type is ${type ?? 'missing'}`
+        : typeof body?.getReader !== 'function'
+          ? '`fetch` gives no body that can be read as it comes: set the option `fetch` to one with web streams'
+          : body.locked && 'its body is read by something else (`onopen`)';
+    if (wrong) throw new StreamError('type', `no event stream: ${wrong}`, response);
     question.learn(response);
     isOpened = isCallers = true;
     isRenewed = false;
     options.onconnect?.(response);
     if (hooks.open) await until(signal, hooks.open(response));
-    return read(body.getReader(), signal, 1000 * +(headers.get('Tidewire-Heartbeat') ?? 0));
+    return read(body!.getReader(), signal, 1000 * +(headers.get('Tidewire-Heartbeat') ?? 0));
   }
 
   async function read(reader: ReadableStreamDefaultReader<Uint8Array>, signal: AbortSignal, heartbeatMs: number): Promise<boolean> {
@@ -241,7 +248,7 @@ function overlong(limit: string, lastEventId: string): Message {
 
 /** The beginning of a body that says why. */
 async function excerpt({ body, bodyUsed }: Response, stop: AbortSignal): Promise<string> {
-  if (!body || bodyUsed || body.locked) return '';
+  if (!body?.getReader || bodyUsed || body.locked) return '';
   const reader = body.getReader();
   const decoder = new TextDecoder();
   const enough = () => void reader.cancel().catch(() => {});
