@@ -24,6 +24,8 @@ export interface Hooks {
   message(message: Message): unknown;
   /** The cursor has moved without an event. */
   moved?: ((cursor: string) => void) | undefined;
+  /** The text of an error, if a body without an event is one. */
+  bare?: ((body: string) => string | undefined) | undefined;
   /** The stream has ended; to throw here makes a failed attempt of it. */
   close?: (() => unknown) | undefined;
   /**
@@ -47,7 +49,7 @@ const AWAY = {};
 
 /** What servers send last: OpenAI's `[DONE]`, or an event of this name. */
 export function isEndEvent({ event, data }: Message): boolean {
-  return event === 'end' || data === '[DONE]';
+  return event === 'end' || data.trim() === '[DONE]';
 }
 
 /** Resolves when the stream has ended, or when it was stopped; rejects with what is final. */
@@ -135,7 +137,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
   /** `status` counts if the server refused. */
   function isWorthAnother(code: StreamError['code'] | undefined, status: number): boolean {
     const isRepeatable = question.isRepeatable(cursor);
-    if (code === 'type' || code === 'request') return false;
+    if (code === 'type' || code === 'request' || code === 'event') return false;
     if (code === 'status') return passes(status, isRepeatable);
     // A lost connection, or headers that could not be made. Without an answer nobody knows what became of the request.
     return isRepeatable || (!isOpened && code !== 'network');
@@ -173,10 +175,14 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     isRenewed = false;
     options.onconnect?.(response);
     if (hooks.open) await until(signal, hooks.open(response));
-    return read(body!.getReader(), signal, 1000 * +(headers.get('Tidewire-Heartbeat') ?? 0));
+    return read(response, signal, 1000 * +(headers.get('Tidewire-Heartbeat') ?? 0));
   }
 
-  async function read(reader: ReadableStreamDefaultReader<Uint8Array>, signal: AbortSignal, heartbeatMs: number): Promise<boolean> {
+  async function read(response: Response, signal: AbortSignal, heartbeatMs: number): Promise<boolean> {
+    const reader: ReadableStreamDefaultReader<Uint8Array> = response.body!.getReader();
+    const decoder = new TextDecoder();
+    /** All of the body, as long as it may be bare JSON. */
+    let bare: string | undefined = hooks.bare && '';
     const parser = new Parser(cursor, options.limits);
     const idleMs = options.idleTimeout ?? heartbeatMs * MISSED;
     let heardAt = performance.now();
@@ -209,20 +215,25 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
         isSilent = false;
         isCallers = true;
         options.onbytes?.(value.length);
+        if (bare !== undefined) {
+          bare += decoder.decode(value, { stream: true });
+          if (bare.length > EXCERPT_BYTES || !/^\s*([[{]|$)/.test(bare)) bare = undefined;
+        }
         for (const item of parser.read(value)) {
           if ('retry' in item && !('data' in item)) {
             retryMs = item.retry!;
           } else if ('comment' in item) {
             options.oncomment?.(item.comment);
           } else {
+            bare = undefined;
             const message = 'data' in item ? item : overlong((item as { overlong: string }).overlong, cursor);
             moved = true;
             cursor = message.lastEventId;
-            isEnd = !!end && (end === 'eof' ? isEndEvent : end)(message);
             if (message.event === GAP) options.ongap?.(gapOf(message.data));
             const busy = hooks.message(message);
             if (busy) await busy;
             signal.throwIfAborted();
+            isEnd = !!end && (end === 'eof' ? isEndEvent : end)(message);
           }
         }
         if (cursor !== parser.lastEventId) {
@@ -236,8 +247,10 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
       clearTimeout(timer);
       leave();
     }
+    const failure = bare && hooks.bare?.(bare);
+    if (failure !== undefined && failure !== '') throw new StreamError('event', failure, response);
     // Whoever cannot ask again has to believe it. A Tidewire can be asked, and to who has everything it says nothing.
-    return isEnd || !question.isRepeatable(cursor) || (question.isTidewire ? isSilent : end === 'eof');
+    return isEnd || !question.isRepeatable(cursor) || (question.isTidewire && (end !== 'eof' || attempts > 0) ? isSilent : end === 'eof');
   }
 }
 

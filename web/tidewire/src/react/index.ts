@@ -52,10 +52,12 @@ export interface UseTypedTextOptions extends StreamOptions {
 export interface TypedText {
   text: string;
   isDone: boolean;
+  /** It is done, and its last word was missing. */
+  isTruncated: boolean;
   error: unknown;
 }
 
-const EMPTY: TypedText = { text: '', isDone: false, error: undefined };
+const EMPTY: TypedText = { text: '', isDone: false, isTruncated: false, error: undefined };
 
 /** Types the text of the answer at this address; nothing while it is null. It starts anew with another address or body. */
 export function useTypedText(url: string | null, options: UseTypedTextOptions = {}): TypedText {
@@ -75,7 +77,7 @@ export function useTypedText(url: string | null, options: UseTypedTextOptions = 
     void (async () => {
       try {
         for await (const piece of stream.text(pick)) set((before) => ({ ...before, text: before.text + piece }));
-        set((before) => ({ ...before, isDone: true }));
+        set((before) => ({ ...before, isDone: true, isTruncated: stream.truncated }));
       } catch (error) {
         set((before) => ({ ...before, error }));
       }
