@@ -2,6 +2,7 @@
 
 import { StreamError } from './error.js';
 import type { StreamOptions } from './options.js';
+import { isSafe } from './policy.js';
 
 export type Input = string | URL | Request;
 
@@ -32,7 +33,7 @@ export class Question {
     this.#options = options;
     this.#url = request?.url ?? String(input);
     this.#method = (method ?? request?.method ?? (body == null ? 'GET' : 'POST')).toUpperCase();
-    this.#isSafe = !!options.repeat || /^(GET|HEAD|QUERY)$/.test(this.#method);
+    this.#isSafe = !!options.repeat || isSafe(this.#method);
   }
 
   /** Whether there is something to send. */

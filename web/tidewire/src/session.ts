@@ -9,7 +9,7 @@ import { GAP, gapOf } from './gap.js';
 import type { StreamOptions } from './options.js';
 import { Page } from './page.js';
 import { type Message, Parser } from './parser.js';
-import { floorOf, passes, retryAfter, waitBefore } from './policy.js';
+import { STABLE_MS, floorOf, passes, retryAfter, waitBefore } from './policy.js';
 import { type Input, Question } from './request.js';
 import { onAbort, until } from './signal.js';
 
@@ -65,6 +65,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
   let look: ((missed: number) => void) | undefined;
   /** The last attempt opened a stream, and brought something. */
   let isOpened = false;
+  let openedAt = 0;
   let moved = false;
   /** Code of the caller's runs: what it throws is no trouble of the connection. */
   let isCallers = false;
@@ -88,7 +89,6 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
   try {
     while (!stop.aborted) {
       attempt = new AbortController();
-      const since = performance.now();
       let error: unknown;
       let wait: number | undefined;
       isOpened = moved = isCallers = false;
@@ -108,7 +108,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
       if (error === AWAY) {
         wait = 0;
       } else {
-        if (moved || performance.now() - since > max) failures = 0;
+        if (moved || (isOpened && performance.now() - openedAt >= STABLE_MS)) failures = 0;
         failures += 1;
         const { response, code } = error instanceof StreamError ? error : ({} as Partial<StreamError>);
         const mayRenew: boolean = response?.status === 401 && typeof options.headers === 'function' && !isRenewed;
@@ -173,6 +173,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     question.learn(response);
     isOpened = isCallers = true;
     isRenewed = false;
+    openedAt = performance.now();
     options.onconnect?.(response);
     if (hooks.open) await until(signal, hooks.open(response));
     return read(response, signal, 1000 * +(headers.get('Tidewire-Heartbeat') ?? 0));

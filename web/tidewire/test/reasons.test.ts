@@ -83,3 +83,11 @@ test('no answer in a browser: CORS only for another origin, with the origin that
   expect(await failure('https://page.test/s', options)).toMatchObject(says('network', 'the network or the server (Failed to fetch)'));
   expect(await failure('https://api.test/s', options)).toMatchObject(says('network', 'CORS, which has to allow https://page.test'));
 });
+
+test('a coding of none is none, as browsers have it', async () => {
+  for (const coding of ['none', 'identity', '']) {
+    const own = await site((_, response) => response.writeHead(200, { ...SSE, 'Content-Encoding': coding }).end('data: [DONE]\n\n'));
+    expect(await failure(own.origin), coding).toBe('ended');
+    expect(own.asked).toHaveLength(1);
+  }
+});
