@@ -21,6 +21,11 @@ export class Question {
   #isNamed = false;
   /** Sending it again does what sending it once does: by its method, by its key, or because the caller says so. */
   #isSafe: boolean;
+  /** This attempt was made without the cursor, as the server does not let a page of another origin send it. */
+  isBare = false;
+  /** A request with a cursor was answered; so many were not, in a row. */
+  #takesCursor = false;
+  #unanswered = 0;
   /** The body is a stream, which has been sent. */
   #isSpent = false;
   /** The answer has a name that cannot be read here: without a cursor, to ask again would begin another one. */
@@ -64,7 +69,8 @@ export class Question {
       const headers = new Headers(request?.headers);
       new Headers(own).forEach((value, name) => headers.set(name, value));
       if (!headers.has('Accept')) headers.set('Accept', 'text/event-stream');
-      if (cursor) headers.set('Last-Event-ID', inHeader(cursor));
+      this.isBare = !!cursor && this.#mayBeBare();
+      if (cursor && !this.isBare) headers.set('Last-Event-ID', inHeader(cursor));
       if (this.#isNamed) headers.delete('Content-Type');
       this.#isSafe ||= headers.has('Idempotency-Key');
       init = {
@@ -89,14 +95,27 @@ export class Question {
     try {
       const response = await ask(from ? (url === this.#url ? from : new Request(url, from)) : url, init);
       this.#hasAnswered = true;
+      this.#takesCursor ||= !!cursor && !this.isBare;
       return response;
     } catch (error) {
+      this.#unanswered = this.isBare ? 0 : this.#unanswered + +(!!cursor && !signal.aborted);
       const { protocol } = new URL(this.#asked);
       if (!this.#hasAnswered && !/^https?:$/.test(protocol)) {
         throw new StreamError('request', `no request: "${protocol}" cannot be asked; give the address with https: or http:`, undefined, error);
       }
       throw new StreamError('network', `no answer from ${url}: ${reasonOf(error, this.#asked)}`, undefined, error);
     }
+  }
+
+  /**
+   * Browsers ask a server of another origin whether it allows the header with the cursor (their own EventSource does not), and if
+   * it does not answer that, nothing is sent at all: a page cannot tell that from a server that is gone. So once, after two
+   * attempts, and never where a cursor has come through.
+   */
+  #mayBeBare(): boolean {
+    const { location, navigator } = globalThis;
+    const isForeign = !!location?.origin && new URL(this.#asked).origin !== location.origin;
+    return this.#unanswered > 1 && this.#method === 'GET' && !this.isTidewire && !this.#takesCursor && isForeign && navigator?.onLine !== false;
   }
 
   /** What an opened answer says of the next attempt. */

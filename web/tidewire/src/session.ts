@@ -134,6 +134,12 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
   }
   return;
 
+  /** Hands a message out; what it returns is waited for. */
+  function give(message: Message): unknown {
+    if (message.event === GAP) options.ongap?.(gapOf(message.data));
+    return hooks.message(message);
+  }
+
   /** `status` counts if the server refused. */
   function isWorthAnother(code: StreamError['code'] | undefined, status: number): boolean {
     const isRepeatable = question.isRepeatable(cursor);
@@ -176,6 +182,12 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     openedAt = performance.now();
     options.onconnect?.(response);
     if (hooks.open) await until(signal, hooks.open(response));
+    if (question.isBare) {
+      const lost = gap({ reason: 'cors', requested: cursor, resumed_after: '' });
+      cursor = '';
+      await give(lost);
+      signal.throwIfAborted();
+    }
     return read(response, signal, 1000 * +(headers.get('Tidewire-Heartbeat') ?? 0));
   }
 
@@ -227,11 +239,10 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
             options.oncomment?.(item.comment);
           } else {
             bare = undefined;
-            const message = 'data' in item ? item : overlong((item as { overlong: string }).overlong, cursor);
+            const message = 'data' in item ? item : gap({ reason: 'overlong', limit: (item as { overlong: string }).overlong, resumed_after: cursor });
             moved = true;
             cursor = message.lastEventId;
-            if (message.event === GAP) options.ongap?.(gapOf(message.data));
-            const busy = hooks.message(message);
+            const busy = give(message);
             if (busy) await busy;
             signal.throwIfAborted();
             isEnd = !!end && (end === 'eof' ? isEndEvent : end)(message);
@@ -255,9 +266,9 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
   }
 }
 
-/** An event that was over a limit, as a gap. */
-function overlong(limit: string, lastEventId: string): Message {
-  return { event: GAP, data: JSON.stringify({ reason: 'overlong', limit, resumed_after: lastEventId }), lastEventId };
+/** A gap that is found here. */
+function gap(why: { reason: string; limit?: string; requested?: string; resumed_after: string }): Message {
+  return { event: GAP, data: JSON.stringify(why), lastEventId: why.resumed_after };
 }
 
 /** The beginning of a body that says why. */

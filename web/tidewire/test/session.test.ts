@@ -1,6 +1,6 @@
 /** What a subscription does when things go wrong, with a scripted server and a clock that does not wait. */
 
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { StreamOptions } from '../src/options.ts';
 import type { Message } from '../src/parser.ts';
 import { follow } from '../src/session.ts';
@@ -426,4 +426,58 @@ test('a type that comes twice is read as browsers read it', async () => {
   };
   expect(await (await read(new Script(twice('application/json', 'text/event-stream')))).turn()).toMatchObject({ outcome: 'ended', data: ['[DONE]'] });
   expect(await (await read(new Script(twice('text/event-stream', 'text/html')))).turn()).toMatchObject({ outcome: { code: 'type' } });
+});
+
+describe('a server of another origin that lets no page send the cursor', () => {
+  beforeEach(() => void vi.stubGlobal('location', { origin: 'http://page.test' }));
+  afterEach(() => void vi.unstubAllGlobals());
+
+  const GAP_DATA = '{"reason":"cors","requested":"1","resumed_after":""}';
+  /** Answers as a browser does: what needs the header fails, unless it is allowed. */
+  const picky = (...streams: string[]) =>
+    new Script(({ headers }) => {
+      if (headers.has('Last-Event-ID')) throw new TypeError('Failed to fetch');
+      const text = streams.shift();
+      return text === undefined ? refuse(204)() : stream(text, 'break')();
+    });
+
+  test('is asked once without it, after two attempts, and the gap is told', async () => {
+    const script = picky('id: 1\ndata: 1\n\n', 'data: 2\n\n');
+    const gaps: unknown[] = [];
+    const { outcome, data } = await (await read(script, { ongap: (gap) => gaps.push(gap) })).turn();
+    expect({ outcome, data }).toEqual({ outcome: 'ended', data: ['1', GAP_DATA, '2'] });
+    expect(cursors(script)).toEqual([null, '1', '1', null, null]);
+    expect(gaps).toEqual([{ reason: 'cors', requested: '1', resumedAfter: '' }]);
+  });
+
+  test('a line that worked before keeps its cursor, however long it is down', async () => {
+    const down = new TypeError('Failed to fetch');
+    const script = new Script(stream('id: 1\ndata: 1\n\n', 'break'), refuse(503), down, down, down, down, refuse(204));
+    await (await read(script)).turn(1e6);
+    expect(cursors(script).slice(1)).toEqual(['1', '1', '1', '1', '1', '1']);
+  });
+
+  test('so do a Tidewire, a POST, a page of the same origin, one without network, and a program without a page', async () => {
+    const down = new TypeError('Failed to fetch');
+    const answers = (headers = {}) => [stream('id: 1\ndata: 1\n\n', 'break', headers), down, down, down, refuse(204)] as const;
+    const cases: [Script, StreamOptions, (() => void)?][] = [
+      [new Script(...answers(TIDEWIRE)), {}],
+      [new Script(...answers()), { body: '{}', repeat: true }],
+      [new Script(...answers()), {}, () => vi.stubGlobal('location', { origin: 'http://a' })],
+      [new Script(...answers()), {}, () => vi.stubGlobal('navigator', { onLine: false })],
+      [new Script(...answers()), {}, () => vi.stubGlobal('location', undefined)],
+    ];
+    for (const [script, options, prepare] of cases) {
+      prepare?.();
+      await (await read(script, options)).turn(1e6);
+      expect(cursors(script)).toEqual([null, '1', '1', '1', '1']);
+    }
+  });
+
+  test('a server that is gone is asked with the cursor again', async () => {
+    const down = new TypeError('Failed to fetch');
+    const script = new Script(stream('id: 1\ndata: 1\n\n', 'break'), down, down, down, down, down, refuse(204));
+    await (await read(script)).turn(1e6);
+    expect(cursors(script)).toEqual([null, '1', '1', null, '1', '1', null]);
+  });
 });
