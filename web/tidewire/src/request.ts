@@ -113,9 +113,9 @@ export class Question {
    * attempts, and never where a cursor has come through.
    */
   #mayBeBare(): boolean {
+    if (this.#unanswered < 2 || this.#method !== 'GET' || this.isTidewire || this.#takesCursor) return false;
     const { location, navigator } = globalThis;
-    const isForeign = !!location?.origin && new URL(this.#asked).origin !== location.origin;
-    return this.#unanswered > 1 && this.#method === 'GET' && !this.isTidewire && !this.#takesCursor && isForeign && navigator?.onLine !== false;
+    return !!location?.origin && new URL(this.#asked).origin !== location.origin && navigator?.onLine !== false;
   }
 
   /** What an opened answer says of the next attempt. */

@@ -450,6 +450,12 @@ describe('a server of another origin that lets no page send the cursor', () => {
     expect(gaps).toEqual([{ reason: 'cors', requested: '1', resumedAfter: '' }]);
   });
 
+  test('a cursor that is there from the beginning goes with the first request', async () => {
+    const script = new Script(refuse(204));
+    expect(await (await read(script, { lastEventId: '7' })).turn()).toMatchObject({ outcome: 'ended' });
+    expect(cursors(script)).toEqual(['7']);
+  });
+
   test('a line that worked before keeps its cursor, however long it is down', async () => {
     const down = new TypeError('Failed to fetch');
     const script = new Script(stream('id: 1\ndata: 1\n\n', 'break'), refuse(503), down, down, down, down, refuse(204));
