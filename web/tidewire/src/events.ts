@@ -225,7 +225,7 @@ export class EventStream implements AsyncIterableIterator<StreamEvent> {
     let before = 0;
     const end = (message: Message) => isEndEvent(message) || answer.isWhole;
     const hooks = {
-      bare: failureOfBody,
+      failureOf: failureOfBody,
       open: (response: Response) => {
         this.response = response;
         this.#opened.resolve(response);

@@ -149,11 +149,11 @@ function isStream(body: unknown): boolean {
 
 /** Why `fetch` failed, as far as it tells. */
 function reasonOf(error: unknown, url: string): string {
-  let { message, cause } = error as Error;
+  let { message = String(error), cause } = Object(error) as Error;
   for (; cause; cause = (cause as Error).cause) message = (cause as Error).message || (cause as { code?: string }).code || message;
   const own = globalThis.location?.origin;
   // Browsers tell scripts nothing.
-  if (!own || message !== (error as Error).message) return message;
+  if (!own || message !== (error as Error)?.message) return message;
   return `the network${new URL(url).origin === own ? ' or the server' : `, the server, or CORS, which has to allow ${own} and the request's headers`} (${message})`;
 }
 

@@ -25,7 +25,7 @@ export interface Hooks {
   /** The cursor has moved without an event. */
   moved?: ((cursor: string) => void) | undefined;
   /** The text of an error, if a body without an event is one. */
-  bare?: ((body: string) => string | undefined) | undefined;
+  failureOf?: ((body: string) => string | undefined) | undefined;
   /** The stream has ended; to throw here makes a failed attempt of it. */
   close?: (() => unknown) | undefined;
   /**
@@ -156,7 +156,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     const late = () => attempt.abort(new StreamError('network', `no answer within ${openTimeout / 1000} s`));
     let timer: ReturnType<typeof setTimeout> | undefined;
     const sent = () => {
-      if (openTimeout > 0) timer = setTimeout(late, openTimeout);
+      if (openTimeout > 0 && !signal.aborted) timer = setTimeout(late, openTimeout);
     };
     const response = await until(signal, question.ask(cursor, signal, sent)).finally(() => clearTimeout(timer));
     const { status, headers, body } = response;
@@ -195,7 +195,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     const reader: ReadableStreamDefaultReader<Uint8Array> = response.body!.getReader();
     const decoder = new TextDecoder();
     /** All of the body, as long as it may be bare JSON. */
-    let bare: string | undefined = hooks.bare && '';
+    let json: string | undefined = hooks.failureOf && '';
     const parser = new Parser(cursor, options.limits);
     const idleMs = options.idleTimeout ?? heartbeatMs * MISSED;
     let heardAt = performance.now();
@@ -228,9 +228,9 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
         isSilent = false;
         isCallers = true;
         options.onbytes?.(value.length);
-        if (bare !== undefined) {
-          bare += decoder.decode(value, { stream: true });
-          if (bare.length > EXCERPT_BYTES || !/^\s*([[{]|$)/.test(bare)) bare = undefined;
+        if (json !== undefined) {
+          json += decoder.decode(value, { stream: true });
+          if (json.length > EXCERPT_BYTES || !/^\s*([[{]|$)/.test(json)) json = undefined;
         }
         for (const item of parser.read(value)) {
           if ('retry' in item && !('data' in item)) {
@@ -238,7 +238,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
           } else if ('comment' in item) {
             options.oncomment?.(item.comment);
           } else {
-            bare = undefined;
+            json = undefined;
             const message = 'data' in item ? item : gap({ reason: 'overlong', limit: (item as { overlong: string }).overlong, resumed_after: cursor });
             moved = true;
             cursor = message.lastEventId;
@@ -259,8 +259,8 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
       clearTimeout(timer);
       leave();
     }
-    const failure = bare && hooks.bare?.(bare);
-    if (failure !== undefined && failure !== '') throw new StreamError('event', failure, response);
+    const failure = json && hooks.failureOf?.(json);
+    if (failure) throw new StreamError('event', failure, response);
     // Whoever cannot ask again has to believe it. A Tidewire can be asked, and to who has everything it says nothing.
     return isEnd || !question.isRepeatable(cursor) || (question.isTidewire && (end !== 'eof' || attempts > 0) ? isSilent : end === 'eof');
   }

@@ -140,6 +140,17 @@ test('an answer that does not come in time is none: a GET asks again, a POST doe
   expect(patient.asked).toHaveLength(1);
 });
 
+test('headers that come after their attempt is over start no clock', async () => {
+  const stop = new AbortController();
+  const headers = () => new Promise<HeadersInit>((done) => setTimeout(done, 1000, {}));
+  const script = new Script(refuse(204));
+  void follow('http://a/s', { fetch: script.fetch as typeof fetch, headers }, { message() {} }, stop.signal);
+  await vi.advanceTimersByTimeAsync(10);
+  stop.abort();
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test('a stream that opened in time may then be silent for longer', async () => {
   const script = new Script(stream('data: 1\n\n', 'stay'));
   expect(await (await read(script, { openTimeout: 5000 })).turn()).toMatchObject({ outcome: 'running', data: ['1'] });
