@@ -106,12 +106,15 @@ export class Answer {
       if (reason === 'finish_reason' && reason in one) this.#promises = true;
       const isFinished = !!one[reason] && one[reason] !== 'CONTINUATION';
       // What is told once more of one that is finished (its usage) is no other answer, unless it has a text.
-      if (isFinished || textIn(one)) this.#finished.set(index, isFinished);
-      this.isWhole = [...this.#finished.values()].every(Boolean) && this.#finished.size > 0;
+      if ((isFinished || textIn(one)) && (this.#finished.size < MOST || this.#finished.has(index))) this.#finished.set(index, isFinished);
     }
+    if (all?.length) this.isWhole = this.#finished.size > 0 && [...this.#finished.values()].every(Boolean);
     return first ?? {};
   }
 }
+
+/** So many answers may be told together; providers allow 128. */
+const MOST = 1000;
 
 /** By the type of an event. */
 const DIALECTS: [RegExp, string][] = [

@@ -1,6 +1,8 @@
 /** AI answers: the vectors of the clients. */
 
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { Answer } from '../src/answer.ts';
 import { events } from '../src/events.ts';
@@ -147,4 +149,15 @@ test('many events that are of no answer are not looked into', async () => {
   const seen: string[] = [];
   for await (const piece of of(late).text()) seen.push(piece);
   expect(seen).toEqual(['Hi']);
+});
+
+test('a stream that tells of ever more answers together takes no more memory for it', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const heap = () => (collect(), process.memoryUsage().heapUsed);
+  const answer = new Answer();
+  const before = heap();
+  for (let index = 0; index < 200_000; index += 1) answer.see('', `{"choices":[{"index":"${index}","text":"x"}]}`);
+  expect((heap() - before) / 2 ** 20).toBeLessThan(4);
+  expect(answer.dialect).toBe('openai-chat');
 });
