@@ -4,8 +4,7 @@
  */
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -260,16 +259,3 @@ for (const [name, [file, declaration]] of Object.entries(OPTIONS)) {
     for (const option of options) assert.match(left, new RegExp(`\`${option}\\b`), option);
   });
 }
-
-test('the package as npm packs it has what its exports name', () => {
-  const folder = new URL('../tidewire/', import.meta.url);
-  const [{ files }] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
-  const packed = new Set(files.map(({ path }) => `./${path}`));
-  const { exports } = JSON.parse(readFileSync(new URL('package.json', folder), 'utf8'));
-  for (const file of Object.values(exports).flatMap((entry) => Object.values(entry))) {
-    assert.ok(packed.has(file), `${file} is not packed`);
-    assert.ok(existsSync(new URL(file, folder)));
-  }
-  assert.ok(packed.has('./README.md'));
-  assert.ok([...packed].every((file) => /^\.\/(dist\/|README|LICENSE|package\.json)/.test(file)), [...packed].join());
-});

@@ -88,3 +88,46 @@ test('what Tidewire tells in headers is read from other origins too: heartbeats,
   assert.deepEqual(told, ['resumed', '1']);
   await page.context().close();
 });
+
+test('a server that answers no preflight is read on without the cursor, and the gap is told; with the header that mends it, nothing is lost', async () => {
+  await open();
+  const asked = [];
+  let mended = false;
+  far.answer = (request, response) => {
+    if (request.url !== '/picky') return false;
+    const cors = { 'Access-Control-Allow-Origin': '*' };
+    asked.push(`${request.method} ${request.headers['last-event-id'] ?? ''}`.trim());
+    if (request.method === 'OPTIONS' && !mended) response.writeHead(405, cors).end();
+    else if (request.method === 'OPTIONS') response.writeHead(204, { ...cors, 'Access-Control-Allow-Headers': 'Last-Event-ID' }).end();
+    else {
+      const count = asked.filter((line) => line.startsWith('GET')).length;
+      response.writeHead(200, { ...cors, 'Content-Type': 'text/event-stream' });
+      response.write(`retry: 100\nid: ${count}\ndata: ${count}\n\n`, () => count < 3 && setTimeout(() => response.destroy(), 20));
+    }
+    return true;
+  };
+  const page = await openPage(`${site.otherUrl}/page`);
+  const read = () =>
+    page.evaluate(
+      (url) =>
+        new Promise((done) => {
+          const seen = [];
+          const source = new window.tidewire.EventSource(url);
+          source.ongap = ({ gap }) => seen.push(gap.reason);
+          source.onmessage = ({ data }) => {
+            seen.push(data);
+            if (data === '3') (source.close(), done(seen));
+          };
+        }),
+      `${far.otherUrl}/picky`,
+    );
+  assert.deepEqual(await read(), ['1', 'cors', '2', 'cors', '3']);
+  assert.deepEqual(asked.filter((line) => line !== 'OPTIONS'), ['GET', 'GET', 'GET']);
+  assert.ok(asked.includes('OPTIONS'));
+  asked.length = 0;
+  mended = true;
+  assert.deepEqual(await read(), ['1', '2', '3']);
+  assert.deepEqual(asked.filter((line) => line !== 'OPTIONS'), ['GET', 'GET 1', 'GET 2']);
+  far.answer = () => false;
+  await page.context().close();
+});

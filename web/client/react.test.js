@@ -79,3 +79,32 @@ test('useTypedText: types over cuts, says when it is done, begins anew with anot
   assert.equal(site.mostOpen, 1);
   await page.context().close();
 });
+
+test('useTypedText: a body that is written inline is asked once, also in strict mode, and once for each key', async () => {
+  const { page, show, says } = await open();
+  const chunk = (content) => `data: ${JSON.stringify({ choices: [{ delta: { content }, finish_reason: null }] })}\n\n`;
+  const posts = [];
+  site.answer = (request, response) => {
+    if (request.url !== '/inline') return false;
+    posts.push(request.method);
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+    for (const piece of ['a', 'b', 'c']) response.write(chunk(piece));
+    response.end();
+    return true;
+  };
+  for (const make of ['search', 'form', 'bytes']) {
+    posts.length = 0;
+    await show({ inline: '/inline', make });
+    await says('inline', 'abc. truncated');
+    // Rendered again, with another object as the body.
+    await show({ inline: '/inline', make });
+    await page.waitForTimeout(200);
+    assert.deepEqual(posts, ['POST'], make);
+    await show({ inline: '/inline', make, again: 2 });
+    await page.waitForTimeout(200);
+    await says('inline', 'abc. truncated');
+    assert.deepEqual(posts, ['POST', 'POST'], make);
+  }
+  site.answer = () => false;
+  await page.context().close();
+});

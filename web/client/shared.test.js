@@ -69,6 +69,33 @@ for (const by of /** @type {const} */ (['worker', 'leader'])) {
   });
 }
 
+test('tabs that do not agree in their connection have one each, by the same worker', async () => {
+  const context = await browser.newContext();
+  const page = await openPage(undefined, context);
+  await page.evaluate(async () => {
+    const { SharedEventSource } = await import('/package/shared/index.js');
+    window.seen = [];
+    window.sources = ['1', '2'].map((own) => {
+      const source = new SharedEventSource('/events', { topics: ['own', `own/${own}`], headers: { 'X-Own': own } });
+      source.onmessage = ({ data }) => window.seen.push(`${own}: ${data}`);
+      return source;
+    });
+  });
+  await page.waitForFunction(() => window.sources.every(({ readyState }) => readyState === 1));
+  assert.equal(site.open, 2);
+  assert.deepEqual(site.requests.slice(-2).map(({ headers }) => headers['x-own']).sort(), ['1', '2']);
+  await publish('own/1', 'a');
+  await publish('own/2', 'b');
+  await publish('own', 'c');
+  await page.waitForFunction(() => window.seen.length >= 4);
+  assert.deepEqual(await page.evaluate(() => window.seen.sort()), ['1: a', '1: c', '2: b', '2: c']);
+  await page.evaluate(() => window.sources[0].close());
+  while (site.open > 1) await new Promise((done) => setTimeout(done, 10));
+  await publish('own/2', 'd');
+  await page.waitForFunction(() => window.seen.includes('2: d'));
+  await context.close();
+});
+
 test('where the worker has no script, one of the tabs reads for all', async () => {
   const context = await browser.newContext();
   const pages = [await openPage(undefined, context), await openPage(undefined, context)];

@@ -17,11 +17,23 @@ function Answer({ url, body }) {
   return element('p', { id: 'answer' }, `${text}${isDone ? '.' : ''}${error ? `! ${error.code} ${error.status}` : ''}`);
 }
 
+/** Writes its body inline, so that it is another object with each rendering. */
+function Inline({ url, make, again }) {
+  const bodies = {
+    search: () => new URLSearchParams({ q: 'why?' }),
+    form: () => Object.assign(new FormData(), { id: Math.random() }),
+    bytes: () => Uint8Array.of(1, 2, 3),
+  };
+  const { text, isDone, isTruncated, error } = useTypedText(url, { body: bodies[make](), key: again });
+  return element('p', { id: 'inline' }, `${text}${isDone ? '.' : ''}${isTruncated ? ' truncated' : ''}${error?.code ?? ''}`);
+}
+
 function App() {
   const [shown, show] = useState({});
   window.show = show;
   return [
     shown.price && element(Price, { key: 'price', url: shown.price }),
+    shown.inline && element(Inline, { key: `inline ${shown.make}`, url: shown.inline, make: shown.make, again: shown.again }),
     shown.answer !== undefined && element(Answer, { key: 'answer', url: shown.answer, body: shown.body }),
   ];
 }

@@ -8,8 +8,9 @@
  * - `idle`: nothing came, not even a heartbeat
  * - `gap`: events were lost that `text()` or `json()` would have had to hand out, and there is no `ongap`
  * - `event`: the stream itself says that it failed (an event `error`)
+ * - `text`: `text()` has found none in the events that came, as it knows none of their kind
  */
-export type ErrorCode = 'request' | 'status' | 'type' | 'network' | 'cut' | 'idle' | 'gap' | 'event';
+export type ErrorCode = 'request' | 'status' | 'type' | 'network' | 'cut' | 'idle' | 'gap' | 'event' | 'text';
 
 export class StreamError extends Error {
   override readonly name = 'StreamError';

@@ -5,6 +5,7 @@
 
 import type { StreamOptions } from './options.js';
 import { follow } from './session.js';
+import { onAbort } from './signal.js';
 import { StreamTarget, messageEvent } from './target.js';
 
 export interface EventSourceOptions extends Omit<StreamOptions, 'ongap'> {}
@@ -30,8 +31,8 @@ export class EventSource extends StreamTarget {
     const { signal } = options;
     const close = () => this.close();
     if (signal?.aborted) close();
-    signal?.addEventListener('abort', close);
-    void this.#run(options).finally(() => signal?.removeEventListener('abort', close));
+    const leave = signal && onAbort(signal, close);
+    void this.#run(options).finally(leave);
   }
 
   get readyState(): 0 | 1 | 2 {
@@ -56,6 +57,7 @@ export class EventSource extends StreamTarget {
       this.url,
       { end: false, ...options },
       {
+        only200: true,
         open: (response) => {
           this.#state = 1;
           origin = response.url ? new URL(response.url).origin : origin;

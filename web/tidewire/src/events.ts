@@ -3,8 +3,8 @@
  * piles up here.
  */
 
+import { Answer, failureOfBody } from './answer.js';
 import { readBinary } from './binary.js';
-import { deltaOf } from './delta.js';
 import { StreamError } from './error.js';
 import { GAP, gapOf } from './gap.js';
 import type { Gap } from './gap.js';
@@ -12,6 +12,7 @@ import type { StreamOptions } from './options.js';
 import type { Message } from './parser.js';
 import type { Input } from './request.js';
 import { follow, isEndEvent } from './session.js';
+import { onAbort } from './signal.js';
 
 export interface StreamEvent {
   /** `message` unless the stream names it. */
@@ -27,15 +28,28 @@ export interface StreamEvent {
   gap?: Gap | undefined;
 }
 
+/** So many events may come before the first one of an answer; a stream without any is none. */
+const PREFACE = 16;
+
+/** What an event is of an answer. */
+interface Piece {
+  text?: string | undefined;
+  error?: unknown;
+}
+
 /** A stream, read once: by iterating it, or one of its views. */
 export class EventStream implements AsyncIterableIterator<StreamEvent> {
   /** Of the newest answer. */
   response: Response | undefined;
   /** The id to resume after. */
   lastEventId: string;
+  /** Set when `text()` is over: the answer ended before its last word, which its provider always sends. */
+  truncated = false;
 
   readonly #input: Input;
   readonly #options: StreamOptions;
+  readonly #answer = new Answer();
+  readonly #pieces = new WeakMap<StreamEvent, Piece>();
   readonly #stop = new AbortController();
   #run: Promise<void> | undefined;
   #opened = deferred<Response>();
@@ -109,14 +123,29 @@ export class EventStream implements AsyncIterableIterator<StreamEvent> {
   }
 
   /**
-   * The text that the events add, up to `[DONE]` or an event `end`: of answers in the forms of OpenAI and Anthropic,
-   * or what `pick` finds. Events without text are passed over; one that says that the answer failed is an error.
+   * The text that the events add, up to the answer's last word: of answers in the forms of OpenAI, Anthropic, Gemini, Cohere,
+   * the AI SDK and AG-UI, or what `pick` finds. Events without text are passed over; one that says that the answer failed is
+   * an error, and so it is if none of these forms came. Whether the last word was missing, `truncated` says.
+   * @param options `whole`: an answer without its last word is an error
    */
-  text(pick: (event: StreamEvent) => string | null | undefined = deltaOf): AsyncIterableIterator<string> {
-    return this.#view((event) => {
-      const value = pick(event);
-      return value ? { value } : undefined;
-    });
+  text(pick?: (event: StreamEvent) => string | null | undefined, { whole = false } = {}): AsyncIterableIterator<string> {
+    const answer = this.#answer;
+    let isRead = false;
+    return this.#view(
+      (event) => {
+        isRead = true;
+        const piece = this.#pieces.get(event) ?? this.#see(event);
+        if (piece.error && !pick) throw piece.error;
+        const value = pick ? pick(event) : piece.text;
+        return value ? { value } : undefined;
+      },
+      () => answer.isOver,
+      (isEnd) => {
+        this.truncated = !isEnd && answer.isTruncated;
+        if (whole && this.truncated) throw new StreamError('cut', 'the answer ended before its last word');
+        if (isRead && !pick && !answer.dialect) throw new StreamError('text', 'events came, but no text is known in any: say where it is (`pick`)');
+      },
+    );
   }
 
   /** The events' data as bytes, as Tidewire writes them (data URLs, gzipped where large); texts are passed over. */
@@ -127,27 +156,39 @@ export class EventStream implements AsyncIterableIterator<StreamEvent> {
     });
   }
 
-  #view<T>(see: (event: StreamEvent) => { value: T } | undefined | Promise<{ value: T } | undefined>): AsyncIterableIterator<T> {
+  /**
+   * @param isOver nothing of interest follows the event that was seen last
+   * @param end told whether the stream said that it ended; it may throw
+   */
+  #view<T>(
+    see: (event: StreamEvent) => { value: T } | undefined | Promise<{ value: T } | undefined>,
+    isOver = () => false,
+    end = (_: boolean) => {},
+  ): AsyncIterableIterator<T> {
     const over = { done: true, value: undefined } as const;
+    let isDone = false;
     const next = async (): Promise<IteratorResult<T, undefined>> => {
-      for (;;) {
-        const { done, value: event } = await this.next();
-        if (done) return over;
+      while (!isDone) {
+        const { done, value: event } = isOver() ? ({ done: true } as const) : await this.next();
+        const isEnd = !done && isEndEvent({ ...event, event: event.type });
         try {
-          if (event.gap) {
-            if (!this.#options.ongap) throw new StreamError('gap', `events are lost (${event.gap.reason}): set ongap to go on without them`);
-          } else if (isEndEvent({ ...event, event: event.type })) {
+          if (done || isEnd) {
+            isDone = true;
             this.close();
-            return over;
+            end(isEnd);
+          } else if (event.gap) {
+            if (!this.#options.ongap) throw new StreamError('gap', `events are lost (${event.gap.reason}): set ongap to go on without them`);
           } else {
             const seen = await see(event);
             if (seen) return { value: seen.value };
           }
         } catch (error) {
+          isDone = true;
           this.close();
           throw error;
         }
       }
+      return over;
     };
     const view: AsyncIterableIterator<T> = {
       next,
@@ -158,6 +199,14 @@ export class EventStream implements AsyncIterableIterator<StreamEvent> {
       [Symbol.asyncIterator]: () => view,
     };
     return view;
+  }
+
+  #see({ type, data }: StreamEvent): Piece {
+    try {
+      return { text: this.#answer.see(type, data) };
+    } catch (error) {
+      return { error };
+    }
   }
 
   #start(): void {
@@ -171,15 +220,21 @@ export class EventStream implements AsyncIterableIterator<StreamEvent> {
       this.close();
     };
     if (signal?.aborted) return this.#fail(signal.reason);
-    signal?.addEventListener('abort', abort);
+    const leave = signal && onAbort(signal, abort);
+    const answer = this.#answer;
+    let before = 0;
+    const end = (message: Message) => isEndEvent(message) || answer.isWhole;
     const hooks = {
+      failureOf: failureOfBody,
       open: (response: Response) => {
         this.response = response;
         this.#opened.resolve(response);
       },
       message: (message: Message) =>
         new Promise<void>((taken) => {
-          this.#offer = { event: eventOf(message), taken };
+          const event = eventOf(message);
+          if (answer.dialect || (before += 1) <= PREFACE) this.#pieces.set(event, this.#see(event));
+          this.#offer = { event, taken };
           this.#pass();
         }),
       moved: (cursor: string) => {
@@ -187,12 +242,12 @@ export class EventStream implements AsyncIterableIterator<StreamEvent> {
       },
     };
     try {
-      await follow(this.#input, this.#options, hooks, this.#stop.signal);
+      await follow(this.#input, { ...this.#options, end: this.#options.end ?? end }, hooks, this.#stop.signal);
       this.#finish();
     } catch (error) {
       this.#fail(error);
     } finally {
-      signal?.removeEventListener('abort', abort);
+      leave?.();
     }
   }
 

@@ -5,8 +5,9 @@
  * - `expired`: they were let go (retention); `lagged`: the same, while the reader was connected
  * - `unknown`, `reset`: the server does not know the cursor (any more): what follows may repeat what was read
  * - `overlong`: one event was over a limit of this client
+ * - `cors`: a server of another origin lets no page send the cursor (`Access-Control-Allow-Headers: Last-Event-ID` mends it)
  */
-export type GapReason = 'expired' | 'lagged' | 'unknown' | 'reset' | 'overlong' | (string & {});
+export type GapReason = 'expired' | 'lagged' | 'unknown' | 'reset' | 'overlong' | 'cors' | (string & {});
 
 export interface Gap {
   reason: GapReason;

@@ -6,7 +6,7 @@ import type { RetryPolicy } from './policy.js';
 
 /** All that `fetch` takes goes to `fetch`, before each attempt. */
 export interface StreamOptions extends Omit<RequestInit, 'headers' | 'cache'> {
-  /** Or a function, which is asked before each attempt: for tokens that expire. */
+  /** Or a function, which is asked before each attempt, and once more after a 401: for tokens that expire. */
   headers?: HeadersInit | undefined | (() => HeadersInit | undefined | Promise<HeadersInit | undefined>);
   /** Instead of the global one. It must give web streams. */
   fetch?: typeof fetch | undefined;
@@ -20,7 +20,7 @@ export interface StreamOptions extends Omit<RequestInit, 'headers' | 'cache'> {
    * announces (`Tidewire-Heartbeat`), or never.
    */
   idleTimeout?: number | undefined;
-  /** Give an attempt up that has no answer after so many milliseconds. Unless set: what `fetch` does. */
+  /** Give an attempt up that has no answer after so many milliseconds; 0: what `fetch` does. Unless set: 60,000. */
   openTimeout?: number | undefined;
   /** Stay connected while the page is hidden. Unless set: yes; with `fetchEventSource` no. */
   openWhenHidden?: boolean | undefined;

@@ -3,6 +3,8 @@
  * Where there is no page (workers, Node), only what is there is heard.
  */
 
+import { onAbort } from './signal.js';
+
 export class Page {
   /** The connection is to rest. */
   isAway = false;
@@ -44,10 +46,11 @@ export class Page {
    * floor, counted from the beginning.
    */
   async nap(ms: number, floor: number, stop: AbortSignal): Promise<void> {
-    const since = Date.now();
+    const since = performance.now();
     let until = ms;
+    let leave: (() => void) | undefined;
     for (;;) {
-      const left = Math.min(since + until - Date.now(), ms);
+      const left = Math.min(since + until - performance.now(), ms);
       if (stop.aborted || (left <= 0 && !this.isAway)) break;
       await new Promise<void>((done) => {
         const timer = left > 0 ? setTimeout(done, Math.min(left, 2 ** 31 - 1)) : undefined;
@@ -56,9 +59,9 @@ export class Page {
           until = Math.min(until, floor);
           done();
         };
-        stop.addEventListener('abort', this.#wake, { once: true });
+        leave = onAbort(stop, this.#wake);
       });
-      stop.removeEventListener('abort', this.#wake!);
+      leave?.();
     }
     this.#wake = undefined;
   }

@@ -15,15 +15,19 @@ export interface RetryPolicy {
 const LEAST_MS = 100;
 const MOST_MS = 3_600_000;
 
+/** A connection that was open for so long was a success, also without an event. */
+export const STABLE_MS = 10_000;
+
 /**
  * At least the stream's `retry`, up to twice as much after each failure, and somewhere in between by chance, so that
- * readers that were cut together do not come back together. A longer `Retry-After` wins.
+ * readers that were cut together do not come back together. A longer `Retry-After` wins, and chance adds to it, too.
  */
 export function waitBefore(failures: number, retryMs: number, retryAfterMs: number, max: number, chance: number): number {
   const retry = floorOf(retryMs);
   const most = Math.min(retry * 2 ** failures, Math.max(max, retry));
   const least = Math.max(retry, most / 2);
-  return Math.max(least + (most - least) * chance, Math.min(retryAfterMs, MOST_MS));
+  const after = Math.min(retryAfterMs, MOST_MS);
+  return Math.max(least + (most - least) * chance, after && after + retry * chance);
 }
 
 /** No attempt comes sooner after a cut, whatever happens. */
@@ -36,6 +40,11 @@ export function retryAfter(value: string | null | undefined, now: number): numbe
   if (!value) return 0;
   const seconds = /^\s*\d+\s*$/.test(value) ? +value * 1000 : Date.parse(value) - now;
   return Math.max(seconds, 0) || 0;
+}
+
+/** Methods that only read, so that to send them again does nothing twice (RFC 9110 9.2.1, RFC 3253, 4918, 5323, 10008). */
+export function isSafe(method: string): boolean {
+  return /^(GET|HEAD|OPTIONS|QUERY|REPORT|SEARCH|PROPFIND)$/.test(method);
 }
 
 /**

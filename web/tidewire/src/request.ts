@@ -2,6 +2,7 @@
 
 import { StreamError } from './error.js';
 import type { StreamOptions } from './options.js';
+import { isSafe } from './policy.js';
 
 export type Input = string | URL | Request;
 
@@ -12,10 +13,23 @@ export class Question {
   readonly #options: StreamOptions;
   #method: string;
   #url: string;
+  /** The same, resolved: as it was asked. */
+  #asked = '';
+  /** Where an app answers a scheme of its own, there is somebody to ask again. */
+  #hasAnswered = false;
   /** The answer has a name of its own, and is read by it from now on: the question is not asked again. */
   #isNamed = false;
   /** Sending it again does what sending it once does: by its method, by its key, or because the caller says so. */
   #isSafe: boolean;
+  /** This attempt was made without the cursor, as the server does not let a page of another origin send it. */
+  isBare = false;
+  /** A request with a cursor was answered; so many were not, in a row. */
+  #takesCursor = false;
+  #unanswered = 0;
+  /** The body is a stream, which has been sent. */
+  #isSpent = false;
+  /** The answer has a name that cannot be read here: without a cursor, to ask again would begin another one. */
+  #needsCursor = false;
 
   constructor(input: Input, options: StreamOptions) {
     const request = input instanceof Request ? input : undefined;
@@ -24,29 +38,39 @@ export class Question {
     this.#options = options;
     this.#url = request?.url ?? String(input);
     this.#method = (method ?? request?.method ?? (body == null ? 'GET' : 'POST')).toUpperCase();
-    this.#isSafe = !!options.repeat || /^(GET|HEAD|QUERY)$/.test(this.#method);
+    this.#isSafe = !!options.repeat || isSafe(this.#method);
   }
 
-  get isRepeatable(): boolean {
-    return this.#isSafe || this.isTidewire;
+  /** Whether there is something to send. */
+  get canAsk(): boolean {
+    return this.#isNamed || !this.#isSpent;
+  }
+
+  /** Whether it may go out again, with this cursor. */
+  isRepeatable(cursor: string): boolean {
+    return this.canAsk && (this.#isSafe || (this.isTidewire && !(this.#needsCursor && !cursor)));
   }
 
   /**
    * Asks.
+   * @param sent called when the caller has given its headers, and only an answer is missing
    * @throws `StreamError` it is no request, or no answer came
    */
-  async ask(cursor: string, signal: AbortSignal): Promise<Response> {
+  async ask(cursor: string, signal: AbortSignal, sent: () => void): Promise<Response> {
     const { fetch: ask = fetch, headers: given, withCredentials, credentials, prime = this.isTidewire } = this.#options;
     const request = this.#input instanceof Request ? this.#input : undefined;
     const own = typeof given === 'function' ? await given() : given;
     let url = this.#url;
     if (prime && !cursor) url = url.replace(/#.*/s, '') + (url.includes('?') ? '&' : '?') + 'prime=1';
     let init: RequestInit;
+    let from: Request | undefined;
     try {
+      if (!this.canAsk) throw new TypeError('its body is a stream, which can be sent only once');
       const headers = new Headers(request?.headers);
       new Headers(own).forEach((value, name) => headers.set(name, value));
       if (!headers.has('Accept')) headers.set('Accept', 'text/event-stream');
-      if (cursor) headers.set('Last-Event-ID', inHeader(cursor));
+      this.isBare = !!cursor && this.#mayBeBare();
+      if (cursor && !this.isBare) headers.set('Last-Event-ID', inHeader(cursor));
       if (this.#isNamed) headers.delete('Content-Type');
       this.#isSafe ||= headers.has('Idempotency-Key');
       init = {
@@ -58,33 +82,79 @@ export class Question {
         signal,
       };
       if (this.#isNamed) delete init.body;
+      // As `fetch` wants it said.
+      if (isStream(init.body)) Object.assign(init, { duplex: 'half' });
       // What is no request fails here, so that what fails below is the network.
-      new Request(url, { ...init, body: init.body == null ? null : '' });
+      this.#asked = new Request(url, { ...init, body: init.body == null ? null : '' }).url;
+      if (!this.#isNamed) from = request?.clone();
     } catch (error) {
       throw new StreamError('request', `no request: ${(error as Error).message}`, undefined, error);
     }
-    const from = this.#isNamed ? undefined : request?.clone();
+    this.#isSpent = isStream(init.body);
+    sent();
     try {
-      return await ask(from ? (url === this.#url ? from : new Request(url, from)) : url, init);
+      const response = await ask(from ? (url === this.#url ? from : new Request(url, from)) : url, init);
+      this.#hasAnswered = true;
+      this.#takesCursor ||= !!cursor && !this.isBare;
+      return response;
     } catch (error) {
-      throw new StreamError('network', `no answer from ${url}: the network, the server, or CORS`, undefined, error);
+      this.#unanswered = this.isBare ? 0 : this.#unanswered + +(!!cursor && !signal.aborted);
+      const { protocol } = new URL(this.#asked);
+      if (!this.#hasAnswered && !/^https?:$/.test(protocol)) {
+        throw new StreamError('request', `no request: "${protocol}" cannot be asked; give the address with https: or http:`, undefined, error);
+      }
+      throw new StreamError('network', `no answer from ${url}: ${reasonOf(error, this.#asked)}`, undefined, error);
     }
+  }
+
+  /**
+   * Browsers ask a server of another origin whether it allows the header with the cursor (their own EventSource does not), and if
+   * it does not answer that, nothing is sent at all: a page cannot tell that from a server that is gone. So once, after two
+   * attempts, and never where a cursor has come through.
+   */
+  #mayBeBare(): boolean {
+    if (this.#unanswered < 2 || this.#method !== 'GET' || this.isTidewire || this.#takesCursor) return false;
+    const { location, navigator } = globalThis;
+    return !!location?.origin && new URL(this.#asked).origin !== location.origin && navigator?.onLine !== false;
   }
 
   /** What an opened answer says of the next attempt. */
   learn({ headers, url }: Response): void {
-    const place = headers.get('Tidewire-Stream');
-    if (this.#method !== 'GET' && place !== null) {
-      const base = url || this.#url;
-      const named = new URL(place, base);
-      // Our headers go nowhere else.
-      if (named.origin !== new URL(base).origin) return;
-      this.#url = named.href;
+    const name = headers.get('Tidewire-Stream');
+    this.isTidewire ||= name !== null || headers.has('Tidewire-Resume');
+    if (this.#method === 'GET' || name === null) return;
+    const place = within(new URL(this.#asked).origin, url || this.#asked, name);
+    if (place) {
+      this.#url = place;
       this.#method = 'GET';
       this.#isNamed = true;
     }
-    this.isTidewire ||= place !== null || headers.has('Tidewire-Resume');
+    this.#needsCursor = !place;
   }
+}
+
+/** The address of this name, if both the one who tells it and itself are of the origin: the caller's headers go there. */
+function within(origin: string, base: string, name: string): string | undefined {
+  try {
+    const place = new URL(name, base);
+    if (/^http/.test(origin) && place.origin === origin && new URL(base).origin === origin) return place.href;
+  } catch {}
+  return undefined;
+}
+
+/** What is gone once it is read. */
+function isStream(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && ('getReader' in body || Symbol.asyncIterator in body);
+}
+
+/** Why `fetch` failed, as far as it tells. */
+function reasonOf(error: unknown, url: string): string {
+  let { message = String(error), cause } = Object(error) as Error;
+  for (; cause; cause = (cause as Error).cause) message = (cause as Error).message || (cause as { code?: string }).code || message;
+  const own = globalThis.location?.origin;
+  // Browsers tell scripts nothing.
+  if (!own || message !== (error as Error)?.message) return message;
+  return `the network${new URL(url).origin === own ? ' or the server' : `, the server, or CORS, which has to allow ${own} and the request's headers`} (${message})`;
 }
 
 /** Headers are bytes, which `fetch` takes as one character each; an id's bytes are UTF-8, as browsers send it. */

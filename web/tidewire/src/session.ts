@@ -3,23 +3,29 @@
  * the caller stops it. What it reads is bounded by the parser, and it reads no further than its caller has taken.
  */
 
+import { isEventStream } from './content-type.js';
 import { StreamError } from './error.js';
 import { GAP, gapOf } from './gap.js';
 import type { StreamOptions } from './options.js';
 import { Page } from './page.js';
 import { type Message, Parser } from './parser.js';
-import { floorOf, passes, retryAfter, waitBefore } from './policy.js';
+import { STABLE_MS, floorOf, passes, retryAfter, waitBefore } from './policy.js';
 import { type Input, Question } from './request.js';
+import { onAbort, until } from './signal.js';
 
 /** What an entry point makes of a subscription. */
 export interface Hooks {
   /** Accepts or refuses (by throwing) an answer, instead of the check of its type. */
   accept?: ((response: Response) => unknown) | undefined;
   open?: ((response: Response) => unknown) | undefined;
+  /** As `EventSource` has it, a stream has status 200; else any other of success too, but one that says that there is no whole body. */
+  only200?: boolean;
   /** A promise is waited for before anything else is read. */
   message(message: Message): unknown;
   /** The cursor has moved without an event. */
   moved?: ((cursor: string) => void) | undefined;
+  /** The text of an error, if a body without an event is one. */
+  failureOf?: ((body: string) => string | undefined) | undefined;
   /** The stream has ended; to throw here makes a failed attempt of it. */
   close?: (() => unknown) | undefined;
   /**
@@ -32,6 +38,8 @@ export interface Hooks {
 /** Heartbeats that may be missed before a connection is taken for dead; fewer once there is reason to doubt it. */
 const MISSED = 3;
 const MISSED_IN_DOUBT = 1.5;
+/** For an answer to come. */
+const OPEN_MS = 60_000;
 /** Of a refusal's body. */
 const EXCERPT_BYTES = 16 << 10;
 const EXCERPT_MS = 5000;
@@ -41,7 +49,7 @@ const AWAY = {};
 
 /** What servers send last: OpenAI's `[DONE]`, or an event of this name. */
 export function isEndEvent({ event, data }: Message): boolean {
-  return event === 'end' || data === '[DONE]';
+  return event === 'end' || data.trim() === '[DONE]';
 }
 
 /** Resolves when the stream has ended, or when it was stopped; rejects with what is final. */
@@ -57,29 +65,33 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
   let look: ((missed: number) => void) | undefined;
   /** The last attempt opened a stream, and brought something. */
   let isOpened = false;
+  let openedAt = 0;
   let moved = false;
+  /** Code of the caller's runs: what it throws is no trouble of the connection. */
+  let isCallers = false;
+  /** The attempt before had a 401: headers were asked for anew. */
+  let isRenewed = false;
 
   const page = new Page(
     options.openWhenHidden !== false,
     () => {
-      if (question.isRepeatable) attempt.abort(AWAY);
-      return question.isRepeatable;
+      const mayRest = question.isRepeatable(cursor);
+      if (mayRest) attempt.abort(AWAY);
+      return mayRest;
     },
     () => {
       failures = 0;
       look?.(MISSED_IN_DOUBT);
     },
   );
-  const stopped = () => attempt.abort(stop.reason);
-  stop.addEventListener('abort', stopped);
+  const leave = onAbort(stop, () => attempt.abort(stop.reason));
 
   try {
     while (!stop.aborted) {
       attempt = new AbortController();
-      const since = Date.now();
       let error: unknown;
       let wait: number | undefined;
-      isOpened = moved = false;
+      isOpened = moved = isCallers = false;
       try {
         if (await once(attempt.signal)) {
           if (!stop.aborted) hooks.close?.();
@@ -96,10 +108,13 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
       if (error === AWAY) {
         wait = 0;
       } else {
-        if (moved || Date.now() - since > max) failures = 0;
+        if (moved || (isOpened && performance.now() - openedAt >= STABLE_MS)) failures = 0;
         failures += 1;
         const { response, code } = error instanceof StreamError ? error : ({} as Partial<StreamError>);
-        const again = failures <= attempts && isWorthAnother(code, response?.status ?? 0);
+        const mayRenew: boolean = response?.status === 401 && typeof options.headers === 'function' && !isRenewed;
+        const again = failures <= attempts && !isCallers && question.canAsk && (mayRenew || isWorthAnother(code, response?.status ?? 0));
+        if (mayRenew) wait = 0;
+        isRenewed = mayRenew;
         const retryAfterMs = retryAfter(response?.headers.get('Retry-After'), Date.now());
         if (response) (error as StreamError).body = await excerpt(response, stop);
         attempt.abort();
@@ -114,88 +129,123 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     }
   } finally {
     attempt.abort();
-    stop.removeEventListener('abort', stopped);
+    leave();
     page.leave();
   }
   return;
 
+  /** Hands a message out; what it returns is waited for. */
+  function give(message: Message): unknown {
+    if (message.event === GAP) options.ongap?.(gapOf(message.data));
+    return hooks.message(message);
+  }
+
   /** `status` counts if the server refused. */
   function isWorthAnother(code: StreamError['code'] | undefined, status: number): boolean {
-    const { isRepeatable } = question;
-    if (code === 'type' || code === 'request') return false;
+    const isRepeatable = question.isRepeatable(cursor);
+    if (code === 'type' || code === 'request' || code === 'event') return false;
     if (code === 'status') return passes(status, isRepeatable);
-    // A lost connection, or what the caller threw. Without an answer nobody knows what became of the request.
+    // A lost connection, or headers that could not be made. Without an answer nobody knows what became of the request.
     return isRepeatable || (!isOpened && code !== 'network');
   }
 
   /** One attempt, to its end: true if it is the end of the stream. */
   async function once(signal: AbortSignal): Promise<boolean> {
-    const { openTimeout = 0 } = options;
+    const { openTimeout = OPEN_MS } = options;
     // Nobody knows what became of the request: this is no silence, but no answer.
     const late = () => attempt.abort(new StreamError('network', `no answer within ${openTimeout / 1000} s`));
-    const timer = openTimeout > 0 ? setTimeout(late, openTimeout) : undefined;
-    const response = await until(signal, question.ask(cursor, signal)).finally(() => clearTimeout(timer));
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const sent = () => {
+      if (openTimeout > 0 && !signal.aborted) timer = setTimeout(late, openTimeout);
+    };
+    const response = await until(signal, question.ask(cursor, signal, sent)).finally(() => clearTimeout(timer));
     const { status, headers, body } = response;
     if (status === 204) return true;
+    isCallers = true;
     if (hooks.accept) await until(signal, hooks.accept(response));
-    if (!response.ok) throw new StreamError('status', `the server answered ${status}`, response);
-    const type = headers.get('Content-Type');
-    if (!body || !(hooks.accept || /^text\/event-stream *(;|$)/i.test(type ?? ''))) {
-      throw new StreamError('type', `no event stream: Content-Type is ${type}`, response);
+    isCallers = false;
+    if (!response.ok || (hooks.only200 ? status !== 200 : status === 205 || status === 206)) {
+      const what = status || 'with what no script may see: leave `mode` and `redirect` unset';
+      throw new StreamError('status', `the server answered ${what}`, response);
     }
+    const type = headers.get('Content-Type');
+    const wrong =
+      !hooks.accept && !isEventStream(type)
+        ? `Content-Type is ${type ?? 'missing'}`
+        : typeof body?.getReader !== 'function'
+          ? '`fetch` gives no body that can be read as it comes: set the option `fetch` to one with web streams'
+          : body.locked && 'its body is read by something else (`onopen`)';
+    if (wrong) throw new StreamError('type', `no event stream: ${wrong}`, response);
     question.learn(response);
-    isOpened = true;
+    isOpened = isCallers = true;
+    isRenewed = false;
+    openedAt = performance.now();
     options.onconnect?.(response);
     if (hooks.open) await until(signal, hooks.open(response));
-    return read(body.getReader(), signal, 1000 * +(headers.get('Tidewire-Heartbeat') ?? 0));
+    if (question.isBare) {
+      const lost = gap({ reason: 'cors', requested: cursor, resumed_after: '' });
+      cursor = '';
+      await give(lost);
+      signal.throwIfAborted();
+    }
+    return read(response, signal, 1000 * +(headers.get('Tidewire-Heartbeat') ?? 0));
   }
 
-  async function read(reader: ReadableStreamDefaultReader<Uint8Array>, signal: AbortSignal, heartbeatMs: number): Promise<boolean> {
+  async function read(response: Response, signal: AbortSignal, heartbeatMs: number): Promise<boolean> {
+    const reader: ReadableStreamDefaultReader<Uint8Array> = response.body!.getReader();
+    const decoder = new TextDecoder();
+    /** All of the body, as long as it may be bare JSON. */
+    let json: string | undefined = hooks.failureOf && '';
     const parser = new Parser(cursor, options.limits);
     const idleMs = options.idleTimeout ?? heartbeatMs * MISSED;
-    let heardAt = Date.now();
+    let heardAt = performance.now();
     let isReading = false;
     let isSilent = true;
     let isEnd = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     look = (missed) => {
-      const left = heardAt + (idleMs * missed) / MISSED - Date.now();
+      const left = heardAt + (idleMs * missed) / MISSED - performance.now();
       // While the caller is busy, what has come is not heard.
-      if (left <= 0 && isReading) attempt.abort(new StreamError('idle', `nothing came for ${(Date.now() - heardAt) / 1000} s`));
+      if (left <= 0 && isReading) attempt.abort(new StreamError('idle', `nothing came for ${((performance.now() - heardAt) / 1000).toFixed(1)} s`));
       clearTimeout(timer);
       if (!signal.aborted) timer = setTimeout(look!, Math.max(Math.min(left, idleMs), idleMs / 10), MISSED);
     };
     // A reader whose source ignores the signal would wait for ever.
-    const drop = () => void reader.cancel().catch(() => {});
-    signal.addEventListener('abort', drop);
+    const leave = onAbort(signal, () => void reader.cancel().catch(() => {}));
     try {
       if (idleMs > 0) look(MISSED);
       else look = undefined;
       for (;;) {
         isReading = true;
+        isCallers = false;
         const { done, value } = await reader.read().catch((cause: unknown) => {
           throw signal.aborted ? signal.reason : new StreamError('cut', 'the connection broke', undefined, cause);
         });
         isReading = false;
         signal.throwIfAborted();
-        heardAt = Date.now();
+        heardAt = performance.now();
         if (done) break;
         isSilent = false;
+        isCallers = true;
         options.onbytes?.(value.length);
-        for (const item of parser.push(value)) {
+        if (json !== undefined) {
+          json += decoder.decode(value, { stream: true });
+          if (json.length > EXCERPT_BYTES || !/^\s*([[{]|$)/.test(json)) json = undefined;
+        }
+        for (const item of parser.read(value)) {
           if ('retry' in item && !('data' in item)) {
             retryMs = item.retry!;
           } else if ('comment' in item) {
             options.oncomment?.(item.comment);
           } else {
-            const message = 'data' in item ? item : overlong((item as { overlong: string }).overlong, cursor);
+            json = undefined;
+            const message = 'data' in item ? item : gap({ reason: 'overlong', limit: (item as { overlong: string }).overlong, resumed_after: cursor });
             moved = true;
             cursor = message.lastEventId;
-            isEnd = !!end && (end === 'eof' ? isEndEvent : end)(message);
-            if (message.event === GAP) options.ongap?.(gapOf(message.data));
-            const busy = hooks.message(message);
+            const busy = give(message);
             if (busy) await busy;
             signal.throwIfAborted();
+            isEnd = !!end && (end === 'eof' ? isEndEvent : end)(message);
           }
         }
         if (cursor !== parser.lastEventId) {
@@ -207,36 +257,28 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     } finally {
       look = undefined;
       clearTimeout(timer);
-      signal.removeEventListener('abort', drop);
+      leave();
     }
+    const failure = json && hooks.failureOf?.(json);
+    if (failure) throw new StreamError('event', failure, response);
     // Whoever cannot ask again has to believe it. A Tidewire can be asked, and to who has everything it says nothing.
-    return isEnd || !question.isRepeatable || (question.isTidewire ? isSilent : end === 'eof');
+    return isEnd || !question.isRepeatable(cursor) || (question.isTidewire && (end !== 'eof' || attempts > 0) ? isSilent : end === 'eof');
   }
 }
 
-/** An event that was over a limit, as a gap. */
-function overlong(limit: string, lastEventId: string): Message {
-  return { event: GAP, data: JSON.stringify({ reason: 'overlong', limit, resumed_after: lastEventId }), lastEventId };
-}
-
-/** Settles with the promise, or with the signal. */
-function until<T>(signal: AbortSignal, value: T | PromiseLike<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort);
-    Promise.resolve(value).then(resolve, reject);
-  });
+/** A gap that is found here. */
+function gap(why: { reason: string; limit?: string; requested?: string; resumed_after: string }): Message {
+  return { event: GAP, data: JSON.stringify(why), lastEventId: why.resumed_after };
 }
 
 /** The beginning of a body that says why. */
 async function excerpt({ body, bodyUsed }: Response, stop: AbortSignal): Promise<string> {
-  if (!body || bodyUsed || body.locked) return '';
+  if (!body?.getReader || bodyUsed || body.locked) return '';
   const reader = body.getReader();
   const decoder = new TextDecoder();
   const enough = () => void reader.cancel().catch(() => {});
   const timer = setTimeout(enough, EXCERPT_MS);
-  stop.addEventListener('abort', enough);
+  const leave = onAbort(stop, enough);
   let text = '';
   try {
     for (let size = 0; size < EXCERPT_BYTES; ) {
@@ -249,7 +291,7 @@ async function excerpt({ body, bodyUsed }: Response, stop: AbortSignal): Promise
     // What there is has to do.
   } finally {
     clearTimeout(timer);
-    stop.removeEventListener('abort', enough);
+    leave();
     enough();
   }
   return text.slice(0, EXCERPT_BYTES);

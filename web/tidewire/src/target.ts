@@ -17,8 +17,10 @@ export interface StreamMessageEvent extends MessageEvent<string> {
   readonly gap?: Gap;
 }
 
-type Handler<E extends Event> = ((this: StreamTarget, event: E) => unknown) | null;
-type Listener<E extends Event> = ((this: StreamTarget, event: E) => unknown) | { handleEvent(event: E): unknown } | null;
+type Handler<E extends Event> = ((this: any, event: E) => unknown) | null;
+/** As it is read: browsers' `EventSource` tells less of its events, and ours is one. */
+type AnyHandler = ((this: any, event: any) => unknown) | null;
+type Listener<E extends Event> = ((this: any, event: E) => unknown) | { handleEvent(event: E): unknown } | null;
 
 export class StreamTarget extends EventTarget {
   readonly #handlers: Record<string, [Handler<never>, (event: Event) => void]> = {};
@@ -41,26 +43,26 @@ export class StreamTarget extends EventTarget {
     }
   }
 
-  get onopen(): Handler<OpenEvent> {
+  get onopen(): AnyHandler {
     return this.#handler('open');
   }
   set onopen(handler: Handler<OpenEvent>) {
     this.#handle('open', handler);
   }
-  get onmessage(): Handler<StreamMessageEvent> {
+  get onmessage(): AnyHandler {
     return this.#handler('message');
   }
   set onmessage(handler: Handler<StreamMessageEvent>) {
     this.#handle('message', handler);
   }
-  get onerror(): Handler<ErrorEvent> {
+  get onerror(): AnyHandler {
     return this.#handler('error');
   }
   set onerror(handler: Handler<ErrorEvent>) {
     this.#handle('error', handler);
   }
   /** Events were lost: the event is `tidewire.gap`, and its `gap` says why. */
-  get ongap(): Handler<StreamMessageEvent> {
+  get ongap(): AnyHandler {
     return this.#handler(GAP);
   }
   set ongap(handler: Handler<StreamMessageEvent>) {

@@ -112,3 +112,9 @@ test('a gap is an event of its own', async () => {
   expect(event.gap).toEqual({ reason: 'reset', requested: 'a', resumedAfter: 'b' });
   source.close();
 });
+
+test('another status than 200 closes it, as the standard says', async () => {
+  const source = new EventSource(URL_, { fetch: new Script(() => new Response('data: 1\n\n', { status: 201, headers: { 'Content-Type': 'text/event-stream' } })).fetch as typeof fetch });
+  const event = await new Promise<Event & { error: unknown }>((done) => (source.onerror = done));
+  expect([event.error, source.readyState]).toMatchObject([{ code: 'status', status: 201 }, 2]);
+});

@@ -105,11 +105,15 @@ test('a Tidewire that ends a body is asked whether that was all', async () => {
   expect({ asked: script.asked.length, closed }).toEqual({ asked: 2, closed: 1 });
 });
 
-test('an error in onmessage without onerror does not send a POST again', async () => {
-  const script = new Script(stream('data: 1\n\n'));
+test('what onopen or onmessage throws is thrown where there is no onerror, and ends it', async () => {
   const bug = () => {
     throw new TypeError('a bug of the page');
   };
-  await expect(fetchEventSource('http://a/s', { ...quick(script), body: '{}', onmessage: bug })).rejects.toThrow('a bug of the page');
-  expect(script.asked).toHaveLength(1);
+  for (const callback of [{ onmessage: bug }, { onopen: bug }, { onopen: () => new Promise((_, no) => setTimeout(no, 5, new TypeError('a bug of the page'))) }]) {
+    for (const body of ['{}', null]) {
+      const script = new Script(stream('id: 1\ndata: 1\n\n', 'stay'));
+      await expect(fetchEventSource('http://a/s', { ...quick(script), body, ...callback })).rejects.toThrow('a bug of the page');
+      expect([script.asked.length, script.open]).toEqual([1, 0]);
+    }
+  }
 });

@@ -1,6 +1,6 @@
 /** What a subscription does when things go wrong, with a scripted server and a clock that does not wait. */
 
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { StreamOptions } from '../src/options.ts';
 import type { Message } from '../src/parser.ts';
 import { follow } from '../src/session.ts';
@@ -123,14 +123,32 @@ test('each opening is told, and the bytes that come', async () => {
 
 test('an answer that does not come in time is none: a GET asks again, a POST does not', async () => {
   for (const [method, outcome, times] of [['GET', 'ended', 2], ['POST', { code: 'network' }, 1]] as const) {
-    const never = ({ signal }: { signal: AbortSignal }) =>
-      new Promise<Response>((_, fail) => signal.addEventListener('abort', () => fail(signal.reason)));
-    const script = new Script(never, refuse(204));
-    const { turn } = await read(script, { method, openTimeout: 5000 });
-    expect(await turn(4000), method).toMatchObject({ outcome: 'running' });
-    expect(await turn(), method).toMatchObject({ outcome });
-    expect(script.asked, method).toHaveLength(times);
+    for (const [openTimeout, ms] of [[undefined, 60_000], [5000, 5000]] as const) {
+      const never = ({ signal }: { signal: AbortSignal }) =>
+        new Promise<Response>((_, fail) => signal.addEventListener('abort', () => fail(signal.reason)));
+      const script = new Script(never, refuse(204));
+      const { turn } = await read(script, { method, openTimeout });
+      expect(await turn(ms - 1000), method).toMatchObject({ outcome: 'running' });
+      expect(await turn(), method).toMatchObject({ outcome });
+      expect(script.asked, method).toHaveLength(times);
+    }
   }
+  const login = () => new Promise<HeadersInit>((done) => setTimeout(done, 600_000, {}));
+  expect(await (await read(new Script(stream('data: [DONE]\n\n')), { headers: login })).turn(700_000)).toMatchObject({ outcome: 'ended', errors: [] });
+  const patient = new Script(() => new Promise(() => {}));
+  expect(await (await read(patient, { openTimeout: 0 })).turn(1e9)).toMatchObject({ outcome: 'running' });
+  expect(patient.asked).toHaveLength(1);
+});
+
+test('headers that come after their attempt is over start no clock', async () => {
+  const stop = new AbortController();
+  const headers = () => new Promise<HeadersInit>((done) => setTimeout(done, 1000, {}));
+  const script = new Script(refuse(204));
+  void follow('http://a/s', { fetch: script.fetch as typeof fetch, headers }, { message() {} }, stop.signal);
+  await vi.advanceTimersByTimeAsync(10);
+  stop.abort();
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test('a stream that opened in time may then be silent for longer', async () => {
@@ -341,4 +359,142 @@ test('a Request can be given, with its own method, body and headers', async () =
   expect(bodies).toEqual(['hi', 'hi']);
   expect(script.asked[1]).toMatchObject({ method: 'POST', url: 'http://a/s' });
   expect(script.asked[1]!.headers.get('X-A')).toBe('1');
+});
+
+test('a clock that is set does not change how long it waits, or what is silence', async () => {
+  const hour = 3_600_000;
+  const set = (by: number) => vi.setSystemTime(Date.now() + by);
+  for (const by of [hour, -hour]) {
+    const script = new Script(refuse(503), stream('data: 1\n\n', 'stay', TIDEWIRE), refuse(204));
+    const { turn } = await read(script);
+    await turn(500);
+    set(by);
+    await turn(490);
+    expect(script.asked).toHaveLength(1);
+    await turn(20);
+    expect(script.asked).toHaveLength(2);
+    set(by);
+    expect(await turn(44_000), `${by}`).toMatchObject({ outcome: 'running', errors: [{ code: 'status' }] });
+    expect(await turn(20_000), `${by}`).toMatchObject({ outcome: 'ended', errors: [{ code: 'status' }, { code: 'idle' }] });
+  }
+});
+
+test('what code of the caller throws ends it, and is thrown; nothing is asked again', async () => {
+  const gap = 'event: tidewire.gap\ndata: {}\n\n';
+  for (const name of ['onconnect', 'onbytes', 'oncomment', 'ongap', 'end'] as const) {
+    const script = new Script(stream(`: hi\n${gap}data: 1\n\n`, 'stay'));
+    const bug = () => {
+      throw new TypeError('a bug of the page');
+    };
+    const { outcome } = await (await read(script, { [name]: bug })).turn();
+    expect([name, outcome]).toMatchObject([name, { message: 'a bug of the page' }]);
+    expect([script.asked.length, script.open], name).toEqual([1, 0]);
+  }
+});
+
+test('headers that cannot be made are a trouble that passes', async () => {
+  let count = 0;
+  const headers = () => ((count += 1) === 1 ? Promise.reject(new Error('no network for a token')) : Promise.resolve({}));
+  const script = new Script(stream('data: [DONE]\n\n'));
+  expect(await (await read(script, { body: '{}', headers })).turn()).toMatchObject({ outcome: 'ended', errors: [{ message: 'no network for a token' }] });
+});
+
+test('after a 401, headers that a function makes are made once more, at once; a second one in a row is final', async () => {
+  for (const body of [null, '{}']) {
+    let count = 0;
+    const headers = () => ({ Authorization: `Bearer ${(count += 1)}` });
+    const script = new Script(refuse(401), stream('id: 1\ndata: 1\n\n', 'break', TIDEWIRE), refuse(401), refuse(401, {}, 'who are you?'));
+    const { outcome, waits } = await (await read(script, { body, headers })).turn();
+    expect(outcome).toMatchObject({ code: 'status', status: 401, body: 'who are you?' });
+    expect(script.asked.map(({ headers }) => headers.get('Authorization'))).toEqual(['Bearer 1', 'Bearer 2', 'Bearer 3', 'Bearer 4']);
+    expect(waits).toEqual([0, 1000, 0]);
+  }
+  for (const options of [{ headers: { Authorization: 'Bearer 1' } }, { headers: () => ({}), retry: { attempts: 0 } }]) {
+    const script = new Script(refuse(401));
+    expect((await (await read(script, options)).turn()).outcome).toMatchObject({ status: 401 });
+    expect(script.asked).toHaveLength(1);
+  }
+});
+
+test('a status of success is a stream, but one that says that there is no whole body; for EventSource it is 200', async () => {
+  for (const [status, any, strict] of [[200, true, true], [201, true, false], [202, true, false], [203, true, false], [205, false, false], [206, false, false], [226, true, false]] as const) {
+    for (const only200 of [false, true]) {
+      const script = new Script(() => new Response(status === 205 ? null : 'data: [DONE]\n\n', { status, headers: { 'Content-Type': 'text/event-stream' } }), refuse(204));
+      const data: string[] = [];
+      const outcome = await follow('http://a/s', { fetch: script.fetch as typeof fetch }, { only200, message: (message) => void data.push(message.data) }, new AbortController().signal).catch((error: unknown) => error);
+      if (only200 ? strict : any) expect([status, data, outcome]).toEqual([status, ['[DONE]'], undefined]);
+      else expect(outcome, `${status}`).toMatchObject({ code: 'status', status });
+      expect(script.asked).toHaveLength(1);
+    }
+  }
+});
+
+test('a type that comes twice is read as browsers read it', async () => {
+  const twice = (...types: string[]) => () => {
+    const headers = new Headers();
+    for (const type of types) headers.append('Content-Type', type);
+    return new Response('data: [DONE]\n\n', { headers });
+  };
+  expect(await (await read(new Script(twice('application/json', 'text/event-stream')))).turn()).toMatchObject({ outcome: 'ended', data: ['[DONE]'] });
+  expect(await (await read(new Script(twice('text/event-stream', 'text/html')))).turn()).toMatchObject({ outcome: { code: 'type' } });
+});
+
+describe('a server of another origin that lets no page send the cursor', () => {
+  beforeEach(() => void vi.stubGlobal('location', { origin: 'http://page.test' }));
+  afterEach(() => void vi.unstubAllGlobals());
+
+  const GAP_DATA = '{"reason":"cors","requested":"1","resumed_after":""}';
+  /** Answers as a browser does: what needs the header fails, unless it is allowed. */
+  const picky = (...streams: string[]) =>
+    new Script(({ headers }) => {
+      if (headers.has('Last-Event-ID')) throw new TypeError('Failed to fetch');
+      const text = streams.shift();
+      return text === undefined ? refuse(204)() : stream(text, 'break')();
+    });
+
+  test('is asked once without it, after two attempts, and the gap is told', async () => {
+    const script = picky('id: 1\ndata: 1\n\n', 'data: 2\n\n');
+    const gaps: unknown[] = [];
+    const { outcome, data } = await (await read(script, { ongap: (gap) => gaps.push(gap) })).turn();
+    expect({ outcome, data }).toEqual({ outcome: 'ended', data: ['1', GAP_DATA, '2'] });
+    expect(cursors(script)).toEqual([null, '1', '1', null, null]);
+    expect(gaps).toEqual([{ reason: 'cors', requested: '1', resumedAfter: '' }]);
+  });
+
+  test('a cursor that is there from the beginning goes with the first request', async () => {
+    const script = new Script(refuse(204));
+    expect(await (await read(script, { lastEventId: '7' })).turn()).toMatchObject({ outcome: 'ended' });
+    expect(cursors(script)).toEqual(['7']);
+  });
+
+  test('a line that worked before keeps its cursor, however long it is down', async () => {
+    const down = new TypeError('Failed to fetch');
+    const script = new Script(stream('id: 1\ndata: 1\n\n', 'break'), refuse(503), down, down, down, down, refuse(204));
+    await (await read(script)).turn(1e6);
+    expect(cursors(script).slice(1)).toEqual(['1', '1', '1', '1', '1', '1']);
+  });
+
+  test('so do a Tidewire, a POST, a page of the same origin, one without network, and a program without a page', async () => {
+    const down = new TypeError('Failed to fetch');
+    const answers = (headers = {}) => [stream('id: 1\ndata: 1\n\n', 'break', headers), down, down, down, refuse(204)] as const;
+    const cases: [Script, StreamOptions, (() => void)?][] = [
+      [new Script(...answers(TIDEWIRE)), {}],
+      [new Script(...answers()), { body: '{}', repeat: true }],
+      [new Script(...answers()), {}, () => vi.stubGlobal('location', { origin: 'http://a' })],
+      [new Script(...answers()), {}, () => vi.stubGlobal('navigator', { onLine: false })],
+      [new Script(...answers()), {}, () => vi.stubGlobal('location', undefined)],
+    ];
+    for (const [script, options, prepare] of cases) {
+      prepare?.();
+      await (await read(script, options)).turn(1e6);
+      expect(cursors(script)).toEqual([null, '1', '1', '1', '1']);
+    }
+  });
+
+  test('a server that is gone is asked with the cursor again', async () => {
+    const down = new TypeError('Failed to fetch');
+    const script = new Script(stream('id: 1\ndata: 1\n\n', 'break'), down, down, down, down, down, refuse(204));
+    await (await read(script)).turn(1e6);
+    expect(cursors(script)).toEqual([null, '1', '1', null, '1', '1', null]);
+  });
 });

@@ -47,35 +47,48 @@ export function useEventSource(url: string | null, options: UseEventSourceOption
 export interface UseTypedTextOptions extends StreamOptions {
   /** What an event adds to the text; unless set, as AI providers write it. */
   pick?: (event: StreamEvent) => string | null | undefined;
+  /**
+   * With another one it asks again. Unless set: the text of the body. A body that has none (a form with files, bytes) is asked
+   * once for each address; give it a key to ask again.
+   */
+  key?: string | number | undefined;
 }
 
 export interface TypedText {
   text: string;
   isDone: boolean;
+  /** It is done, and its last word was missing. */
+  isTruncated: boolean;
   error: unknown;
 }
 
-const EMPTY: TypedText = { text: '', isDone: false, error: undefined };
+const EMPTY: TypedText = { text: '', isDone: false, isTruncated: false, error: undefined };
 
-/** Types the text of the answer at this address; nothing while it is null. It starts anew with another address or body. */
+/**
+ * Types the text of the answer at this address; nothing while it is null. It is asked once for each address and key, however
+ * often the component is rendered, and also in strict mode.
+ */
 export function useTypedText(url: string | null, options: UseTypedTextOptions = {}): TypedText {
   const [state, setState] = useState(EMPTY);
   const latest = useRef(options);
   latest.current = options;
-  const { body } = options;
+  const { body, key = typeof body === 'string' || body instanceof URLSearchParams ? `${body}` : '' } = options;
   useEffect(() => {
     setState(EMPTY);
     if (url === null) return undefined;
-    const { pick, ...rest } = latest.current;
+    const { pick, key: _, ...rest } = latest.current;
     const stream = events(url, rest);
     let isGone = false;
     const set = (change: (before: TypedText) => TypedText) => {
       if (!isGone) setState(change);
     };
     void (async () => {
+      // Strict mode takes the first effect back at once: nothing is asked before that.
+      await undefined;
+      if (isGone) return;
       try {
         for await (const piece of stream.text(pick)) set((before) => ({ ...before, text: before.text + piece }));
-        set((before) => ({ ...before, isDone: true }));
+        set((before) => ({ ...before, isDone: true, isTruncated: stream.truncated }));
       } catch (error) {
         set((before) => ({ ...before, error }));
       }
@@ -84,6 +97,6 @@ export function useTypedText(url: string | null, options: UseTypedTextOptions = 
       isGone = true;
       stream.close();
     };
-  }, [url, body]);
+  }, [url, key]);
   return state;
 }

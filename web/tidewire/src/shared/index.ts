@@ -104,8 +104,10 @@ export class SharedEventSource extends StreamTarget {
     const { by = typeof SharedWorker === 'function' ? 'worker' : 'leader', worker } = this.#options;
     if (by === 'leader') return lead();
     try {
-      const options = { name, type: 'module' } as const;
-      const shared = worker ? new SharedWorker(worker, options) : new SharedWorker(new URL('./worker.js', import.meta.url), options);
+      // Bundlers find the script by this form only, with options that they can read.
+      const shared = worker
+        ? new SharedWorker(worker, { name: 'tidewire', type: 'module' })
+        : new SharedWorker(new URL('./worker.js', import.meta.url), { name: 'tidewire', type: 'module' });
       // Its script is not there, or none may run: so it is for all tabs, and one of them reads.
       shared.onerror = lead;
       shared.port.onmessage = ({ data }: MessageEvent<News>) => hear(data);
