@@ -20,7 +20,8 @@ const LEAST: u64 = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Budget {
     pub(crate) connections: u64,
-    /// Answers of upstreams that run at a time, which have a connection each.
+    /// Answers of upstreams that run at a time, which have a connection each. A quarter as many connections wait for the next
+    /// answer.
     pub(crate) upstreams: u64,
     /// From this number on files are kept for the log and the upstreams.
     pub(crate) kept_from: RawFd,
@@ -40,9 +41,9 @@ impl Budget {
         }
         // A segment and its index stay open. A log of so many that little would be left has to do with half.
         let log = (MOMENTARY + 2 * segments).min(files / 2);
-        // Of what is left a part: connections need more.
-        let upstreams = upstreams.min((files - log) / 4);
-        let kept = files - log - upstreams;
+        // Of what is left a quarter, with those that wait: connections need more.
+        let upstreams = upstreams.min((files - log) / 5);
+        let kept = files - log - upstreams - upstreams / 4;
         Ok(Self {
             connections: kept - OWN,
             upstreams,
@@ -72,11 +73,11 @@ mod tests {
     #[test]
     fn the_log_has_its_files_whatever_the_limit_is() {
         let few = Budget::of(128, 34, 10_000).unwrap();
-        assert_eq!((few.connections, few.upstreams, few.kept_from), (16, 16, 48));
+        assert_eq!((few.connections, few.upstreams, few.kept_from), (17, 12, 49));
         let many = Budget::of(1 << 20, 34, 10_000).unwrap();
         assert_eq!(
             (many.upstreams, many.kept_from),
-            (10_000, (1 << 20) - 84 - 10_000)
+            (10_000, (1 << 20) - 84 - 12_500)
         );
         let unlimited = Budget::of(u64::MAX, u64::MAX / 4, 10_000).unwrap();
         assert_eq!(unlimited.kept_from, RawFd::MAX);

@@ -10,6 +10,8 @@
 //! - Beyond [`FREE`] bytes, a body that is more than [`RATIO`] times as large as its packed bytes is an error
 //!   ([`Bomb`]). Event streams seldom reach 50 times, because each event is flushed; gzip can reach 1,030, br and zstd
 //!   far more.
+//! - Beyond [`FREE_PACKED`] packed bytes, a body of which less than one in [`HOLLOW`] comes is the same error: members, frames
+//!   and blocks may hold nothing, and would be read on for ever. A gzip member for each event of 8 bytes is 4 times as large.
 //! - A zstd body may refer back 8 MiB, as RFC 9659 allows; the decoder by itself would keep 128 MiB.
 //! - [`STEP`] bytes are unpacked at a time, and after [`AT_A_TIME`] other tasks have a turn.
 //!
@@ -33,6 +35,12 @@ pub const FREE: u64 = 16 << 20;
 
 /// How many times larger than its packed bytes a body may be beyond [`FREE`].
 pub const RATIO: u64 = 250;
+
+/// Of so many packed bytes nothing need come.
+const FREE_PACKED: u64 = 1 << 20;
+
+/// How many times larger than what comes of them packed bytes may be beyond [`FREE_PACKED`].
+const HOLLOW: u64 = 8;
 
 /// How much is unpacked at a time.
 const STEP: usize = 16 << 10;
@@ -107,9 +115,11 @@ impl Packing {
     }
 }
 
-/// A body that is much larger than its packed bytes, and is read no further.
+/// A body that costs much more than its packed bytes, or than what comes of them, and is read no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{packed} packed bytes hold {unpacked} and more: over {RATIO} times as many are not unpacked")]
+#[error(
+    "{packed} packed bytes hold {unpacked}: over {RATIO} times as many, or under one in {HOLLOW}, are not unpacked"
+)]
 pub struct Bomb {
     /// Its packed bytes so far.
     pub packed: u64,
@@ -119,7 +129,9 @@ pub struct Bomb {
 
 impl Bomb {
     fn check(packed: u64, unpacked: u64) -> io::Result<()> {
-        match unpacked > FREE && unpacked / RATIO > packed {
+        let is_large = unpacked > FREE && unpacked / RATIO > packed;
+        let is_hollow = packed > FREE_PACKED && packed / HOLLOW > unpacked;
+        match is_large || is_hollow {
             true => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 Self { packed, unpacked },

@@ -31,8 +31,7 @@ pub struct Unpacked {
     /// None when it has ended.
     pieces: Option<Pieces>,
     packing: Packing,
-    packed: Arc<AtomicU64>,
-    unpacked: u64,
+    counts: Arc<Counts>,
     /// What came of it since other tasks had a turn.
     in_a_row: usize,
 }
@@ -40,10 +39,12 @@ pub struct Unpacked {
 impl Unpacked {
     /// Unpacks a body. Its pieces should not be empty.
     pub fn new(packing: Packing, body: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
-        let packed = Arc::new(AtomicU64::new(0));
+        let counts = Arc::new(Counts::default());
+        let body = Box::pin(body);
         let counted = Counted {
-            body: Box::pin(body),
-            bytes: Arc::clone(&packed),
+            body,
+            is_packed: packing != Packing::None,
+            counts: Arc::clone(&counts),
         };
         let reader = StreamReader::new;
         let pieces: Pieces = match packing {
@@ -72,8 +73,7 @@ impl Unpacked {
         Self {
             pieces: Some(pieces),
             packing,
-            packed,
-            unpacked: 0,
+            counts,
             in_a_row: 0,
         }
     }
@@ -81,13 +81,13 @@ impl Unpacked {
     /// How many packed bytes have come.
     #[must_use]
     pub fn packed(&self) -> u64 {
-        self.packed.load(Relaxed)
+        self.counts.packed.load(Relaxed)
     }
 
     fn count(&mut self, piece: &Bytes) -> io::Result<()> {
         self.in_a_row += piece.len();
-        self.unpacked += piece.len() as u64;
-        Bomb::check(self.packed(), self.unpacked)
+        self.counts.unpacked.fetch_add(piece.len() as u64, Relaxed);
+        self.counts.check()
     }
 }
 
@@ -119,10 +119,24 @@ impl Stream for Unpacked {
     }
 }
 
-/// A body's bytes as they come, and how many.
+/// How many bytes of a body have come, and how many came of them.
+#[derive(Default)]
+struct Counts {
+    packed: AtomicU64,
+    unpacked: AtomicU64,
+}
+
+impl Counts {
+    fn check(&self) -> io::Result<()> {
+        Bomb::check(self.packed.load(Relaxed), self.unpacked.load(Relaxed))
+    }
+}
+
+/// A body's bytes as they come, counted.
 struct Counted {
     body: Pieces,
-    bytes: Arc<AtomicU64>,
+    is_packed: bool,
+    counts: Arc<Counts>,
 }
 
 impl Stream for Counted {
@@ -130,10 +144,16 @@ impl Stream for Counted {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = ready!(self.body.as_mut().poll_next(cx));
-        if let Some(Ok(piece)) = &next {
-            self.bytes.fetch_add(piece.len() as u64, Relaxed);
-        }
-        Poll::Ready(next)
+        let counted = next.map(|piece| {
+            let piece = piece?;
+            self.counts.packed.fetch_add(piece.len() as u64, Relaxed);
+            // Here too: a decoder asks for more within one poll as long as nothing has come of it.
+            if self.is_packed {
+                self.counts.check()?;
+            }
+            Ok(piece)
+        });
+        Poll::Ready(counted)
     }
 }
 
@@ -144,7 +164,7 @@ mod tests {
     use futures_util::{StreamExt as _, stream};
 
     use super::*;
-    use crate::FREE;
+    use crate::{FREE, FREE_PACKED};
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -188,6 +208,29 @@ mod tests {
         assert!(text.len() as u64 > FREE);
         let pieces: Vec<_> = unpacked(&gzip(&text)).map(|piece| piece.unwrap()).collect().await;
         assert_eq!(pieces.concat(), text);
+    }
+
+    #[tokio::test]
+    async fn packed_bytes_of_which_nothing_comes_end_in_an_error_at_the_bound() {
+        let skipped_frame = [&0x184D_2A50_u32.to_le_bytes()[..], &[0; 4]].concat();
+        let empty_block = b"\x00\x00\x00\xff\xff".to_vec();
+        let cases = [
+            (Packing::Zstd, &b""[..], skipped_frame),
+            (Packing::Deflate, b"\x78\x9c", empty_block),
+        ];
+        for (packing, first, nothing) in cases {
+            let piece = Bytes::from(nothing.repeat(1000));
+            let pieces = stream::iter([first.into()]).chain(stream::repeat(piece));
+            let mut body = Unpacked::new(packing, pieces.map(Ok));
+            let error = body.next().await.unwrap().unwrap_err();
+            assert!(error.get_ref().unwrap().is::<Bomb>(), "{error}");
+            assert!(body.packed() < FREE_PACKED + (64 << 10), "{packing:?}");
+        }
+        let members = gzip(b"data:x\n\n").len() as u64;
+        assert!(
+            Bomb::check(members << 20, 8 << 20).is_ok(),
+            "one for each small event"
+        );
     }
 
     #[tokio::test]

@@ -126,13 +126,17 @@ impl Answers {
         table.note_end(answer, at, how);
     }
 
-    /// It is no stream: its keys are free again.
+    /// It is no stream: its keys are free again. Its place is not, as long as it is passed on.
+    pub(super) fn pass_on(&self, answer: &Arc<Answer>) {
+        self.0.lock().forget(answer);
+    }
+
+    /// Nothing comes of it, or it has been passed on: its keys and its place are free again.
     pub(super) fn release(&self, answer: &Arc<Answer>) {
         // In this order: who is waiting for it takes its place anew.
         let mut table = self.0.lock();
         table.stopped_running(answer);
-        table.remove(answer);
-        answer.set_phase(Phase::Nothing);
+        table.forget(answer);
     }
 
     /// Its upstream is done with: the next one may run. To be said before readers see its end, or whoever asks again at
@@ -265,6 +269,13 @@ impl Table {
         }
     }
 
+    /// It is no stream.
+    fn forget(&mut self, answer: &Arc<Answer>) {
+        self.remove(answer);
+        self.leave_chat(answer);
+        answer.set_phase(Phase::Nothing);
+    }
+
     fn remove(&mut self, answer: &Arc<Answer>) {
         self.by_stream.remove(&answer.named.stream);
         self.free_key(answer);
@@ -303,6 +314,10 @@ impl Table {
             return;
         }
         self.running.give_back(answer);
+        self.leave_chat(answer);
+    }
+
+    fn leave_chat(&mut self, answer: &Answer) {
         if let Some(chat) = answer.named.chat
             && let Some(running) = self.by_chat.get_mut(&chat)
         {

@@ -22,7 +22,7 @@ pub struct Config {
     pub retry: Duration,
     /// How long bodies of requests may take, and how much of them is held at a time.
     pub bodies: BodyBounds,
-    /// The most answers that run at a time; one more is 429.
+    /// The most answers that run at a time; one more is 429. A quarter as many connections may wait for the next answer.
     pub max_running: usize,
     /// The most of these for callers without a token; one more is 429.
     pub max_running_without_token: Option<usize>,
@@ -55,6 +55,12 @@ impl Config {
             _ => self.max_running.div_ceil(2),
         };
         self.routes[route].limits.max_running.unwrap_or(share)
+    }
+
+    /// The most connections to a route's upstream that wait for the next answer: those of all routes together are a quarter of
+    /// the answers that may run, so that they are no more files than the process has.
+    pub(super) fn max_idle(&self) -> usize {
+        (self.max_running / 4 / self.routes.len().max(1)).max(1)
     }
 }
 

@@ -132,6 +132,7 @@ impl Relay {
                 return Err(InvalidRoute::twice(&route.path).into());
             }
         }
+        let client = |route| client(route, config.max_idle());
         let clients = config.routes.iter().map(client).collect::<Result<_, _>>()?;
         let measures = config.routes.iter().map(|_| Measures::default()).collect();
         let relay = Self {
@@ -253,7 +254,7 @@ async fn answer_by_name(
 }
 
 /// The client for a route's upstream: no redirects, nothing tried again, nothing unpacked.
-fn client(route: &Route) -> reqwest::Result<reqwest::Client> {
+fn client(route: &Route, max_idle: usize) -> reqwest::Result<reqwest::Client> {
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder()
@@ -261,6 +262,7 @@ fn client(route: &Route) -> reqwest::Result<reqwest::Client> {
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(route.times.connect)
+        .pool_max_idle_per_host(max_idle)
         .tcp_nodelay(true);
     let is_here = match route.upstream.host() {
         Some(url::Host::Domain(name)) => name == "localhost",

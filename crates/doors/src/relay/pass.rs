@@ -1,9 +1,10 @@
 //! An answer that is no stream, passed on as it is: status, headers, bytes.
 //!
 //! Bounds: the route's `idle` between two pieces of the upstream, `total` for all of them. What is cut, by them or by the upstream,
-//! has no end for the client either: the last chunk is not sent, or fewer bytes than were announced.
+//! has no end for the client either: the last chunk is not sent, or fewer bytes than were announced. Its [`Place`] among the answers
+//! that run is taken until the client has all of it or has gone, for as long as it has a connection to the upstream.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use axum::body::{Body, Bytes};
 use futures_util::stream::{Stream, StreamExt as _, unfold};
@@ -11,18 +12,46 @@ use http::Response;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
+    Relay,
+    answer::Answer,
     config::{Route, Times},
     returned::passed_headers,
 };
 
+/// The place of an answer that is passed on. Dropping it makes room.
+pub(super) struct Place {
+    relay: Relay,
+    answer: Arc<Answer>,
+}
+
+impl Place {
+    /// That of an answer that has turned out to be no stream.
+    pub(super) fn of(relay: Relay, answer: Arc<Answer>) -> Self {
+        relay.inner.answers.pass_on(&answer);
+        Self { relay, answer }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.relay.inner.answers.release(&self.answer);
+    }
+}
+
 /// The answer for the client, whose body comes as the upstream sends it.
-pub(super) fn on(response: reqwest::Response, route: &Route, asked_at: Instant) -> Response<Body> {
+pub(super) fn on(
+    response: reqwest::Response,
+    route: &Route,
+    asked_at: Instant,
+    place: Place,
+) -> Response<Body> {
     let mut passed = Response::new(Body::empty());
     *passed.status_mut() = response.status();
     *passed.headers_mut() = passed_headers(route, response.headers());
-    let pieces = response
-        .bytes_stream()
-        .map(|piece| piece.map_err(io::Error::other));
+    let pieces = response.bytes_stream().map(move |piece| {
+        let _held_as_long_as_the_pieces = &place;
+        piece.map_err(io::Error::other)
+    });
     *passed.body_mut() = Body::from_stream(bounded(pieces, route.times, asked_at, route.path.clone()));
     passed
 }

@@ -24,6 +24,7 @@ use super::{
     answer::Answer,
     config::OnDisconnect,
     forward::bad_gateway,
+    pass::Place,
     publisher::Lost,
     returned::stream_headers,
     shape::{Broken, Shape},
@@ -35,7 +36,7 @@ pub(super) enum Head {
     /// The answer is a stream: read it from the log. With what the upstream's headers said.
     Stream(HeaderMap),
     /// It is not: pass it on. With when it was asked for.
-    Other(Response, Instant),
+    Other(Response, Instant, Place),
     /// The upstream could not be asked.
     Failed(Problem),
 }
@@ -148,8 +149,8 @@ impl Call {
             return;
         }
         if is_head || !is_stream(&response) {
-            relay.inner.answers.release(&answer);
-            let _ = head.send(Head::Other(response, asked_at));
+            let place = Place::of(relay.clone(), answer);
+            let _ = head.send(Head::Other(response, asked_at, place));
             return;
         }
         if !wants_stream {

@@ -181,7 +181,8 @@ impl<'a> Streaming<'a> {
                 }
             }
             // Comments, and all else that makes no event.
-            self.check_size(self.came)?;
+            let packed = usize::try_from(body.packed()).unwrap_or(usize::MAX);
+            self.check_size(self.came.max(packed))?;
         }
         // Some forget the last blank line.
         if let Some(item) = decoder.finish(Unfinished::Keep) {

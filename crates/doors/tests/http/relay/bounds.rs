@@ -233,3 +233,30 @@ fn one_network_has_its_share_of_the_places_unless_it_shows_a_token() {
     relayed.upstream.call().answer("200 OK", "", "served");
     assert_eq!(holder.response().body, "served");
 }
+
+#[test]
+fn connections_that_upstreams_are_done_with_are_few_however_many_routes_there_are() {
+    let relayed = Relayed::built(|config| {
+        config.max_running = 16;
+        let mut route = config.routes[0].clone();
+        route.path = "/v2".into();
+        config.routes.push(route);
+    });
+    for path in ["/v1/chat", "/v2/chat"] {
+        let ask = || {
+            let mut client = relayed.server.connect();
+            client.send(request("POST", path, &[], "{}"));
+            client
+        };
+        let (mut clients, mut calls): (Vec<_>, Vec<_>) =
+            (0..6).map(|_| (ask(), relayed.upstream.call())).unzip();
+        for call in &mut calls {
+            call.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+        }
+        for client in &mut clients {
+            assert_eq!(client.response().body, "hi");
+        }
+        let stay = |call: &mut Call| call.stays_for(Duration::from_millis(200));
+        assert_eq!(calls.iter_mut().map(stay).filter(|stays| *stays).count(), 2);
+    }
+}

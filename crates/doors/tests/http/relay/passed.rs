@@ -3,7 +3,7 @@
 use std::{thread::sleep, time::Duration};
 
 use super::{Call, Relayed};
-use crate::client::{End, Reader};
+use crate::client::{End, Reader, eventually};
 
 const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -74,4 +74,29 @@ fn a_client_that_goes_in_mid_answer_is_missed_by_the_upstream() {
     let (reader, mut call) = begun(&relayed, CHUNKED);
     drop(reader);
     call.gone();
+}
+
+#[test]
+fn one_that_is_passed_on_has_its_place_until_its_client_has_it_or_has_gone() {
+    let relayed = Relayed::built(|config| config.max_running = 2);
+    let refused = || {
+        let reader = relayed.ask(&[]);
+        assert_eq!(reader.head.status, 429);
+        assert!(reader.rest().0.contains("2 answers in all"));
+    };
+    let (first, mut call) = begun(&relayed, CHUNKED);
+    let (second, mut other) = begun(&relayed, LONG);
+    assert_eq!(relayed.relay.answers(), (2, 0));
+    refused();
+    call.chunk("]");
+    call.end();
+    assert_eq!(first.rest(), ("]".into(), End::Finished));
+    eventually(|| relayed.relay.answers().0 == 1);
+    let _third = begun(&relayed, CHUNKED);
+    refused();
+    drop(second);
+    other.gone();
+    eventually(|| relayed.relay.answers().0 == 1);
+    begun(&relayed, CHUNKED);
+    relayed.upstream.is_left_alone();
 }

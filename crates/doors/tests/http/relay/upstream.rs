@@ -177,12 +177,14 @@ impl Call {
     /// The client stays for so long.
     #[track_caller]
     pub fn is_wanted_for(&mut self, time: Duration) {
+        assert!(self.stays_for(time), "the client has gone");
+    }
+
+    /// Whether the client stays for so long.
+    pub fn stays_for(&mut self, time: Duration) -> bool {
         self.socket.set_read_timeout(Some(time)).unwrap();
         let read = self.socket.read(&mut [0; 16]);
-        assert!(
-            matches!(&read, Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)),
-            "the client has gone: {read:?}"
-        );
         self.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        matches!(&read, Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
     }
 }
