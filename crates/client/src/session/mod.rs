@@ -121,6 +121,7 @@ struct Refused {
 }
 
 /// How long to wait before another attempt.
+#[derive(Clone, Copy)]
 enum Wait {
     /// As the policy says, and at least as long as `Retry-After`.
     After(Option<Duration>),

@@ -95,6 +95,21 @@ pub(crate) fn cases() -> Vec<Case> {
             "id: 1\ndata: [object Object]\n\n",
         ),
         bytes(
+            "a_comment_that_became_data_is_a_warning",
+            &["framed-twice?"],
+            "id: 1\ndata: : heartbeat\n\n",
+        ),
+        bytes(
+            "a_value_as_python_shows_it_is_a_warning",
+            &["python-data?"],
+            "id: 1\ndata: {'a': True}\n\nid: 2\ndata: None\n\nid: 3\ndata: b'x'\n\n",
+        ),
+        bytes(
+            "a_page_instead_of_events_is_an_error",
+            &["html"],
+            format!("<html>\n<body>Log in</body>\n</html>\n{}", event(1)),
+        ),
+        bytes(
             "a_name_without_data_is_a_warning",
             &["event-without-data?"],
             format!("event: tick\n\n{}", event(1)),
