@@ -186,7 +186,7 @@ fn is_stream(response: &Response) -> bool {
 fn essence(headers: &HeaderMap) -> Option<&str> {
     let lines = headers.get_all(header::CONTENT_TYPE).iter();
     let said = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
-    let essences = said.map(|said| said.split(';').next().unwrap_or_default().trim());
+    let mut essences = said.map(|said| said.split(';').next().unwrap_or_default().trim());
     let is_token = |text: &str| {
         let usual = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
         !text.is_empty() && text.bytes().all(usual)
@@ -195,7 +195,7 @@ fn essence(headers: &HeaderMap) -> Option<&str> {
         let (kind, subtype) = essence.split_once('/').unwrap_or_default();
         *essence != "*/*" && is_token(kind) && is_token(subtype)
     };
-    essences.filter(can_be).last()
+    essences.rfind(can_be)
 }
 
 fn unreachable(error: &reqwest::Error) -> Problem {
