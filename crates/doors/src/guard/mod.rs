@@ -150,6 +150,10 @@ impl Guard {
         self
     }
 
+    fn has_tokens(&self) -> bool {
+        self.wants_publish_token() || self.wants_read_token()
+    }
+
     /// Whether publishing needs a token.
     #[must_use]
     pub fn wants_publish_token(&self) -> bool {
@@ -248,6 +252,9 @@ impl Guard {
         let (rights, token) = shown.known();
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
         let (address, is_proxied) = self.proxies.client(peer, request.headers_mut());
+        if is_proxied && !self.has_tokens() {
+            proxies::warn_of_strangers(address);
+        }
         request.extensions_mut().insert(Caller {
             rights,
             token,
@@ -284,7 +291,7 @@ impl Guard {
                 false => Ok(()),
             };
         }
-        let is_reading = matches!(needed.need, Need::Open | Need::Read | Need::Presence | Need::Ask);
+        let is_reading = matches!(needed.need, Need::Open | Need::Read | Need::Presence);
         match needed.is_keyed || (changes && !is_reading) {
             true if !shown.is_meant() => Err(refused(cors::FOREIGN_TO_ANY)),
             _ => Ok(()),

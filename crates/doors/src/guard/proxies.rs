@@ -126,6 +126,21 @@ fn remove(peer: Option<IpAddr>, headers: &mut HeaderMap) {
     }
 }
 
+/// Says once that a proxy passes on requests of other machines to a server that lets everybody in. Where the proxy
+/// replaces `Host` with a loopback name, nothing else shows it.
+pub(super) fn warn_of_strangers(client: Option<IpAddr>) {
+    static SAID: Once = Once::new();
+    if let Some(client) = client.filter(|client| !client.is_loopback()) {
+        SAID.call_once(|| {
+            tracing::warn!(
+                "a proxy passes on requests of other machines ({client}), and this server has no tokens: everybody \
+                 who reaches the proxy may publish and purge. Give the server tokens, and the proxy's name as --host \
+                 (this is said once)"
+            );
+        });
+    }
+}
+
 /// An address as `X-Forwarded-For` has it: with a port or without, IPv6 in brackets or without.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
