@@ -12,10 +12,12 @@ pub(super) fn of_file(why: &str, key: &str) -> String {
             None => why.to_owned(),
         };
     }
-    let Some((found, expected)) = why
+    let wrong = why
         .strip_prefix("invalid ")
-        .and_then(|rest| rest.split_once(", expected "))
-    else {
+        .and_then(|rest| rest.split_once(", expected "));
+    // A line that begins with something else than a name may hold a token.
+    let is_name = key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    let Some((found, expected)) = wrong.filter(|_| is_name) else {
         return why.to_owned();
     };
     let found = match found.split_once(": ").map_or(found, |(_, found)| found) {

@@ -102,7 +102,7 @@ pub(crate) fn cases() -> Vec<Case> {
         bytes(
             "a_value_as_python_shows_it_is_a_warning",
             &["python-data?"],
-            "id: 1\ndata: {'a': True}\n\nid: 2\ndata: None\n\nid: 3\ndata: b'x'\n\n",
+            "id: 1\ndata: {'a': True}\n\n",
         ),
         bytes(
             "a_page_instead_of_events_is_an_error",
