@@ -11,7 +11,7 @@
 //! | events in one go whose own times fill the silence before | they were made in that silence |
 //! | head, events and end in one go, after nothing at all | the whole answer was collected |
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use super::bursts::{BUNCH, Burst, SILENCE, TOGETHER};
 use super::observation::Observation;
@@ -88,15 +88,12 @@ fn heartbeats(reading: &Reading, burst: &Burst<'_>) -> Option<String> {
         return None;
     }
     let within = |at: &Duration| burst.begin <= *at && *at <= burst.end;
-    let comments: Vec<_> = reading
-        .comments
-        .iter()
-        .filter(|comment| within(&comment.at))
-        .collect();
-    let same = comments
-        .iter()
-        .map(|comment| comments.iter().filter(|other| other.text == comment.text).count())
-        .max()?;
+    let comments = reading.comments.iter().filter(|comment| within(&comment.at));
+    let mut times = HashMap::new();
+    for comment in comments {
+        *times.entry(&comment.text).or_insert(0) += 1;
+    }
+    let same = times.into_values().max()?;
     (same >= 2).then(|| {
         format!(
             "After {} of silence {same} heartbeats came in one go; each was made in that silence.",

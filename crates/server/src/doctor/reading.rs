@@ -58,6 +58,9 @@ pub(super) struct Comment {
     pub(super) text: String,
 }
 
+/// How many events are kept, and how many comments: each takes more memory than its bytes. Later ones are not looked at.
+const MOST: usize = 100_000;
+
 /// How much of the beginning is kept for those who look at a body that is no stream.
 const BEGIN: usize = 4 << 10;
 
@@ -92,17 +95,17 @@ impl Reading {
         let mut items = decoder.feed(bytes);
         while let Some(item) = items.next() {
             match item {
-                Item::Event(event) => self.events.push(Event {
+                Item::Event(event) if self.events.len() < MOST => self.events.push(Event {
                     at,
                     name: event.name.to_owned(),
                     data: event.data.to_owned(),
                     id: event.id().map(str::to_owned),
                 }),
-                Item::Comment(text) => self.comments.push(Comment {
+                Item::Comment(text) if self.comments.len() < MOST => self.comments.push(Comment {
                     at,
                     text: text.to_owned(),
                 }),
-                Item::Retry(_) | Item::Overlong(_) => {}
+                _ => {}
             }
         }
         self.lines.feed(bytes, at);
@@ -147,5 +150,34 @@ impl Reading {
             .map(|(_, long)| long)
             .max()
             .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{
+        super::observation::{Chunk, End},
+        *,
+    };
+
+    #[test]
+    fn of_many_small_events_and_comments_so_many_are_kept() {
+        let bytes = Bytes::from(b"data:\n\n:\n".repeat(2 * MOST));
+        let reading = Reading::of(&Observation {
+            method: reqwest::Method::GET,
+            url: "https://example.com/x".parse().unwrap(),
+            origin: None,
+            redirects: Vec::new(),
+            head: None,
+            chunks: vec![Chunk {
+                at: Duration::ZERO,
+                bytes,
+            }],
+            end: End::Open(Duration::ZERO),
+        });
+        assert_eq!((reading.events.len(), reading.comments.len()), (MOST, MOST));
+        assert_eq!(reading.arrivals[0].events, MOST);
     }
 }

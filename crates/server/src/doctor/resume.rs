@@ -194,15 +194,19 @@ fn pace(events: &[(&str, &Event)]) -> Duration {
         .unwrap_or_default()
 }
 
+/// All that a reader gets of an event.
+fn what(event: &Event) -> (&str, &str, Option<&str>) {
+    (&event.name, &event.data, event.id.as_deref())
+}
+
 /// What a reader gets who comes back after the end, as `EventSource` does by itself.
 pub(super) fn come_back(first: &Observation, second: &Observation) -> Finding {
     let (before, after) = (Reading::of(first), Reading::of(second));
-    let same =
-        |one: &Event, other: &Event| one.name == other.name && one.data == other.data && one.id == other.id;
+    let seen: HashSet<_> = before.events.iter().map(what).collect();
     let repeated = after
         .events
         .iter()
-        .filter(|event| before.events.iter().any(|seen| same(seen, event)))
+        .filter(|event| seen.contains(&what(event)))
         .count();
     let stop = "answer 204 to who comes back with nothing left to read; that stops EventSource";
     let close = "source.close() at the event that is the last";
