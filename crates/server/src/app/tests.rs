@@ -423,7 +423,8 @@ async fn pages_of_other_origins_may_what_cors_says() {
                     Tokens::Both => matches!(token, Some("read" | "publish")),
                     Tokens::PublishOnly => token == Some("publish"),
                 };
-                let is_more = is_keyed || (changes && matches!(may, Publishers | EverybodyHere | TokenHolders));
+                let is_more =
+                    is_keyed || (changes && matches!(may, Publishers | EverybodyHere | TokenHolders));
                 let status = match is_more && !shows {
                     true => 403,
                     false => usual,

@@ -16,7 +16,9 @@ pub(super) fn of_file(why: &str, key: &str) -> String {
         .strip_prefix("invalid ")
         .and_then(|rest| rest.split_once(", expected "));
     // A line that begins with something else than a name may hold a token.
-    let is_name = key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    let is_name = key
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
     let Some((found, expected)) = wrong.filter(|_| is_name) else {
         return why.to_owned();
     };
