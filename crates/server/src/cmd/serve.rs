@@ -275,9 +275,15 @@ fn files(config: &Config) -> anyhow::Result<Budget> {
 
 fn guests(config: &Config, files: Budget) -> Arc<Guests> {
     let limits = &config.limits;
-    let max = limits.max_connections.get().min(files.connections);
+    let wanted = limits.max_connections.get();
+    let max = wanted.min(files.connections);
+    // Where open files are few, one address leaves some of them.
+    let room = if max < wanted { max * 3 / 4 } else { max };
     let per_address = limits.max_connections_per_address;
-    Guests::new(to_usize(max), per_address.map(|max| to_usize(max.get())))
+    Guests::new(
+        to_usize(max),
+        per_address.map(|per_address| to_usize(per_address.get().min(room).max(1))),
+    )
 }
 
 fn announce(config: &Config, address: SocketAddr) -> anyhow::Result<()> {

@@ -175,6 +175,22 @@ fn a_page_that_may_reads_why_its_connection_is_refused_and_when_to_come_again() 
 }
 
 #[test]
+fn one_address_leaves_connections_where_open_files_are_few() {
+    let script = "ulimit -n 300 && exec \"$0\" serve --listen 127.0.0.1:0 --memory";
+    let mut command = command("sh", ["-c", script, env!("CARGO_BIN_EXE_tidewire")]);
+    command = command.env(PER_ADDRESS, "1000");
+    let server = Server::of(command);
+    let streams: Vec<TcpStream> = (0..200)
+        .map(|_| TcpStream::connect(server.address).unwrap())
+        .collect();
+    // Those over the bound are told so, which is not what those hear that are too many in all.
+    let refused = server.ask("GET", "/events/a", &[], "");
+    assert_eq!(refused.status(), 429, "{refused:?}");
+    drop(streams);
+    eventually(|| server.ask("GET", "/healthz", &[], "").status() == 200);
+}
+
+#[test]
 fn readers_that_take_every_descriptor_do_not_stop_the_log() {
     let home = tempfile::tempdir().unwrap();
     let script =
