@@ -28,7 +28,7 @@ const SMALL: usize = 64 << 10;
 #[derive(Debug, Clone)]
 pub struct Bodies(Arc<Inner>);
 
-/// How many bytes bodies may hold at a time.
+/// How many bytes may be held at a time.
 #[derive(Debug, Clone, Copy)]
 pub struct Shares {
     /// In all.

@@ -9,6 +9,7 @@
 //! | [`guard`] | who may talk to the server at all: host, origin, CORS, tokens |
 //! | [`problem`] | every error on the wire, as `application/problem+json` |
 //! | [`bodies`] | the bytes that bodies of requests may hold at a time |
+//! | [`sending`] | the bytes that may be on their way to readers at a time |
 //! | `body` | the body of a stream: heartbeats, retry line, end or cut |
 //! | `intake` | bodies of requests |
 //! | `request` | what requests to all doors say in the same way |
@@ -29,6 +30,7 @@ pub mod problem;
 pub mod relay;
 mod request;
 pub mod respond;
+pub mod sending;
 
 pub use intake::BodyBounds;
 pub use problem::Problem;

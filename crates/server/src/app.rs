@@ -17,6 +17,7 @@ use tidewire_doors::{
     guard::{Declared, Guard, Need},
     plain,
     relay::Relay,
+    sending::SendBuffers,
 };
 use tidewire_hub::{Health, Hub};
 use tokio_util::task::TaskTracker;
@@ -50,6 +51,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) relay: Relay,
     /// The bounds of all bodies, the relay's too.
     pub(crate) bodies: BodyBounds,
+    /// Those of all streams, the relay's too.
+    pub(crate) send_buffers: SendBuffers,
     /// Gets the demo's tasks.
     pub(crate) typists: TaskTracker,
 }
@@ -75,6 +78,7 @@ fn routes(parts: Parts<'_>) -> Router {
         heartbeat,
         retry,
         bodies: parts.bodies.clone(),
+        send_buffers: parts.send_buffers.clone(),
         max_subscribe_body: usize::try_from(config.limits.max_subscribe_body.get()).unwrap_or(usize::MAX),
         max_unknown_topics_per_address: config
             .limits
@@ -90,6 +94,7 @@ fn routes(parts: Parts<'_>) -> Router {
             parts.relay.clone(),
             Arc::clone(parts.guests),
             parts.bodies.budget,
+            parts.send_buffers,
         ))
         .merge(stats::router(
             hub.clone(),

@@ -27,6 +27,7 @@ use tidewire_doors::{
         Ending, Relay, RouteStats,
         measures::{BUCKETS, TimesRead},
     },
+    sending::SendBuffers,
 };
 use tidewire_hub::{Hub, stats::Histogram};
 use tokio::time::Instant;
@@ -36,13 +37,20 @@ use crate::listen::Guests;
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The route.
-pub(crate) fn router(hub: Hub, relay: Relay, guests: Arc<Guests>, bodies: Bodies) -> Router {
+pub(crate) fn router(
+    hub: Hub,
+    relay: Relay,
+    guests: Arc<Guests>,
+    bodies: Bodies,
+    send_buffers: SendBuffers,
+) -> Router {
     let mut registry = Registry::with_prefix("tidewire");
     registry.register_collector(Box::new(Source {
         hub,
         relay,
         guests,
         bodies,
+        send_buffers,
         started: Instant::now(),
     }));
     Router::new()
@@ -70,6 +78,7 @@ struct Source {
     relay: Relay,
     guests: Arc<Guests>,
     bodies: Bodies,
+    send_buffers: SendBuffers,
     started: Instant,
 }
 
@@ -99,6 +108,16 @@ impl Collector for Source {
             "bodies_refused",
             "Bodies for which there was no room",
             self.bodies.refused(),
+        )?;
+        out.gauge(
+            "send_buffer_bytes",
+            "Bytes of events over 64 KiB that are on their way to readers",
+            count(self.send_buffers.held()),
+        )?;
+        out.counter(
+            "send_buffers_refused",
+            "Readers that were cut because there was no room for their next event",
+            self.send_buffers.refused(),
         )?;
         self.connections(&mut out)
     }

@@ -46,6 +46,7 @@ fn the_defaults_are_those_of_the_design() {
         max_event = "1MiB"
         max_subscribe_body = "512KiB"
         max_bodies = "256MiB"
+        max_send_buffers = "256MiB"
         max_topics_per_subscription = 256
         max_topics = 1_000_000
         window = "64MiB"
@@ -353,14 +354,23 @@ fn what_is_unset_depends_on_who_can_reach_the_server() {
             "max_running_per_address",
             "max_running_without_token",
             "max_bodies_without_token",
+            "max_send_buffers_per_address",
+            "max_send_buffers_without_token",
         ]
         .map(of)
     };
     let share = |text: &str| Some(text.to_owned());
-    assert_eq!(shares(&settings(&[])), [const { None::<String> }; 4]);
+    assert_eq!(shares(&settings(&[])), [const { None::<String> }; 6]);
     assert_eq!(
         shares(&settings(&["--read-token", "only-who-may"])),
-        [None, None, share("7500"), share("\"192MiB\"")]
+        [
+            None,
+            None,
+            share("7500"),
+            share("\"192MiB\""),
+            None,
+            share("\"192MiB\"")
+        ]
     );
     assert_eq!(
         shares(&settings(&[
@@ -373,6 +383,8 @@ fn what_is_unset_depends_on_who_can_reach_the_server() {
             share("\"64MiB\""),
             share("2500"),
             share("7500"),
+            share("\"192MiB\""),
+            share("\"64MiB\""),
             share("\"192MiB\"")
         ]
     );

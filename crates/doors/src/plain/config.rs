@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::BodyBounds;
+use crate::{BodyBounds, sending::SendBuffers};
 
 /// See the fields.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct Config {
     pub retry: Duration,
     /// How long bodies of requests may take, and how much of them is held at a time.
     pub bodies: BodyBounds,
+    /// How many bytes of large events are on their way to readers at a time.
+    pub send_buffers: SendBuffers,
     /// The most bytes of the body of a subscription (413).
     pub max_subscribe_body: usize,
     /// The most topics that streams of one address read at a time without a token while nothing is known of them (429).
@@ -27,6 +29,7 @@ impl Default for Config {
             heartbeat: crate::respond::HEARTBEAT,
             retry: Duration::from_secs(1),
             bodies: BodyBounds::default(),
+            send_buffers: SendBuffers::default(),
             max_subscribe_body: 512 << 10,
             max_unknown_topics_per_address: None,
         }

@@ -15,7 +15,7 @@ use super::{
     parameters::Parameters,
     wire,
 };
-use crate::{Problem, negotiate};
+use crate::{Problem, guard::Caller, negotiate, sending::Outbox};
 
 pub(super) fn presence(door: &Door, request: Request) -> Result<Response<Body>, Problem> {
     let (parts, _) = request.into_parts();
@@ -33,7 +33,8 @@ pub(super) fn presence(door: &Door, request: Request) -> Result<Response<Body>, 
                 heartbeat: door.config.heartbeat,
             };
             let watch = door.hub.watch_presence(topic.clone())?;
-            Ok(stream.response(&parts, &[], changes(format, topic, watch)))
+            let outbox = door.config.send_buffers.outbox(&Caller::of(&parts.extensions));
+            Ok(stream.response(&parts, &[], changes(format, topic, watch, outbox)))
         }
     }
 }
@@ -63,13 +64,14 @@ fn changes(
     format: Format,
     topic: Topic,
     watch: PresenceWatch,
+    outbox: Outbox,
 ) -> impl stream::Stream<Item = Result<Bytes, tidewire_hub::Cut>> + Unpin + Send {
     let changes = stream::unfold(watch, async |mut watch| {
         let change = watch.next().await;
         Some((change, watch))
     });
-    let bytes = move |change| format.event(&event(&topic, &change)).into();
-    Box::pin(changes.map(move |change| change.map(&bytes)))
+    let bytes = move |change| outbox.take(format.event(&event(&topic, &change)).into());
+    Box::pin(changes.map(move |change| change.and_then(&bytes)))
 }
 
 fn event(topic: &Topic, change: &PresenceChange) -> Event {

@@ -1,5 +1,7 @@
 //! Reading: `GET`; `QUERY` and `POST /subscribe` with parameters in the body; `HEAD` for what is kept.
 
+use std::task::Poll;
+
 use axum::{body::Body, extract::Request};
 use futures_util::stream::poll_fn;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
@@ -69,8 +71,9 @@ async fn open(door: &Door, parts: &Parts, ask: Ask) -> Result<Response<Body>, Pr
         retry: door.config.retry,
         heartbeat: door.config.heartbeat,
     };
+    let caller = Caller::of(&parts.extensions);
     let place = match &door.watched {
-        Some(watched) => watched.admit(&Caller::of(&parts.extensions), &door.hub, &ask.topics)?,
+        Some(watched) => watched.admit(&caller, &door.hub, &ask.topics)?,
         None => None,
     };
     let subscribed = door.hub.open(ask.topics, &ask.start, encoding, ask.name).await?;
@@ -88,9 +91,21 @@ async fn open(door: &Door, parts: &Parts, ask: Ask) -> Result<Response<Body>, Pr
         false => Vec::new(),
     };
     let resume = HeaderValue::from_static(resume.as_str());
+    let outbox = door.config.send_buffers.outbox(&caller);
+    let mut cut = None;
     let chunks = poll_fn(move |cx| {
         let _held_as_long_as_the_stream = &place;
-        subscription.poll_chunk(cx)
+        if let Some(cut) = cut {
+            return Poll::Ready(Some(Err(cut)));
+        }
+        let position = subscription.position();
+        subscription.poll_chunk(cx).map_ok(|chunk| {
+            outbox.take(chunk).unwrap_or_else(|why| {
+                // It may have had no event yet: without a cursor it would come again for later ones only.
+                cut = Some(why);
+                encoding.prime(position).into()
+            })
+        })
     });
     Ok(with_resume(stream.response(parts, &primed, chunks), resume))
 }

@@ -9,6 +9,7 @@ use super::forward::METHODS;
 use crate::{
     BodyBounds,
     credentials::{COOKIES, HEADERS, PARAMETERS},
+    sending::SendBuffers,
 };
 
 /// The relay as a whole.
@@ -22,6 +23,8 @@ pub struct Config {
     pub retry: Duration,
     /// How long bodies of requests may take, and how much of them is held at a time.
     pub bodies: BodyBounds,
+    /// How many bytes of large events are on their way to readers at a time.
+    pub send_buffers: SendBuffers,
     /// The most answers that run at a time; one more is 429. A quarter as many connections may wait for the next answer.
     pub max_running: usize,
     /// The most of these for callers without a token; one more is 429.
@@ -41,6 +44,7 @@ impl Config {
             heartbeat: Duration::from_secs(15),
             retry: Duration::from_secs(2),
             bodies: BodyBounds::default(),
+            send_buffers: SendBuffers::default(),
             max_running: 10_000,
             max_running_without_token: None,
             max_running_per_network: None,

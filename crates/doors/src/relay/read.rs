@@ -27,8 +27,11 @@ use super::{
     stream::StreamId,
 };
 use crate::{
-    Problem, request,
+    Problem,
+    guard::Caller,
+    request,
     respond::{Form, come_again_line, fit_connection, retry_line, stream_response},
+    sending::Outbox,
 };
 
 const TIDEWIRE_STREAM: HeaderName = HeaderName::from_static("tidewire-stream");
@@ -171,7 +174,13 @@ pub(super) fn reply(
         }
     }
     let counted = Counted::new(relay.clone(), reader);
+    let outbox = relay
+        .inner
+        .config
+        .send_buffers
+        .outbox(&Caller::of(&parts.extensions));
     let chunks = Chunks {
+        outbox,
         lost: Box::pin(Arc::clone(&answer).lost()),
         subscription,
         answer: Arc::clone(&answer),
@@ -226,6 +235,7 @@ impl Drop for Counted {
 
 /// An answer's bytes.
 struct Chunks {
+    outbox: Outbox,
     /// None if there is nothing left to read.
     subscription: Option<Subscription>,
     lost: Pin<Box<dyn Future<Output = Broken> + Send>>,
@@ -266,7 +276,8 @@ impl Stream for Chunks {
         let Some(subscription) = &mut this.subscription else {
             return Poll::Ready(None);
         };
-        match subscription.poll_chunk(cx) {
+        let next = subscription.poll_chunk(cx);
+        match next.map(|next| next.map(|chunk| this.outbox.take(chunk?))) {
             Poll::Ready(Some(Err(Cut::Lagged))) => {
                 let why = Broken {
                     code: "expired",

@@ -13,6 +13,7 @@
 //! | [`formats`] | S9: NDJSON, by negotiation |
 //! | [`packed`] | bodies that are packed |
 //! | [`bodies`] | what bodies hold, and how long they take |
+//! | [`sending`] | what large events on their way to readers hold |
 //! | [`keys`] | S10: publishes that count once |
 //! | [`kept`] | S10: `HEAD` and `DELETE` |
 //! | [`presence`] | S11: who reads |
@@ -47,6 +48,7 @@ mod refused;
 mod relay;
 mod responder;
 mod resume;
+mod sending;
 mod server;
 mod streams;
 mod subscribe_body;

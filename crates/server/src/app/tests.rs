@@ -14,6 +14,7 @@ use axum::{
 use tidewire_doors::{
     guard::Peer,
     relay::{self, Relay},
+    sending::SendBuffers,
 };
 use tidewire_hub::{
     Hub,
@@ -164,6 +165,7 @@ impl World {
             readiness: Readiness::green(),
             relay: relay.clone(),
             bodies: BodyBounds::default(),
+            send_buffers: SendBuffers::default(),
             typists: tasks.clone(),
         };
         Self {

@@ -12,6 +12,7 @@ use tidewire_doors::{
     bodies::{Bodies, Shares},
     guard::Guard,
     relay::{self, Relay},
+    sending::SendBuffers,
 };
 use tidewire_hub::{
     Hub,
@@ -58,13 +59,15 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let tasks = TaskTracker::new();
     let stop = CancellationToken::new();
     let bodies = body_bounds(&config);
+    let send_buffers = send_buffers(&config);
+    let demo = relays_demo.then(|| listener.local_addr()).transpose()?;
     let relay = start_relay(
         &config,
-        routes,
-        relays_demo.then(|| listener.local_addr()).transpose()?,
+        all_routes(&config, routes, demo)?,
         files,
         &hub,
         bodies.clone(),
+        send_buffers.clone(),
         &tasks,
     )
     .await?;
@@ -80,6 +83,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let app = app::router(Parts {
         relay,
         bodies,
+        send_buffers,
         config: &config,
         guard: guard.clone(),
         hub: &hub,
@@ -139,15 +143,11 @@ fn read_tokens_again(config: &Config, guard: &Guard) {
     }
 }
 
-async fn start_relay(
+fn all_routes(
     config: &Config,
     mut routes: Vec<relay::Route>,
     demo: Option<SocketAddr>,
-    files: Budget,
-    hub: &Hub,
-    bodies: BodyBounds,
-    tasks: &TaskTracker,
-) -> anyhow::Result<Relay> {
+) -> anyhow::Result<Vec<relay::Route>> {
     if let Some(address) = demo {
         // So that official clients have something to talk to at the first run.
         let host = match address.ip() {
@@ -160,6 +160,18 @@ async fn start_relay(
     for route in &mut routes {
         route.token_cookies = config.token_cookies();
     }
+    Ok(routes)
+}
+
+async fn start_relay(
+    config: &Config,
+    routes: Vec<relay::Route>,
+    files: Budget,
+    hub: &Hub,
+    bodies: BodyBounds,
+    send_buffers: SendBuffers,
+    tasks: &TaskTracker,
+) -> anyhow::Result<Relay> {
     let limits = &config.limits;
     // Where open files allow fewer answers than the setting, the shares shrink with them.
     let share = |max: u64| to_usize(max * files.upstreams / limits.max_running_answers.get()).max(1);
@@ -167,6 +179,7 @@ async fn start_relay(
         heartbeat: config.heartbeat.get(),
         retry: config.retry.get(),
         bodies,
+        send_buffers,
         max_running: to_usize(files.upstreams),
         max_running_without_token: limits.max_running_without_token.map(|max| share(max.get())),
         max_running_per_network: limits.max_running_per_address.map(|max| share(max.get())),
@@ -187,6 +200,17 @@ fn body_bounds(config: &Config) -> BodyBounds {
             max_per_network: limits.max_bodies_per_address.map(|max| to_usize(max.get())),
         }),
     }
+}
+
+fn send_buffers(config: &Config) -> SendBuffers {
+    let limits = &config.limits;
+    SendBuffers::new(Shares {
+        max: to_usize(limits.max_send_buffers.get()),
+        max_without_token: limits
+            .max_send_buffers_without_token
+            .map(|max| to_usize(max.get())),
+        max_per_network: limits.max_send_buffers_per_address.map(|max| to_usize(max.get())),
+    })
 }
 
 /// The most bytes of a segment.

@@ -269,6 +269,26 @@ pub(crate) struct Limits {
     #[config(layer_attr(arg(skip)))]
     pub(crate) max_bodies_per_address: Option<Size<{ 64 * KIB }, TIB>>,
 
+    /// The most bytes of events over 64 KiB that may be on their way to readers at a time: sent, and not taken by the
+    /// reader yet. Readers at the same place of the log share them. A reader that finds no room is cut; it can come back
+    /// and go on. An event has up to seven times the bytes of its data on its way.
+    #[config(default = "256MiB", env = "TIDEWIRE_LIMITS_MAX_SEND_BUFFERS")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_send_buffers: Size<MIB, TIB>,
+
+    /// The most of these bytes for callers without a token. Unset: three quarters of max_send_buffers where there are
+    /// tokens, so that their holders find room; else it does not count.
+    #[config(env = "TIDEWIRE_LIMITS_MAX_SEND_BUFFERS_WITHOUT_TOKEN")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_send_buffers_without_token: Option<Size<{ 64 * KIB }, TIB>>,
+
+    /// The most of these bytes for callers without a token from one address (IPv6: from one /64 network). Unset: a quarter
+    /// of max_send_buffers where other machines can reach the server; on loopback, where all clients have one address, it
+    /// does not count.
+    #[config(env = "TIDEWIRE_LIMITS_MAX_SEND_BUFFERS_PER_ADDRESS")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_send_buffers_per_address: Option<Size<{ 64 * KIB }, TIB>>,
+
     /// The most topics that one subscription can name. More are refused (422).
     #[config(default = 256, env = "TIDEWIRE_LIMITS_MAX_TOPICS_PER_SUBSCRIPTION")]
     #[config(layer_attr(arg(skip)))]
@@ -436,6 +456,8 @@ impl Config {
             limits.max_running_without_token.get_or_insert(running);
             let bodies = Size::of(limits.max_bodies.get() / 4 * 3);
             limits.max_bodies_without_token.get_or_insert(bodies);
+            let sending = Size::of(limits.max_send_buffers.get() / 4 * 3);
+            limits.max_send_buffers_without_token.get_or_insert(sending);
         }
         // Behind a proxy on loopback, all connections have its address.
         if open {
@@ -444,6 +466,8 @@ impl Config {
             limits.max_running_per_address.get_or_insert(running);
             let bodies = Size::of((limits.max_bodies.get() / 4).max(64 * KIB));
             limits.max_bodies_per_address.get_or_insert(bodies);
+            let sending = Size::of(limits.max_send_buffers.get() / 4);
+            limits.max_send_buffers_per_address.get_or_insert(sending);
             limits
                 .max_unknown_topics_per_address
                 .get_or_insert(UNKNOWN_TOPICS);

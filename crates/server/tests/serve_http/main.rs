@@ -12,6 +12,7 @@
 //! | [`kills`] | kill -9, again and again, while some publish and others read |
 //! | [`access`] | tokens and CORS as the settings say |
 //! | [`bodies`] | many large bodies at a time |
+//! | [`sending`] | many large events that readers do not take |
 //! | [`crowds`] | more connections than there may be |
 //! | [`heads`], [`broken`] | odd requests that are right, and those that are not |
 //! | [`relay`] | answers of an upstream: routes, keys, measures, logs |
@@ -48,6 +49,8 @@ mod observed;
 mod place;
 mod relay;
 mod round_trip;
+#[cfg(target_os = "linux")]
+mod sending;
 mod signals;
 #[path = "../support/mod.rs"]
 mod support;

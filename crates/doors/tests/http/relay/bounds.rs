@@ -3,8 +3,10 @@
 use std::{thread::sleep, time::Duration};
 
 use tidewire_doors::{
+    bodies::Shares,
     guard::{Guard, Tokens},
     relay::config::RouteAuth,
+    sending::SendBuffers,
 };
 
 use super::{Call, Relayed, stream_of};
@@ -259,4 +261,31 @@ fn connections_that_upstreams_are_done_with_are_few_however_many_routes_there_ar
         let stay = |call: &mut Call| call.stays_for(Duration::from_millis(200));
         assert_eq!(calls.iter_mut().map(stay).filter(|stays| *stays).count(), 2);
     }
+}
+
+#[test]
+fn a_reader_without_room_for_a_large_event_is_cut_and_reads_it_when_there_is_some() {
+    let budget = SendBuffers::new(Shares {
+        max: 1,
+        max_without_token: None,
+        max_per_network: None,
+    });
+    let relayed = Relayed::built(|config| config.send_buffers = budget.clone());
+    let (stuck, mut call) = begun(&relayed, &[]);
+    let stream = stream_of(&stuck);
+    call.chunk("data:\n".repeat(900 << 10) + "\n");
+    eventually(|| budget.held() > 6 << 20);
+    let place = format!("/relay/{stream}");
+    let mut cut = relayed.get(&place, &[]);
+    cut.until("data: 1\n\n");
+    let (rest, end) = cut.rest();
+    assert!(rest.starts_with("retry: "), "{} bytes", rest.len());
+    assert_eq!(end, End::Cut);
+    assert_eq!(budget.refused(), 1);
+    drop(stuck);
+    eventually(|| budget.held() == 0);
+    let seen = format!("{stream}.1");
+    let mut again = relayed.get(&place, &[("Last-Event-ID", &seen)]);
+    again.until("id: ");
+    assert!(again.block().len() > 6 << 20);
 }
