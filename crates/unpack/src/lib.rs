@@ -10,10 +10,10 @@
 //! - Beyond [`FREE`] bytes, a body that is more than [`RATIO`] times as large as its packed bytes is an error
 //!   ([`Bomb`]). Event streams seldom reach 50 times, because each event is flushed; gzip can reach 1,030, br and zstd
 //!   far more.
-//! - Beyond [`FREE_PACKED`] packed bytes, a body of which less than one in [`HOLLOW`] comes is the same error: members, frames
+//! - Beyond `FREE_PACKED` packed bytes, a body of which less than one in `HOLLOW` comes is the same error: members, frames
 //!   and blocks may hold nothing, and would be read on for ever. A gzip member for each event of 8 bytes is 4 times as large.
 //! - A zstd body may refer back 8 MiB, as RFC 9659 allows; the decoder by itself would keep 128 MiB.
-//! - [`STEP`] bytes are unpacked at a time, and after [`AT_A_TIME`] other tasks have a turn.
+//! - `STEP` bytes are unpacked at a time, and after `AT_A_TIME` other tasks have a turn.
 //!
 //! How large a body may be is up to its reader.
 
