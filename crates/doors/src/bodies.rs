@@ -1,10 +1,10 @@
 //! The budget of request bodies: how many bytes of them the server holds at a time.
 //!
-//! A body takes its bytes before they are allocated ([`Held::set`]), and counts by the capacity of its buffer.
-//! Dropping a [`Held`] gives its bytes back. While a buffer moves to a larger one the old one is not counted:
+//! A body takes its bytes before they are allocated (`Held::set`), and counts by the capacity of its buffer.
+//! Dropping a `Held` gives its bytes back. While a buffer moves to a larger one the old one is not counted:
 //! a thread moves one at a time.
 //!
-//! The last eighth of the budget is for bodies of up to [`SMALL`] bytes, so that a few large uploads do not keep
+//! The last eighth of the budget is for bodies of up to `SMALL` bytes, so that a few large uploads do not keep
 //! events and subscriptions out. Callers without a token have a share of the budget, and each of their networks has one.
 
 use std::{

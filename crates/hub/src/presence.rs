@@ -3,7 +3,7 @@
 //! A reader is a connection. The name is what it gave itself; nothing proves it. Readers are counted as they come and go, by
 //! topic and name, so that an answer costs what it lists, however many readers there are.
 //!
-//! Lock order: the lock of [`Readers`] is never held while another is taken, nor taken while another is held.
+//! Lock order: the lock of `Readers` is never held while another is taken, nor taken while another is held.
 //!
 //! Bounds: a count a topic that is read and a name in it; [`MEMBERS`] names are listed; a watcher that is 256 changes behind gets the whole state instead.
 
