@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Problem,
     guard::{Caller, Token},
+    problem::shorten,
 };
 
 /// The methods that are forwarded. TRACE would show the key of the server, and APIs use no others.
@@ -91,7 +92,12 @@ pub(super) fn target(route: &Route, parts: &Parts) -> Result<Url, Problem> {
         None => METHODS.iter().collect(),
     };
     if methods.is_empty() {
-        return Err(Problem::not_found(parts.uri.path()));
+        let detail = format!(
+            "the relay route {} does not have {}: its setting `allow` lists what it has",
+            route.path,
+            shorten(parts.uri.path())
+        );
+        return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail));
     }
     if !methods.contains(&&parts.method) {
         return Err(not_a_method(&parts.method, &methods));

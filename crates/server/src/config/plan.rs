@@ -88,9 +88,8 @@ impl Config {
         }
         if has_tokens && self.access.cookies.len() > 1 {
             notices.push(
-                "tokens stand in the cookies of access.cookies now, by the order of their names; a token in a header wins \
-                 over one in a cookie, that over one in the query (together they used to be 400). access.cookies = \
-                 [\"tidewire_token\"] leaves the one name that there was"
+                "tokens count in several cookies (access.cookies), the first name first; before, only `tidewire_token` did: \
+                 access.cookies = [\"tidewire_token\"] leaves it at that"
                     .into(),
             );
         }

@@ -17,8 +17,9 @@ pub(super) fn read(name: &str, path: &Path) -> Result<String, String> {
     refuse_shared(name, path, &metadata)?;
     if let Some(mode) = open_to_others(&metadata) {
         tracing::warn!(
-            "{name}: {} has mode {mode:04o}, so other users can read the tokens or change them: `chmod 600` it",
-            path.display()
+            "{name}: {} has mode {mode:04o}, so other users can {} it: `chmod 600` it",
+            path.display(),
+            if mode & 0o020 == 0 { "read" } else { "change" }
         );
     }
     let mut text = String::new();

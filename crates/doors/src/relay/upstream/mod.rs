@@ -117,7 +117,7 @@ impl Call {
             Ok(Within::Ready(Ok(response))) => response,
             Ok(Within::Ready(Err(error))) => {
                 relay.inner.answers.release(&answer);
-                let _ = head.send(Head::Failed(unreachable(&error)));
+                let _ = head.send(Head::Failed(unreachable(&relay.route(&answer).path, &error)));
                 return;
             }
             Ok(Within::TimedOut) if wants_stream => {
@@ -190,14 +190,14 @@ fn is_stream(response: &Response) -> bool {
     status.is_success() && has_body && is_event_stream
 }
 
-fn unreachable(error: &reqwest::Error) -> Problem {
+fn unreachable(route: &str, error: &reqwest::Error) -> Problem {
     // Its text names the address, which may hold a key.
     let what = match () {
         () if error.is_timeout() => "no connection within the time it may take (connect)",
         () if error.is_connect() => "no connection: is it running, and its address right?",
         () => "the connection broke before an answer came",
     };
-    tracing::warn!(error = %causes(error), "an upstream cannot be asked");
+    tracing::warn!(route, error = %causes(error), "an upstream cannot be asked");
     bad_gateway(
         "upstream_unreachable",
         format!("the upstream cannot be asked: {what}"),
