@@ -27,10 +27,13 @@ async function partsOf(base, api, model) {
   return parts;
 }
 
-/** Without what differs from one request to the next: addresses, times, headers of a connection and of what succeeds. */
+/**
+ * Without what differs from one request to the next: addresses, times, headers of a connection and of what succeeds; and
+ * without the header that the relay adds for browsers.
+ */
 function essence(name, value) {
   if (name === 'responseHeaders') {
-    const { connection, 'keep-alive': _, date, ...headers } = value;
+    const { connection, 'keep-alive': _, date, 'x-content-type-options': __, ...headers } = value;
     return headers;
   }
   if (name === 'headers' || name === 'timestamp' || name === 'requestBodyValues' || name === 'url') return undefined;
