@@ -340,9 +340,11 @@ impl Hub {
     /// # Errors
     /// [`Error::Closed`] while draining.
     pub fn watch_presence(&self, topic: Topic) -> Result<PresenceWatch, Error> {
+        // In this order, or a drain that begins in between would not see the watch.
+        let watch = PresenceWatch::new(Arc::clone(&self.inner), topic);
         match self.inner.is_draining() {
             true => Err(Error::Closed),
-            false => Ok(PresenceWatch::new(Arc::clone(&self.inner), topic)),
+            false => Ok(watch),
         }
     }
 

@@ -12,6 +12,9 @@ use itertools::Itertools as _;
 
 use crate::{Seq, Topic, TopicSet};
 
+/// Holes that are left in any case: to close them costs a look at every entry.
+const MOST_HOLES: usize = 1024;
+
 /// What a ring holds.
 pub(crate) trait Entry {
     fn seq(&self) -> Seq;
@@ -28,7 +31,7 @@ pub(crate) struct TopicRing<E> {
     entries: VecDeque<Option<E>>,
     /// How many of them there are.
     len: usize,
-    /// The position of the front entry; positions are dense and never used again.
+    /// The position of the front entry; positions are dense, never used again, and grow where holes are closed.
     front: u64,
     topics: HashMap<Topic, Shelf>,
     cost: usize,
@@ -189,6 +192,30 @@ impl<E: Entry> TopicRing<E> {
             self.entries.pop_front();
             self.front += 1;
         }
+        if self.entries.len() > 2 * self.len + MOST_HOLES {
+            self.close_up();
+        }
+    }
+
+    /// Moves the entries together at the end, so that no position gets smaller: an old entry at the front would keep
+    /// the holes behind it for as long as it stays.
+    fn close_up(&mut self) {
+        let mut holes = 0;
+        let mut moves = vec![0; self.entries.len()];
+        for (by, entry) in moves.iter_mut().zip(&self.entries).rev() {
+            *by = holes;
+            holes += u64::from(entry.is_none());
+        }
+        for position in self.topics.values_mut().flat_map(|shelf| &mut shelf.positions) {
+            let index = usize::try_from(*position - self.front);
+            *position += index
+                .ok()
+                .and_then(|index| moves.get(index))
+                .copied()
+                .unwrap_or_default();
+        }
+        self.entries.retain(Option::is_some);
+        self.front += holes;
     }
 
     /// Keeps what is known of a topic, also while it has no entries.
@@ -445,6 +472,35 @@ mod tests {
         assert_eq!(ring.floor(&set("b")), Seq(3));
         ring.purge(&topic, Seq(9), false, |_| true);
         assert!(!ring.topics.contains_key(&topic), "not kept");
+    }
+
+    #[test]
+    fn holes_behind_an_old_entry_are_closed_and_all_is_found_as_before() {
+        let a = Topic::new(Namespace::Events, "a").unwrap();
+        let mut ring = ring(&[(1, "old"), (2, "a b")]);
+        for seq in 3..20_000 {
+            ring.push(Item(seq, set(if seq % 4_000 == 0 { "a b" } else { "a" })));
+            if seq % 3 == 0 {
+                ring.purge(&a, Seq(seq.saturating_sub(10)), false, |_| true);
+            }
+        }
+        assert!(ring.entries.len() < 3 * MOST_HOLES, "{}", ring.entries.len());
+        assert_eq!(seqs(ring.after(&set("old"), Seq(0))), [1]);
+        assert_eq!(
+            seqs(ring.after(&set("b"), Seq(0))),
+            [2, 4_000, 8_000, 12_000, 16_000]
+        );
+        let left: Vec<u64> = (19_990..20_000).collect();
+        assert_eq!(seqs(ring.after(&set("a"), Seq(19_989))), left);
+        let all = seqs(ring.after(&set("a b old"), Seq(0)));
+        assert!(all.is_sorted() && all.starts_with(&[1, 2, 4_000]) && all.ends_with(&left));
+        ring.pop(|_, _| true, false);
+        assert_eq!(ring.front().map(Entry::seq), Some(Seq(2)));
+        ring.pop(|_, _| true, false);
+        assert_eq!(
+            seqs(ring.after(&set("b"), Seq(0))),
+            [4_000, 8_000, 12_000, 16_000]
+        );
     }
 
     #[test]

@@ -37,8 +37,9 @@ pub(crate) struct Part {
 
 impl Part {
     pub(crate) fn add(&mut self, other: Self) {
-        self.bytes += other.bytes;
-        self.events += other.events;
+        // An index may say anything.
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.events = self.events.saturating_add(other.events);
     }
 }
 

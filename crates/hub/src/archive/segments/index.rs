@@ -356,7 +356,12 @@ impl Sealed {
         let needed = sizes.iter().try_fold(HEADER, |sum, (size, count)| {
             sum.checked_add(size.checked_mul(*count)?)
         });
-        if needed.is_none_or(|needed| needed > content) || totals.last.0.saturating_sub(base.0) > MAX_DELTA {
+        // A record takes a byte at least. So what all indexes say together is bounded by the files.
+        let are_too_many = totals.events > totals.records || totals.records > segment_len;
+        if needed.is_none_or(|needed| needed > content)
+            || totals.last.0.saturating_sub(base.0) > MAX_DELTA
+            || are_too_many
+        {
             return Err(self::damaged(Damaged("the header says what cannot be")));
         }
         if !is_ours || !is_of_segment {
