@@ -146,11 +146,12 @@ impl Stream for Counted {
         let next = ready!(self.body.as_mut().poll_next(cx));
         let counted = next.map(|piece| {
             let piece = piece?;
-            self.counts.packed.fetch_add(piece.len() as u64, Relaxed);
-            // Here too: a decoder asks for more within one poll as long as nothing has come of it.
+            // Here too: a decoder asks for more within one poll as long as nothing has come of it. Before this piece
+            // counts, of which nothing can have come yet.
             if self.is_packed {
                 self.counts.check()?;
             }
+            self.counts.packed.fetch_add(piece.len() as u64, Relaxed);
             Ok(piece)
         });
         Poll::Ready(counted)

@@ -78,10 +78,11 @@ impl Cookies {
     }
 }
 
-/// What counts of a request's credentials. They are removed from it.
-pub(super) fn take(tokens: &Tokens, cookies: &Cookies, request: &mut Request) -> Shown {
+/// What counts of a request's credentials. They are removed from it. On a route that needs nothing of us (`is_open`), a
+/// parameter of our name that holds no token of ours stays: its upstream may have the same name for its own.
+pub(super) fn take(tokens: &Tokens, cookies: &Cookies, is_open: bool, request: &mut Request) -> Shown {
     let shown = find(tokens, cookies, request);
-    strip(tokens, cookies, request);
+    strip(tokens, cookies, is_open, request);
     shown
 }
 
@@ -184,7 +185,7 @@ fn is_parameter(pair: &str) -> bool {
     Cow::from(percent_decode_str(name)) == PARAMETER.as_bytes()
 }
 
-fn strip(tokens: &Tokens, cookies: &Cookies, request: &mut Request) {
+fn strip(tokens: &Tokens, cookies: &Cookies, is_open: bool, request: &mut Request) {
     let headers = request.headers_mut();
     headers.remove(HEADER);
     keep(headers, &AUTHORIZATION, |value| {
@@ -203,12 +204,16 @@ fn strip(tokens: &Tokens, cookies: &Cookies, request: &mut Request) {
         let others = HeaderValue::from_bytes(&others.join(&b"; "[..])).ok();
         others.filter(|value| !value.is_empty())
     });
-    if let Some(uri) = without_parameter(request.uri()) {
+    let is_ours = |pair: &str| {
+        let ours = || in_query(pair).any(|token| tokens.find(&token).is_some());
+        is_parameter(pair) && (!is_open || ours())
+    };
+    if let Some(uri) = without(request.uri(), is_ours) {
         *request.uri_mut() = uri;
     }
     // The router keeps the address as it came beside it.
     if let Some(OriginalUri(original)) = request.extensions_mut().get_mut()
-        && let Some(uri) = without_parameter(original)
+        && let Some(uri) = without(original, is_ours)
     {
         *original = uri;
     }
@@ -226,13 +231,13 @@ fn keep(headers: &mut HeaderMap, name: &HeaderName, value: impl Fn(&HeaderValue)
     }
 }
 
-/// The same address without our parameter, if it has it.
-fn without_parameter(uri: &Uri) -> Option<Uri> {
+/// The same address without these parameters, if it has some.
+fn without(uri: &Uri, is_ours: impl Fn(&str) -> bool) -> Option<Uri> {
     let query = uri.query()?;
-    if !query.split('&').any(is_parameter) {
+    if !query.split('&').any(&is_ours) {
         return None;
     }
-    let others: Vec<_> = query.split('&').filter(|pair| !is_parameter(pair)).collect();
+    let others: Vec<_> = query.split('&').filter(|pair| !is_ours(pair)).collect();
     let target = match others.is_empty() {
         true => uri.path().to_owned(),
         false => format!("{}?{}", uri.path(), others.join("&")),
@@ -272,7 +277,7 @@ mod tests {
 
     fn taken(method: &str, target: &str, headers: &[(HeaderName, &str)]) -> (Shown, Request) {
         let mut request = request(method, target, headers);
-        let shown = take(&tokens(), &Cookies::default(), &mut request);
+        let shown = take(&tokens(), &Cookies::default(), false, &mut request);
         (shown, request)
     }
 
@@ -333,6 +338,17 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_of_our_name_stays_where_nothing_of_us_is_needed_and_it_is_none_of_ours() {
+        let left = |is_open| {
+            let mut request = request("GET", "/v1?access_token=theirs&access_token=read&a", &[]);
+            take(&tokens(), &Cookies::default(), is_open, &mut request);
+            request.uri().to_string()
+        };
+        assert_eq!(left(true), "/v1?access_token=theirs&a");
+        assert_eq!(left(false), "/v1?a");
+    }
+
+    #[test]
     fn nothing_of_ours_is_left_behind_the_guard() {
         let (_, left) = taken(
             "POST",
@@ -361,7 +377,7 @@ mod tests {
         let mut nested = request("GET", "/a?access_token=x", &[]);
         let original = OriginalUri("/app/a?access_token=x".parse().unwrap());
         nested.extensions_mut().insert(original);
-        take(&tokens(), &Cookies::default(), &mut nested);
+        take(&tokens(), &Cookies::default(), false, &mut nested);
         assert_eq!(nested.uri(), "/a");
         assert_eq!(nested.extensions().get::<OriginalUri>().unwrap().0, "/app/a");
         let (_, left) = taken("GET", "http://localhost/v1?access_token=x&y", &[]);

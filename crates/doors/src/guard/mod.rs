@@ -245,7 +245,7 @@ impl Guard {
         host: Option<&Authority>,
     ) -> Result<Rights, Problem> {
         let tokens = self.tokens.read();
-        let shown = credentials::take(&tokens, &self.cookies, request);
+        let shown = credentials::take(&tokens, &self.cookies, needed.need == Need::Open, request);
         self.check_origin(request, needed, shown, host)?;
         tokens.admit(needed.need, shown, request.method(), &self.cookies)?;
         drop(tokens);

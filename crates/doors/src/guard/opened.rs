@@ -5,13 +5,21 @@
 //! | `Cache-Control` | caches keep answers to `Authorization` for nobody else (RFC 9111 § 3.5), but do not know our header and our cookies |
 //! | `Location` | programs drop `Authorization` where a redirect leads to another host, and send `Tidewire-Token` there |
 
-use http::{HeaderMap, HeaderValue, header, uri::Authority};
+use http::{HeaderMap, HeaderName, HeaderValue, header, uri::Authority};
 use url::Url;
 
 use super::origin;
 
 /// Keeps an answer out of caches that several users share.
 pub(super) fn keep_private(headers: &mut HeaderMap) {
+    // Content delivery networks go by these first (RFC 9213).
+    let is_targeted = |name: &&HeaderName| {
+        name.as_str().ends_with("cdn-cache-control") || name.as_str().starts_with("surrogate-")
+    };
+    let targeted: Vec<HeaderName> = headers.keys().filter(is_targeted).cloned().collect();
+    for name in targeted {
+        headers.remove(name);
+    }
     let said = headers.get_all(header::CACHE_CONTROL).iter();
     let said = said
         .filter_map(|value| value.to_str().ok())

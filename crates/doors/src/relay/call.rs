@@ -67,6 +67,8 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
             .and_then(|chat| scope.key("chat", chat.as_bytes())),
     };
     let share = Share::of(&Caller::of(&parts.extensions));
+    // Before it is asked whether the relay is closed: from here on its closing waits for this call.
+    let token = relay.inner.calls.token();
     let (answer, reader) = loop {
         let answer = Answer::new(named, share, named.stream.topics()?, Phase::Asking);
         match relay.inner.answers.take(&answer, &relay.inner.config)? {
@@ -97,8 +99,10 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
         wants_stream: asked.wants_stream,
         head,
     };
-    let call = relay.inner.calls.track_future(call.run());
-    relay.inner.tasks.spawn(call);
+    relay.inner.tasks.spawn(async move {
+        call.run().await;
+        drop(token);
+    });
     match answered.await {
         Ok(Head::Stream(headers)) => read::reply(&relay, &parts, reader, &from_the_first(), &headers),
         Ok(Head::Other(response, asked_at, place)) => Ok(pass::on(response, route, asked_at, place)),

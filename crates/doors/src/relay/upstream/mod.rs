@@ -224,6 +224,11 @@ fn before_the_answer(over: &Over) -> Problem {
             "the request was stopped before its answer began",
         ),
         Over::Leaving => Error::Closed.into(),
+        Over::Broken(why) => Problem::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "upstream_timeout",
+            why.message.clone(),
+        ),
         // Nobody is there to be told.
         _ => bad_gateway("abandoned", "the client had gone before the answer began"),
     }

@@ -3,7 +3,7 @@
 use std::{thread::sleep, time::Duration};
 
 use super::{Call, Relayed};
-use crate::client::{End, Reader, eventually};
+use crate::client::{End, Reader, eventually, request};
 
 const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -44,6 +44,18 @@ fn an_upstream_that_falls_silent_in_mid_answer_is_let_go_and_the_client_sees_a_c
     call.end();
     reader.expect(",2,2,2,2]");
     reader.finished();
+}
+
+#[test]
+fn an_upstream_that_does_not_answer_in_its_time_is_504() {
+    let relayed = Relayed::with(|route| route.times.total = Duration::from_millis(300));
+    let mut client = relayed.server.connect();
+    client.send(request("POST", "/v1/models", &[], "{}"));
+    let mut call = relayed.upstream.call();
+    let response = client.response();
+    assert_eq!(response.status(), 504, "{}", response.body);
+    assert_eq!(response.json()["code"], "upstream_timeout");
+    call.gone();
 }
 
 #[test]
