@@ -23,7 +23,7 @@ use crate::json::DONE;
 /// So many choices of one request are told apart; OpenAI makes at most 128.
 const MAX_CHOICES: usize = 1024;
 
-/// What the events so far say of an answer.
+/// The state of an answer after its events so far.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     /// `None` until an event is of a known dialect.
@@ -151,7 +151,7 @@ impl Answer {
     }
 }
 
-/// What the type of an event says of its dialect.
+/// The dialect that the type of an event shows.
 fn dialect_of(kind: &str) -> Option<&'static str> {
     match kind {
         "message_start" => Some("anthropic"),

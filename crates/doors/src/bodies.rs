@@ -81,7 +81,7 @@ enum Share {
 }
 
 impl Default for Bodies {
-    /// 256 MiB, for whoever comes first.
+    /// 256 MiB in all, without shares.
     fn default() -> Self {
         Self::new(Shares {
             max: 256 << 20,

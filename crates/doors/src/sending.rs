@@ -76,7 +76,7 @@ struct Counted {
 }
 
 impl Default for SendBuffers {
-    /// 256 MiB, for whoever comes first.
+    /// 256 MiB in all, without shares.
     fn default() -> Self {
         Self::new(Shares {
             max: 256 << 20,

@@ -8,7 +8,7 @@ use http::Method;
 
 use crate::{plain, relay, relay::config::RouteAuth};
 
-/// What a request needs, where tokens of that kind are configured.
+/// The right that a request needs, where tokens of that kind are configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// Nothing, under any name of the server: a probe does not know its names.
