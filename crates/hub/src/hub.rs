@@ -27,7 +27,7 @@ use crate::{
     sequencer::{Pending, Sequencer},
     stats::{Counters, Departure},
     subscription::goes_on_after,
-    tail::Tail,
+    tail::{Registered, Tail},
 };
 
 /// The bounds of a hub.
@@ -420,11 +420,15 @@ impl Inner {
         walk: Option<Walk>,
     ) -> Result<Subscribed, Error> {
         let key = (topics.clone(), encoding);
-        let (channel, reader, watermark) = self.tail.register(key, &self.machine)?;
-        let ended = channel.has_ended();
+        let Registered {
+            channel,
+            reader,
+            watermark,
+            has_ended,
+        } = self.tail.register(key, &self.machine)?;
         let mut subscription = Subscription::new(Arc::clone(self), channel, reader, watermark, name);
         let place = match start {
-            Start::Live if !ended => Place::new(watermark, Resume::Live),
+            Start::Live if !has_ended => Place::new(watermark, Resume::Live),
             Start::Live => self.oldest(topics)?,
             Start::Last(count) => {
                 let walk = match walk {
@@ -442,7 +446,7 @@ impl Inner {
             }
             Start::After(id) => self.resume(topics, id)?,
         };
-        if ended
+        if has_ended
             && !matches!(place.resume, Resume::Gap(_))
             && self.has_all(topics, place.cursor, watermark)?
         {
