@@ -171,5 +171,15 @@ function reasonOf(error: unknown, url: string): string {
 
 /** Headers are bytes, which `fetch` takes as one character each; an id's bytes are UTF-8, as browsers send it. */
 function inHeader(id: string): string {
+  if (takesText()) return id;
   return Array.from(new TextEncoder().encode(id), (byte) => String.fromCharCode(byte)).join('');
+}
+
+/** In Workers (workerd), and nowhere else, headers are texts, which are sent as UTF-8. */
+function takesText(): boolean {
+  try {
+    return !!new Headers([['a', '\u0100']]);
+  } catch {
+    return false;
+  }
 }
