@@ -11,6 +11,11 @@ import { build } from 'esbuild';
 /** @type {Map<string, Promise<string>>} */
 const scripts = new Map();
 
+/** Has pages at `/page/{name}` run this program. @param {string} name @param {string} text */
+export function provide(name, text) {
+  scripts.set(`program/${name}`, Promise.resolve(text));
+}
+
 /** The package as one script, under the name by which pages import it, or a program. @param {string} name */
 function script(name) {
   let text = scripts.get(name);
