@@ -9,6 +9,8 @@
 //! | `topics`, `snapshot`, `meta` | what is known beside the records, written down |
 //! | `state` | what a log is made of while it is open |
 //! | `recover` | opening: torn tails, damage, rebuilding |
+//! | `missing` | segments whose files are gone though nothing let them go |
+//! | `damage` | damaged places that were met |
 //! | `writer` | appending, syncing, rolling |
 //! | `reads` | reading by topic, cursor and id |
 //! | `back` | going back from the end, and counting |
@@ -19,12 +21,13 @@
 //!
 //! Invariants:
 //! - What was acknowledged under [`Durability::Always`] is there after any crash, once, in order.
-//! - A bad place in what was safe is an error that names file and offset; it is never passed over.
+//! - A bad place in what was safe is never passed over without a word: who reads over it is told, and the log names file and offset.
 //! - Memory does not grow with the log: the newest segment's index and the topics' names are in it, the rest is read where
 //!   it is needed.
 
 mod back;
 mod by_topic;
+mod damage;
 mod disk;
 mod format;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -33,6 +36,7 @@ pub mod fuzzing;
 mod index;
 pub mod inspect;
 mod meta;
+mod missing;
 mod paged;
 mod reads;
 mod real_disk;
@@ -211,6 +215,10 @@ impl Archive for Segments {
 
     fn held(&self) -> Held {
         self.log.held()
+    }
+
+    fn damaged(&self) -> usize {
+        self.log.state.read().damage.places()
     }
 
     fn forget_idle(&self) -> Vec<Topic> {

@@ -18,6 +18,7 @@
 use std::{collections::BTreeMap, io, sync::Arc};
 
 use super::{
+    damage::is_damage,
     disk::DiskFile,
     format::{BATCH_HEADER, BatchHeader, SegmentHeader, encode_record},
     index::{Active, Sealed},
@@ -135,6 +136,10 @@ impl Log {
             let is_new_dead = bytes.live == 0 && !segment.body.header.has_holes;
             let stays = if bytes.live == 0 && self.drop_dead(segment)? {
                 stays
+            } else if self.state.read().damage.is_in(base(segment)) {
+                // Its copy would not say any more that something is damaged.
+                rewriting.found.insert(base(segment), Found { raised, stays });
+                continue;
             } else if is_new_dead {
                 self.rewrite(segment, dead, 0, go_on)?
             } else if dead.saturating_sub(stays) * part >= segment.body.len {
@@ -199,6 +204,13 @@ impl Log {
         let rewritten = self.save_floors().and_then(|topics| match topics {
             Some(topics) => self.copy(segment, &topics, go_on),
             None => Ok(None),
+        });
+        let rewritten = rewritten.or_else(|error| match is_damage(&error) {
+            true => {
+                self.state.read().damage.note(base, &error.to_string());
+                Ok(None)
+            }
+            false => Err(error),
         });
         let swapped = rewritten.and_then(|copied| match copied {
             Some(copy) => {

@@ -275,13 +275,19 @@ fn begin(disk: Arc<dyn Disk>, id: LogId, first: Seq) -> io::Result<Log> {
         },
         ..Settings::default()
     };
+    let header = SegmentHeader {
+        log: id,
+        base: first,
+        has_holes: false,
+    };
     let state = State {
         sealed: Arc::default(),
-        active: make_segment(&*disk, &id, first, settings.segment_bytes)?,
+        active: make_segment(&*disk, header, settings.segment_bytes)?,
         index: Active::default(),
         topics: Topics::default(),
         ruled: Ruled::default(),
         cut: Each::default(),
+        damage: Arc::default(),
     };
     Ok(Log {
         disk,
