@@ -50,11 +50,7 @@ pub(crate) fn back(state: &RwLock<State>, topics: &TopicSet, through: Seq, count
             };
             let part = Part::of_sealed(segment, topics, &view, through);
             let passed = match part.and_then(|part| part.back(count)) {
-                // What its index does not tell any more does not count.
-                Err(error) if is_damage(&error) => {
-                    view.damage.note(segment.body.header.base, &error.to_string());
-                    (0, None)
-                }
+                Err(error) if is_damage(&error) && segment.body.is_missing() => (0, None),
                 passed => passed?,
             };
             (&segment.body, passed)

@@ -3,7 +3,11 @@
 //! Reading goes on behind them. A place is forgotten when its segment goes, which would have taken its records anyway.
 //! Bound: [`MOST`] places; more are passed over like these, and no longer counted.
 
-use std::{collections::BTreeSet, io};
+use std::{
+    collections::BTreeSet,
+    io,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use parking_lot::Mutex;
 
@@ -13,12 +17,16 @@ const MOST: usize = 10_000;
 
 /// See the module's text.
 #[derive(Default)]
-pub(crate) struct Damage(Mutex<BTreeSet<(Seq, String)>>);
+pub(crate) struct Damage {
+    places: Mutex<BTreeSet<(Seq, String)>>,
+    /// An index is to be made anew.
+    wish: AtomicBool,
+}
 
 impl Damage {
     /// Takes note of a place in the segment that begins with this number, or in its index.
     pub(crate) fn note(&self, base: Seq, what: &str) {
-        let mut places = self.0.lock();
+        let mut places = self.places.lock();
         if places.len() < MOST && places.insert((base, what.to_owned())) {
             drop(places);
             tracing::error!(
@@ -30,19 +38,33 @@ impl Damage {
 
     /// How many places are known.
     pub(crate) fn places(&self) -> usize {
-        self.0.lock().len()
+        self.places.lock().len()
+    }
+
+    /// Asks for indexes to be made anew, if this is what an error is about.
+    pub(crate) fn wish(&self, error: &io::Error) {
+        self.wish.fetch_or(is_damage(error), Relaxed);
+    }
+
+    pub(crate) fn take_wish(&self) -> bool {
+        self.wish.swap(false, Relaxed)
+    }
+
+    /// Those that are known, in words.
+    pub(crate) fn list(&self) -> Vec<String> {
+        self.places.lock().iter().map(|(_, what)| what.clone()).collect()
     }
 
     /// Whether a segment has one.
     pub(crate) fn is_in(&self, base: Seq) -> bool {
-        let places = self.0.lock();
+        let places = self.places.lock();
         let mut from = places.range((base, String::new())..);
         from.next().is_some_and(|(found, _)| *found == base)
     }
 
     /// The segment that begins with this number has gone.
     pub(crate) fn forget(&self, base: Seq) {
-        self.0.lock().retain(|(found, _)| *found != base);
+        self.places.lock().retain(|(found, _)| *found != base);
     }
 }
 

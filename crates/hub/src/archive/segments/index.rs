@@ -416,6 +416,15 @@ impl Sealed {
         Ok(*self.is_shared.get_or_init(|| listed > self.totals.events))
     }
 
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// `InvalidData` if a page is damaged.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        let mut page = [0; ROOM];
+        (0..self.content / ROOM as u64).try_for_each(|number| self.pages.read(number * ROOM as u64, &mut page))
+    }
+
     /// The same index for one read of many topics, which look at the same pages.
     pub(crate) fn for_one_read(&self) -> Self {
         Self {

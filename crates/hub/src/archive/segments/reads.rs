@@ -63,9 +63,7 @@ pub(crate) fn scan(
                 return Ok(taken.scan(from, state, topics));
             }
             let flow = scan_sealed(segment, topics, &view, has_some, (from, through), &mut taken);
-            // What its index does not tell any more cannot be read.
-            let flow = flow.or_else(|error| taken.pass(&view.damage, segment.body.header.base, error))?;
-            if flow.is_break() {
+            if flow?.is_break() {
                 return Ok(taken.stopped(state, topics, after));
             }
             from = from.max(segment.index.totals.last);
@@ -308,13 +306,11 @@ pub(crate) fn find(state: &RwLock<State>, topics: &TopicSet, id: &EventId) -> io
                 if *start >= index.totals.last || *last < body.header.base {
                     continue;
                 }
-                let places = index.ids(topic, id);
-                let seq = places.and_then(|places| {
-                    earliest(places, |number| index.place(number), body, (topic, id), *start)
-                });
-                match seq {
+                let places = index.ids(topic, id)?;
+                match earliest(places, |number| index.place(number), body, (topic, id), *start) {
                     // It may be the earliest. A later one would stand for another place in the log.
                     Err(error) if is_damage(&error) => {
+                        index.check()?;
                         view.damage.note(body.header.base, &error.to_string());
                         return Ok(None);
                     }

@@ -49,6 +49,7 @@ impl Log {
             return;
         }
         if let Err(error) = self.let_go(&mut writer, now) {
+            self.state.read().damage.wish(&error);
             tracing::warn!(%error, "cannot let old events go: trying again");
         }
     }

@@ -201,13 +201,6 @@ impl Import {
     pub fn finish(mut self) -> Result<Epoch, ImportError> {
         self.write()?;
         let Head { last, time, .. } = self.head;
-        if self.log.is_some() && self.last.0 != last {
-            let text = format!(
-                "the last record has the number {}, but the first line says that the log ends with {}",
-                self.last.0.0, last.0
-            );
-            return Err(wrong(&text));
-        }
         let is_empty = self.log.is_none();
         let log = self.log(last.next())?;
         if !is_empty {
