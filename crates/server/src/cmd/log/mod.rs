@@ -58,10 +58,6 @@ fn disk(folder: &Path) -> anyhow::Result<Arc<dyn Disk>> {
     }
 }
 
-fn open(folder: &Path) -> anyhow::Result<ReadOnly> {
-    ReadOnly::open(&disk(folder)?).map_err(|error| about(folder, error))
-}
-
 /// What is good of the log.
 fn salvage(folder: &Path) -> anyhow::Result<ReadOnly> {
     ReadOnly::salvage(&disk(folder)?).map_err(|error| about(folder, error))
