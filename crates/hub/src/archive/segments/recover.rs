@@ -193,7 +193,8 @@ fn segments(
         }
         if is_last {
             let (torn, body, index) = tail(disk, &safe, body, settings.segment_bytes)?;
-            if index.totals.records == 0 && *base > next_after(&sealed, written.as_ref()).unwrap_or(*base) {
+            let next = next_after(&sealed, written.as_ref()).map(|next| next.max(safe.seq.next()));
+            if index.totals.records == 0 && *base > next.unwrap_or(*base) {
                 // It was begun for a batch with a higher number, which did not come: what comes now would not fit.
                 disk.remove(&segment_name(*base))?;
                 disk.sync_dir(FOLDER)?;

@@ -72,7 +72,11 @@ pub(super) fn salvage(disk: &dyn Disk, log: &LogId) -> io::Result<Vec<Loss>> {
         while let Some(segment) = missing.next_if(|segment| segment.body.header.base < *base) {
             salvage.missing(&segment)?;
         }
-        salvage.segment(*base, number + 1 == bases.len())?;
+        let next = bases.get(number + 1).map(|next| {
+            let missing = missing.peek().map(|segment| segment.body.header.base);
+            missing.map_or(*next, |missing| missing.min(*next))
+        });
+        salvage.segment(*base, next)?;
     }
     for segment in missing {
         salvage.missing(&segment)?;
@@ -126,7 +130,9 @@ impl Salvage<'_> {
         Ok(())
     }
 
-    fn segment(&mut self, base: Seq, is_last: bool) -> io::Result<()> {
+    /// One whose file is there; `next` is the first number of the one behind it.
+    fn segment(&mut self, base: Seq, next: Option<Seq>) -> io::Result<()> {
+        let is_last = next.is_none();
         let own = SegmentHeader {
             log: *self.log,
             base,
@@ -178,12 +184,15 @@ impl Salvage<'_> {
         }
         let (lost, last) = found;
         self.in_front(&body.header)?;
-        let end = match &index {
-            Some(index) => index.totals.last.max(last),
-            None if is_last => self.safe.max(last),
-            None => last,
+        let known = index.as_ref().map(|index| index.totals.last);
+        let end = match (known, next) {
+            (_, None) => self.safe.max(last),
+            (Some(known), _) => known.max(last),
+            (None, Some(next)) => next.before().max(last),
         };
-        self.before = Some((end, !lost.is_empty()));
+        // Where nothing is lost and no index tells, what is missing behind it is missing between the two.
+        let reached = if lost.is_empty() { known.unwrap_or(last).max(last) } else { end };
+        self.before = Some((reached, !lost.is_empty()));
         if lost.is_empty() && !is_bad {
             let is_sound = |index: &Sealed| index.check().is_ok();
             if !is_last && index.as_ref().is_some_and(|index| !is_sound(index)) {
@@ -196,7 +205,9 @@ impl Salvage<'_> {
             let why = lost.why.to_string();
             self.lose(segment_name(base), Some(lost.at), why, Some(*numbers));
         }
-        self.miss(index.as_ref().map(|index| (index, base)), &ranges);
+        let (told, untold): (Vec<_>, Vec<_>) = ranges.iter().partition(|(_, last)| Some(*last) <= known);
+        self.miss(index.as_ref().map(|index| (index, base)), &told);
+        self.miss(None, &untold);
         self.rewrite(&body, own, &places, safe)?;
         if index.is_some() {
             self.disk.remove(&index_name(base))?;
@@ -266,6 +277,7 @@ impl Salvage<'_> {
         if let Some(topics) = &mut self.topics
             && !self.losses.is_empty()
         {
+            topics.last = topics.last.max(last);
             topics.save(self.disk, self.log)?;
         }
         Ok(self.losses)
