@@ -404,7 +404,11 @@ fn readers_over_a_missing_segment_are_told_and_others_are_not() {
             let (records, told) = read_told(&log, name);
             let left: Vec<_> = of(name).into_iter().filter(|seq| !lost.contains(seq)).collect();
             let behind = left.iter().find(|seq| *seq > lost.end()).unwrap();
-            assert_eq!((records, told), (left.clone(), vec![*behind]), "round {round}: {name}");
+            assert_eq!(
+                (records, told),
+                (left.clone(), vec![*behind]),
+                "round {round}: {name}"
+            );
         }
         assert_eq!(read_told(&log, "c"), (of("c"), vec![]));
         assert!(log.count(&topics("a b c"), ALL).is_ok());
@@ -426,7 +430,11 @@ fn a_missing_segment_without_its_index_is_a_gap_for_all_who_come_over_it() {
         .filter(|seq| ![10, 80].contains(seq) && !lost.contains(seq))
         .collect();
     assert_eq!(seqs(&scan.records), left);
-    assert_eq!(scan.floors.highest(), Seq(*lost.end()), "who was in front of it has missed something");
+    assert_eq!(
+        scan.floors.highest(),
+        Seq(*lost.end()),
+        "who was in front of it has missed something"
+    );
 }
 
 #[test]
@@ -452,7 +460,8 @@ fn a_hole_that_retention_has_made_is_no_damage() {
     let log = open(&disk);
     // The oldest segment stays for what is kept of `b`; those behind it go.
     for seq in 1..=200 {
-        log.append(&batch([event(seq, if seq == 1 { "b" } else { "a" })])).unwrap();
+        log.append(&batch([event(seq, if seq == 1 { "b" } else { "a" })]))
+            .unwrap();
     }
     let indexes = files(&disk, ".idx").into_iter();
     let before: Vec<_> = indexes.map(|name| (name.clone(), disk.bytes(&name))).collect();
@@ -469,7 +478,10 @@ fn a_hole_that_retention_has_made_is_no_damage() {
     drop(log);
     let disk = disk.kill();
     // A crash has left the index of one.
-    let gone = before.iter().find(|(name, _)| !disk.files().contains(name)).unwrap();
+    let gone = before
+        .iter()
+        .find(|(name, _)| !disk.files().contains(name))
+        .unwrap();
     disk.put(&gone.0, &gone.1);
     let log = open(&disk);
     assert_eq!(log.damaged(), 0);
@@ -489,7 +501,10 @@ fn numbers_that_were_not_given_are_no_hole() {
     let log = open_all(&disk.kill()).unwrap();
     assert_eq!(log.damaged(), 0);
     assert_eq!(
-        log.scan(&topics("a"), Seq::ZERO, ALL, usize::MAX).unwrap().floors.highest(),
+        log.scan(&topics("a"), Seq::ZERO, ALL, usize::MAX)
+            .unwrap()
+            .floors
+            .highest(),
         Seq::ZERO
     );
 }

@@ -112,13 +112,18 @@ fn check(disk: &SimDisk, name: &str, true_answers: &Answers, what: &str) -> bool
     for (question, (records, is_damaged)) in answers {
         let (wanted, _) = &true_answers[&question];
         let mut rest = wanted.iter();
-        let are_true = records.iter().all(|record| rest.any(|wanted| same(record, wanted)));
+        let are_true = records
+            .iter()
+            .all(|record| rest.any(|wanted| same(record, wanted)));
         assert!(
             are_true && is_damaged == (records.len() < wanted.len()),
             "{what}: {question:?} is answered with {:?}",
             seqs(&records)
         );
-        assert!(wanted.len() - records.len() <= 1, "{what}: one bit is of one record");
+        assert!(
+            wanted.len() - records.len() <= 1,
+            "{what}: one bit is of one record"
+        );
         is_told |= is_damaged;
     }
     assert_eq!(is_told, log.damaged() > 0, "{what}");
@@ -376,13 +381,19 @@ fn an_end_that_something_knows_to_have_been_safe_is_never_cut_off() {
     // The segment behind a sealed one is gone, and with it all that said what was in it.
     let disk = whole.kill();
     let beside = files(&disk, ".snap");
-    beside.iter().chain([&name, &"topics".to_owned()]).for_each(|name| disk.take(name));
+    beside
+        .iter()
+        .chain([&name, &"topics".to_owned()])
+        .for_each(|name| disk.take(name));
     let last_sealed = sealed.last().unwrap().replace(".idx", ".seg");
     let mut torn = disk.bytes(&last_sealed);
     torn.truncate(torn.len() - 3);
     disk.put(&last_sealed, &torn);
     let why = open(&disk).map(drop).unwrap_err().to_string();
-    assert!(why.contains(&last_sealed) && why.contains(sealed.last().unwrap()), "{why}");
+    assert!(
+        why.contains(&last_sealed) && why.contains(sealed.last().unwrap()),
+        "{why}"
+    );
 }
 
 /// Files of each kind that say they have the format of a later release.
@@ -430,7 +441,10 @@ fn a_file_of_a_newer_release_is_named_and_left_as_it_is() {
             "{why}"
         );
         let whole = OpenError::Newer(why).to_string();
-        assert!(!whole.contains("move it away") && !whole.contains("damaged"), "{whole}");
+        assert!(
+            !whole.contains("move it away") && !whole.contains("damaged"),
+            "{whole}"
+        );
         assert!(disk.bytes(name) == bytes, "{name} was changed");
     }
 }

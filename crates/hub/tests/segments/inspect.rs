@@ -207,7 +207,11 @@ fn whatever_byte_is_damaged_all_other_records_are_left_and_the_lost_one_is_named
             let mut bytes = bytes.clone();
             bytes[at] ^= 1 << (at % 8);
             disk.put(name, &bytes);
-            let was = disk.files().into_iter().map(|name| disk.bytes(&name)).collect::<Vec<_>>();
+            let was = disk
+                .files()
+                .into_iter()
+                .map(|name| disk.bytes(&name))
+                .collect::<Vec<_>>();
             let (log, left, lost) = salvaged(&disk);
             let missing: Vec<u64> = (1..=42).filter(|seq| !left.contains(seq)).collect();
             // Where a length or a batch's header is damaged, only the index says where the next record begins. It has no purges.
@@ -222,7 +226,11 @@ fn whatever_byte_is_damaged_all_other_records_are_left_and_the_lost_one_is_named
             }
             assert!(!log.losses().is_empty(), "{name} at {at}");
             assert_eq!(log.last(), Seq(42), "{name} at {at}: no number is given again");
-            let is = disk.files().into_iter().map(|name| disk.bytes(&name)).collect::<Vec<_>>();
+            let is = disk
+                .files()
+                .into_iter()
+                .map(|name| disk.bytes(&name))
+                .collect::<Vec<_>>();
             assert!(is == was, "{name} at {at}: something was changed");
         }
     }
@@ -255,8 +263,17 @@ fn a_repaired_copy_tells_readers_in_front_of_what_is_lost_and_no_others() {
     });
     assert_eq!(verified.unwrap().records, 41);
     let copy = open(&copy);
-    let (hit, other) = if lost.is_multiple_of(2) { ("a", "b") } else { ("b", "a") };
-    let floor = |names| copy.scan(&topics(names), Seq::ZERO, Seq(42), usize::MAX).unwrap().floors.highest();
+    let (hit, other) = if lost.is_multiple_of(2) {
+        ("a", "b")
+    } else {
+        ("b", "a")
+    };
+    let floor = |names| {
+        copy.scan(&topics(names), Seq::ZERO, Seq(42), usize::MAX)
+            .unwrap()
+            .floors
+            .highest()
+    };
     assert_eq!(floor(hit), Seq(lost));
     assert_eq!(floor(other), Seq::ZERO);
     let first = copy.scan(&topics(hit), Seq::ZERO, Seq(42), 1).unwrap().records[0].seq;

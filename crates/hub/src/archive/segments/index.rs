@@ -422,7 +422,8 @@ impl Sealed {
     /// `InvalidData` if a page is damaged.
     pub(crate) fn check(&self) -> io::Result<()> {
         let mut page = [0; ROOM];
-        (0..self.content / ROOM as u64).try_for_each(|number| self.pages.read(number * ROOM as u64, &mut page))
+        (0..self.content / ROOM as u64)
+            .try_for_each(|number| self.pages.read(number * ROOM as u64, &mut page))
     }
 
     /// The same index for one read of many topics, which look at the same pages.

@@ -159,7 +159,9 @@ fn segments(
         Err(error) if is_shortage(&error) || is_newer(&error) => return Err(refuse(error)),
         loaded => loaded.ok(),
     };
-    let mut missing = missing::segments(disk, log, bases, written.as_ref())?.into_iter().peekable();
+    let mut missing = missing::segments(disk, log, bases, written.as_ref())?
+        .into_iter()
+        .peekable();
     let safe = proven(disk, log, bases, written.as_ref())?;
     let mut sealed: Vec<Arc<SealedSegment>> = Vec::new();
     let end_of = |sealed: &[Arc<SealedSegment>]| sealed.last().map(|segment| segment.index.totals.last);
@@ -209,7 +211,9 @@ fn segments(
         sealed.push(Arc::new(open_sealed(disk, log, body)?));
     }
     let end = end_of(&sealed).or(written.as_ref().map(|topics| topics.last));
-    safe.check(end.unwrap_or_default(), || "there is no segment behind the last".into())?;
+    safe.check(end.unwrap_or_default(), || {
+        "there is no segment behind the last".into()
+    })?;
     let next = next_after(&sealed, written.as_ref()).unwrap_or(Seq(1));
     let header = SegmentHeader {
         log: *log,
@@ -336,12 +340,7 @@ pub(crate) fn proven(
 }
 
 /// Reads the last segment, cuts off what is torn, and makes safe what is left. Up to `safe` it was already.
-fn tail(
-    disk: &dyn Disk,
-    safe: &Proven,
-    mut body: Body,
-    room: u64,
-) -> Result<(u64, Body, Active), OpenError> {
+fn tail(disk: &dyn Disk, safe: &Proven, mut body: Body, room: u64) -> Result<(u64, Body, Active), OpenError> {
     let mut index = Active::default();
     let base = body.header.base;
     let walked = body.walk(|record, at, len| {

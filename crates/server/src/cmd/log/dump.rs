@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::Context as _;
 use serde::Serialize;
-use tidewire_hub::{Gap, Record, Start, Topic, TopicSet, archive::segments::inspect::{Dumped, ReadOnly}};
+use tidewire_hub::{
+    Gap, Record, Start, Topic, TopicSet,
+    archive::segments::inspect::{Dumped, ReadOnly},
+};
 
 use super::{about, about_io, args::Dump, disk, left_out, salvage, show, words};
 use crate::cmd::{

@@ -16,8 +16,9 @@ use tidewire_hub::{Clock, archive::segments::inspect::ReadOnly};
 use super::{
     about, about_io,
     args::Export,
+    left_out,
     line::{EndLine, KeyLine, Line, LogLine, RecordLine, TopicLine},
-    left_out, progress, salvage, show, words,
+    progress, salvage, show, words,
 };
 use crate::{
     cli::UsageError,

@@ -69,7 +69,10 @@ fn words(loss: &Loss) -> String {
     let what = match loss.numbers {
         None => "no record is lost there".to_owned(),
         Some((first, last)) if first == last => format!("record {} is lost", first.0),
-        Some((first, last)) => format!("records {} to {} are lost, as far as there were any", first.0, last.0),
+        Some((first, last)) => format!(
+            "records {} to {} are lost, as far as there were any",
+            first.0, last.0
+        ),
     };
     format!("{}{place}: {}; {what}", loss.file, loss.what)
 }

@@ -302,11 +302,7 @@ fn named(topic: &Topic) -> String {
 }
 
 /// Checks what was remembered.
-pub(super) fn snapshots(
-    disk: &dyn Disk,
-    meta: &Meta,
-    tell: &mut dyn FnMut(Finding),
-) -> io::Result<()> {
+pub(super) fn snapshots(disk: &dyn Disk, meta: &Meta, tell: &mut dyn FnMut(Finding)) -> io::Result<()> {
     let all = match snapshot::all(disk) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         all => all?,

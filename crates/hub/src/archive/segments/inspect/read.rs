@@ -7,7 +7,7 @@ use tidewire_codec::EventId;
 use super::{
     LookError, Loss, meta,
     overlay::Overlay,
-    salvage::salvage,
+    salvage::{Salvaged, salvage},
 };
 use crate::{
     Gap, GapReason, Position, Record, Seq, Start, Topic, TopicSet,
@@ -86,18 +86,19 @@ impl ReadOnly {
         let newest = || Ok::<_, io::Error>(bases(&**disk)?.pop());
         let was = newest()?;
         let overlay: Arc<dyn Disk> = Arc::new(Overlay::over(Arc::clone(disk)));
-        let losses = match salvages {
+        let salvaged = match salvages {
             true => salvage(&*overlay, &meta.log)?,
-            false => Vec::new(),
+            false => Salvaged::default(),
         };
-        let log = Segments::open(overlay, Settings::default())?;
+        let mut log = Segments::open(overlay, Settings::default())?;
+        log.history.last = salvaged.tell(&mut log.log.state.write().topics);
         let no_epochs = || OpenError::Damaged("meta: it names no epoch".into());
         let epochs = Epochs::of_log(meta.epochs.clone()).ok_or_else(no_epochs)?;
         Ok((was == newest()?).then_some(Self {
             log,
             meta,
             epochs,
-            losses,
+            losses: salvaged.losses,
         }))
     }
 

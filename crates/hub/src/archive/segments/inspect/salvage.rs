@@ -1,5 +1,5 @@
-//! Brings a damaged log into a state in which it can be opened, on an overlay: its good records stay, and the list of topics learns
-//! what is lost, so that readers are told.
+//! Brings a damaged log into a state in which it can be opened, on an overlay: its good records stay. Once it is open, its list of topics
+//! learns what is lost, so that readers are told.
 //!
 //! Whose events are lost is told by the index of their segment. Where nothing tells, all topics count as having lost some.
 
@@ -34,11 +34,38 @@ pub struct Loss {
     pub numbers: Option<(Seq, Seq)>,
 }
 
-/// See the module's text. What was lost, in order.
+/// What was lost, for a log that has been opened after it.
+#[derive(Default)]
+pub(super) struct Salvaged {
+    /// In order.
+    pub(super) losses: Vec<Loss>,
+    /// Events that are missing: of a topic the last one; of any topic where up to.
+    misses: Vec<(Option<Topic>, Seq)>,
+    /// The last number that was given.
+    last: Seq,
+}
+
+impl Salvaged {
+    /// Tells the list of topics. Returns the last number.
+    pub(super) fn tell(&self, topics: &mut Topics) -> Seq {
+        for (topic, seq) in &self.misses {
+            match topic {
+                Some(topic) => topics.miss_of(topic, *seq),
+                None => topics.miss(*seq),
+            }
+        }
+        if !self.losses.is_empty() {
+            topics.last = topics.last.max(self.last);
+        }
+        topics.last
+    }
+}
+
+/// See the module's text.
 ///
 /// # Errors
 /// When it cannot be read, or a later release wrote it.
-pub(super) fn salvage(disk: &dyn Disk, log: &LogId) -> io::Result<Vec<Loss>> {
+pub(super) fn salvage(disk: &dyn Disk, log: &LogId) -> io::Result<Salvaged> {
     let mut losses = Vec::new();
     let topics = match Topics::load(disk, log) {
         Ok(topics) => Some(topics),
@@ -64,8 +91,8 @@ pub(super) fn salvage(disk: &dyn Disk, log: &LogId) -> io::Result<Vec<Loss>> {
         disk,
         log,
         safe,
-        topics,
         losses,
+        misses: Vec::new(),
         before: None,
     };
     for (number, base) in bases.iter().enumerate() {
@@ -88,8 +115,8 @@ struct Salvage<'a> {
     disk: &'a dyn Disk,
     log: &'a LogId,
     safe: Seq,
-    topics: Option<Topics>,
     losses: Vec<Loss>,
+    misses: Vec<(Option<Topic>, Seq)>,
     /// The last number of the segment before, and whether what is missing behind it has been told.
     before: Option<(Seq, bool)>,
 }
@@ -106,16 +133,14 @@ impl Salvage<'_> {
 
     /// Topics lose what their events are in these numbers; without an index that tells, all topics do.
     fn miss(&mut self, index: Option<(&Sealed, Seq)>, ranges: &[(Seq, Seq)]) {
-        let Some(topics) = &mut self.topics else { return };
-        let of_index = index.map(|(index, base)| lost_events(index, base, ranges));
-        match of_index {
-            Some(Ok(events)) => events
-                .iter()
-                .for_each(|(topic, event)| topics.miss_of(topic, *event)),
+        match index.map(|(index, base)| lost_events(index, base, ranges)) {
+            Some(Ok(events)) => {
+                let of_topics = events.into_iter().map(|(topic, event)| (Some(topic), event));
+                self.misses.extend(of_topics);
+            }
             Some(Err(_)) | None => {
-                if let Some(last) = ranges.iter().map(|(_, last)| *last).max() {
-                    topics.miss(last);
-                }
+                let last = ranges.iter().map(|(_, last)| *last).max();
+                self.misses.extend(last.map(|last| (None, last)));
             }
         }
     }
@@ -191,7 +216,11 @@ impl Salvage<'_> {
             (None, Some(next)) => next.before().max(last),
         };
         // Where nothing is lost and no index tells, what is missing behind it is missing between the two.
-        let reached = if lost.is_empty() { known.unwrap_or(last).max(last) } else { end };
+        let reached = if lost.is_empty() {
+            known.unwrap_or(last).max(last)
+        } else {
+            end
+        };
         self.before = Some((reached, !lost.is_empty()));
         if lost.is_empty() && !is_bad {
             let is_sound = |index: &Sealed| index.check().is_ok();
@@ -256,7 +285,7 @@ impl Salvage<'_> {
         copy.end()
     }
 
-    fn end(mut self) -> io::Result<Vec<Loss>> {
+    fn end(self) -> io::Result<Salvaged> {
         let last = self.before.map_or(Seq::ZERO, |(last, _)| last).max(self.safe);
         let end = bases(self.disk)?.pop();
         let body = end.map(|base| Body::open(self.disk, base)).transpose();
@@ -274,13 +303,11 @@ impl Salvage<'_> {
             };
             make_segment(self.disk, header, 0)?;
         }
-        if let Some(topics) = &mut self.topics
-            && !self.losses.is_empty()
-        {
-            topics.last = topics.last.max(last);
-            topics.save(self.disk, self.log)?;
-        }
-        Ok(self.losses)
+        Ok(Salvaged {
+            losses: self.losses,
+            misses: self.misses,
+            last,
+        })
     }
 }
 

@@ -63,7 +63,8 @@ pub struct Verified {
     pub damage: u64,
 }
 
-pub(super) const RESTORE: &str = "`tidewire log repair` makes a sound copy without what is lost; or restore the folder from a copy";
+pub(super) const RESTORE: &str =
+    "`tidewire log repair` makes a sound copy without what is lost; or restore the folder from a copy";
 
 /// The bytes of segments and indexes: what [`verify`] has to read.
 ///
@@ -134,7 +135,9 @@ pub fn verify(
             before = None;
             continue;
         };
-        let is_told = missing.iter().any(|missing| Some(*missing) > before && missing < base);
+        let is_told = missing
+            .iter()
+            .any(|missing| Some(*missing) > before && missing < base);
         if let Some(hole) = before
             .zip(checked.header)
             .and_then(|(before, header)| between(before, &header))
@@ -212,7 +215,9 @@ fn twice(
     let first = once(progress)?;
     match first {
         // A torn tail stays one.
-        Some(checked) if checked.findings.is_empty() || safe.is_some() && checked.is_whole() => Ok(Some(checked)),
+        Some(checked) if checked.findings.is_empty() || safe.is_some() && checked.is_whole() => {
+            Ok(Some(checked))
+        }
         Some(_) => Ok(once(&mut |_| ())?),
         None => Ok(None),
     }

@@ -11,8 +11,8 @@ use crate::{
     archive::segments::{
         disk::Disk,
         format::{
-            BATCH_HEADER, BatchHeader, Damaged, LogId, RECORD_HEADER, SEGMENT_HEADER, SegmentHeader, decode_record,
-            record_len,
+            BATCH_HEADER, BatchHeader, Damaged, LogId, RECORD_HEADER, SEGMENT_HEADER, SegmentHeader,
+            decode_record, record_len,
         },
         good::search,
         index::{Active, MAX_DELTA},
@@ -130,7 +130,9 @@ impl Walk<'_> {
             let mut window = Window::default();
             let mut records = Vec::new();
             let mut read = batch(body, &mut window, at, &mut records)?;
-            if read.is_err() && let Some(safe) = self.safe {
+            if read.is_err()
+                && let Some(safe) = self.safe
+            {
                 let next = checked.end.0.max(self.base.before()).next();
                 if safe < next && !body.is_covered(at, next)? {
                     self.tail(body, checked, at)?;
@@ -158,7 +160,10 @@ impl Walk<'_> {
             progress(next - at);
             at = next;
         }
-        if let Some(safe) = self.safe.filter(|safe| *safe > checked.end.0 && checked.is_whole()) {
+        if let Some(safe) = self
+            .safe
+            .filter(|safe| *safe > checked.end.0 && checked.is_whole())
+        {
             let what = format!(
                 "the segment ends too early: records up to {} were safe, so the log is not opened",
                 safe.0
