@@ -508,3 +508,56 @@ fn numbers_that_were_not_given_are_no_hole() {
         Seq::ZERO
     );
 }
+
+/// Retention and rules read indexes; one that is damaged must not keep them from letting go for ever.
+#[test]
+fn a_damaged_index_keeps_neither_rules_nor_retention_from_letting_go() {
+    let settings = Settings {
+        segment_bytes: 20_000,
+        retention: Retention {
+            max_bytes: 60_000,
+            rules: Rules::new([Rule {
+                namespace: Namespace::Events,
+                prefix: "topic-1".into(),
+                max_events: Some(1),
+                max_bytes: None,
+                max_age: None,
+            }])
+            .unwrap(),
+            ..Retention::default()
+        },
+        ..Settings::default()
+    };
+    let open = |disk: &SimDisk| Segments::open(Arc::new(disk.clone()), settings.clone()).unwrap();
+    let disk = SimDisk::new(1);
+    let log = open(&disk);
+    let put = |log: &Segments, seq| {
+        log.append(&batch([event(seq, &format!("topic-{}", seq % 120))])).unwrap();
+    };
+    (1..=900).for_each(|seq| put(&log, seq));
+    drop(log);
+    let disk = disk.kill();
+    let indexes = files(&disk, ".idx");
+    assert!(indexes.len() > 2 && disk.bytes(&indexes[0]).len() > 4096);
+    for index in &indexes {
+        flip(&disk, index, 4096 + 50);
+    }
+    let log = open(&disk);
+    assert_eq!(log.damaged(), 0, "no record is");
+    // Damaged once more, while it is open.
+    for index in &indexes {
+        flip(&disk, index, 4096 + 50);
+    }
+    for seq in 901..=2_000 {
+        put(&log, seq);
+        if seq % 50 == 0 {
+            log.snapshot(Seq(seq), b"what is remembered");
+            log.snapshot(Seq(seq), b"what is remembered");
+            log.trim(0);
+            log.trim_topics(0);
+        }
+    }
+    assert!(log.held().bytes < 100_000, "{:?}", log.held());
+    let kept = log.scan(&topics("topic-1"), Seq::ZERO, ALL, usize::MAX).unwrap();
+    assert_eq!(kept.records.len(), 1, "the rule holds");
+}

@@ -110,7 +110,7 @@ pub(super) fn index(
         }
         Ok(Err(bad)) => BadPage {
             what: format!(
-                "{}: the server makes it anew when a reader comes here, or at the next start",
+                "{}: the server makes it anew when a reader comes here",
                 bad.what
             ),
             ..bad
