@@ -532,7 +532,8 @@ fn a_damaged_index_keeps_neither_rules_nor_retention_from_letting_go() {
     let disk = SimDisk::new(1);
     let log = open(&disk);
     let put = |log: &Segments, seq| {
-        log.append(&batch([event(seq, &format!("topic-{}", seq % 120))])).unwrap();
+        log.append(&batch([event(seq, &format!("topic-{}", seq % 120))]))
+            .unwrap();
     };
     (1..=900).for_each(|seq| put(&log, seq));
     drop(log);

@@ -39,15 +39,23 @@ pub(crate) fn places(index: &Sealed) -> BTreeSet<u64> {
     read().unwrap_or_default()
 }
 
-/// Gives the good records, in order, with their offsets and lengths. `safe`: it is the segment that is written, and was safe up
-/// to this number; what stands behind its last good batch and was not is a torn tail.
+/// How far a segment goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Until {
+    /// It is sealed: this number is not in it any more.
+    Before(Seq),
+    /// It is the one that is written, and was safe up to this number. What stands behind its last good batch and was not is a torn tail.
+    Safe(Seq),
+}
+
+/// Gives the good records, in order, with their offsets and lengths.
 ///
 /// # Errors
 /// When it cannot be read.
 pub(crate) fn records(
     body: &Body,
     places: &BTreeSet<u64>,
-    safe: Option<Seq>,
+    until: Until,
     mut each: impl FnMut(&Record, u64, u64) -> io::Result<()>,
 ) -> io::Result<Vec<Lost>> {
     let mut lost: Vec<Lost> = Vec::new();
@@ -57,7 +65,7 @@ pub(crate) fn records(
         let batch = read_batch(body, places, at)?;
         let is_bad = !batch.bad.is_empty();
         if is_bad
-            && let Some(safe) = safe
+            && let Until::Safe(safe) = until
             && safe <= last
             && !body.is_covered(at, last.next())?
         {
@@ -73,7 +81,16 @@ pub(crate) fn records(
                     before: None,
                 });
             }
-            if record.seq <= last || record.seq.0 - body.header.base.0 > MAX_DELTA {
+            let is_beyond = matches!(until, Until::Before(next) if record.seq >= next);
+            if record.seq <= last || is_beyond || record.seq.0 - body.header.base.0 > MAX_DELTA {
+                let why = Damaged("a record's number does not come after the one before");
+                let (at, after) = (place, last);
+                lost.push(Lost {
+                    at,
+                    why,
+                    after,
+                    before: None,
+                });
                 continue;
             }
             let open = lost.iter_mut().rev().take_while(|lost| lost.before.is_none());
@@ -89,7 +106,8 @@ pub(crate) fn records(
         }));
         at = batch.end;
     }
-    if let Some(safe) = safe.filter(|safe| *safe > last)
+    if let Until::Safe(safe) = until
+        && safe > last
         && lost.iter().all(|lost| lost.before.is_some())
     {
         let why = Damaged("the segment ends too early");
@@ -119,7 +137,7 @@ fn read_batch(body: &Body, places: &BTreeSet<u64>, at: u64) -> io::Result<Batch>
     let header = header.and_then(|header| {
         let end = at + BATCH_HEADER as u64 + u64::from(header.len);
         match end <= body.len {
-            true => Ok((end, header.count)),
+            true => Ok((end, (header.count, header.first))),
             false => Err(Damaged("a batch is cut off")),
         }
     });
@@ -151,11 +169,13 @@ fn read_batch(body: &Body, places: &BTreeSet<u64>, at: u64) -> io::Result<Batch>
             }
         }
     }
-    let reaches_end = place == Some(end) && count == u32::try_from(records.len() + bad.len()).ok();
+    let reaches_end =
+        place == Some(end) && count.map(|(count, _)| count) == u32::try_from(records.len() + bad.len()).ok();
+    let begins = |(_, first)| records.first().is_none_or(|(record, ..)| record.seq == first);
     if let Some(sure) = sure.filter(|_| !reaches_end) {
         records.truncate(sure);
         bad.truncate(1);
-    } else if bad.is_empty() && !reaches_end {
+    } else if bad.is_empty() && !(reaches_end && count.is_some_and(begins)) {
         bad.push((at, Damaged("a batch does not hold what its header says")));
     }
     // The same place may be bad as a batch and as its first record.

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, io, sync::Arc};
 
 use super::{
     damage::is_damage,
-    good,
+    good::{self, Until},
     index::{Active, Sealed},
     paged::temporary,
     segment::{FOLDER, SealedSegment, index_name},
@@ -57,11 +57,16 @@ impl Log {
         let mut index = Active::default();
         let lost = match body.is_missing() {
             true => Vec::new(),
-            false => good::records(body, &BTreeSet::new(), None, |record, at, len| {
-                let at = u32::try_from(at).map_err(io::Error::other)?;
-                index.add(record, base, at, len);
-                Ok(())
-            })?,
+            false => good::records(
+                body,
+                &BTreeSet::new(),
+                Until::Before(totals.last.next()),
+                |record, at, len| {
+                    let at = u32::try_from(at).map_err(io::Error::other)?;
+                    index.add(record, base, at, len);
+                    Ok(())
+                },
+            )?,
         };
         // It is known how far the segment goes, whatever is lost at its end.
         (index.totals.last, index.totals.last_time) = (totals.last, totals.last_time);

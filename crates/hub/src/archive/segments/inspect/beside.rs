@@ -109,10 +109,7 @@ pub(super) fn index(
             }
         }
         Ok(Err(bad)) => BadPage {
-            what: format!(
-                "{}: the server makes it anew when a reader comes here",
-                bad.what
-            ),
+            what: format!("{}: the server makes it anew when a reader comes here", bad.what),
             ..bad
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

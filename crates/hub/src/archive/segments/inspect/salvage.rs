@@ -11,7 +11,7 @@ use crate::{
         damage::{is_damage, is_newer},
         disk::Disk,
         format::{LogId, SegmentHeader},
-        good::{self, Lost},
+        good::{self, Lost, Until},
         index::Sealed,
         missing::{self, between},
         recover::{is_unfinished, make_segment, proven},
@@ -158,6 +158,9 @@ impl Salvage<'_> {
     /// One whose file is there; `next` is the first number of the one behind it.
     fn segment(&mut self, base: Seq, next: Option<Seq>) -> io::Result<()> {
         let is_last = next.is_none();
+        if self.before.is_some_and(|(before, _)| before >= base) {
+            return self.foreign(base, "it begins before the one in front of it ends");
+        }
         let own = SegmentHeader {
             log: *self.log,
             base,
@@ -188,15 +191,15 @@ impl Salvage<'_> {
             .open(&index_name(base))
             .and_then(|file| Sealed::of_any_length(file, self.log, base));
         let index = match opened {
-            Ok(index) => Some(index),
+            Ok(index) => Some(index).filter(|index| next.is_none_or(|next| index.totals.last < next)),
             Err(error) if is_newer(&error) => return Err(error),
             Err(_) => None,
         };
         let places = index.as_ref().map(good::places).unwrap_or_default();
-        let safe = is_last.then_some(self.safe);
+        let until = next.map_or(Until::Safe(self.safe), Until::Before);
         let read = || {
             let mut last = base.before();
-            let lost = good::records(&body, &places, safe, |record, _, _| {
+            let lost = good::records(&body, &places, until, |record, _, _| {
                 last = record.seq;
                 Ok(())
             });
@@ -223,7 +226,7 @@ impl Salvage<'_> {
         };
         self.before = Some((reached, !lost.is_empty()));
         if lost.is_empty() && !is_bad {
-            let is_sound = |index: &Sealed| index.check().is_ok();
+            let is_sound = |index: &Sealed| index.totals.last == last && index.check().is_ok();
             if !is_last && index.as_ref().is_some_and(|index| !is_sound(index)) {
                 self.disk.remove(&index_name(base))?;
             }
@@ -237,7 +240,7 @@ impl Salvage<'_> {
         let (told, untold): (Vec<_>, Vec<_>) = ranges.iter().partition(|(_, last)| Some(*last) <= known);
         self.miss(index.as_ref().map(|index| (index, base)), &told);
         self.miss(None, &untold);
-        self.rewrite(&body, own, &places, safe)?;
+        self.rewrite(&body, own, &places, until)?;
         if index.is_some() {
             self.disk.remove(&index_name(base))?;
         }
@@ -277,11 +280,13 @@ impl Salvage<'_> {
         body: &Body,
         header: SegmentHeader,
         places: &BTreeSet<u64>,
-        safe: Option<Seq>,
+        until: Until,
     ) -> io::Result<()> {
         // The file that is read stays as it is.
         let mut copy = Copy::begin(self.disk.create(&segment_name(header.base))?, header);
-        good::records(body, places, safe, |record: &Record, _, _| copy.add_alone(record))?;
+        good::records(body, places, until, |record: &Record, _, _| {
+            copy.add_alone(record)
+        })?;
         copy.end()
     }
 
