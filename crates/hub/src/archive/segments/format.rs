@@ -12,7 +12,7 @@
 //!
 //! Bytes from a disk never panic: what does not fit is [`Damaged`].
 
-use std::io;
+use std::{cmp::Ordering, io};
 
 use tidewire_codec::{Event, EventId, EventName};
 
@@ -63,10 +63,10 @@ impl Damaged {
 
 /// Checks the version that a file says it has.
 pub(crate) fn version(version: u32) -> Result<(), Damaged> {
-    match version {
-        VERSION => Ok(()),
-        VERSION.. => Err(Damaged::NEWER),
-        _ => Err(Damaged("it has the format of a version that there never was")),
+    match version.cmp(&VERSION) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(Damaged::NEWER),
+        Ordering::Less => Err(Damaged("it has the format of a version that there never was")),
     }
 }
 

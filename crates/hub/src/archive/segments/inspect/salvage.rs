@@ -333,7 +333,7 @@ fn lost_events(index: &Sealed, base: Seq, ranges: &[(Seq, Seq)]) -> io::Result<V
             .filter(|posting| posting.is_event())
             .map(|posting| Seq(base.0 + u64::from(posting.delta())));
         let is_lost = |seq: &Seq| ranges.iter().any(|(first, last)| first <= seq && seq <= last);
-        events.extend(seqs.filter(is_lost).last().map(|seq| (topic, seq)));
+        events.extend(seqs.rev().find(is_lost).map(|seq| (topic, seq)));
     }
     Ok(events)
 }

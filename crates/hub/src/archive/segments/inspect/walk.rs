@@ -101,7 +101,7 @@ impl Walk<'_> {
         };
         checked.header = Some(body.header);
         checked.read = self.batches(&body, &mut checked, progress)?;
-        if !self.safe.is_some() && checked.is_whole() {
+        if self.safe.is_none() && checked.is_whole() {
             let read = beside::index(self.disk, self.log, &body, &checked.index, &mut checked.findings)?;
             progress(read);
             checked.read += read;
