@@ -315,12 +315,19 @@ impl Hub {
         self.inner.pulse.read()
     }
 
+    /// How many damaged places of the archive are known. Readers that come there are told (`damaged`) and go on behind.
+    #[must_use]
+    pub fn damaged(&self) -> usize {
+        self.inner.archive.damaged()
+    }
+
     /// What the hub holds right now, and what it has done.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let inner = &self.inner;
         let mut stats = Stats {
             archive: inner.archive.held(),
+            damaged: inner.archive.damaged(),
             ..Stats::default()
         };
         inner.tail.read_into(&mut stats);
@@ -499,6 +506,7 @@ impl Inner {
                 let scan = self.scan(topics, cursor, 1)?;
                 match scan.floors.highest() > cursor {
                     true => gap(GapReason::Expired, Place::what_is_left(scan)),
+                    false if scan.is_damaged => gap(GapReason::Damaged, Place::what_is_left(scan)),
                     false => Place::new(cursor, Resume::Resumed),
                 }
             }

@@ -42,7 +42,7 @@ pub enum Cut {
     /// The system is short of what reading needs.
     #[error("the server is short of file descriptors or memory at the moment")]
     Short,
-    /// What it has to get next cannot be read.
+    /// What it has to get next cannot be read, or is damaged and it is one that is cut then.
     #[error("the log cannot be read")]
     Damaged,
 }
@@ -182,16 +182,19 @@ impl Subscription {
         })?;
         let (topics, encoding) = &self.channel.key;
         let mut out = Vec::new();
-        if scan.floors.are_news(self.cursor, &self.known) {
+        let missing = match scan.is_damaged {
+            true => Some((GapReason::Damaged, Cut::Damaged)),
+            false => scan
+                .floors
+                .are_news(self.cursor, &self.known)
+                .then_some((GapReason::Lagged, Cut::Lagged)),
+        };
+        if let Some((reason, cut)) = missing {
             let requested = self.position().to_string();
-            let gap = Gap::new(
-                &requested,
-                self.hub.position(goes_on_after(&scan)),
-                GapReason::Lagged,
-            );
+            let gap = Gap::new(&requested, self.hub.position(goes_on_after(&scan)), reason);
             self.hub.counters.gap(gap.reason);
             if self.cuts_at_gaps {
-                return Err(Cut::Lagged);
+                return Err(cut);
             }
             out = encoding.gap(&gap);
         }

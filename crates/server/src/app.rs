@@ -150,6 +150,11 @@ async fn is_ready(State((readiness, hub)): State<(Readiness, Hub)>) -> (StatusCo
             StatusCode::OK,
             "ready, but the log is full: the server's log says why\n",
         ),
+        // All else is served, and no restart would mend it.
+        _ if hub.damaged() > 0 => (
+            StatusCode::OK,
+            "ready, but the log is damaged: the server's log says where\n",
+        ),
         _ => (StatusCode::OK, "ready\n"),
     }
 }

@@ -292,6 +292,7 @@ impl Archive for Memory {
             records: Vec::new(),
             through: through.max(after),
             floors: kept.records.floors(topics).collect(),
+            is_damaged: false,
         };
         let mut cost = 0;
         for record in kept

@@ -32,6 +32,9 @@ pub struct Scan {
     pub through: Seq,
     /// What is gone of each topic: a reader whose cursor is before one of them has missed an event.
     pub floors: Floors,
+    /// Something of these topics between the cursor and the first of the records, or [`Scan::through`] where there are none, is damaged
+    /// and was passed over.
+    pub is_damaged: bool,
 }
 
 /// A step back: see [`Archive::back`].
@@ -116,8 +119,9 @@ pub enum AppendError {
 
 /// Where records are kept. Calls come from many readers and one writer at once.
 ///
-/// Reads are called on the readers' tasks: they must be short, which is what the budget is for. A read that fails says which file
-/// is damaged and where; nothing is passed over.
+/// Reads are called on the readers' tasks: they must be short, which is what the budget is for. A damaged place is passed over only by
+/// [`Archive::scan`], which says so, and where records are looked for or counted; any other read that meets one fails, and says which file
+/// is damaged and where.
 pub trait Archive: Send + Sync + 'static {
     /// What there was when the archive was opened. Asked once, before anything is appended.
     fn history(&self) -> History;
@@ -192,6 +196,11 @@ pub trait Archive: Send + Sync + 'static {
 
     /// What is kept in all.
     fn held(&self) -> Held;
+
+    /// How many damaged places are known: those that were met since the archive was opened and whose records are not gone anyway.
+    fn damaged(&self) -> usize {
+        0
+    }
 
     /// Forgets topics of which nothing is kept, and names them. From then on a cursor in such a topic
     /// may be answered with a gap although nothing was missed, never the other way round.

@@ -452,6 +452,7 @@ impl Archive for Simple {
             records,
             through: end,
             floors: topics.iter().map(floor).collect(),
+            is_damaged: false,
         })
     }
 

@@ -46,6 +46,7 @@ impl Log {
             let cut = match self.cut(&topic, load, &allowed) {
                 Ok(cut) => cut,
                 Err(error) => {
+                    self.state.read().damage.wish(&error);
                     tracing::warn!(%error, "cannot tell which events of a topic are too many: trying again");
                     self.state.write().ruled.looked(&topic, load, Some(now), now);
                     continue;

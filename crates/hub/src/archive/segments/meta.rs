@@ -4,7 +4,7 @@ use std::io;
 
 use super::{
     disk::Disk,
-    format::{Damaged, Fields, LogId, VERSION},
+    format::{Damaged, Fields, LogId, VERSION, version},
     paged::{read, replace},
 };
 use crate::{Epoch, Seq, archive::shortage::Told};
@@ -44,7 +44,7 @@ impl Meta {
         match read(disk, NAME, SEED) {
             Ok(content) => {
                 let meta = Self::decode(&content);
-                let damaged = |why| io::Error::new(io::ErrorKind::InvalidData, format!("{NAME}: {why}"));
+                let damaged = |why: Damaged| io::Error::new(why.kind(), format!("{NAME}: {why}"));
                 meta.map(Some).map_err(damaged)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -58,9 +58,7 @@ impl Meta {
         if fields.array()? != MAGIC {
             return Err(Damaged("it does not say which log this is"));
         }
-        if fields.u32()? != VERSION {
-            return Err(Damaged("the log has the format of another version"));
-        }
+        version(fields.u32()?)?;
         let log = fields.array()?;
         let [is_whole] = fields.array()?;
         let count = fields.u32()?;

@@ -9,6 +9,10 @@
 //! | `topics`, `snapshot`, `meta` | what is known beside the records, written down |
 //! | `state` | what a log is made of while it is open |
 //! | `recover` | opening: torn tails, damage, rebuilding |
+//! | `missing` | segments whose files are gone though nothing let them go |
+//! | `good` | what is good of a segment that is damaged |
+//! | `mend` | damaged indexes, made anew |
+//! | `damage` | damaged places that were met |
 //! | `writer` | appending, syncing, rolling |
 //! | `reads` | reading by topic, cursor and id |
 //! | `back` | going back from the end, and counting |
@@ -19,20 +23,24 @@
 //!
 //! Invariants:
 //! - What was acknowledged under [`Durability::Always`] is there after any crash, once, in order.
-//! - A bad place in what was safe is an error that names file and offset; it is never passed over.
+//! - A bad place in what was safe is never passed over without a word: who reads over it is told, and the log names file and offset.
 //! - Memory does not grow with the log: the newest segment's index and the topics' names are in it, the rest is read where
 //!   it is needed.
 
 mod back;
 mod by_topic;
+mod damage;
 mod disk;
 mod format;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod good;
 mod index;
 pub mod inspect;
+mod mend;
 mod meta;
+mod missing;
 mod paged;
 mod reads;
 mod real_disk;
@@ -55,7 +63,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use tidewire_codec::EventId;
 
-use super::{AppendError, Archive, Back, History, Retention, Scan};
+use super::{AppendError, Archive, Back, History, Retention, Scan, ruled::Ruled};
 use crate::{Millis, Record, Seq, Topic, TopicSet, stats::Held};
 pub use disk::{Disk, DiskFile};
 use meta::Meta;
@@ -145,7 +153,10 @@ impl Segments {
             writer: Mutex::new(Writer::new(last, snapshots)),
             rewriting: Mutex::default(),
         };
-        log.begin_rules()?;
+        log.mending(|| {
+            log.state.write().ruled = Ruled::new(log.settings.retention.rules.clone());
+            log.begin_rules()
+        })?;
         let log = Arc::new(log);
         Ok(Self {
             _syncer: Syncer::start(&log)?,
@@ -174,31 +185,38 @@ impl Archive for Segments {
     }
 
     fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
-        reads::scan(&self.log.state, topics, after, through, budget)
+        self.log
+            .mending(|| reads::scan(&self.log.state, topics, after, through, budget))
     }
 
     fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
-        back::back(&self.log.state, topics, through, count)
+        self.log
+            .mending(|| back::back(&self.log.state, topics, through, count))
     }
 
     fn last_event(&self, topics: &TopicSet, through: Seq) -> io::Result<Option<Seq>> {
         let mut last = None;
         for topic in topics {
-            last = last.max(back::last_event(&self.log.state, topic, through)?);
+            let found = self
+                .log
+                .mending(|| back::last_event(&self.log.state, topic, through));
+            last = last.max(found?);
         }
         Ok(last)
     }
 
     fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
-        reads::find(&self.log.state, topics, id)
+        self.log.mending(|| reads::find(&self.log.state, topics, id))
     }
 
     fn trim(&self, now: Millis) {
         self.log.trim(now);
+        self.log.mend_if_asked();
     }
 
     fn trim_topics(&self, now: Millis) {
         self.log.trim_topics(now);
+        self.log.mend_if_asked();
     }
 
     fn compact(&self, go_on: &dyn Fn() -> bool) {
@@ -206,11 +224,15 @@ impl Archive for Segments {
     }
 
     fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
-        self.log.purge(topics, through)
+        self.log.mending(|| self.log.purge(topics, through))
     }
 
     fn held(&self) -> Held {
         self.log.held()
+    }
+
+    fn damaged(&self) -> usize {
+        self.log.state.read().damage.places()
     }
 
     fn forget_idle(&self) -> Vec<Topic> {

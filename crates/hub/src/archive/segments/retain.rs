@@ -49,6 +49,7 @@ impl Log {
             return;
         }
         if let Err(error) = self.let_go(&mut writer, now) {
+            self.state.read().damage.wish(&error);
             tracing::warn!(%error, "cannot let old events go: trying again");
         }
     }
@@ -235,6 +236,8 @@ impl Log {
         let is_old = |segment: &Arc<SealedSegment>| old.iter().any(|old| Arc::ptr_eq(old, segment));
         let kept = state.sealed.iter().filter(|segment| !is_old(segment)).cloned();
         state.sealed = Arc::new(kept.collect());
+        old.iter()
+            .for_each(|segment| state.damage.forget(segment.body.header.base));
         uncounted
             .iter()
             .for_each(|(topic, part)| state.ruled.take(topic, *part));

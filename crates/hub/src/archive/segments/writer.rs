@@ -11,7 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use super::{
     Durability, Settings,
     disk::{Disk, DiskFile},
-    format::{BATCH_HEADER, BatchHeader, Damaged, LogId, SEGMENT_HEADER, encode_record},
+    format::{BATCH_HEADER, BatchHeader, Damaged, LogId, SEGMENT_HEADER, SegmentHeader, encode_record},
     index::{Active, MAX_DELTA, Sealed, len32},
     recover::{UNSYNCED, UNSYNCED_READY, make_segment},
     retain::Leaving,
@@ -105,11 +105,11 @@ impl Log {
         }
         self.settle(&mut writer)?;
         if self.is_far(first.seq, last.seq) {
-            self.roll(&mut writer, first.seq)?;
+            self.roll(&mut writer, self.next_base(first.seq, last.seq))?;
         }
         let mut encoded = self.encode(batch, first.seq, writer.synced)?;
         if !self.fits(encoded.bytes.len()) {
-            self.roll(&mut writer, first.seq)?;
+            self.roll(&mut writer, self.next_base(first.seq, last.seq))?;
             encoded = self.encode(batch, first.seq, writer.synced)?;
         }
         let mut body = self.state.read().active.clone();
@@ -219,6 +219,16 @@ impl Log {
         first > base && last.0 - base.0 > MAX_DELTA
     }
 
+    /// Where a segment for a batch begins: right after the one in front of it, so that one that is missing is missed, also where
+    /// numbers were not given. Where that is too far away it begins with the batch, and its header says that numbers are missing.
+    fn next_base(&self, first: Seq, last: Seq) -> Seq {
+        let next = self.state.read().last().next();
+        match last.0.saturating_sub(next.0) > MAX_DELTA {
+            true => first,
+            false => next.min(first),
+        }
+    }
+
     /// Whether so many bytes go into the segment that is being written. What is longer than a segment has one of its own.
     fn fits(&self, len: usize) -> bool {
         let written = self.state.read().active.len;
@@ -281,7 +291,12 @@ impl Log {
             Sealed::open(self.disk.open(&name)?, &self.id, base, body.len)
         };
         let index = index().map_err(refused)?;
-        let active = match make_segment(&*self.disk, &self.id, next, self.settings.segment_bytes) {
+        let header = SegmentHeader {
+            log: self.id,
+            base: next,
+            has_holes: next > state.last().next(),
+        };
+        let active = match make_segment(&*self.disk, header, self.settings.segment_bytes) {
             Ok(active) => active,
             Err(error) => {
                 drop(state);

@@ -396,6 +396,7 @@ impl<'a> Run<'a> {
 
     /// The archive has just been opened: is everything as it must be?
     fn compare(&mut self, archive: &dyn Archive, end: End) {
+        assert_eq!(archive.damaged(), 0, "a crash damages nothing");
         let history = archive.history();
         let lost = self.find_end(history.last, end);
         self.compare_epochs(&history.epochs, lost);

@@ -71,7 +71,7 @@ pub(super) fn run(args: &args::Import) -> anyhow::Result<()> {
 }
 
 /// Where it is made.
-fn beside(folder: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn beside(folder: &Path) -> anyhow::Result<PathBuf> {
     let name = folder.file_name().map(OsString::from);
     let mut name = name.ok_or_else(|| CannotLook(format!("{} is no folder's name", folder.display())))?;
     name.push(".importing");
@@ -79,7 +79,7 @@ fn beside(folder: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// The log gets a folder of its own.
-fn is_free(folder: &Path) -> anyhow::Result<()> {
+pub(super) fn is_free(folder: &Path) -> anyhow::Result<()> {
     let shown = folder.display();
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -93,11 +93,11 @@ fn is_free(folder: &Path) -> anyhow::Result<()> {
         true => "has a log already",
         false => "is not empty",
     };
-    Err(CannotLook(format!("{shown} {what}: import into a new folder (--data DIR)")).into())
+    Err(CannotLook(format!("{shown} {what}: give a new folder")).into())
 }
 
 /// Removes what an import that was broken off has left.
-fn clear(beside: &Path) -> anyhow::Result<()> {
+pub(super) fn clear(beside: &Path) -> anyhow::Result<()> {
     for entry in fs::read_dir(beside)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -118,7 +118,7 @@ fn clear(beside: &Path) -> anyhow::Result<()> {
 }
 
 /// Moves it to its place.
-fn place(beside: &Path, folder: &Path) -> anyhow::Result<()> {
+pub(super) fn place(beside: &Path, folder: &Path) -> anyhow::Result<()> {
     fs::rename(beside, folder).with_context(|| {
         format!(
             "cannot move the log to {} (is it the root of a file system? then import into a folder in it)",

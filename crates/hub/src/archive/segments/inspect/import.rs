@@ -201,13 +201,6 @@ impl Import {
     pub fn finish(mut self) -> Result<Epoch, ImportError> {
         self.write()?;
         let Head { last, time, .. } = self.head;
-        if self.log.is_some() && self.last.0 != last {
-            let text = format!(
-                "the last record has the number {}, but the first line says that the log ends with {}",
-                self.last.0.0, last.0
-            );
-            return Err(wrong(&text));
-        }
         let is_empty = self.log.is_none();
         let log = self.log(last.next())?;
         if !is_empty {
@@ -275,13 +268,19 @@ fn begin(disk: Arc<dyn Disk>, id: LogId, first: Seq) -> io::Result<Log> {
         },
         ..Settings::default()
     };
+    let header = SegmentHeader {
+        log: id,
+        base: first,
+        has_holes: false,
+    };
     let state = State {
         sealed: Arc::default(),
-        active: make_segment(&*disk, &id, first, settings.segment_bytes)?,
+        active: make_segment(&*disk, header, settings.segment_bytes)?,
         index: Active::default(),
         topics: Topics::default(),
         ruled: Ruled::default(),
         cut: Each::default(),
+        damage: Arc::default(),
     };
     Ok(Log {
         disk,
