@@ -58,7 +58,6 @@ use tidewire_codec::EventId;
 use super::{AppendError, Archive, Back, History, Retention, Scan};
 use crate::{Millis, Record, Seq, Topic, TopicSet, stats::Held};
 pub use disk::{Disk, DiskFile};
-use meta::Meta;
 pub use real_disk::RealDisk;
 pub use recover::OpenError;
 use recover::Opened;
@@ -70,9 +69,9 @@ pub enum Durability {
     /// Before it is acknowledged and visible.
     #[default]
     Always,
-    /// So long after, at most. A crash begins a new history, so that no reader resumes into it unawares.
+    /// So long after, at most. A crash of the machine may take what came last.
     Interval(Duration),
-    /// When the system writes it. A crash begins a new history.
+    /// When the system writes it. A crash of the machine may take what came last.
     Never,
 }
 
@@ -106,7 +105,6 @@ impl Default for Settings {
 pub struct Segments {
     log: Arc<Log>,
     history: History,
-    meta: Mutex<Meta>,
     /// Held for its end.
     _syncer: Option<Syncer>,
 }
@@ -142,7 +140,7 @@ impl Segments {
             id: meta.log,
             settings,
             state: RwLock::new(state),
-            writer: Mutex::new(Writer::new(last, snapshots)),
+            writer: Mutex::new(Writer::new(last, snapshots, meta)),
             rewriting: Mutex::default(),
         };
         log.begin_rules()?;
@@ -151,7 +149,6 @@ impl Segments {
             _syncer: Syncer::start(&log)?,
             log,
             history,
-            meta: Mutex::new(meta),
         })
     }
 }
@@ -237,10 +234,7 @@ impl Archive for Segments {
     }
 
     fn close(&self) {
-        let mut meta = self.meta.lock();
-        meta.is_whole = true;
-        let closed = self.log.end().map_err(io::Error::other);
-        if let Err(error) = closed.and_then(|()| meta.save(&*self.log.disk)) {
+        if let Err(error) = self.log.end() {
             tracing::error!(%error, "cannot close the log in order");
         }
     }

@@ -62,7 +62,7 @@ impl ReadOnly {
         Err(io::Error::new(io::ErrorKind::ResourceBusy, busy).into())
     }
 
-    /// None if a segment was begun meanwhile: what was read first may not fit what was read last.
+    /// None if a segment or an epoch was begun meanwhile: what was read first may not fit what was read last.
     fn try_open(disk: &Arc<dyn Disk>) -> Result<Option<Self>, LookError> {
         let meta = meta(&**disk)?;
         let newest = || Ok::<_, io::Error>(bases(&**disk)?.pop());
@@ -70,7 +70,9 @@ impl ReadOnly {
         let log = Segments::open(Arc::new(Overlay::over(Arc::clone(disk))), Settings::default())?;
         let no_epochs = || OpenError::Damaged("meta: it names no epoch".into());
         let epochs = Epochs::of_log(meta.epochs.clone()).ok_or_else(no_epochs)?;
-        Ok((was == newest()?).then_some(Self { log, meta, epochs }))
+        // With the first record after a start, `meta` gets the epoch to which it belongs.
+        let stands_still = was == newest()? && meta == self::meta(&**disk)?;
+        Ok(stands_still.then_some(Self { log, meta, epochs }))
     }
 
     /// The last record.
@@ -140,7 +142,7 @@ impl ReadOnly {
             Start::After(id) => id,
         };
         let cursor = match id.parse::<Position>() {
-            Ok(position) => self.epochs.place(position).ok_or(GapReason::Reset),
+            Ok(position) => self.epochs.place(position, self.last()).ok_or(GapReason::Reset),
             Err(_) if id.starts_with('~') => Err(GapReason::Unknown),
             Err(_) => {
                 let id = EventId::new(id.as_str()).ok();
