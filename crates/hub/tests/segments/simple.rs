@@ -40,7 +40,7 @@ pub enum Flaw {
     TrimsTheYoung,
     NumbersASnapshotWrong,
     TrustsWhatIsNotSafe,
-    BeginsANewEpochEachTime,
+    GoesOnInItsEpoch,
     StopsAtAFullDisk,
     ForgetsWhatNoSnapshotHas,
     KeepsMoreThanARuleAllows,
@@ -63,7 +63,7 @@ impl Flaw {
         Self::TrimsTheYoung,
         Self::NumbersASnapshotWrong,
         Self::TrustsWhatIsNotSafe,
-        Self::BeginsANewEpochEachTime,
+        Self::GoesOnInItsEpoch,
         Self::StopsAtAFullDisk,
         Self::ForgetsWhatNoSnapshotHas,
         Self::KeepsMoreThanARuleAllows,
@@ -106,9 +106,13 @@ impl Simple {
                 Inner::decode(&value).ok_or("damaged")?
             }
         };
-        if flaw == Flaw::BeginsANewEpochEachTime {
-            let next = inner.history.last.next();
-            inner.history.epochs.push((Epoch::random().unwrap(), next));
+        if flaw != Flaw::GoesOnInItsEpoch {
+            let last = inner.history.last;
+            inner.history.epochs.retain(|(_, first)| *first <= last);
+            inner
+                .history
+                .epochs
+                .push((Epoch::random().unwrap(), last.next()));
         }
         let log = Self {
             disk,
