@@ -185,11 +185,10 @@ fn size(record: &Record) -> usize {
 }
 
 impl Simple {
-    /// Lets go what a topic's rule no longer keeps.
-    fn cut(&self, inner: &mut Inner, topic: &Topic, now: Millis) {
-        let Some(rule) = self.retention.rules.of(topic) else {
-            return;
-        };
+    /// Lets go what a topic's rule no longer keeps, and says up to where.
+    fn cut(&self, inner: &mut Inner, topic: &Topic, now: Millis) -> Option<Seq> {
+        let rule = self.retention.rules.of(topic)?;
+        let mut through = None;
         let max_events = rule.max_events.map(|max| match self.flaw {
             Flaw::KeepsMoreThanARuleAllows => max + 1,
             Flaw::KeepsLessThanARuleAllows => max - 1,
@@ -215,7 +214,9 @@ impl Simple {
             events -= usize::from(record.event.is_some());
             bytes -= size(record);
             inner.model.remove(record.seq, topic);
+            through = Some(record.seq);
         }
+        through
     }
 }
 
@@ -480,12 +481,15 @@ impl Archive for Simple {
         inner.leave(self.flaw);
     }
 
-    fn trim_topics(&self, now: Millis) {
+    fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
         let mut inner = self.inner.lock().unwrap();
+        let mut gone = Vec::new();
         for topic in inner.model.topics() {
-            self.cut(&mut inner, &topic, now);
+            let through = self.cut(&mut inner, &topic, now);
+            gone.extend(through.map(|through| (topic, through)));
         }
         inner.leave(self.flaw);
+        gone
     }
 
     fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {

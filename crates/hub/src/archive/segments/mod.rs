@@ -194,8 +194,8 @@ impl Archive for Segments {
         self.log.trim(now);
     }
 
-    fn trim_topics(&self, now: Millis) {
-        self.log.trim_topics(now);
+    fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
+        self.log.trim_topics(now)
     }
 
     fn compact(&self, go_on: &dyn Fn() -> bool) {

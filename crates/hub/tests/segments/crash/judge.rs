@@ -79,6 +79,8 @@ pub(super) struct Run<'a> {
     told: Told,
     /// A copy of the log, and what was true when it was made.
     copy: Option<(SimDisk, Truth)>,
+    /// When one is made, and put back.
+    copying: Rng,
     /// What must stand in the archive that is open.
     model: Model,
     next: Seq,
@@ -166,6 +168,7 @@ impl<'a> Run<'a> {
             truth: Truth::default(),
             told: Told::default(),
             copy: None,
+            copying: Rng::with_seed(seed ^ 0x0063_6f70_7900),
             model: Model::default(),
             next: Seq(1),
             now: 1_000_000,
@@ -183,7 +186,7 @@ impl<'a> Run<'a> {
             self.work(&*archive);
             has_rewritten |= self.has_holes();
             end = self.end(archive);
-            if self.rng.u8(..4) == 0 {
+            if self.copying.u8(..4) == 0 {
                 self.put_back(&mut end);
             }
         }
@@ -202,7 +205,7 @@ impl<'a> Run<'a> {
     /// Makes a copy of the log, now and then, if what it shows is what there is.
     fn copy(&mut self) {
         let is_well = !self.disk.is_off() && !self.disk.has_failed() && self.truth.pending.is_empty();
-        if is_well && self.rng.u8(..20) == 0 {
+        if is_well && self.copying.u8(..20) == 0 {
             self.copy = Some((self.disk.copy(), self.truth.clone()));
         }
     }
