@@ -229,7 +229,7 @@ impl Committer {
         };
         let now = self.clock.now().max(time);
         self.archive.trim(now);
-        // The window has it a second longer, for readers that are on their way to it.
+        // The window keeps it a second longer, for readers that are connected and about to take it.
         self.tail.let_go(gone);
         *gone = self.archive.trim_topics(now);
         if self.archive.wants_snapshot() && self.pulse.poisoned().is_none() {

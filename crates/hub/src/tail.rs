@@ -157,7 +157,7 @@ impl Tail {
         wake(touched.iter());
     }
 
-    /// The archive has let go what these topics had up to a record: nobody gets it from the window either.
+    /// The archive has let go what these topics had up to a record: readers do not get it from the window either.
     pub(crate) fn let_go(&self, gone: &[(Topic, Seq)]) {
         for (topic, through) in gone {
             // One lock a topic, so that readers come in between.

@@ -83,6 +83,8 @@ pub(super) struct Run<'a> {
     copying: Rng,
     /// What must stand in the archive that is open.
     model: Model,
+    /// There were records of a batch whose answer nobody saw.
+    has_found: bool,
     next: Seq,
     now: Millis,
     ids: Vec<EventId>,
@@ -170,6 +172,7 @@ impl<'a> Run<'a> {
             copy: None,
             copying: Rng::with_seed(seed ^ 0x0063_6f70_7900),
             model: Model::default(),
+            has_found: false,
             next: Seq(1),
             now: 1_000_000,
             ids: work::all_ids(),
@@ -287,8 +290,10 @@ impl<'a> Run<'a> {
             5 if self.troubles == Troubles::All => self.disk.set_short(Some(self.rng.u64(1..30))),
             _ => {}
         }
-        // Now and then it ends as soon as it has begun: what it found is then all that it had.
-        let most = if self.rng.u8(..5) == 0 { 2 } else { 60 };
+        // Now and then it ends as soon as it has begun, most of all where it found what had not been acknowledged: what it
+        // found is then all that it had.
+        let is_brief = self.rng.u8(..5) == 0 || (self.has_found && self.rng.bool());
+        let most = if is_brief { 2 } else { 60 };
         for _ in 0..self.rng.usize(..most) {
             if self.may_be_unreadable() {
                 return self.append(archive);
@@ -490,6 +495,7 @@ impl<'a> Run<'a> {
             history.last,
             history.time
         );
+        self.has_found = !found.is_empty();
         self.add(&found);
         self.told.check(&self.truth);
         self.truth.refused.clear();
