@@ -506,7 +506,11 @@ impl Inner {
         if id.starts_with('~') {
             let placed = id.parse().map_err(|_| GapReason::Unknown);
             // No reader has a position beyond what is visible, except from another copy of the log.
-            let place = |position| self.epochs.place(position, self.tail.watermark()).ok_or(GapReason::Reset);
+            let place = |position| {
+                self.epochs
+                    .place(position, self.tail.watermark())
+                    .ok_or(GapReason::Reset)
+            };
             return Ok(placed.and_then(place));
         }
         let Ok(id) = EventId::new(id) else {

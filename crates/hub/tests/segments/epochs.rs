@@ -48,7 +48,11 @@ fn each_opening_begins_an_epoch_and_one_without_a_record_is_replaced() {
     let [kept, new] = epochs(&log)[..] else {
         panic!("{:?}", epochs(&log));
     };
-    assert_eq!((kept, new.1), (second[0], Seq(3)), "it was closed in order, and yet");
+    assert_eq!(
+        (kept, new.1),
+        (second[0], Seq(3)),
+        "it was closed in order, and yet"
+    );
     disk = disk.kill();
     let [still, newer] = epochs(&open(&disk))[..] else {
         panic!("not two");
@@ -88,7 +92,10 @@ fn a_log_on_a_full_disk_is_opened_and_read_and_its_epoch_waits_for_room() {
     disk = disk.kill();
     disk.set_room(Some(disk.used()));
     let log = open(&disk);
-    let read = || log.scan(&topics("a"), Seq::ZERO, Seq(u64::MAX), usize::MAX).unwrap();
+    let read = || {
+        log.scan(&topics("a"), Seq::ZERO, Seq(u64::MAX), usize::MAX)
+            .unwrap()
+    };
     assert_eq!(seqs(&read().records), [1]);
     let full = log.append(&batch([event(2, "a")]));
     assert!(matches!(full, Err(AppendError::Full(_))), "{full:?}");

@@ -179,7 +179,9 @@ fn write() -> Files {
     assert_eq!(files["meta"], second::meta_file(&written));
     let named = written.epochs.iter().zip(EPOCHS);
     let named = Meta {
-        epochs: named.map(|((_, first), (name, _))| (name.to_owned(), *first)).collect(),
+        epochs: named
+            .map(|((_, first), (name, _))| (name.to_owned(), *first))
+            .collect(),
         ..written
     };
     files.insert("meta".into(), second::meta_file(&named));
@@ -252,7 +254,11 @@ fn a_log_that_was_written_once_is_served_as_it_was_recorded() {
         .map(|(epoch, first)| (epoch.to_string(), first.0))
         .collect();
     assert_eq!(epochs[..2], meta(&EPOCHS).epochs);
-    assert_eq!(epochs[2..].iter().map(|(_, first)| *first).collect::<Vec<_>>(), [37], "of this opening");
+    assert_eq!(
+        epochs[2..].iter().map(|(_, first)| *first).collect::<Vec<_>>(),
+        [37],
+        "of this opening"
+    );
     assert_eq!((history.last, history.time), (Seq(36), BEGAN + 36_000));
     let (after, state) = history.snapshot.unwrap();
     assert!(after > Seq(20) && state == SNAPSHOT);

@@ -109,10 +109,7 @@ impl Simple {
         if flaw != Flaw::GoesOnInItsEpoch {
             let last = inner.history.last;
             inner.history.epochs.retain(|(_, first)| *first <= last);
-            inner
-                .history
-                .epochs
-                .push((Epoch::random().unwrap(), last.next()));
+            inner.history.epochs.push((Epoch::random().unwrap(), last.next()));
         }
         let log = Self {
             disk,

@@ -152,7 +152,9 @@ fn an_older_copy_of_the_folder_gives_no_id_out_again_and_readers_are_told_what_i
     let (data, saved) = (above.path().join("data"), above.path().join("saved"));
     let start = || Server::with(&[("TIDEWIRE_DATA", data.to_str().unwrap())]);
     let server = start();
-    let mut ids: Vec<_> = (1..=112).map(|n| server.post("/events/a", &n.to_string())).collect();
+    let mut ids: Vec<_> = (1..=112)
+        .map(|n| server.post("/events/a", &n.to_string()))
+        .collect();
     let own = server.ask("POST", "/events/a?id=own-1", &[], "own").id();
     assert_eq!(own, "own-1");
     copy(&data, &saved);
@@ -164,7 +166,11 @@ fn an_older_copy_of_the_folder_gives_no_id_out_again_and_readers_are_told_what_i
     fs::rename(&saved, &data).unwrap();
 
     let check = |server: &Server, first: &str| {
-        for (cursor, reason) in [(&ids[399], "reset"), (&ids[112], "reset"), (&"own-2".to_owned(), "unknown")] {
+        for (cursor, reason) in [
+            (&ids[399], "reset"),
+            (&ids[112], "reset"),
+            (&"own-2".to_owned(), "unknown"),
+        ] {
             let mut reader = server.get("/events/a", &[("Last-Event-ID", cursor)]);
             assert_eq!(reader.head.get("tidewire-resume"), Some("gap"), "{cursor}");
             assert_eq!(gap_of(&mut reader)["reason"], reason, "{cursor}");
@@ -178,7 +184,9 @@ fn an_older_copy_of_the_folder_gives_no_id_out_again_and_readers_are_told_what_i
         }
     };
     let mut server = start();
-    let new: Vec<_> = (1..=300).map(|n| server.post("/events/a", &format!("new {n}"))).collect();
+    let new: Vec<_> = (1..=300)
+        .map(|n| server.post("/events/a", &format!("new {n}")))
+        .collect();
     check(&server, "new 1");
     let given: BTreeSet<_> = ids.iter().chain(&new).collect();
     assert_eq!(given.len(), 700, "an id stands for two events");

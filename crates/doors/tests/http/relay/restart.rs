@@ -91,7 +91,10 @@ fn answers_that_were_running_are_ended_as_interrupted() {
         let (_, last) = text.rsplit_once(&format!("id: {running}.")).unwrap();
         let (number, last) = last.split_once('\n').unwrap();
         assert!(last.starts_with("event: error\n"), "{text}");
-        assert!((1 << 51..1 << 52).contains(&number.parse::<u64>().unwrap()), "{text}");
+        assert!(
+            (1 << 51..1 << 52).contains(&number.parse::<u64>().unwrap()),
+            "{text}"
+        );
         assert!(text.contains("\"code\":\"interrupted\""), "{text}");
         assert_eq!(end, End::Finished);
 
@@ -165,10 +168,16 @@ fn a_reader_of_more_than_an_older_copy_of_the_log_has_is_not_told_that_it_has_al
     let after = at(&older, before.stop(), chats);
     for number in 2..=6 {
         let cursor = format!("{stream}.{number}");
-        let reader = after.get(&format!("/relay/{stream}"), &[MINE[0], ("Last-Event-ID", &cursor)]);
+        let reader = after.get(
+            &format!("/relay/{stream}"),
+            &[MINE[0], ("Last-Event-ID", &cursor)],
+        );
         let resume = reader.head.get("tidewire-resume").map(str::to_owned);
         let (text, end) = reader.rest();
-        assert!(text.contains("\"code\":\"interrupted\""), "after {number}: {text}");
+        assert!(
+            text.contains("\"code\":\"interrupted\""),
+            "after {number}: {text}"
+        );
         assert_eq!(end, End::Finished);
         let (expected, is_told) = match number {
             2 => ("resumed", false),

@@ -141,11 +141,7 @@ fn read(input: Box<dyn BufRead>, len: Option<u64>, disk: RealDisk) -> anyhow::Re
     read.with_context(|| format!("line {}", lines.number))
 }
 
-fn read_lines(
-    lines: &mut Lines,
-    disk: Arc<RealDisk>,
-    progress: impl Fn(u64),
-) -> anyhow::Result<EndLine> {
+fn read_lines(lines: &mut Lines, disk: Arc<RealDisk>, progress: impl Fn(u64)) -> anyhow::Result<EndLine> {
     ensure!(lines.next()?, "there is none: nothing to import");
     let Line::Log(head) = lines.parse()? else {
         bail!("an export begins with a line of the kind `log`, which says what it is");
