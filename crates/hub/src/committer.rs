@@ -18,7 +18,7 @@ use parking_lot::RwLock;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use crate::{
-    Change, Clock, Error, Health, Millis, Outcome, Receipt, Record, Row, Seq,
+    Change, Clock, Error, Health, Millis, Outcome, Receipt, Record, Row, Seq, Topic,
     archive::{AppendError, Archive},
     compaction::Compaction,
     health::Pulse,
@@ -68,11 +68,12 @@ impl Committer {
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut pending = Vec::with_capacity(BATCH);
         let mut compaction = Compaction::default();
+        let mut gone = Vec::new();
         loop {
             tokio::select! {
                 biased; // What is too old at the start goes before anything comes.
                 _ = housekeeping.tick() => {
-                    self.keep_house();
+                    self.keep_house(&mut gone);
                     compaction.go_on(&self.archive);
                 }
                 taken = waiting.recv_many(&mut pending, BATCH) => match taken {
@@ -220,14 +221,17 @@ impl Committer {
         purges.map(purge).collect()
     }
 
-    fn keep_house(&self) {
+    /// `gone` is what the rules for single topics have let go since the time before.
+    fn keep_house(&self, gone: &mut Vec<(Topic, Seq)>) {
         let (time, is_full) = {
             let machine = self.machine.read();
             (machine.time(), machine.is_full())
         };
         let now = self.clock.now().max(time);
         self.archive.trim(now);
-        self.archive.trim_topics(now);
+        // The window keeps it a second longer, for readers that are connected and about to take it.
+        self.tail.let_go(gone);
+        *gone = self.archive.trim_topics(now);
         if self.archive.wants_snapshot() && self.pulse.poisoned().is_none() {
             self.snapshot();
         }

@@ -517,7 +517,13 @@ impl Inner {
     fn find(&self, topics: &TopicSet, id: &str) -> io::Result<Result<Seq, GapReason>> {
         if id.starts_with('~') {
             let placed = id.parse().map_err(|_| GapReason::Unknown);
-            return Ok(placed.and_then(|position| self.epochs.place(position).ok_or(GapReason::Reset)));
+            // No reader has a position beyond what is visible, except from another copy of the log.
+            let place = |position| {
+                self.epochs
+                    .place(position, self.tail.watermark())
+                    .ok_or(GapReason::Reset)
+            };
+            return Ok(placed.and_then(place));
         }
         let Ok(id) = EventId::new(id) else {
             return Ok(Err(GapReason::Unknown));

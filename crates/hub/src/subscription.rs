@@ -130,9 +130,11 @@ impl Subscription {
         }
         let mut draining = false;
         loop {
+            // Up to where it was told that events are gone, only the archive knows which of them are kept.
+            let is_among_gone = self.cursor < self.known.highest();
             let layout = match self.channel.look(self.cursor, self.reader, cx.waker()) {
-                Look::Ready(layout) => layout,
-                Look::Behind => match self.hub.tail.gather(&self.channel, self.cursor) {
+                Look::Ready(layout) if !is_among_gone => layout,
+                Look::Ready(_) | Look::Behind => match self.gather(is_among_gone) {
                     Gathered::Ready(layout) => layout,
                     Gathered::TooOld => match self.read_archive() {
                         Ok(Some(bytes)) => return Poll::Ready(Some(Ok(bytes))),
@@ -165,6 +167,13 @@ impl Subscription {
             if !layout.bytes.is_empty() {
                 return Poll::Ready(Some(Ok(layout.bytes)));
             }
+        }
+    }
+
+    fn gather(&self, is_among_gone: bool) -> Gathered {
+        match is_among_gone {
+            true => Gathered::TooOld,
+            false => self.hub.tail.gather(&self.channel, self.cursor),
         }
     }
 

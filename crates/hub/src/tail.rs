@@ -168,6 +168,19 @@ impl Tail {
         wake(touched.iter());
     }
 
+    /// The archive has let go what these topics had up to a record: readers do not get it from the window either.
+    pub(crate) fn let_go(&self, gone: &[(Topic, Seq)]) {
+        for (topic, through) in gone {
+            // One lock a topic, so that readers come in between.
+            let mut guard = self.state.lock();
+            let state = &mut *guard;
+            state.window.purge(topic, *through, false, Entry::is_event);
+            for channel in state.watchers.get(topic).into_iter().flatten() {
+                channel.forget_layouts();
+            }
+        }
+    }
+
     /// The machine has taken a batch back that nobody has seen. A reader that registered meanwhile may have been told
     /// that a stream was open which the batch would have purged.
     pub(crate) fn take_back(&self, batch: &[Arc<Record>], machine: &RwLock<Machine>) {

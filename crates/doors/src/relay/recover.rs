@@ -2,11 +2,12 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::Arc,
+    hash::{BuildHasher as _, RandomState},
+    sync::{Arc, atomic::Ordering},
 };
 
 use futures_util::stream::{self, TryStreamExt as _};
-use tidewire_hub::{Millis, Seq, TopicSet};
+use tidewire_hub::{Millis, Seq};
 
 use super::{
     AT_A_TIME, Inner, Relay,
@@ -59,7 +60,7 @@ async fn recall(relay: &Relay, noted: Noted) -> Result<(), tidewire_hub::Error> 
         // Only the note of its end was not written any more.
         (None, true) => (relay.now(), Ending::Done),
         (None, false) => {
-            interrupt(relay, &answer, &topics).await?;
+            interrupt(relay, &answer).await;
             (relay.now(), Ending::Interrupted)
         }
     };
@@ -145,13 +146,8 @@ fn read(relay: &Relay, note: Note) -> Option<Noted> {
     })
 }
 
-async fn interrupt(
-    relay: &Relay,
-    answer: &Arc<Answer>,
-    topics: &TopicSet,
-) -> Result<(), tidewire_hub::Error> {
-    let last = last_number(relay, topics)?;
-    answer.events.store(last, std::sync::atomic::Ordering::Relaxed);
+async fn interrupt(relay: &Relay, answer: &Arc<Answer>) {
+    answer.events.store(unused_number(answer), Ordering::Relaxed);
     let why = Broken {
         code: "interrupted",
         message: "the server was restarted in the midst of the answer: ask again".into(),
@@ -161,19 +157,11 @@ async fn interrupt(
     if let Err(error) = publisher.end(last, Ending::Interrupted).await {
         tracing::error!(%error, "an answer that was interrupted cannot be ended");
     }
-    Ok(())
 }
 
-/// The number of the last event that an answer has. Those before it may be gone.
-fn last_number(relay: &Relay, topics: &TopicSet) -> Result<u64, tidewire_hub::Error> {
-    let Some(last) = relay.inner.hub.kept(topics)?.last else {
-        return Ok(0);
-    };
-    let scan = relay.inner.hub.records(topics, last.seq.before(), BUDGET)?;
-    let ids = scan
-        .records
-        .iter()
-        .filter_map(|record| record.event.as_ref()?.id.as_ref());
-    let numbers = ids.filter_map(|id| id.as_str().rsplit_once('.')?.1.parse().ok());
-    Ok(numbers.max().unwrap_or(0))
+/// A number that no event of the answer had: a random one of 52 bits, beyond all that an upstream can reach. The number after the
+/// last one in the log will not do: a log that has lost its end, or is an older copy, does not have all events that readers
+/// have, and a reader of one of those would be told that the answer is over.
+fn unused_number(answer: &Answer) -> u64 {
+    RandomState::new().hash_one(answer.named.stream) >> 13 | 1 << 51
 }

@@ -185,9 +185,10 @@ pub trait Archive: Send + Sync + 'static {
     fn trim(&self, now: Millis);
 
     /// Lets go what the rules for single topics no longer keep at this time: called once a second, when all that was
-    /// appended is visible.
-    fn trim_topics(&self, now: Millis) {
+    /// appended is visible. Names the topics that lost something, each with the last record that it lost.
+    fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
         let _ = now;
+        Vec::new()
     }
 
     /// Lets go all of these topics up to `through`: called when the purge has become visible. An event that

@@ -12,6 +12,7 @@ mod contract;
 mod costs;
 mod crash;
 mod damage;
+mod epochs;
 mod faulty;
 mod fixtures;
 mod hostile;

@@ -27,21 +27,24 @@ const CHUNK: u32 = 256;
 
 impl Log {
     /// See [`Archive::trim_topics`](crate::archive::Archive::trim_topics).
-    pub(crate) fn trim_topics(&self, now: Millis) {
+    pub(crate) fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
         let mut writer = self.writer.lock();
-        if writer.poisoned().is_none() {
-            self.apply_rules(now, LOOKS);
-            // Once a second is often enough to ask for what files wait for, and to try what has failed.
-            let is_waiting = writer.leaving.front().is_some_and(|next| next.is_needed(&writer));
-            writer.wants_snapshot |= is_waiting || writer.owes_snapshot;
+        if writer.poisoned().is_some() {
+            return Vec::new();
         }
+        let gone = self.apply_rules(now, LOOKS);
+        // Once a second is often enough to ask for what files wait for, and to try what has failed.
+        let is_waiting = writer.leaving.front().is_some_and(|next| next.is_needed(&writer));
+        writer.wants_snapshot |= is_waiting || writer.owes_snapshot;
+        gone
     }
 
     /// Looks at so many topics. Whoever calls it is the only one that writes.
-    fn apply_rules(&self, now: Millis, looks: usize) {
+    fn apply_rules(&self, now: Millis, looks: usize) -> Vec<(Topic, Seq)> {
+        let mut gone = Vec::new();
         for _ in 0..looks {
             let Some((topic, load, allowed)) = self.state.write().ruled.next(now) else {
-                return;
+                break;
             };
             let cut = match self.cut(&topic, load, &allowed) {
                 Ok(cut) => cut,
@@ -57,7 +60,11 @@ impl Log {
                 state.topics.raise(&topic, cut.floor, cut.cleared);
             }
             state.ruled.looked(&topic, cut.load, cut.oldest, now);
+            if cut.cleared > Seq::ZERO {
+                gone.push((topic, cut.cleared));
+            }
         }
+        gone
     }
 
     /// Counts what is kept, and lets go what is too much by now: before anybody reads.

@@ -66,7 +66,6 @@ use tidewire_codec::EventId;
 use super::{AppendError, Archive, Back, History, Retention, Scan, ruled::Ruled};
 use crate::{Millis, Record, Seq, Topic, TopicSet, stats::Held};
 pub use disk::{Disk, DiskFile};
-use meta::Meta;
 pub use real_disk::RealDisk;
 pub use recover::OpenError;
 use recover::Opened;
@@ -78,9 +77,9 @@ pub enum Durability {
     /// Before it is acknowledged and visible.
     #[default]
     Always,
-    /// So long after, at most. A crash begins a new history, so that no reader resumes into it unawares.
+    /// So long after, at most. A crash of the machine may take what came last.
     Interval(Duration),
-    /// When the system writes it. A crash begins a new history.
+    /// When the system writes it. A crash of the machine may take what came last.
     Never,
 }
 
@@ -114,7 +113,6 @@ impl Default for Settings {
 pub struct Segments {
     log: Arc<Log>,
     history: History,
-    meta: Mutex<Meta>,
     /// Held for its end.
     _syncer: Option<Syncer>,
 }
@@ -150,7 +148,7 @@ impl Segments {
             id: meta.log,
             settings,
             state: RwLock::new(state),
-            writer: Mutex::new(Writer::new(last, snapshots)),
+            writer: Mutex::new(Writer::new(last, snapshots, meta)),
             rewriting: Mutex::default(),
         };
         log.mending(|| {
@@ -162,7 +160,6 @@ impl Segments {
             _syncer: Syncer::start(&log)?,
             log,
             history,
-            meta: Mutex::new(meta),
         })
     }
 }
@@ -214,9 +211,10 @@ impl Archive for Segments {
         self.log.mend_if_asked();
     }
 
-    fn trim_topics(&self, now: Millis) {
-        self.log.trim_topics(now);
+    fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
+        let gone = self.log.trim_topics(now);
         self.log.mend_if_asked();
+        gone
     }
 
     fn compact(&self, go_on: &dyn Fn() -> bool) {
@@ -259,10 +257,7 @@ impl Archive for Segments {
     }
 
     fn close(&self) {
-        let mut meta = self.meta.lock();
-        meta.is_whole = true;
-        let closed = self.log.end().map_err(io::Error::other);
-        if let Err(error) = closed.and_then(|()| meta.save(&*self.log.disk)) {
+        if let Err(error) = self.log.end() {
             tracing::error!(%error, "cannot close the log in order");
         }
     }

@@ -29,9 +29,6 @@ use crate::{
     archive::{ruled::Ruled, rules::Rules, shares::Each, shortage::is_shortage},
 };
 
-/// How many histories are remembered. A cursor of an older one is answered with a gap (`reset`).
-const MAX_EPOCHS: usize = 1024;
-
 /// Why a log cannot be opened. None of its records has been changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -55,6 +52,7 @@ pub enum OpenError {
 
 /// A log that has been opened.
 pub(crate) struct Opened {
+    /// With the epoch that this opening begins, which is written with the first record of it.
     pub(crate) meta: Meta,
     pub(crate) state: State,
     pub(crate) snapshot: Option<(Seq, Vec<u8>)>,
@@ -72,7 +70,7 @@ pub(crate) fn open(disk: &dyn Disk, settings: &Settings) -> Result<Opened, OpenE
     disk.sync_dir(snapshot::FOLDER)?;
     let bases = bases(disk)?;
     sweep(disk);
-    let meta = match Meta::load(disk) {
+    let mut meta = match Meta::load(disk) {
         Ok(Some(meta)) => meta,
         Ok(None) if bases.is_empty() => create(disk)?,
         Ok(None) => {
@@ -85,7 +83,8 @@ pub(crate) fn open(disk: &dyn Disk, settings: &Settings) -> Result<Opened, OpenE
     let last = state.last();
     snapshot::forget_after(disk, last)?;
     let (snapshot, snapshots) = Snapshots::load(disk, &meta.log, last).map_err(refuse)?;
-    let meta = go_on(disk, meta, last, settings)?;
+    meta.begin_epoch(last)?;
+    meta.is_whole = settings.durability.is_always();
     if !settings.durability.is_always() {
         disk.create(UNSYNCED_READY)?;
     }
@@ -126,26 +125,6 @@ pub(crate) fn log_id() -> Result<LogId, getrandom::Error> {
     log[..8].copy_from_slice(&getrandom::u64()?.to_le_bytes());
     log[8..].copy_from_slice(&getrandom::u64()?.to_le_bytes());
     Ok(log)
-}
-
-/// Where it may be that something acknowledged was lost, another history begins, so that no reader resumes into it unawares.
-fn go_on(disk: &dyn Disk, mut meta: Meta, last: Seq, settings: &Settings) -> Result<Meta, OpenError> {
-    let was = meta.clone();
-    if !meta.is_whole {
-        let first = last.next();
-        // A history may have been thought longer than it turned out to be, when a disk had lost what it showed.
-        meta.epochs
-            .iter_mut()
-            .for_each(|(_, began)| *began = first.min(*began));
-        meta.epochs.push((Epoch::random()?, first));
-        let forgotten = meta.epochs.len().saturating_sub(MAX_EPOCHS);
-        meta.epochs.drain(..forgotten);
-    }
-    meta.is_whole = settings.durability.is_always();
-    if meta != was {
-        meta.save(disk)?;
-    }
-    Ok(meta)
 }
 
 fn segments(

@@ -13,6 +13,7 @@ use super::{
     disk::{Disk, DiskFile},
     format::{BATCH_HEADER, BatchHeader, Damaged, LogId, SEGMENT_HEADER, SegmentHeader, encode_record},
     index::{Active, MAX_DELTA, Sealed, len32},
+    meta::Meta,
     recover::{UNSYNCED, UNSYNCED_READY, make_segment},
     retain::Leaving,
     rewrite::Rewriting,
@@ -42,6 +43,10 @@ pub(crate) struct Writer {
     /// The last try to write it down has failed.
     pub(crate) owes_snapshot: bool,
     pub(crate) snapshots: Snapshots,
+    meta: Meta,
+    /// `meta` is not on disk yet, with the epoch of this opening. Written with the first record, it does not keep a log on a
+    /// full disk from being opened and read.
+    pub(crate) owes_epoch: bool,
     /// Segments that are gone, but for their files: the oldest first.
     pub(crate) leaving: VecDeque<Leaving>,
 }
@@ -66,7 +71,8 @@ pub(crate) struct Log {
 }
 
 impl Writer {
-    pub(crate) fn new(last: Seq, snapshots: Snapshots) -> Self {
+    /// `meta` names the epoch that this opening begins.
+    pub(crate) fn new(last: Seq, snapshots: Snapshots, meta: Meta) -> Self {
         Self {
             synced: last,
             written: last,
@@ -75,6 +81,8 @@ impl Writer {
             wants_snapshot: false,
             owes_snapshot: false,
             snapshots,
+            meta,
+            owes_epoch: true,
             leaving: VecDeque::new(),
         }
     }
@@ -104,6 +112,10 @@ impl Log {
             return Err(AppendError::Poisoned(text.clone()));
         }
         self.settle(&mut writer)?;
+        // Before the first record of the epoch.
+        if writer.owes_epoch {
+            self.save_meta(&mut writer)?;
+        }
         if self.is_far(first.seq, last.seq) {
             self.roll(&mut writer, self.next_base(first.seq, last.seq))?;
         }
@@ -175,7 +187,17 @@ impl Log {
         if writer.poisoned().is_none() {
             self.settle(&mut writer)?;
         }
-        self.sync_written(&mut writer)
+        self.sync_written(&mut writer)?;
+        match std::mem::replace(&mut writer.meta.is_whole, true) {
+            true => Ok(()),
+            false => self.save_meta(&mut writer),
+        }
+    }
+
+    fn save_meta(&self, writer: &mut Writer) -> Result<(), AppendError> {
+        writer.meta.save(&*self.disk).map_err(refused)?;
+        writer.owes_epoch = false;
+        Ok(())
     }
 
     /// Makes safe what has been written since.

@@ -168,8 +168,14 @@ impl SimDisk {
 
     /// Ends the process that has the disk, not the system. This one is off from now on.
     pub fn kill(&self) -> Self {
+        let killed = self.copy();
+        self.world().off = true;
+        killed
+    }
+
+    /// A disk of its own with what this one shows at the moment.
+    pub fn copy(&self) -> Self {
         let mut world = self.world();
-        world.off = true;
         let rng = &mut world.rng.fork();
         Self::of(World {
             files: world.files.clone(),

@@ -80,7 +80,7 @@ impl ReadOnly {
         Err(io::Error::new(io::ErrorKind::ResourceBusy, busy).into())
     }
 
-    /// None if a segment was begun meanwhile: what was read first may not fit what was read last.
+    /// None if a segment or an epoch was begun meanwhile: what was read first may not fit what was read last.
     fn try_open(disk: &Arc<dyn Disk>, salvages: bool) -> Result<Option<Self>, LookError> {
         let meta = meta(&**disk)?;
         let newest = || Ok::<_, io::Error>(bases(&**disk)?.pop());
@@ -94,7 +94,9 @@ impl ReadOnly {
         log.history.last = salvaged.tell(&mut log.log.state.write().topics);
         let no_epochs = || OpenError::Damaged("meta: it names no epoch".into());
         let epochs = Epochs::of_log(meta.epochs.clone()).ok_or_else(no_epochs)?;
-        Ok((was == newest()?).then_some(Self {
+        // With the first record after a start, `meta` gets the epoch to which it belongs.
+        let stands_still = was == newest()? && meta == self::meta(&**disk)?;
+        Ok(stands_still.then_some(Self {
             log,
             meta,
             epochs,
@@ -192,7 +194,7 @@ impl ReadOnly {
             Start::After(id) => id,
         };
         let cursor = match id.parse::<Position>() {
-            Ok(position) => self.epochs.place(position).ok_or(GapReason::Reset),
+            Ok(position) => self.epochs.place(position, self.last()).ok_or(GapReason::Reset),
             Err(_) if id.starts_with('~') => Err(GapReason::Unknown),
             Err(_) => {
                 let id = EventId::new(id.as_str()).ok();
