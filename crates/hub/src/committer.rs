@@ -221,6 +221,9 @@ impl Committer {
     }
 
     fn keep_house(&self) {
+        if let Some(why) = self.archive.poisoned() {
+            self.pulse.set(Health::Poisoned(why));
+        }
         let (time, is_full) = {
             let machine = self.machine.read();
             (machine.time(), machine.is_full())

@@ -9,6 +9,7 @@
 //! | [`durable`] | a log on disk over restarts |
 //! | [`demo`] | the demo's answers over restarts |
 //! | [`demo_upstream`] | the demo's upstream for the relay |
+//! | [`lost_folder`] | the log's folder goes while the server runs |
 //! | [`kills`] | kill -9, again and again, while some publish and others read |
 //! | [`access`] | tokens and CORS as the settings say |
 //! | [`bodies`] | many large bodies at a time |
@@ -45,6 +46,7 @@ mod gone;
 mod heads;
 mod kills;
 mod leaving;
+mod lost_folder;
 mod observed;
 mod place;
 mod relay;

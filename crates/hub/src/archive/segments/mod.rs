@@ -173,6 +173,10 @@ impl Archive for Segments {
         self.log.append(batch)
     }
 
+    fn poisoned(&self) -> Option<String> {
+        self.log.poisoned()
+    }
+
     fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
         reads::scan(&self.log.state, topics, after, through, budget)
     }

@@ -91,6 +91,15 @@ impl Writer {
         self.poisoned = Some(text.clone());
         AppendError::Poisoned(text)
     }
+
+    /// A restart would not find what is written from now on.
+    fn lose(&mut self, error: &io::Error) -> AppendError {
+        let text = format!(
+            "{error}: nothing more is acknowledged. Restart the server, which goes on in the folder that it finds"
+        );
+        self.poisoned = Some(text.clone());
+        AppendError::Poisoned(text)
+    }
 }
 
 impl Log {
@@ -123,9 +132,12 @@ impl Log {
             });
         }
         writer.written = last.seq;
-        if self.settings.durability.is_always()
-            && let Err(error) = self.sync_active(&mut writer)
-        {
+        let synced = match self.settings.durability.is_always() {
+            true => self.sync_active(&mut writer),
+            false => Ok(()),
+        };
+        let kept = synced.and_then(|()| body.file.in_place().map_err(|error| writer.lose(&error)));
+        if let Err(error) = kept {
             // The system may go on to show what it could not write: the next process would take it for safe. Nobody has been told
             // of the batch, so it goes.
             drop(body.file.set_len(body.len));
@@ -176,6 +188,23 @@ impl Log {
             self.settle(&mut writer)?;
         }
         self.sync_written(&mut writer)
+    }
+
+    /// See [`Archive::poisoned`](crate::archive::Archive::poisoned).
+    pub(crate) fn poisoned(&self) -> Option<String> {
+        let mut writer = self.writer.lock();
+        if writer.poisoned.is_none()
+            && let Err(error) = self.in_place()
+        {
+            writer.lose(&error);
+        }
+        writer.poisoned.clone()
+    }
+
+    fn in_place(&self) -> io::Result<()> {
+        self.disk.in_place()?;
+        let active = Arc::clone(&self.state.read().active.file);
+        active.in_place()
     }
 
     /// Makes safe what has been written since.
@@ -268,6 +297,8 @@ impl Log {
 
     fn seal(&self, writer: &mut Writer, next: Seq) -> Result<(SealedSegment, Body), AppendError> {
         self.settle(writer)?;
+        // In another folder the new segment would miss the ones before it.
+        self.in_place().map_err(|error| writer.lose(&error))?;
         // Nobody else writes, so this keeps no reader out.
         let state = self.state.read();
         let body = state.active.clone();
