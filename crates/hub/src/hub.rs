@@ -315,6 +315,12 @@ impl Hub {
         self.inner.pulse.read()
     }
 
+    /// Resolves when the log can no longer be written ([`Health::Poisoned`]): why. Readers are served on, and only opening the
+    /// log anew helps.
+    pub async fn poisoned(&self) -> String {
+        self.inner.pulse.until_poisoned().await
+    }
+
     /// What the hub holds right now, and what it has done.
     #[must_use]
     pub fn stats(&self) -> Stats {

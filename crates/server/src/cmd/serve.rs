@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     app::{self, Parts, Readiness},
-    config::{self, Config, Plan, topics, value::Bounded},
+    config::{self, Config, Plan, poison::OnPoison, topics, value::Bounded},
     descriptors::{self, Budget},
     listen::{self, Bounds, Guests},
 };
@@ -93,6 +93,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     });
 
     announce(&config, listener.local_addr()?)?;
+    let on_poison = config.archive.on_poison;
 
     let bounds = Bounds {
         header_read: config.timeouts.header_read.get(),
@@ -113,9 +114,14 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     );
     let leaving = async {
         let _stop = stop.drop_guard();
+        let mut poisoned = None;
         let name = loop {
             tokio::select! {
                 name = signals.next() => break name,
+                why = hub.poisoned(), if on_poison == OnPoison::Exit => {
+                    poisoned = Some(why);
+                    break "the log can no longer be written (archive.on_poison)";
+                }
                 hangup = hangups.next() => match hangup {
                     Hangup::TerminalGone => break "SIGHUP, the terminal has gone",
                     Hangup::Reload => read_tokens_again(&config, &guard),
@@ -124,7 +130,10 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         };
         tracing::info!("{name}: draining");
         tokio::select! {
-            () = drain.run() => Ok(()),
+            () = drain.run() => match poisoned {
+                None => Ok(()),
+                Some(why) => Err(anyhow::anyhow!("the log can no longer be written: {why}")),
+            },
             name = signals.next() => Err(anyhow::anyhow!("{name} while draining: left at once")),
         }
     };

@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use crate::{binary::Server, client::eventually};
+use crate::{
+    binary::Server,
+    client::{End, Reader, eventually},
+};
 
 fn newest_segment(data: &Path) -> std::path::PathBuf {
     let entries = fs::read_dir(data.join("log")).unwrap();
@@ -89,4 +92,50 @@ fn a_server_without_publishers_sees_that_its_folder_has_gone() {
         let (_, stderr) = server.ended();
         assert!(stderr.contains("data"), "{name}: {stderr}");
     }
+}
+
+/// A server whose log can no longer be written, with this setting, and a reader that it had before.
+fn poisoned(on_poison: &str) -> (Server, Reader) {
+    let above = tempfile::tempdir().unwrap();
+    let data = above.path().join("data");
+    let server = Server::with(&[
+        ("TIDEWIRE_DATA", data.to_str().unwrap()),
+        ("TIDEWIRE_ARCHIVE_ON_POISON", on_poison),
+    ]);
+    let mut reader = server.get("/events/a", &[]);
+    server.post("/events/a", "kept");
+    assert_eq!(reader.data(), "kept");
+    fs::remove_dir_all(data).unwrap();
+    (server, reader)
+}
+
+#[test]
+fn a_poisoned_server_stays_and_is_unhealthy_if_it_is_to_be() {
+    for (on_poison, status) in [("stay", 200), ("unhealthy", 503)] {
+        let (server, _reader) = poisoned(on_poison);
+        eventually(|| !server.is_ready());
+        assert_eq!(
+            server.ask("GET", "/healthz", &[], "").status(),
+            status,
+            "{on_poison}"
+        );
+        let late = server.get("/events/a?last_event_id=earliest", &[]).data();
+        assert_eq!(late, "kept", "{on_poison}");
+    }
+}
+
+#[test]
+fn a_poisoned_server_drains_and_ends_if_it_is_to() {
+    let (server, reader) = poisoned("exit");
+    let (text, end) = reader.rest();
+    assert!(
+        end == End::Cut && text.starts_with("retry: "),
+        "{text}: it is told when to come again"
+    );
+    let (code, stderr) = server.ended();
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(
+        stderr.contains("drained") && stderr.contains("was removed"),
+        "{stderr}"
+    );
 }
