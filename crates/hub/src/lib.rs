@@ -15,6 +15,7 @@
 //! | `sequencer`, `committer`, `row` | batches, order, acknowledgement |
 //! | `machine`, `dedup` | what a log remembers about topics and keys; accepts or refuses a publish |
 //! | `snapshot` | the same as bytes, for a restart |
+//! | `timekeeper` | by which time records expire; leaps of the clock |
 //! | [`health`] | whether what is published can be kept |
 //! | [`archive`] | what is kept for replay, behind one trait |
 //! | `tail`, `channel` | recent events, who waits for them, the splice |
@@ -49,6 +50,7 @@ mod snapshot;
 pub mod stats;
 pub mod subscription;
 mod tail;
+mod timekeeper;
 pub mod topic;
 
 pub use clock::{Clock, Millis};
@@ -67,4 +69,5 @@ pub use sequencer::Pending;
 pub use snapshot::Unreadable;
 pub use stats::Stats;
 pub use subscription::{Cut, Subscribed, Subscription};
+pub use timekeeper::Times;
 pub use topic::{Namespace, Topic, TopicSet};

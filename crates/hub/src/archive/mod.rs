@@ -92,6 +92,8 @@ pub struct History {
     pub last: Seq,
     /// Its time.
     pub time: Millis,
+    /// The same, or what was believed instead if the clock had leapt by more than a day within the hour before it.
+    pub believed: Millis,
     /// What the machine remembered after a record, as [`Archive::snapshot`] was given it.
     pub snapshot: Option<(Seq, Vec<u8>)>,
 }

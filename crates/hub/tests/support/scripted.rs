@@ -174,6 +174,7 @@ impl Archive for Scripted {
             epochs: state.epochs.clone(),
             last,
             time,
+            believed: time,
             snapshot: state.snapshot.clone(),
         }
     }

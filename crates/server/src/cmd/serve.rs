@@ -25,7 +25,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     drain::Drain,
-    signals::{Hangup, Hangups, Signals},
+    signals::{Confirmations, Hangup, Hangups, Signals},
     stdout,
 };
 use crate::{
@@ -46,7 +46,8 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     } = config.plan()?;
     warnings.iter().for_each(|text| tracing::warn!("{text}"));
     notices.iter().for_each(|text| tracing::info!("{text}"));
-    let (mut signals, mut hangups) = (Signals::new()?, Hangups::new()?);
+    let (mut signals, mut hangups, mut confirmations) =
+        (Signals::new()?, Hangups::new()?, Confirmations::new()?);
     let files = files(&config)?;
     let guests = guests(&config, files);
     // Before the log is opened: where the port is taken, no folder is made.
@@ -122,6 +123,10 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
                     poisoned = Some(why);
                     break "the log can no longer be written (archive.on_poison)";
                 }
+                () = confirmations.next() => match hub.confirm_clock() {
+                    true => tracing::info!("SIGUSR1: the clock is believed, what is too old by it expires"),
+                    false => tracing::info!("SIGUSR1: the clock was not in doubt"),
+                },
                 hangup = hangups.next() => match hangup {
                     Hangup::TerminalGone => break "SIGHUP, the terminal has gone",
                     Hangup::Reload => read_tokens_again(&config, &guard),

@@ -59,8 +59,8 @@ impl Log {
         }
     }
 
-    /// Counts what is kept, and lets go what is too much by now: before anybody reads.
-    pub(crate) fn begin_rules(&self) -> io::Result<()> {
+    /// Counts what is kept, and lets go what is too much at this time: before anybody reads.
+    pub(crate) fn begin_rules(&self, now: Millis) -> io::Result<()> {
         let _writer = self.writer.lock();
         if self.state.read().ruled.is_off() {
             return Ok(());
@@ -91,8 +91,7 @@ impl Log {
             let part = self.kept_of_active(&view.active, &topic)?;
             self.count_part(&topic, since, part);
         }
-        let time = self.state.read().topics.time;
-        self.apply_rules(time, usize::MAX);
+        self.apply_rules(now, usize::MAX);
         Ok(())
     }
 

@@ -13,6 +13,7 @@
 //! | `reads` | reading by topic, cursor and id |
 //! | `back` | going back from the end, and counting |
 //! | `retain`, `by_topic` | letting go: the oldest of all; of single topics |
+//! | `leap` | leaps of the clock that the log tells of |
 //! | `rewrite` | giving back the room of what is gone |
 //! | [`inspect`] | looking without changing, checking, carrying elsewhere |
 //! | `fuzzing` | what fuzzers check |
@@ -32,6 +33,7 @@ mod format;
 pub mod fuzzing;
 mod index;
 pub mod inspect;
+mod leap;
 mod meta;
 mod paged;
 mod reads;
@@ -131,10 +133,12 @@ impl Segments {
             );
         }
         let last = state.last();
+        let believed = leap::believed(&state);
         let history = History {
             epochs: meta.epochs.clone(),
             last,
             time: state.topics.time,
+            believed,
             snapshot,
         };
         let log = Log {
@@ -145,7 +149,7 @@ impl Segments {
             writer: Mutex::new(Writer::new(last, snapshots)),
             rewriting: Mutex::default(),
         };
-        log.begin_rules()?;
+        log.begin_rules(believed)?;
         let log = Arc::new(log);
         Ok(Self {
             _syncer: Syncer::start(&log)?,
