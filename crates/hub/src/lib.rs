@@ -23,6 +23,7 @@
 //! | `floors` | what is gone of each topic, and to whom that is news |
 //! | [`presence`] | who reads a topic |
 //! | [`stats`] | what a hub holds and has done |
+//! | [`trouble`] | what a loop meets again and again is logged once |
 //! | `ring` | the structure that archive and window share: entries in order, found by topic |
 //!
 //! HTTP is not known here. Time comes from a [`Clock`]; nothing else reads one.
@@ -52,6 +53,7 @@ pub mod subscription;
 mod tail;
 mod timekeeper;
 pub mod topic;
+pub mod trouble;
 
 pub use clock::{Clock, Millis};
 pub use dedup::IdempotencyKey;

@@ -17,6 +17,7 @@
 //! | [`crowds`] | more connections than there may be |
 //! | [`heads`], [`broken`] | odd requests that are right, and those that are not |
 //! | [`relay`] | answers of an upstream: routes, keys, measures, logs |
+//! | [`troubles`] | what goes wrong again and again is logged once |
 //! | [`gone`] | which clients count as gone |
 //! | [`observed`] | metrics, stats, and logs without secrets |
 //! | [`bounds`] | heads that are too large or too slow, readers that stall, a port that is taken |
@@ -56,5 +57,6 @@ mod sending;
 mod signals;
 #[path = "../support/mod.rs"]
 mod support;
+mod troubles;
 #[path = "../../../doors/tests/http/relay/upstream.rs"]
 mod upstream;

@@ -39,14 +39,15 @@ impl Log {
 
     /// Looks at so many topics. Whoever calls it is the only one that writes.
     fn apply_rules(&self, now: Millis, looks: usize) {
+        let mut failed = None;
         for _ in 0..looks {
             let Some((topic, load, allowed)) = self.state.write().ruled.next(now) else {
-                return;
+                break;
             };
             let cut = match self.cut(&topic, load, &allowed) {
                 Ok(cut) => cut,
                 Err(error) => {
-                    tracing::warn!(%error, "cannot tell which events of a topic are too many: trying again");
+                    failed.get_or_insert(error);
                     self.state.write().ruled.looked(&topic, load, Some(now), now);
                     continue;
                 }
@@ -56,6 +57,11 @@ impl Log {
                 state.topics.raise(&topic, cut.floor, cut.cleared);
             }
             state.ruled.looked(&topic, cut.load, cut.oldest, now);
+        }
+        // A topic that cannot be looked at now has its turn again later: until then it is not well.
+        if let Some(error) = failed {
+            let trouble = &self.troubles.rules;
+            trouble.note("tell which events of a topic are too many", Some(&error));
         }
     }
 

@@ -48,6 +48,7 @@ mod topics;
 mod writer;
 
 use std::{
+    fmt::Display,
     io,
     sync::{Arc, mpsc::RecvTimeoutError},
     thread::JoinHandle,
@@ -64,7 +65,7 @@ use meta::Meta;
 pub use real_disk::RealDisk;
 pub use recover::OpenError;
 use recover::Opened;
-use writer::{Log, Writer};
+use writer::{Log, Troubles, Writer};
 
 /// When what is published is safe from a crash of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -148,6 +149,7 @@ impl Segments {
             state: RwLock::new(state),
             writer: Mutex::new(Writer::new(last, snapshots)),
             rewriting: Mutex::default(),
+            troubles: Troubles::default(),
         };
         log.begin_rules(believed)?;
         let log = Arc::new(log);
@@ -239,9 +241,8 @@ impl Archive for Segments {
     fn snapshot(&self, seq: Seq, state: &[u8]) {
         let written = self.log.write_down(seq, state);
         self.log.writer.lock().owes_snapshot = written.is_err();
-        if let Err(error) = written {
-            tracing::warn!(%error, "cannot write down what is remembered of topics: trying again");
-        }
+        let trouble = &self.log.troubles.snapshot;
+        trouble.note("write down what is remembered of topics", cause(&written));
     }
 
     fn close(&self) {
@@ -252,6 +253,11 @@ impl Archive for Segments {
             tracing::error!(%error, "cannot close the log in order");
         }
     }
+}
+
+/// Of what failed, for those who log it.
+fn cause<T>(done: &io::Result<T>) -> Option<&dyn Display> {
+    done.as_ref().err().map(|error| error as &dyn Display)
 }
 
 impl Log {

@@ -15,7 +15,7 @@ use super::{
     index::{Active, Sealed},
     meta::Meta,
     paged::TEMPORARY,
-    segment::{Body, FOLDER, SealedSegment, bases, index_name, numbered, segment_name},
+    segment::{Body, FOLDER, SealedSegment, bases, index_name, numbered, segment_name, step, take_room},
     snapshot::{self, Snapshots},
     state::State,
     topics::Topics,
@@ -188,7 +188,7 @@ fn segments(
         }
         if is_last {
             let safe = written.as_ref().map_or(Seq::ZERO, |topics| topics.last);
-            let (torn, body, index) = tail(disk, safe, body, settings.segment_bytes)?;
+            let (torn, body, index) = tail(disk, safe, body)?;
             if index.totals.records == 0 && *base > next_after(&sealed, written.as_ref()).unwrap_or(*base) {
                 // It was begun for a batch with a higher number, which did not come: what comes now would not fit.
                 disk.remove(&segment_name(*base))?;
@@ -251,15 +251,15 @@ pub(crate) fn is_unfinished(disk: &dyn Disk, log: &LogId, base: Seq) -> io::Resu
     Ok(true)
 }
 
-/// Makes a segment's file, safe and with room. It replaces one that was left unfinished.
-pub(crate) fn make_segment(disk: &dyn Disk, log: &LogId, base: Seq, room: u64) -> io::Result<Body> {
+/// Makes a segment's file, safe and with the first of its room. It replaces one that was left unfinished.
+pub(crate) fn make_segment(disk: &dyn Disk, log: &LogId, base: Seq, segment_bytes: u64) -> io::Result<Body> {
     let header = SegmentHeader {
         log: *log,
         base,
         has_holes: false,
     };
     let file = disk.create(&segment_name(base))?;
-    file.allocate(room)?;
+    take_room(&*file, 0, step(segment_bytes));
     file.write_at(&header.encode(), 0)?;
     file.sync()?;
     disk.sync_dir(FOLDER)?;
@@ -271,7 +271,7 @@ pub(crate) fn make_segment(disk: &dyn Disk, log: &LogId, base: Seq, room: u64) -
 }
 
 /// Reads the last segment, cuts off what is torn, and makes safe what is left. Up to `safe` it was already.
-fn tail(disk: &dyn Disk, safe: Seq, mut body: Body, room: u64) -> Result<(u64, Body, Active), OpenError> {
+fn tail(disk: &dyn Disk, safe: Seq, mut body: Body) -> Result<(u64, Body, Active), OpenError> {
     let mut index = Active::default();
     let base = body.header.base;
     let walked = body.walk(|record, at, len| {
@@ -288,7 +288,6 @@ fn tail(disk: &dyn Disk, safe: Seq, mut body: Body, room: u64) -> Result<(u64, B
     if torn > 0 {
         // Zeros from here on, on disk too, before anything new is written there.
         body.file.set_len(walked.end)?;
-        body.file.allocate(room)?;
     }
     body.len = walked.end;
     // Also what is good may have been written by a process that died before it was safe.

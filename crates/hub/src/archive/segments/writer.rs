@@ -16,13 +16,14 @@ use super::{
     recover::{UNSYNCED, UNSYNCED_READY, make_segment},
     retain::Leaving,
     rewrite::Rewriting,
-    segment::{Body, FOLDER, SealedSegment, index_name, segment_name},
+    segment::{Body, FOLDER, SealedSegment, index_name, segment_name, step, take_room},
     snapshot::Snapshots,
     state::State,
 };
 use crate::{
     Record, Seq,
     archive::{AppendError, shortage::is_shortage},
+    trouble::Trouble,
 };
 
 /// A segment is never longer: offsets have 32 bits.
@@ -34,6 +35,8 @@ pub(crate) struct Writer {
     synced: Seq,
     /// Everything up to here is written.
     written: Seq,
+    /// Up to where room is taken in the segment that is written. 0: it is not known.
+    room: u64,
     poisoned: Option<String>,
     /// What a write that failed has left. Nothing is written before it is gone.
     owed: Option<Owed>,
@@ -63,6 +66,16 @@ pub(crate) struct Log {
     pub(crate) state: RwLock<State>,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) rewriting: Mutex<Rewriting>,
+    pub(crate) troubles: Troubles,
+}
+
+/// What goes wrong again and again, by what is tried.
+#[derive(Default)]
+pub(crate) struct Troubles {
+    pub(crate) trim: Trouble,
+    pub(crate) rules: Trouble,
+    pub(crate) compact: Trouble,
+    pub(crate) snapshot: Trouble,
 }
 
 impl Writer {
@@ -70,6 +83,7 @@ impl Writer {
         Self {
             synced: last,
             written: last,
+            room: 0,
             poisoned: None,
             owed: None,
             wants_snapshot: false,
@@ -122,6 +136,7 @@ impl Log {
             encoded = self.encode(batch, first.seq, writer.synced)?;
         }
         let mut body = self.state.read().active.clone();
+        self.take_room(&mut writer, &body, body.len + encoded.bytes.len() as u64);
         if let Err(error) = body.file.write_at(&encoded.bytes, body.len) {
             writer.owed = Some(Owed::Tail);
             // What cannot be taken back now is when the next batch comes.
@@ -157,6 +172,16 @@ impl Log {
         Ok(())
     }
 
+    /// Takes room for a batch that ends there, a step at a time. Where there is none, writing takes what it needs, or says that the
+    /// disk is full.
+    fn take_room(&self, writer: &mut Writer, body: &Body, end: u64) {
+        if end > writer.room {
+            let most = self.settings.segment_bytes.min(MAX_SEGMENT);
+            let step = (end + step(most)).min(most.max(end));
+            writer.room = take_room(&*body.file, body.len, step);
+        }
+    }
+
     /// Takes back what a write that failed has left.
     fn settle(&self, writer: &mut Writer) -> Result<(), AppendError> {
         match writer.owed {
@@ -164,6 +189,7 @@ impl Log {
             Some(Owed::Tail) => {
                 let body = self.state.read().active.clone();
                 body.file.set_len(body.len).map_err(refused)?;
+                writer.room = body.len;
             }
             Some(Owed::Segment(base)) => {
                 let removed = self.disk.remove(&segment_name(base)).or_else(not_there);
@@ -303,6 +329,7 @@ impl Log {
         let state = self.state.read();
         let body = state.active.clone();
         // Room that was taken in advance is given back, so that the file ends where its records do.
+        writer.room = 0;
         body.file.set_len(body.len).map_err(refused)?;
         self.sync_file(writer, &*body.file)?;
         let base = body.header.base;

@@ -13,7 +13,7 @@ use crate::{
         AppendError, Retention,
         ruled::Ruled,
         segments::{
-            Durability, Log, Settings, Writer,
+            Durability, Log, Settings, Troubles, Writer,
             disk::Disk,
             format::{LogId, SegmentHeader},
             index::{Active, MAX_DELTA},
@@ -290,6 +290,7 @@ fn begin(disk: Arc<dyn Disk>, id: LogId, first: Seq) -> io::Result<Log> {
         state: parking_lot::RwLock::new(state),
         writer: parking_lot::Mutex::new(Writer::new(first.before(), Snapshots::default())),
         rewriting: parking_lot::Mutex::default(),
+        troubles: Troubles::default(),
     })
 }
 
