@@ -32,7 +32,7 @@ type Harm = (&'static str, fn(&Path));
 const HARMS: [Harm; 6] = [
     ("the folder is removed", |data| fs::remove_dir_all(data).unwrap()),
     ("the segment is removed", |data| {
-        fs::remove_file(newest_segment(data)).unwrap()
+        fs::remove_file(newest_segment(data)).unwrap();
     }),
     ("the segment is replaced by a copy", |data| {
         let segment = newest_segment(data);
