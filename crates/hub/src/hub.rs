@@ -12,7 +12,7 @@ use tidewire_codec::EventId;
 use tokio::sync::watch;
 
 use crate::{
-    Clock, Encoding, Epoch, Error, Floors, Gap, GapReason, Health, Position, Presence, PresenceWatch,
+    Clock, Encoding, Epoch, Error, Floors, Gap, GapReason, Health, Millis, Position, Presence, PresenceWatch,
     ReaderName, Receipt, Resume, Row, Seq, Start, StartError, Stats, Subscribed, Subscription, Topic,
     TopicSet,
     archive::{Archive, Back, History, Scan, Walk},
@@ -28,6 +28,7 @@ use crate::{
     stats::{Counters, Departure},
     subscription::goes_on_after,
     tail::{Registered, Tail},
+    timekeeper::{Timekeeper, Times},
 };
 
 /// The bounds of a hub.
@@ -106,6 +107,7 @@ pub(crate) struct Inner {
     pub(crate) readers: Readers,
     pub(crate) counters: Arc<Counters>,
     pulse: Arc<Pulse>,
+    time: Arc<Timekeeper>,
     sequencer: Sequencer,
     /// Whether publishes are taken no more.
     closing: watch::Sender<bool>,
@@ -118,6 +120,7 @@ impl Hub {
     /// # Errors
     /// [`StartError`].
     pub fn start(config: Config, archive: impl Archive) -> Result<Self, StartError> {
+        config.clock.check()?;
         let archive: Arc<dyn Archive> = Arc::new(archive);
         let mut history = archive.history();
         let epochs = match Epochs::of_log(std::mem::take(&mut history.epochs)) {
@@ -130,12 +133,15 @@ impl Hub {
             config.max_topics,
             history.last,
         ));
-        let machine = recall(&*archive, history, epochs.clone(), config.machine())?;
+        let newest = (history.last > Seq::ZERO).then_some(history.believed);
+        let time = Arc::new(Timekeeper::start(config.clock.clone(), newest));
+        let expiry = time.read().expiry;
+        let machine = recall(&*archive, history, epochs.clone(), config.machine(), expiry)?;
         let machine = Arc::new(RwLock::new(machine));
         let counters = Arc::new(Counters::default());
         let pulse = Arc::new(Pulse::default());
         let sequencer = Sequencer::start(Committer {
-            clock: config.clock.clone(),
+            time: Arc::clone(&time),
             machine: Arc::clone(&machine),
             archive: Arc::clone(&archive),
             tail: Arc::clone(&tail),
@@ -153,6 +159,7 @@ impl Hub {
                 readers: Readers::default(),
                 counters,
                 pulse,
+                time,
                 sequencer,
                 closing: watch::Sender::new(false),
                 draining: AtomicBool::new(false),
@@ -319,6 +326,24 @@ impl Hub {
     #[must_use]
     pub fn damaged(&self) -> usize {
         self.inner.archive.damaged()
+    }
+
+    /// The time, by the clock of the configuration: for what happens now, and for what expires.
+    #[must_use]
+    pub fn times(&self) -> Times {
+        self.inner.time.read()
+    }
+
+    /// Believes the clock after a leap: what is too old by it expires. Whether it was in doubt.
+    #[must_use = "an operator wants to know whether there was anything to confirm"]
+    pub fn confirm_clock(&self) -> bool {
+        self.inner.time.confirm()
+    }
+
+    /// Resolves when the log can no longer be written ([`Health::Poisoned`]): why. Readers are served on, and only opening the
+    /// log anew helps.
+    pub async fn poisoned(&self) -> String {
+        self.inner.pulse.until_poisoned().await
     }
 
     /// What the hub holds right now, and what it has done.
@@ -539,11 +564,13 @@ pub(crate) fn recall(
     history: History,
     epochs: Epochs,
     bounds: machine::Bounds,
+    expiry: Millis,
 ) -> Result<Machine, StartError> {
     let (after, mut machine) = match history.snapshot {
         Some((seq, state)) => (seq, Machine::restore(seq, &state, epochs, bounds)?),
         None => (Seq::ZERO, Machine::new(epochs, bounds)),
     };
+    machine.dedup.expire_by(expiry);
     archive.read(|archive| archive.replay(after, &mut |record| machine.replay(record)))?;
     machine.go_on_after(history.last, history.time);
     // A snapshot may be older than the moment when a topic was forgotten: nobody would make the machine forget it again.

@@ -123,8 +123,8 @@ export class Site {
 
   /** Connections close beside each other: what a page has left may be seen to go only after it has asked again. */
   async #othersEnd() {
-    const since = Date.now();
-    while (this.open > 0 && Date.now() - since < LEAVING_MS) await new Promise((done) => setTimeout(done, 5));
+    const since = performance.now();
+    while (this.open > 0 && performance.now() - since < LEAVING_MS) await new Promise((done) => setTimeout(done, 5));
   }
 
   #stream(answer, response) {

@@ -53,7 +53,7 @@ use axum::{
 };
 use futures_util::stream::{StreamExt as _, iter};
 use http::Method;
-use tidewire_hub::{Clock, Draft, Error, Hub, Millis};
+use tidewire_hub::{Draft, Error, Hub, Times};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
@@ -113,7 +113,6 @@ struct Inner {
     tasks: TaskTracker,
     /// Those of them that ask upstreams. When it is closed, no more are asked.
     calls: TaskTracker,
-    clock: Clock,
 }
 
 impl Relay {
@@ -144,7 +143,6 @@ impl Relay {
                 answers: Answers::default(),
                 tasks: tasks.clone(),
                 calls: TaskTracker::new(),
-                clock: Clock::system(),
             }),
         };
         let due = recover::recover(&relay).await?;
@@ -205,8 +203,8 @@ impl Relay {
         &self.inner.measures[answer.named.route]
     }
 
-    fn now(&self) -> Millis {
-        self.inner.clock.now()
+    fn times(&self) -> Times {
+        self.inner.hub.times()
     }
 
     /// Lets go what has been kept long enough, from now on and from before.
@@ -221,7 +219,7 @@ impl Relay {
                 () = self.inner.hub.closing() => return,
                 () = sleep(HOUSEKEEPING) => {}
             }
-            due = self.inner.answers.expire(&self.inner.config, self.now());
+            due = self.inner.answers.expire(&self.inner.config, self.times().expiry);
         }
     }
 

@@ -45,7 +45,7 @@ pub(super) async fn recover(relay: &Relay) -> Result<Vec<StreamId>, tidewire_hub
     for stream in &due {
         answers.recall_gone(*stream, config);
     }
-    due.extend(answers.expire(config, relay.now()));
+    due.extend(answers.expire(config, relay.times().expiry));
     Ok(due)
 }
 
@@ -58,10 +58,10 @@ async fn recall(relay: &Relay, noted: Noted) -> Result<(), tidewire_hub::Error> 
     let (at, how) = match (noted.ended, has_ended) {
         (Some(ended), _) => ended,
         // Only the note of its end was not written any more.
-        (None, true) => (relay.now(), Ending::Done),
+        (None, true) => (relay.times().stamp, Ending::Done),
         (None, false) => {
             interrupt(relay, &answer).await;
-            (relay.now(), Ending::Interrupted)
+            (relay.times().stamp, Ending::Interrupted)
         }
     };
     relay.inner.answers.recall(&answer, at, how);
@@ -71,7 +71,7 @@ async fn recall(relay: &Relay, noted: Noted) -> Result<(), tidewire_hub::Error> 
 /// The answers that the notes tell of, and apart from them those that have been kept long enough, of which there may be many.
 fn notes(relay: &Relay) -> Result<(Vec<Noted>, Vec<StreamId>), tidewire_hub::Error> {
     let control = control()?;
-    let now = relay.now();
+    let now = relay.times().expiry;
     let mut noted: HashMap<StreamId, Noted> = HashMap::new();
     let mut due = Vec::new();
     let mut after = Seq::ZERO;

@@ -95,6 +95,8 @@ pub struct History {
     pub last: Seq,
     /// Its time.
     pub time: Millis,
+    /// The same, or what was believed instead if the clock had leapt by more than a day within the hour before it.
+    pub believed: Millis,
     /// What the machine remembered after a record, as [`Archive::snapshot`] was given it.
     pub snapshot: Option<(Seq, Vec<u8>)>,
 }
@@ -144,6 +146,12 @@ pub trait Archive: Send + Sync + 'static {
     /// # Errors
     /// [`AppendError`]: nothing of the batch is kept, and its numbers are not used again.
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError>;
+
+    /// Why nothing more can be appended ([`AppendError::Poisoned`]), if so. Asked once a second, so that it is known without
+    /// an append too.
+    fn poisoned(&self) -> Option<String> {
+        None
+    }
 
     /// Reads the records of these topics in `(after, through]`, oldest first, and not many more than `budget` bytes: at least
     /// one if there is one, unless it lies behind a part of the log that is long to look through. Then nothing is read, and

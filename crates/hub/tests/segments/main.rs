@@ -21,6 +21,7 @@ mod large;
 mod model;
 mod records;
 mod rewriting;
+mod room;
 mod second;
 mod shares;
 mod sim;

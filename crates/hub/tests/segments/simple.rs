@@ -321,6 +321,7 @@ impl Inner {
             epochs: epochs.collect::<Option<_>>()?,
             last: Seq(value["last"].as_u64()?),
             time: value["time"].as_u64()?,
+            believed: value["time"].as_u64()?,
             snapshot,
         };
         Some(inner)

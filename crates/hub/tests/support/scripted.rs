@@ -176,6 +176,7 @@ impl Archive for Scripted {
             epochs: state.epochs.clone(),
             last,
             time,
+            believed: time,
             snapshot: state.snapshot.clone(),
         }
     }

@@ -319,7 +319,8 @@ impl<'a> Streaming<'a> {
     }
 
     fn note_end(&self, how: Ending) {
-        self.relay.inner.answers.ended(self.answer, self.relay.now(), how);
+        let now = self.relay.times().stamp;
+        self.relay.inner.answers.ended(self.answer, now, how);
         self.relay
             .measures(self.answer)
             .ended(how, self.asked_at.elapsed());

@@ -8,6 +8,7 @@ use tidewire_doors::{
     relay::config::RouteAuth,
     sending::SendBuffers,
 };
+use tidewire_hub::Clock;
 
 use super::{Call, Relayed, stream_of};
 use crate::client::{End, Reader, eventually, request};
@@ -94,6 +95,27 @@ fn an_answer_can_be_read_until_it_has_been_kept_long_enough_and_then_nothing_of_
     assert!(records() > 50);
     // The notes are all that is left in the log.
     eventually(|| records() < 20);
+}
+
+#[test]
+fn a_leap_of_the_clock_lets_no_answer_go_until_it_is_confirmed() {
+    const KEEP: Duration = Duration::from_secs(3600);
+    let clock = Clock::manual(1_000_000_000_000);
+    let relayed = Relayed::by_clock(clock.clone(), |route| route.keep = KEEP);
+    let ended = |count: u64| eventually(|| relayed.relay.stats()[0].endings.iter().sum::<u64>() == count);
+    finished(&relayed, &[]);
+    ended(1);
+    clock.advance(KEEP / 2);
+    let second = finished(&relayed, &[]);
+    ended(2);
+    clock.leap(8 * 24 * 3600 * 1000);
+    assert_ne!(relayed.hub.times().expiry, clock.now());
+    // By the monotonic clock the first one has been kept long enough, and the second has not.
+    clock.advance(KEEP / 2);
+    eventually(|| relayed.relay.answers() == (0, 1));
+    assert_eq!(relayed.get(&format!("/relay/{second}"), &[]).head.status, 200);
+    assert!(relayed.hub.confirm_clock());
+    eventually(|| relayed.relay.answers() == (0, 0));
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Log {
 
     /// Looks at so many topics. Whoever calls it is the only one that writes.
     fn apply_rules(&self, now: Millis, looks: usize) -> Vec<(Topic, Seq)> {
-        let mut gone = Vec::new();
+        let (mut gone, mut failed) = (Vec::new(), None);
         for _ in 0..looks {
             let Some((topic, load, allowed)) = self.state.write().ruled.next(now) else {
                 break;
@@ -50,7 +50,7 @@ impl Log {
                 Ok(cut) => cut,
                 Err(error) => {
                     self.state.read().damage.wish(&error);
-                    tracing::warn!(%error, "cannot tell which events of a topic are too many: trying again");
+                    failed.get_or_insert(error);
                     self.state.write().ruled.looked(&topic, load, Some(now), now);
                     continue;
                 }
@@ -64,11 +64,16 @@ impl Log {
                 gone.push((topic, cut.cleared));
             }
         }
+        // A topic that cannot be looked at now has its turn again later: until then it is not well.
+        if let Some(error) = failed {
+            let trouble = &self.troubles.rules;
+            trouble.note("tell which events of a topic are too many", Some(&error));
+        }
         gone
     }
 
-    /// Counts what is kept, and lets go what is too much by now: before anybody reads.
-    pub(crate) fn begin_rules(&self) -> io::Result<()> {
+    /// Counts what is kept, and lets go what is too much at this time: before anybody reads.
+    pub(crate) fn begin_rules(&self, now: Millis) -> io::Result<()> {
         let _writer = self.writer.lock();
         if self.state.read().ruled.is_off() {
             return Ok(());
@@ -99,8 +104,7 @@ impl Log {
             let part = self.kept_of_active(&view.active, &topic)?;
             self.count_part(&topic, since, part);
         }
-        let time = self.state.read().topics.time;
-        self.apply_rules(time, usize::MAX);
+        self.apply_rules(now, usize::MAX);
         Ok(())
     }
 

@@ -17,6 +17,7 @@
 //! | `reads` | reading by topic, cursor and id |
 //! | `back` | going back from the end, and counting |
 //! | `retain`, `by_topic` | letting go: the oldest of all; of single topics |
+//! | `leap` | leaps of the clock that the log tells of |
 //! | `rewrite` | giving back the room of what is gone |
 //! | [`inspect`] | looking without changing, checking, carrying elsewhere |
 //! | `fuzzing` | what fuzzers check |
@@ -38,6 +39,7 @@ pub mod fuzzing;
 mod good;
 mod index;
 pub mod inspect;
+mod leap;
 mod mend;
 mod meta;
 mod missing;
@@ -54,6 +56,7 @@ mod topics;
 mod writer;
 
 use std::{
+    fmt::Display,
     io,
     sync::{Arc, mpsc::RecvTimeoutError},
     thread::JoinHandle,
@@ -69,7 +72,7 @@ pub use disk::{Disk, DiskFile};
 pub use real_disk::RealDisk;
 pub use recover::OpenError;
 use recover::Opened;
-use writer::{Log, Writer};
+use writer::{Log, Troubles, Writer};
 
 /// When what is published is safe from a crash of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -137,10 +140,12 @@ impl Segments {
             );
         }
         let last = state.last();
+        let believed = leap::believed(&state);
         let history = History {
             epochs: meta.epochs.clone(),
             last,
             time: state.topics.time,
+            believed,
             snapshot,
         };
         let log = Log {
@@ -150,10 +155,11 @@ impl Segments {
             state: RwLock::new(state),
             writer: Mutex::new(Writer::new(last, snapshots, meta)),
             rewriting: Mutex::default(),
+            troubles: Troubles::default(),
         };
         log.mending(|| {
             log.state.write().ruled = Ruled::new(log.settings.retention.rules.clone());
-            log.begin_rules()
+            log.begin_rules(believed)
         })?;
         let log = Arc::new(log);
         Ok(Self {
@@ -179,6 +185,10 @@ impl Archive for Segments {
 
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         self.log.append(batch)
+    }
+
+    fn poisoned(&self) -> Option<String> {
+        self.log.poisoned()
     }
 
     fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
@@ -251,9 +261,8 @@ impl Archive for Segments {
     fn snapshot(&self, seq: Seq, state: &[u8]) {
         let written = self.log.write_down(seq, state);
         self.log.writer.lock().owes_snapshot = written.is_err();
-        if let Err(error) = written {
-            tracing::warn!(%error, "cannot write down what is remembered of topics: trying again");
-        }
+        let trouble = &self.log.troubles.snapshot;
+        trouble.note("write down what is remembered of topics", cause(&written));
     }
 
     fn close(&self) {
@@ -261,6 +270,11 @@ impl Archive for Segments {
             tracing::error!(%error, "cannot close the log in order");
         }
     }
+}
+
+/// Of what failed, for those who log it.
+fn cause<T>(done: &io::Result<T>) -> Option<&dyn Display> {
+    done.as_ref().err().map(|error| error as &dyn Display)
 }
 
 impl Log {

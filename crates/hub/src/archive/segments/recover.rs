@@ -19,7 +19,7 @@ use super::{
     meta::Meta,
     missing,
     paged::TEMPORARY,
-    segment::{Body, FOLDER, SealedSegment, bases, index_name, numbered, segment_name},
+    segment::{Body, FOLDER, SealedSegment, bases, index_name, numbered, segment_name, step, take_room},
     snapshot::{self, Snapshots},
     state::State,
     topics::Topics,
@@ -173,7 +173,7 @@ fn segments(
             return Err(OpenError::Damaged(text));
         }
         if is_last {
-            let (torn, body, index) = tail(disk, &safe, body, settings.segment_bytes)?;
+            let (torn, body, index) = tail(disk, &safe, body)?;
             let next = next_after(&sealed, written.as_ref()).map(|next| next.max(safe.seq.next()));
             if index.totals.records == 0 && *base > next.unwrap_or(*base) {
                 // It was begun for a batch with a higher number, which did not come: what comes now would not fit.
@@ -199,7 +199,7 @@ fn segments(
         base: next,
         has_holes: false,
     };
-    let active = make_segment(disk, header, settings.segment_bytes)?;
+    let active = make_segment(disk, header, step(settings.segment_bytes))?;
     Ok((
         0,
         assemble(
@@ -246,10 +246,10 @@ pub(crate) fn is_unfinished(disk: &dyn Disk, log: &LogId, base: Seq) -> io::Resu
     Ok(true)
 }
 
-/// Makes a segment's file, safe and with room. It replaces one that was left unfinished.
+/// Makes a segment's file, safe and with so much room, if there is. It replaces one that was left unfinished.
 pub(crate) fn make_segment(disk: &dyn Disk, header: SegmentHeader, room: u64) -> io::Result<Body> {
     let file = disk.create(&segment_name(header.base))?;
-    file.allocate(room)?;
+    take_room(&*file, 0, room);
     file.write_at(&header.encode(), 0)?;
     file.sync()?;
     disk.sync_dir(FOLDER)?;
@@ -319,7 +319,7 @@ pub(crate) fn proven(
 }
 
 /// Reads the last segment, cuts off what is torn, and makes safe what is left. Up to `safe` it was already.
-fn tail(disk: &dyn Disk, safe: &Proven, mut body: Body, room: u64) -> Result<(u64, Body, Active), OpenError> {
+fn tail(disk: &dyn Disk, safe: &Proven, mut body: Body) -> Result<(u64, Body, Active), OpenError> {
     let mut index = Active::default();
     let base = body.header.base;
     let walked = body.walk(|record, at, len| {
@@ -337,7 +337,6 @@ fn tail(disk: &dyn Disk, safe: &Proven, mut body: Body, room: u64) -> Result<(u6
     if torn > 0 {
         // Zeros from here on, on disk too, before anything new is written there.
         body.file.set_len(walked.end)?;
-        body.file.allocate(room)?;
     }
     body.len = walked.end;
     // Also what is good may have been written by a process that died before it was safe.

@@ -12,7 +12,7 @@
 use std::{io, sync::Arc};
 
 use super::{
-    back,
+    back, cause,
     segment::{FOLDER, SealedSegment, index_name, segment_name},
     writer::{Log, Writer, not_there},
 };
@@ -48,10 +48,11 @@ impl Log {
         if writer.poisoned().is_some() {
             return;
         }
-        if let Err(error) = self.let_go(&mut writer, now) {
-            self.state.read().damage.wish(&error);
-            tracing::warn!(%error, "cannot let old events go: trying again");
+        let done = self.let_go(&mut writer, now);
+        if let Err(error) = &done {
+            self.state.read().damage.wish(error);
         }
+        self.troubles.trim.note("let old events go", cause(&done));
     }
 
     fn let_go(&self, writer: &mut Writer, now: Millis) -> io::Result<()> {

@@ -18,6 +18,7 @@
 use std::{collections::BTreeMap, io, sync::Arc};
 
 use super::{
+    cause,
     damage::is_damage,
     disk::DiskFile,
     format::{BATCH_HEADER, BatchHeader, SegmentHeader, encode_record},
@@ -94,9 +95,10 @@ impl Log {
         let sealed = Arc::clone(&self.state.read().sealed);
         let lines = sealed.iter().map(|segment| u64::from(segment.index.len()) + 1);
         rewriting.lines = rewriting.lines.min(lines.max().unwrap_or_default());
+        let trouble = &self.troubles.compact;
+        trouble.note("give back the room of events that are gone", cause(&compacted));
         if let Err(error) = compacted {
             self.state.read().damage.wish(&error);
-            tracing::warn!(%error, "cannot give back the room of events that are gone: trying again");
             rewriting.rest = REST;
         }
     }

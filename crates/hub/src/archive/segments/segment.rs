@@ -22,6 +22,26 @@ use crate::{
 /// The folder of the segments and their indexes.
 pub(crate) const FOLDER: &str = "log";
 
+/// Room on the disk is taken in steps of at most so many bytes: what is free on it may be less than a segment.
+const STEP: u64 = 4 << 20;
+
+/// The room that is taken at once in segments of this length.
+pub(crate) fn step(segment_bytes: u64) -> u64 {
+    (segment_bytes / 16).clamp(1, STEP)
+}
+
+/// Takes room in a segment whose records end at `len`. Up to where there is room then: a disk that has too little gives none.
+pub(crate) fn take_room(file: &dyn DiskFile, len: u64, upto: u64) -> u64 {
+    match file.allocate(upto) {
+        Ok(()) => upto,
+        Err(_) => {
+            // Some file systems have taken what there was, which others need.
+            drop(file.set_len(len));
+            len
+        }
+    }
+}
+
 pub(crate) fn segment_name(base: Seq) -> String {
     format!("{FOLDER}/{:020}.seg", base.0)
 }

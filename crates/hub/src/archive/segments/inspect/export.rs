@@ -97,7 +97,7 @@ impl ReadOnly {
             epochs: Vec::new(),
             ..self.log.history()
         };
-        let mut machine = hub::recall(&self.log, history, self.epochs.clone(), UNBOUNDED)?;
+        let mut machine = hub::recall(&self.log, history, self.epochs.clone(), UNBOUNDED, Millis::MAX)?;
         let state = self.log.log.state.read();
         let known = |(topic, ended)| {
             // Of what the list does not know, nothing is left.

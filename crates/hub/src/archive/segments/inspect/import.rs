@@ -13,13 +13,13 @@ use crate::{
         AppendError, Retention,
         ruled::Ruled,
         segments::{
-            Durability, Log, Settings, Writer,
+            Durability, Log, Settings, Troubles, Writer,
             disk::Disk,
             format::{LogId, SegmentHeader},
             index::{Active, MAX_DELTA},
             meta::Meta,
             recover::{log_id, make_segment},
-            segment::FOLDER,
+            segment::{FOLDER, step},
             snapshot::{self, Snapshots},
             state::State,
             topics::{Place, Topics},
@@ -270,7 +270,7 @@ fn begin(disk: Arc<dyn Disk>, id: LogId, first: Seq) -> io::Result<Log> {
     };
     let state = State {
         sealed: Arc::default(),
-        active: make_segment(&*disk, header, settings.segment_bytes)?,
+        active: make_segment(&*disk, header, step(settings.segment_bytes))?,
         index: Active::default(),
         topics: Topics::default(),
         ruled: Ruled::default(),
@@ -292,6 +292,7 @@ fn begin(disk: Arc<dyn Disk>, id: LogId, first: Seq) -> io::Result<Log> {
         state: parking_lot::RwLock::new(state),
         writer: parking_lot::Mutex::new(writer),
         rewriting: parking_lot::Mutex::default(),
+        troubles: Troubles::default(),
     })
 }
 
