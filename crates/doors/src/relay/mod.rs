@@ -15,6 +15,7 @@
 //! | `config` | routes and bounds |
 //! | `call` | a request: the answer that there is, or a call of the upstream |
 //! | `forward`, `forwarded` | addresses and headers of requests; those that say where a request came from |
+//! | `path` | paths that stay below their route |
 //! | `returned` | headers of answers |
 //! | `pass` | an answer that is no stream, passed on |
 //! | `upstream`, `publisher` | reading the upstream, as a task of its own, into the log |
@@ -34,6 +35,7 @@ mod forward;
 mod forwarded;
 pub mod measures;
 mod pass;
+mod path;
 mod pick;
 mod publisher;
 mod read;
