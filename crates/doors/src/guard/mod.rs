@@ -41,6 +41,7 @@ pub use access::{Declared, Need};
 use access::{Needed, Needs};
 pub use caller::{Caller, Peer, Rights, network};
 pub use cors::Cors;
+pub(crate) use cors::Exposed;
 use cors::RequestOrigin;
 use credentials::{Cookies, Shown};
 use host::Hosts;
@@ -192,10 +193,10 @@ impl Guard {
 
     /// A refusal of a connection, before anybody looks at what is asked: so that pages that may can read it. Their
     /// preflight is answered as ever, for of a refused one they see nothing.
-    pub fn refuse(&self, asked: &HeaderMap, method: &Method, mut refusal: Response) -> Response {
+    pub fn refuse(&self, asked: &HeaderMap, method: &Method, path: &str, mut refusal: Response) -> Response {
         if let Some(cors) = &self.cors {
             if cors::is_preflight(method, asked) {
-                return cors.preflight(asked);
+                return cors.preflight(asked, self.needs.of(method, path).is_relayed);
             }
             cors.open(&RequestOrigin::of(asked), &mut refusal);
         }
@@ -210,7 +211,7 @@ impl Guard {
         };
         let is_preflight = cors::is_preflight(request.method(), request.headers());
         if let (Ok(_), Some(cors), true) = (&host, &self.cors, is_preflight) {
-            return cors.preflight(request.headers());
+            return cors.preflight(request.headers(), needed.is_relayed);
         }
         let origin = RequestOrigin::of(request.headers());
         let has_own_header = request.headers().contains_key(credentials::HEADER);

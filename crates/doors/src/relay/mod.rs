@@ -51,6 +51,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{Path, Request, State},
+    response::{IntoResponse as _, Response},
     routing::any,
 };
 use futures_util::stream::{StreamExt as _, iter};
@@ -159,7 +160,7 @@ impl Relay {
         let mut router = Router::new().route("/relay/{stream}", any(answer_by_name));
         for (number, route) in self.inner.config.routes.iter().enumerate() {
             let handler =
-                move |State(relay): State<Self>, request: Request| call::call(relay, number, request);
+                move |State(relay): State<Self>, request: Request| answer_on_route(relay, number, request);
             let path = &route.path;
             router = router
                 .route(path, any(handler))
@@ -244,15 +245,26 @@ impl Relay {
     }
 }
 
+async fn answer_on_route(relay: Relay, number: usize, request: Request) -> Response {
+    let answered = call::call(relay.clone(), number, request).await;
+    let mut response = answered.unwrap_or_else(Problem::into_response);
+    let route = &relay.inner.config.routes[number];
+    returned::expose(&mut response, |name| route.is_credential_header(name));
+    response
+}
+
 async fn answer_by_name(
     State(relay): State<Relay>,
     Path(name): Path<String>,
     request: Request,
-) -> Result<axum::response::Response, Problem> {
-    match *request.method() {
-        Method::GET | Method::HEAD | Method::DELETE => read::named(relay, name, request).await,
-        _ => Problem::other_method(request.method(), "GET, HEAD, DELETE"),
-    }
+) -> Result<Response, Problem> {
+    let mut response = match *request.method() {
+        Method::GET | Method::HEAD | Method::DELETE => read::named(relay, name, request).await?,
+        _ => return Problem::other_method(request.method(), "GET, HEAD, DELETE"),
+    };
+    // What is kept of the upstream's headers holds no secret.
+    returned::expose(&mut response, |_| false);
+    Ok(response)
 }
 
 /// The client for a route's upstream: no redirects, nothing tried again, nothing unpacked.

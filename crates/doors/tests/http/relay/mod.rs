@@ -7,6 +7,7 @@ mod credentials;
 mod faults;
 mod hostile;
 mod lost;
+mod pages;
 mod passed;
 mod readers;
 mod restart;
