@@ -1,10 +1,7 @@
 //! A request to a route: the answer that there is, or a call of the upstream.
 
-use axum::{
-    body::{Body, Bytes},
-    extract::Request,
-};
-use http::{HeaderMap, HeaderName, Method, Response, header, request::Parts};
+use axum::{body::Body, extract::Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header, request::Parts};
 use tidewire_hub::{Error, Start};
 use tokio::sync::oneshot;
 
@@ -18,16 +15,14 @@ use super::{
     read,
     scope::{Hash, Scope},
     stream::StreamId,
+    upload::{Failure, Sent},
     upstream::{Call, Head},
 };
-use crate::{
-    Problem,
-    guard::Caller,
-    intake::{Intake, Purpose, media_type},
-    request,
-};
+use crate::{Problem, guard::Caller, intake::media_type, request};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Says that a request's key is the upstream's to keep: two such requests are two calls.
+const TIDEWIRE_IDEMPOTENCY: HeaderName = HeaderName::from_static("tidewire-idempotency");
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Answers a request to the route with this number.
@@ -40,23 +35,21 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     }
     let target = forward::target(route, &parts)?;
     let scope = Scope::of(route, &parts)?;
-    let purpose = Purpose {
-        max: route.limits.max_body,
-        bound: "a request may have (max_body)",
-        nothing: "the upstream was not asked",
-    };
-    let body = Intake::as_sent(&parts, body, &relay.inner.config.bodies);
-    let body: Bytes = body.bytes(&purpose).await?.into_bytes();
-    let asked = Asked::read(route, &parts.headers, &body);
-    let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
-    let hash = Hash::of(&[parts.method.as_str().as_bytes(), path.as_bytes(), &body]);
+    let body = Sent::read(route, &parts, body, &relay.inner.config.bodies).await?;
+    let asked = Asked::read(route, &parts.headers, body.held());
+    let stream = StreamId::random().map_err(no_randomness)?;
+    let hash = hash(&parts, body.held(), stream);
 
     if let Some(response) = go_on(&relay, number, &parts, scope, hash)? {
         return Ok(response);
     }
-    let key = parts.headers.get(IDEMPOTENCY_KEY);
+    // Two requests with one key can only be compared if both are held.
+    let key = parts
+        .headers
+        .get(IDEMPOTENCY_KEY)
+        .filter(|_| body.held().is_some());
     let named = Named {
-        stream: StreamId::random().map_err(no_randomness)?,
+        stream,
         route: number,
         owner: scope.hash(),
         request: hash,
@@ -91,7 +84,16 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     let (head, answered) = oneshot::channel();
     let mut request = reqwest::Request::new(parts.method.clone(), target);
     *request.headers_mut() = forward::request_headers(route, &parts, asked.wants_stream);
-    *request.body_mut() = (!body.is_empty() || takes_body(&parts.method)).then(|| body.into());
+    let mut failure = Failure::default();
+    match body {
+        Sent::Whole(body) if body.is_empty() && !takes_body(&parts.method) => {}
+        Sent::Whole(body) => *request.body_mut() = Some(body.into()),
+        Sent::Passing(upload) => {
+            failure = upload.failure();
+            upload.describe(request.headers_mut());
+            *request.body_mut() = Some(reqwest::Body::wrap_stream(upload.pieces()));
+        }
+    }
     let call = Call {
         relay: relay.clone(),
         answer,
@@ -103,14 +105,31 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
         call.run().await;
         drop(token);
     });
-    match answered.await {
-        Ok(Head::Stream(headers)) => read::reply(&relay, &parts, reader, &from_the_first(), &headers),
-        Ok(Head::Other(response, asked_at, place)) => Ok(pass::on(response, route, asked_at, place)),
-        Ok(Head::Failed(problem)) => Err(problem),
-        Err(_) => Err(forward::bad_gateway(
-            "abandoned",
-            "the request to the upstream was given up",
-        )),
+    let mut response = match answered.await {
+        Ok(Head::Stream(headers)) => read::reply(&relay, &parts, reader, &from_the_first(), &headers)?,
+        Ok(Head::Other(response, asked_at, place)) => pass::on(response, route, asked_at, place),
+        Ok(Head::Failed(problem)) => return Err(failure.or(problem)),
+        Err(_) => {
+            return Err(forward::bad_gateway(
+                "abandoned",
+                "the request to the upstream was given up",
+            ));
+        }
+    };
+    if named.key.is_none() && parts.headers.contains_key(IDEMPOTENCY_KEY) {
+        let headers = response.headers_mut();
+        headers.insert(TIDEWIRE_IDEMPOTENCY, HeaderValue::from_static("passed-on"));
+    }
+    Ok(response)
+}
+
+/// What a request is known by. One that is not held is like no other.
+fn hash(parts: &Parts, body: Option<&[u8]>, stream: StreamId) -> Hash {
+    let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
+    let (method, path) = (parts.method.as_str().as_bytes(), path.as_bytes());
+    match body {
+        Some(body) => Hash::of(&[method, path, body]),
+        None => Hash::of(&[b"passed on", stream.to_string().as_bytes()]),
     }
 }
 
@@ -138,7 +157,14 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(route: &Route, headers: &HeaderMap, body: &[u8]) -> Self {
+    /// Of a body that is not held nothing is known: whether it is answered by a stream, the answer says.
+    fn read(route: &Route, headers: &HeaderMap, body: Option<&[u8]>) -> Self {
+        let Some(body) = body else {
+            return Self {
+                wants_stream: false,
+                chat: None,
+            };
+        };
         let mut accepts = headers.get_all(header::ACCEPT).iter();
         let accepts = accepts.any(|accept| {
             let accept = accept.to_str().unwrap_or_default().to_ascii_lowercase();

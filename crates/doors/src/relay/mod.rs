@@ -17,6 +17,7 @@
 //! | `forward`, `forwarded` | addresses and headers of requests; those that say where a request came from |
 //! | `path` | paths that stay below their route |
 //! | `returned` | headers of answers |
+//! | `upload` | bodies of requests, held or passed on |
 //! | `pass` | an answer that is no stream, passed on |
 //! | `upstream`, `publisher` | reading the upstream, as a task of its own, into the log |
 //! | `read` | reading answers, and stopping them |
@@ -44,6 +45,7 @@ mod returned;
 mod scope;
 mod shape;
 mod stream;
+mod upload;
 mod upstream;
 
 use std::{sync::Arc, time::Duration};
