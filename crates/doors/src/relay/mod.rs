@@ -273,21 +273,30 @@ async fn answer_by_name(
 fn client(route: &Route, max_idle: usize) -> reqwest::Result<reqwest::Client> {
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .connect_timeout(route.times.connect)
-        .pool_max_idle_per_host(max_idle)
-        .tcp_nodelay(true);
+    let authorities = route.authorities.as_deref().unwrap_or_default();
+    let authorities = reqwest::Certificate::from_pem_bundle(authorities.as_bytes())?;
     let is_here = match route.upstream.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
     };
-    match is_here {
-        true => client.no_proxy().build(),
-        false => client.build(),
+    let client = || {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(route.times.connect)
+            .pool_max_idle_per_host(max_idle)
+            .tcp_nodelay(true);
+        match is_here {
+            true => client.no_proxy(),
+            false => client,
+        }
+    };
+    match client().tls_certs_merge(authorities).build() {
+        // A system that trusts nobody, as a small container does, can still relay to an upstream without TLS.
+        Err(_) if route.upstream.scheme() == "http" => client().tls_certs_only([]).build(),
+        built => built,
     }
 }

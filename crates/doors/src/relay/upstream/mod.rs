@@ -5,6 +5,7 @@
 
 mod body;
 mod streaming;
+mod unreachable;
 mod watch;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use self::{
     streaming::Streaming,
+    unreachable::{causes, unreachable},
     watch::{Watch, Within},
 };
 use super::{
@@ -117,7 +119,8 @@ impl Call {
             Ok(Within::Ready(Ok(response))) => response,
             Ok(Within::Ready(Err(error))) => {
                 relay.inner.answers.release(&answer);
-                let _ = head.send(Head::Failed(unreachable(&relay.route(&answer).path, &error)));
+                let why = unreachable(route, &error);
+                let _ = head.send(Head::Failed(bad_gateway(why.code, why.message)));
                 return;
             }
             Ok(Within::TimedOut) if wants_stream => {
@@ -188,31 +191,6 @@ fn is_stream(response: &Response) -> bool {
     );
     let is_event_stream = content_type::is_event_stream(lines.iter().map(HeaderValue::as_bytes));
     status.is_success() && has_body && is_event_stream
-}
-
-fn unreachable(route: &str, error: &reqwest::Error) -> Problem {
-    // Its text names the address, which may hold a key.
-    let what = match () {
-        () if error.is_timeout() => "no connection within the time it may take (connect)",
-        () if error.is_connect() => "no connection: is it running, and its address right?",
-        () => "the connection broke before an answer came",
-    };
-    tracing::warn!(route, error = %causes(error), "an upstream cannot be asked");
-    bad_gateway(
-        "upstream_unreachable",
-        format!("the upstream cannot be asked: {what}"),
-    )
-}
-
-/// What lies under an error of the client, without the address that it was about.
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}{}{error}", if text.is_empty() { "" } else { ": " });
-        cause = error.source();
-    }
-    text
 }
 
 fn before_the_answer(over: &Over) -> Problem {

@@ -26,7 +26,8 @@ use super::{
     },
     Over,
     body::{text, unpacked},
-    broken, causes, is_stream,
+    broken, is_stream,
+    unreachable::unreachable,
     watch::{Watch, Within},
 };
 
@@ -84,11 +85,7 @@ impl<'a> Streaming<'a> {
         let response = match watch.within(self.until_first_event(), asked.as_mut()).await {
             Ok(Within::Ready(Ok(response))) => response,
             Ok(Within::Ready(Err(error))) => {
-                tracing::warn!(error = %causes(&error), "an upstream cannot be asked");
-                return Over::Broken(Broken {
-                    code: "upstream_unreachable",
-                    message: "the upstream cannot be asked: the connection failed".into(),
-                });
+                return Over::Broken(unreachable(self.route, &error));
             }
             Ok(Within::TimedOut) => return self.no_first_event(),
             Err(over) => return over,
