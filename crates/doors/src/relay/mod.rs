@@ -30,6 +30,7 @@ mod answer;
 mod answers;
 mod call;
 pub mod config;
+mod dialect;
 mod forward;
 mod forwarded;
 pub mod measures;
@@ -63,6 +64,7 @@ use crate::{
     guard::{Declared, Need},
 };
 pub use config::{Config, InvalidRoute, Route};
+pub use dialect::Dialect;
 pub use measures::{Ending, RouteStats};
 
 /// How often answers are looked at that have been kept long enough.
