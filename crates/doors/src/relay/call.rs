@@ -12,7 +12,8 @@ use super::{
     Relay,
     answer::{Answer, Named, Phase, Share},
     answers::{Found, Taken},
-    config::Route,
+    config::{Resume, Route},
+    dialect::{self, Dialect},
     forward, pass,
     pick::{Scalar, pick},
     read,
@@ -51,10 +52,22 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
     let hash = Hash::of(&[parts.method.as_str().as_bytes(), path.as_bytes(), &body]);
 
-    if let Some(response) = go_on(&relay, number, &parts, scope, hash)? {
+    let shown = Dialect::of_request(&dialect::Request {
+        method: &parts.method,
+        path: target.path(),
+        query: target.query(),
+        headers: &parts.headers,
+        body: &body,
+    });
+    let dialect = route.dialect.or(shown);
+    let resume = route.resumes(dialect);
+    let is_kept = resume == Resume::Relay;
+    let asked = asked.with(shown, dialect, is_kept);
+
+    if is_kept && let Some(response) = go_on(&relay, number, &parts, scope, hash)? {
         return Ok(response);
     }
-    let key = parts.headers.get(IDEMPOTENCY_KEY);
+    let key = parts.headers.get(IDEMPOTENCY_KEY).filter(|_| is_kept);
     let named = Named {
         stream: StreamId::random().map_err(no_randomness)?,
         route: number,
@@ -90,13 +103,17 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     };
     let (head, answered) = oneshot::channel();
     let mut request = reqwest::Request::new(parts.method.clone(), target);
-    *request.headers_mut() = forward::request_headers(route, &parts, asked.wants_stream);
+    let sends_cursor = resume == Resume::Upstream;
+    *request.headers_mut() = forward::request_headers(route, &parts, asked.wants_stream, sends_cursor);
     *request.body_mut() = (!body.is_empty() || takes_body(&parts.method)).then(|| body.into());
     let call = Call {
         relay: relay.clone(),
         answer,
         request,
         wants_stream: asked.wants_stream,
+        may_begin: asked.may_begin,
+        is_kept,
+        dialect,
         head,
     };
     relay.inner.tasks.spawn(async move {
@@ -134,6 +151,10 @@ fn no_randomness(error: getrandom::Error) -> Problem {
 /// What a request asks for, as far as it concerns us.
 struct Asked {
     wants_stream: bool,
+    /// The request itself says so, and not only that a stream is accepted.
+    streams: bool,
+    /// Its answer can be nothing but an event stream.
+    may_begin: bool,
     chat: Option<String>,
 }
 
@@ -161,8 +182,22 @@ impl Asked {
         let wants_stream = streams.unwrap_or(accepts || chat.is_some());
         Self {
             wants_stream,
+            streams: streams == Some(true),
+            may_begin: false,
             chat: chat.filter(|_| wants_stream),
         }
+    }
+
+    /// With what its dialect adds.
+    fn with(mut self, shown: Option<Dialect>, dialect: Option<Dialect>, is_kept: bool) -> Self {
+        // Gemini's address asks for a stream; of an app of the AI SDK the route says what a stream is.
+        self.streams |=
+            shown == Some(Dialect::Gemini) || (self.wants_stream && dialect == Some(Dialect::AiSdkUi));
+        self.wants_stream = is_kept && (self.wants_stream || self.streams);
+        self.may_begin =
+            self.wants_stream && self.streams && dialect.is_some_and(Dialect::leaves_only_event_streams);
+        self.chat = self.chat.filter(|_| is_kept);
+        self
     }
 }
 

@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use self::{
     error::Broken,
     known_by::Request,
-    reading::{Reading, failure_of_body},
+    reading::{Outcome, Reading, failure_of_body},
 };
 
 /// Whose events an answer has.

@@ -21,7 +21,7 @@
 //! | `read` | reading answers, and stopping them |
 //! | `answer`, `answers` | an answer; all of them, and what they are found by |
 //! | `scope`, `stream` | whose a key is; names of answers |
-//! | `shape` | errors, as each provider's clients know them |
+//! | `dialect` | what is known of a provider's traffic |
 //! | `recover` | after a restart |
 //! | `measures` | numbers |
 //! | `pick` | a value out of a request's JSON |
@@ -41,7 +41,6 @@ mod read;
 mod recover;
 mod returned;
 mod scope;
-mod shape;
 mod stream;
 mod upstream;
 
