@@ -31,8 +31,8 @@ const HEADERS: &str =
     "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID, Tidewire-Token";
 
 /// What our answers say beyond what every script can read.
-const EXPOSED: &str = "Idempotency-Replayed, Retry-After, Tidewire-Count, Tidewire-Heartbeat, Tidewire-Last-Event-ID, \
-     Tidewire-Resume, Tidewire-Stream";
+const EXPOSED: &str = "Idempotency-Replayed, Retry-After, Tidewire-Count, Tidewire-Ending, Tidewire-Heartbeat, \
+     Tidewire-Last-Event-ID, Tidewire-Resume, Tidewire-Stream";
 
 /// Further headers of a response that a script may read: what an upstream says. In the response's extensions.
 #[derive(Debug, Clone)]

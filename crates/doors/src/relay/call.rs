@@ -9,7 +9,8 @@ use super::{
     Relay,
     answer::{Answer, Named, Phase, Share},
     answers::{Found, Taken},
-    config::Route,
+    config::{Resume, Route},
+    dialect::{self, Dialect},
     forward, pass,
     pick::{Scalar, pick},
     read,
@@ -36,18 +37,30 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     let target = forward::target(route, &parts)?;
     let scope = Scope::of(route, &parts)?;
     let body = Sent::read(route, &parts, body, &relay.inner.config.bodies).await?;
-    let asked = Asked::read(route, &parts.headers, body.held());
     let stream = StreamId::random().map_err(no_randomness)?;
     let hash = hash(&parts, body.held(), stream);
 
-    if let Some(response) = go_on(&relay, number, &parts, scope, hash)? {
+    let shown = Dialect::of_request(&dialect::Request {
+        method: &parts.method,
+        path: target.path(),
+        query: target.query(),
+        headers: &parts.headers,
+        body: body.held().unwrap_or_default(),
+    });
+    let dialect = route.dialect.or(shown);
+    let resume = route.resumes(dialect);
+    let is_kept = resume == Resume::Relay;
+    // Of a body that is not held nothing is known: whether it is answered by a stream, the answer says.
+    let asked = body.held().map_or_else(Asked::default, |body| {
+        Asked::read(route, &parts.headers, body).with(shown, dialect, is_kept)
+    });
+
+    if is_kept && let Some(response) = go_on(&relay, number, &parts, scope, hash)? {
         return Ok(response);
     }
     // Two requests with one key can only be compared if both are held.
-    let key = parts
-        .headers
-        .get(IDEMPOTENCY_KEY)
-        .filter(|_| body.held().is_some());
+    let key = parts.headers.get(IDEMPOTENCY_KEY);
+    let key = key.filter(|_| is_kept && body.held().is_some());
     let named = Named {
         stream,
         route: number,
@@ -83,7 +96,8 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     };
     let (head, answered) = oneshot::channel();
     let mut request = reqwest::Request::new(parts.method.clone(), target);
-    *request.headers_mut() = forward::request_headers(route, &parts, asked.wants_stream);
+    let sends_cursor = resume == Resume::Upstream;
+    *request.headers_mut() = forward::request_headers(route, &parts, asked.wants_stream, sends_cursor);
     let mut failure = Failure::default();
     match body {
         Sent::Whole(body) if body.is_empty() && !takes_body(&parts.method) => {}
@@ -99,6 +113,9 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
         answer,
         request,
         wants_stream: asked.wants_stream,
+        may_begin: asked.may_begin,
+        is_kept,
+        dialect,
         head,
     };
     relay.inner.tasks.spawn(async move {
@@ -151,20 +168,18 @@ fn no_randomness(error: getrandom::Error) -> Problem {
 }
 
 /// What a request asks for, as far as it concerns us.
+#[derive(Default)]
 struct Asked {
     wants_stream: bool,
+    /// The request itself says so, and not only that a stream is accepted.
+    streams: bool,
+    /// Its answer can be nothing but an event stream.
+    may_begin: bool,
     chat: Option<String>,
 }
 
 impl Asked {
-    /// Of a body that is not held nothing is known: whether it is answered by a stream, the answer says.
-    fn read(route: &Route, headers: &HeaderMap, body: Option<&[u8]>) -> Self {
-        let Some(body) = body else {
-            return Self {
-                wants_stream: false,
-                chat: None,
-            };
-        };
+    fn read(route: &Route, headers: &HeaderMap, body: &[u8]) -> Self {
         let mut accepts = headers.get_all(header::ACCEPT).iter();
         let accepts = accepts.any(|accept| {
             let accept = accept.to_str().unwrap_or_default().to_ascii_lowercase();
@@ -187,8 +202,22 @@ impl Asked {
         let wants_stream = streams.unwrap_or(accepts || chat.is_some());
         Self {
             wants_stream,
+            streams: streams == Some(true),
+            may_begin: false,
             chat: chat.filter(|_| wants_stream),
         }
+    }
+
+    /// With what its dialect adds.
+    fn with(mut self, shown: Option<Dialect>, dialect: Option<Dialect>, is_kept: bool) -> Self {
+        // Gemini's address asks for a stream; of an app of the AI SDK the route says what a stream is.
+        self.streams |=
+            shown == Some(Dialect::Gemini) || (self.wants_stream && dialect == Some(Dialect::AiSdkUi));
+        self.wants_stream = is_kept && (self.wants_stream || self.streams);
+        self.may_begin =
+            self.wants_stream && self.streams && dialect.is_some_and(Dialect::leaves_only_event_streams);
+        self.chat = self.chat.filter(|_| is_kept);
+        self
     }
 }
 

@@ -23,7 +23,7 @@
 //! | `read` | reading answers, and stopping them |
 //! | `answer`, `answers` | an answer; all of them, and what they are found by |
 //! | `scope`, `stream` | whose a key is; names of answers |
-//! | `shape` | errors, as each provider's clients know them |
+//! | `dialect` | what is known of a provider's traffic |
 //! | `recover` | after a restart |
 //! | `measures` | numbers |
 //! | `pick` | a value out of a request's JSON |
@@ -32,6 +32,7 @@ mod answer;
 mod answers;
 mod call;
 pub mod config;
+mod dialect;
 mod forward;
 mod forwarded;
 pub mod measures;
@@ -43,7 +44,6 @@ mod read;
 mod recover;
 mod returned;
 mod scope;
-mod shape;
 mod stream;
 mod upload;
 mod upstream;
@@ -68,6 +68,7 @@ use crate::{
     guard::{Declared, Need},
 };
 pub use config::{Config, InvalidRoute, Route};
+pub use dialect::Dialect;
 pub use measures::{Ending, RouteStats};
 
 /// How often answers are looked at that have been kept long enough.

@@ -1,6 +1,7 @@
 //! An answer that is no stream, passed on as it is: status, headers, bytes.
 //!
-//! Bounds: the route's `idle` between two pieces of the upstream, `total` for all of them. What is cut, by them or by the upstream,
+//! Bounds: the route's `idle` between two pieces of the upstream, unless they are a stream, which may be silent for as long as its
+//! client waits; `total` for all of them. What is cut, by them or by the upstream,
 //! has no end for the client either: the last chunk is not sent, or fewer bytes than were announced. Its [`Place`] among the answers
 //! that run is taken until the client has all of it or has gone, for as long as it has a connection to the upstream.
 
@@ -8,7 +9,7 @@ use std::{io, sync::Arc};
 
 use axum::body::{Body, Bytes};
 use futures_util::stream::{Stream, StreamExt as _, unfold};
-use http::Response;
+use http::{HeaderValue, Response};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
@@ -16,7 +17,9 @@ use super::{
     answer::Answer,
     config::{Route, Times},
     returned::passed_headers,
+    upstream::is_stream,
 };
+use crate::respond::X_ACCEL_BUFFERING;
 
 /// The place of an answer that is passed on. Dropping it makes room.
 pub(super) struct Place {
@@ -48,11 +51,18 @@ pub(super) fn on(
     let mut passed = Response::new(Body::empty());
     *passed.status_mut() = response.status();
     *passed.headers_mut() = passed_headers(route, response.headers());
+    let mut times = route.times;
+    if is_stream(&response) {
+        times.idle = times.total;
+        // A proxy in front would hold it back.
+        let headers = passed.headers_mut();
+        headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    }
     let pieces = response.bytes_stream().map(move |piece| {
         let _held_as_long_as_the_pieces = &place;
         piece.map_err(io::Error::other)
     });
-    *passed.body_mut() = Body::from_stream(bounded(pieces, route.times, asked_at, route.path.clone()));
+    *passed.body_mut() = Body::from_stream(bounded(pieces, times, asked_at, route.path.clone()));
     passed
 }
 

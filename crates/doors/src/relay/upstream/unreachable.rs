@@ -8,7 +8,7 @@ use std::{error::Error, io};
 use http::uri::Scheme;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
-use super::super::{config::Route, shape::Broken};
+use super::super::{config::Route, dialect::Broken};
 
 /// What to tell the asker. The rest is logged.
 pub(super) fn unreachable(route: &Route, error: &reqwest::Error) -> Broken {
