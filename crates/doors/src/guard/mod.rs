@@ -36,7 +36,7 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority};
 use parking_lot::RwLock;
 
-use crate::{Problem, relay::config::RouteAuth};
+use crate::{Problem, relay::config::RouteAuth, request::wants_websocket};
 pub use access::{Declared, Need};
 use access::{Needed, Needs};
 pub use caller::{Caller, Peer, Rights, network};
@@ -273,7 +273,9 @@ impl Guard {
         shown: Shown,
         host: Option<&Authority>,
     ) -> Result<(), Problem> {
-        let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        // A page of any origin can open a WebSocket and read it: no preflight is asked, and CORS does not apply.
+        let opens = needed.is_relayed && wants_websocket(request.headers());
+        let changes = opens || !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         let refused = |why| Problem::new(StatusCode::FORBIDDEN, "foreign_origin", why);
         let lists = |origin: &HeaderValue| self.cors.as_ref().is_some_and(|cors| cors.lists(origin));
         let is_foreign = |origin: &&HeaderValue| !origin::is_same(origin.as_bytes(), host) && !lists(origin);

@@ -18,6 +18,7 @@ use super::{
     stream::StreamId,
     upload::{Failure, Sent},
     upstream::{Call, Head},
+    websocket,
 };
 use crate::{Problem, guard::Caller, intake::media_type, request};
 
@@ -36,8 +37,11 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     }
     let target = forward::target(route, &parts)?;
     let scope = Scope::of(route, &parts)?;
-    let body = Sent::read(route, &parts, body, &relay.inner.config.bodies).await?;
     let stream = StreamId::random().map_err(no_randomness)?;
+    if parts.method == Method::GET && request::wants_websocket(&parts.headers) {
+        return websocket::open(relay.clone(), number, parts, target, scope, stream).await;
+    }
+    let body = Sent::read(route, &parts, body, &relay.inner.config.bodies).await?;
     let hash = hash(&parts, body.held(), stream);
 
     let shown = Dialect::of_request(&dialect::Request {

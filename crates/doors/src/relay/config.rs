@@ -101,6 +101,8 @@ pub struct Route {
     pub forwarded: bool,
     /// What the upstream's documents may do in a browser.
     pub content: Content,
+    /// Whether clients may open WebSockets of the upstream.
+    pub websocket: bool,
     /// Headers of requests that do not go on, beside those that never do.
     pub remove_headers: Vec<HeaderName>,
     /// Headers that go with every request.
@@ -272,6 +274,7 @@ impl Route {
             credential_parameters: Vec::new(),
             forwarded: false,
             content: Content::default(),
+            websocket: false,
             remove_headers: Vec::new(),
             set_headers: Vec::new(),
             chat_key: None,

@@ -17,6 +17,7 @@
 //! | `forward`, `forwarded` | addresses and headers of requests; those that say where a request came from |
 //! | `path` | paths that stay below their route |
 //! | `returned` | headers of answers |
+//! | `websocket` | tunnels |
 //! | `upload` | bodies of requests, held or passed on |
 //! | `pass` | an answer that is no stream, passed on |
 //! | `upstream`, `publisher` | reading the upstream, as a task of its own, into the log |
@@ -47,6 +48,7 @@ mod scope;
 mod stream;
 mod upload;
 mod upstream;
+mod websocket;
 
 use std::{sync::Arc, time::Duration};
 
@@ -114,6 +116,8 @@ struct Inner {
     config: Config,
     /// One a route.
     clients: Vec<reqwest::Client>,
+    /// One for each route that has WebSockets, for which HTTP/1.1 is needed.
+    websockets: Vec<Option<reqwest::Client>>,
     measures: Vec<Measures>,
     answers: Answers,
     tasks: TaskTracker,
@@ -138,14 +142,20 @@ impl Relay {
                 return Err(InvalidRoute::twice(&route.path).into());
             }
         }
-        let client = |route| client(route, config.max_idle());
-        let clients = config.routes.iter().map(client).collect::<Result<_, _>>()?;
+        let of = |route| client(route, config.max_idle(), |client| client);
+        let clients = config.routes.iter().map(of).collect::<Result<_, _>>()?;
+        let of = |route: &Route| {
+            let client = || client(route, 0, reqwest::ClientBuilder::http1_only);
+            route.websocket.then(client).transpose()
+        };
+        let websockets = config.routes.iter().map(of).collect::<Result<_, _>>()?;
         let measures = config.routes.iter().map(|_| Measures::default()).collect();
         let relay = Self {
             inner: Arc::new(Inner {
                 hub,
                 config,
                 clients,
+                websockets,
                 measures,
                 answers: Answers::default(),
                 tasks: tasks.clone(),
@@ -271,7 +281,11 @@ async fn answer_by_name(
 }
 
 /// The client for a route's upstream: no redirects, nothing tried again, nothing unpacked.
-fn client(route: &Route, max_idle: usize) -> reqwest::Result<reqwest::Client> {
+fn client(
+    route: &Route,
+    max_idle: usize,
+    change: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> reqwest::Result<reqwest::Client> {
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let authorities = route.authorities.as_deref().unwrap_or_default();
@@ -290,6 +304,7 @@ fn client(route: &Route, max_idle: usize) -> reqwest::Result<reqwest::Client> {
             .connect_timeout(route.times.connect)
             .pool_max_idle_per_host(max_idle)
             .tcp_nodelay(true);
+        let client = change(client);
         match is_here {
             true => client.no_proxy(),
             false => client,

@@ -53,6 +53,9 @@ pub(crate) struct Route {
     /// "foreign" or "app".
     #[serde(default)]
     content: ContentText,
+    /// Whether clients may open WebSockets of the upstream.
+    #[serde(default)]
+    websocket: bool,
     /// Headers and query parameters with credentials, beside those that are known.
     #[serde(default)]
     credential_headers: Vec<Header>,
@@ -184,6 +187,7 @@ impl Route {
             pass_cookies: false,
             forwarded: None,
             content: ContentText::default(),
+            websocket: false,
             credential_headers: Vec::new(),
             credential_parameters: Vec::new(),
             remove_headers: Vec::new(),
@@ -283,6 +287,7 @@ impl Route {
             pass_cookies: self.pass_cookies,
             forwarded: self.forwarded.unwrap_or(self.content.0 == Content::App),
             content: self.content.0,
+            websocket: self.websocket,
             credential_headers: names(&self.credential_headers),
             credential_parameters: self
                 .credential_parameters

@@ -16,9 +16,10 @@ use tidewire_codec::content_type;
 use tidewire_hub::{Draft, Error, Health};
 use tokio::{sync::oneshot, time::Instant};
 
+pub(super) use self::unreachable::unreachable;
 use self::{
     streaming::Streaming,
-    unreachable::{causes, unreachable},
+    unreachable::causes,
     watch::{Watch, Within},
 };
 use super::{

@@ -11,7 +11,7 @@ use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use super::super::{config::Route, dialect::Broken};
 
 /// What to tell the asker. The rest is logged.
-pub(super) fn unreachable(route: &Route, error: &reqwest::Error) -> Broken {
+pub(in crate::relay) fn unreachable(route: &Route, error: &reqwest::Error) -> Broken {
     tracing::warn!(route = %route.path, error = %causes(error), "an upstream cannot be asked");
     let (code, what) = match tls_error(error) {
         Some(TlsError::InvalidCertificate(certificate)) => {

@@ -19,6 +19,7 @@ mod secure;
 mod uploads;
 mod upstream;
 mod users;
+mod websockets;
 
 use std::{net::Ipv4Addr, time::Duration};
 

@@ -138,6 +138,13 @@ impl Call {
         len - left
     }
 
+    /// So many bytes of what comes after the request.
+    pub fn receive(&mut self, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        self.socket.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
     /// A body in chunks, which must come whole.
     pub fn chunks(&mut self) -> String {
         let mut bytes = std::mem::take(&mut self.body).into_bytes();
