@@ -36,7 +36,11 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority};
 use parking_lot::RwLock;
 
-use crate::{Problem, relay::config::RouteAuth, request::wants_websocket};
+use crate::{
+    Problem,
+    relay::{config::RouteAuth, refuse},
+    request::wants_websocket,
+};
 pub use access::{Declared, Need};
 use access::{Needed, Needs};
 pub use caller::{Caller, Peer, Rights, network};
@@ -230,6 +234,7 @@ impl Guard {
                 }
                 response
             }
+            Err(problem) if needed.is_relayed => refuse(&problem, &request),
             Err(problem) => problem.into_response(),
         };
         if let Some(cors) = &self.cors {

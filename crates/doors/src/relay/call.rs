@@ -14,6 +14,7 @@ use super::{
     forward, pass,
     pick::{Scalar, pick},
     read,
+    refusal::Refusal,
     scope::{Hash, Scope},
     stream::StreamId,
     upload::{Failure, Sent},
@@ -27,8 +28,13 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TIDEWIRE_IDEMPOTENCY: HeaderName = HeaderName::from_static("tidewire-idempotency");
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Answers a request to the route with this number.
-pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Result<Response<Body>, Problem> {
+/// Answers a request to the route with this number. What its body tells of its client goes into `refusal`.
+pub(super) async fn call(
+    relay: Relay,
+    number: usize,
+    request: Request,
+    refusal: &mut Refusal,
+) -> Result<Response<Body>, Problem> {
     let route = &relay.inner.config.routes[number];
     relay.inner.measures[number].request();
     let (parts, body) = request.into_parts();
@@ -52,6 +58,7 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
         body: body.held().unwrap_or_default(),
     });
     let dialect = route.dialect.or(shown);
+    refusal.learn(dialect, body.held().unwrap_or_default());
     let resume = route.resumes(dialect);
     let is_kept = resume == Resume::Relay;
     // Of a body that is not held nothing is known: whether it is answered by a stream, the answer says.

@@ -32,6 +32,9 @@ mod tests;
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use self::member::Member;
 
 pub(super) use self::{
     error::Broken,
@@ -178,6 +181,16 @@ impl Dialect {
                 | Self::AiSdkUi
                 | Self::LlamaCpp
         )
+    }
+}
+
+/// The id of a JSON-RPC request, which its answer must repeat; null if there is none.
+pub(super) fn json_rpc_id(body: &[u8]) -> Value {
+    let id = Member::of(std::str::from_utf8(body).unwrap_or_default()).member("id");
+    let id = serde_json::from_str::<Value>(id.as_written()).unwrap_or_default();
+    match id {
+        Value::String(_) | Value::Number(_) => id,
+        _ => Value::Null,
     }
 }
 

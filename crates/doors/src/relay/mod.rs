@@ -16,6 +16,7 @@
 //! | `call` | a request: the answer that there is, or a call of the upstream |
 //! | `forward`, `forwarded` | addresses and headers of requests; those that say where a request came from |
 //! | `path` | paths that stay below their route |
+//! | `refusal` | problems of ours, as the upstream's clients read errors |
 //! | `returned` | headers of answers |
 //! | `websocket` | tunnels |
 //! | `upload` | bodies of requests, held or passed on |
@@ -43,6 +44,7 @@ mod pick;
 mod publisher;
 mod read;
 mod recover;
+mod refusal;
 mod returned;
 mod scope;
 mod stream;
@@ -55,7 +57,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{Path, Request, State},
-    response::{IntoResponse as _, Response},
+    response::Response,
     routing::any,
 };
 use futures_util::stream::{StreamExt as _, iter};
@@ -64,7 +66,7 @@ use tidewire_hub::{Clock, Draft, Error, Hub, Millis};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
-use self::{answer::Answer, answers::Answers, measures::Measures, stream::StreamId};
+use self::{answer::Answer, answers::Answers, measures::Measures, refusal::Refusal, stream::StreamId};
 use crate::{
     Problem,
     guard::{Declared, Need},
@@ -72,6 +74,7 @@ use crate::{
 pub use config::{Config, InvalidRoute, Route};
 pub use dialect::Dialect;
 pub use measures::{Ending, RouteStats};
+pub(crate) use refusal::refuse;
 
 /// How often answers are looked at that have been kept long enough.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -259,9 +262,10 @@ impl Relay {
 }
 
 async fn answer_on_route(relay: Relay, number: usize, request: Request) -> Response {
-    let answered = call::call(relay.clone(), number, request).await;
-    let mut response = answered.unwrap_or_else(Problem::into_response);
     let route = &relay.inner.config.routes[number];
+    let mut refusal = Refusal::to(Some(route), request.method(), request.uri(), request.headers());
+    let answered = call::call(relay.clone(), number, request, &mut refusal).await;
+    let mut response = answered.unwrap_or_else(|problem| refusal.response(&problem));
     returned::expose(&mut response, |name| route.is_credential_header(name));
     response
 }

@@ -12,6 +12,7 @@ mod lost;
 mod pages;
 mod passed;
 mod readers;
+mod refusals;
 mod restart;
 mod resumed_upstream;
 mod returned;

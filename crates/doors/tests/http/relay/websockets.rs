@@ -105,10 +105,7 @@ fn a_tunnel_has_the_bounds_of_an_answer() {
     let one = relayed(|config| config.routes[0].limits.max_running = Some(1));
     let (_client, _call) = opened(&one, &[]);
     let busy = refused(&one, "/v1/realtime", &[]);
-    assert_eq!(
-        (busy.status(), busy.json()["code"].as_str()),
-        (429, Some("busy"))
-    );
+    assert_eq!((busy.status(), busy.json()["code"].as_str()), (429, Some("busy")));
     one.upstream.is_left_alone();
 
     let relayed = relayed(|config| config.routes[0].times.idle = Duration::from_millis(500));
