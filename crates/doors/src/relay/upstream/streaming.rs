@@ -192,6 +192,9 @@ impl<'a> Streaming<'a> {
                 // The log may be slow: that does not keep the upstream of an answer that is over.
                 watch.unless_over(self.publish(item)).await?;
             }
+            if self.publisher.count() > 0 {
+                bare = Vec::new();
+            }
             // Comments, and all else that makes no event.
             let packed = usize::try_from(body.packed()).unwrap_or(usize::MAX);
             self.check_size(self.came.max(packed))?;
