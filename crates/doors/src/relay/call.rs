@@ -122,7 +122,9 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     });
     match answered.await {
         Ok(Head::Stream(headers)) => read::reply(&relay, &parts, reader, &from_the_first(), &headers),
-        Ok(Head::Other(response, asked_at, place)) => Ok(pass::on(response, route, asked_at, place)),
+        Ok(Head::Other(response, asked_at, place)) => {
+            Ok(pass::on(response, &parts.method, route, asked_at, place))
+        }
         Ok(Head::Failed(problem)) => Err(problem),
         Err(_) => Err(forward::bad_gateway(
             "abandoned",
