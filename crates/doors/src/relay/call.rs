@@ -135,7 +135,9 @@ pub(super) async fn call(
     });
     let mut response = match answered.await {
         Ok(Head::Stream(headers)) => read::reply(&relay, &parts, reader, &from_the_first(), &headers)?,
-        Ok(Head::Other(response, asked_at, place)) => pass::on(response, route, asked_at, place),
+        Ok(Head::Other(response, asked_at, place)) => {
+            pass::on(response, &parts.method, route, asked_at, place)
+        }
         Ok(Head::Failed(problem)) => return Err(failure.or(problem)),
         Err(_) => {
             return Err(forward::bad_gateway(

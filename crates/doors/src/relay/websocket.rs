@@ -107,7 +107,7 @@ pub(super) async fn open(
         }
     };
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(pass::on(response, route, asked_at, place));
+        return Ok(pass::on(response, &parts.method, route, asked_at, place));
     }
     if !wants_websocket(response.headers()) {
         let detail = "the upstream switched to another protocol than a WebSocket's";

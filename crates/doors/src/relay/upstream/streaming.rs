@@ -135,7 +135,7 @@ impl<'a> Streaming<'a> {
         match self.read_on(watch, response).await {
             Ok(()) => Over::Done,
             // An end now is in order, however it comes.
-            Err(Over::Abandoned) if self.reading.may_end() => Over::Done,
+            Err(Over::Abandoned | Over::Stopped) if self.reading.may_end() => Over::Done,
             Err(Over::Broken(why)) if self.reading.may_end() && RUDE_ENDS.contains(&why.code) => Over::Done,
             Err(over) => over,
         }
@@ -188,6 +188,9 @@ impl<'a> Streaming<'a> {
             while let Some(item) = items.next() {
                 // The log may be slow: that does not keep the upstream of an answer that is over.
                 watch.unless_over(self.publish(item)).await?;
+            }
+            if self.publisher.count() > 0 {
+                bare = Vec::new();
             }
             // Comments, and all else that makes no event.
             let packed = usize::try_from(body.packed()).unwrap_or(usize::MAX);

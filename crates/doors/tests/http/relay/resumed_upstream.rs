@@ -91,6 +91,32 @@ fn such_a_stream_is_closed_as_soon_as_its_client_has_gone_and_cut_where_its_upst
     assert_eq!(reader.rest(), (RAW.to_owned(), End::Cut));
 }
 
+/// Its client comes again with its cursor; what was asked for with a POST has its time.
+#[test]
+fn a_server_that_leaves_cuts_such_a_stream_that_can_be_asked_for_again() {
+    let relayed = Relayed::open();
+    let mut call = None;
+    let mut posted = relayed.posted(&asked::MCP, |mut asked| {
+        asked.stream();
+        asked.chunk(RAW);
+        call = Some(asked);
+    });
+    let mut call = call.unwrap();
+    let (silent, mut listened) = std::thread::scope(|scope| {
+        let silent = scope.spawn(|| relayed.get("/v1/mcp", &[SESSION]));
+        let mut listened = relayed.upstream.call();
+        listened.stream();
+        (silent.join().unwrap(), listened)
+    });
+    relayed.server.block_on(relayed.hub.drain());
+    assert_eq!(silent.rest(), (String::new(), End::Cut));
+    listened.gone();
+    posted.expect(RAW);
+    call.chunk("data: {}\n\n");
+    call.end();
+    assert_eq!(posted.rest(), ("data: {}\n\n".to_owned(), End::Finished));
+}
+
 #[test]
 fn a_cursor_goes_no_further_where_the_relay_resumes() {
     let relayed = Relayed::open();
@@ -104,6 +130,36 @@ fn a_cursor_goes_no_further_where_the_relay_resumes() {
         reader.head.get("tidewire-stream").is_some(),
         "ids of the upstream's say nothing"
     );
+}
+
+#[test]
+fn a_route_says_who_resumes_its_streams() {
+    use tidewire_doors::relay::config::Resume;
+    let event = "id: a_3\ndata: 3\n\n";
+    for (resume, asked, is_raw, is_sent) in [
+        (Resume::Auto, asked::CHAT, false, false),
+        (Resume::Upstream, asked::CHAT, true, true),
+        (Resume::Off, asked::CHAT, true, false),
+        (Resume::Relay, asked::MCP, false, false),
+        (Resume::Off, asked::MCP, true, false),
+    ] {
+        let relayed = Relayed::with(|route| route.resume = resume);
+        let headers = [asked.headers, &[("Last-Event-ID", "a_2"), ("Authorization", "a")]].concat();
+        let asked = Asked {
+            headers: headers.leak(),
+            ..asked
+        };
+        let reader = relayed.posted(&asked, |mut call| {
+            let sent = is_sent.then_some("a_2");
+            assert_eq!(call.header("last-event-id"), sent, "{resume:?} {asked:?}");
+            call.stream();
+            call.chunk(event);
+            call.end();
+        });
+        let is_named = reader.head.get("tidewire-stream").is_some();
+        assert_eq!(is_named, !is_raw, "{resume:?} {asked:?}");
+        assert_eq!(reader.rest().0 == event, is_raw, "{resume:?} {asked:?}");
+    }
 }
 
 /// A tool that takes long and answers JSON; lines of JSON whose first one takes long.
