@@ -15,7 +15,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
-        mpsc::{Receiver, channel},
+        mpsc::{Receiver, sync_channel},
     },
     thread,
 };
@@ -155,7 +155,7 @@ fn a_file_of_authorities_that_is_none_is_refused_before_the_start() {
 
 /// A proxy, and the heads of what it was asked: requests, which it answers itself, and tunnels to an upstream over TLS.
 fn proxy() -> (String, Receiver<String>) {
-    let (asked, heads) = channel();
+    let (asked, heads) = sync_channel(100);
     let address = listening(move |mut socket| {
         let head = head(&socket);
         let is_tunnel = head.starts_with("CONNECT upstream.test:443 ");
