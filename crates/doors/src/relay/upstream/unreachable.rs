@@ -42,6 +42,12 @@ fn of_certificate(error: &CertificateError) -> String {
         E::NotValidForName | E::NotValidForNameContext { .. } => {
             "its certificate is for another name: write the name of the certificate in `upstream`".into()
         }
+        // What `openssl req -x509` makes, unless it is told otherwise.
+        other if other.to_string().contains("CaUsedAsEndEntity") => {
+            "its certificate is that of an authority (CA:TRUE), which no server may show: it needs one that the \
+             authority has signed, or one with CA:FALSE"
+                .into()
+        }
         E::Revoked => "its certificate has been revoked: the upstream needs a new one".into(),
         _ => "its certificate cannot be used (the server's log says why)".into(),
     }

@@ -21,6 +21,7 @@ const AUTHORITY: &str = include_str!("certificates/authority.pem");
 const HERE: &str = include_str!("certificates/here.pem");
 const ELSEWHERE: &str = include_str!("certificates/elsewhere.pem");
 const EXPIRED: &str = include_str!("certificates/expired.pem");
+const SELF_SIGNED: &str = include_str!("certificates/selfsigned.pem");
 const KEY: &str = include_str!("certificates/server.key");
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
@@ -113,6 +114,13 @@ fn an_upstream_that_cannot_be_trusted_or_speaks_something_else_is_502_with_what_
             AUTHORITY,
             "upstream_certificate",
             "has expired",
+        ),
+        (
+            "https",
+            with_certificate(SELF_SIGNED),
+            SELF_SIGNED,
+            "upstream_certificate",
+            "(CA:TRUE), which no server may show",
         ),
         (
             "https",
