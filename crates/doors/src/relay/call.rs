@@ -1,10 +1,7 @@
 //! A request to a route: the answer that there is, or a call of the upstream.
 
-use axum::{
-    body::{Body, Bytes},
-    extract::Request,
-};
-use http::{HeaderMap, HeaderName, Method, Response, header, request::Parts};
+use axum::{body::Body, extract::Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header, request::Parts};
 use tidewire_hub::{Error, Start};
 use tokio::sync::oneshot;
 
@@ -12,26 +9,32 @@ use super::{
     Relay,
     answer::{Answer, Named, Phase, Share},
     answers::{Found, Taken},
-    config::Route,
+    config::{Resume, Route},
+    dialect::{self, Dialect},
     forward, pass,
     pick::{Scalar, pick},
     read,
+    refusal::Refusal,
     scope::{Hash, Scope},
     stream::StreamId,
+    upload::{Failure, Sent},
     upstream::{Call, Head},
+    websocket,
 };
-use crate::{
-    Problem,
-    guard::Caller,
-    intake::{Intake, Purpose, media_type},
-    request,
-};
+use crate::{Problem, guard::Caller, intake::media_type, request};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Says that a request's key is the upstream's to keep: two such requests are two calls.
+const TIDEWIRE_IDEMPOTENCY: HeaderName = HeaderName::from_static("tidewire-idempotency");
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Answers a request to the route with this number.
-pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Result<Response<Body>, Problem> {
+/// Answers a request to the route with this number. What its body tells of its client goes into `refusal`.
+pub(super) async fn call(
+    relay: Relay,
+    number: usize,
+    request: Request,
+    refusal: &mut Refusal,
+) -> Result<Response<Body>, Problem> {
     let route = &relay.inner.config.routes[number];
     relay.inner.measures[number].request();
     let (parts, body) = request.into_parts();
@@ -40,23 +43,37 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     }
     let target = forward::target(route, &parts)?;
     let scope = Scope::of(route, &parts)?;
-    let purpose = Purpose {
-        max: route.limits.max_body,
-        bound: "a request may have (max_body)",
-        nothing: "the upstream was not asked",
-    };
-    let body = Intake::as_sent(&parts, body, &relay.inner.config.bodies);
-    let body: Bytes = body.bytes(&purpose).await?.into_bytes();
-    let asked = Asked::read(route, &parts.headers, &body);
-    let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
-    let hash = Hash::of(&[parts.method.as_str().as_bytes(), path.as_bytes(), &body]);
+    let stream = StreamId::random().map_err(no_randomness)?;
+    if parts.method == Method::GET && request::wants_websocket(&parts.headers) {
+        return websocket::open(relay.clone(), number, parts, target, scope, stream).await;
+    }
+    let body = Sent::read(route, &parts, body, &relay.inner.config.bodies).await?;
+    let hash = hash(&parts, body.held(), stream);
 
-    if let Some(response) = go_on(&relay, number, &parts, scope, hash)? {
+    let shown = Dialect::of_request(&dialect::Request {
+        method: &parts.method,
+        path: target.path(),
+        query: target.query(),
+        headers: &parts.headers,
+        body: body.held().unwrap_or_default(),
+    });
+    let dialect = route.dialect.or(shown);
+    refusal.learn(dialect, body.held().unwrap_or_default());
+    let resume = route.resumes(dialect);
+    let is_kept = resume == Resume::Relay;
+    // Of a body that is not held nothing is known: whether it is answered by a stream, the answer says.
+    let asked = body.held().map_or_else(Asked::default, |body| {
+        Asked::read(route, &parts.headers, body).with(shown, dialect, is_kept)
+    });
+
+    if is_kept && let Some(response) = go_on(&relay, number, &parts, scope, hash)? {
         return Ok(response);
     }
+    // Two requests with one key can only be compared if both are held.
     let key = parts.headers.get(IDEMPOTENCY_KEY);
+    let key = key.filter(|_| is_kept && body.held().is_some());
     let named = Named {
-        stream: StreamId::random().map_err(no_randomness)?,
+        stream,
         route: number,
         owner: scope.hash(),
         request: hash,
@@ -90,27 +107,59 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     };
     let (head, answered) = oneshot::channel();
     let mut request = reqwest::Request::new(parts.method.clone(), target);
-    *request.headers_mut() = forward::request_headers(route, &parts, asked.wants_stream);
-    *request.body_mut() = (!body.is_empty() || takes_body(&parts.method)).then(|| body.into());
+    let sends_cursor = resume == Resume::Upstream;
+    *request.headers_mut() = forward::request_headers(route, &parts, asked.wants_stream, sends_cursor);
+    let mut failure = Failure::default();
+    match body {
+        Sent::Whole(body) if body.is_empty() && !takes_body(&parts.method) => {}
+        Sent::Whole(body) => *request.body_mut() = Some(body.into()),
+        Sent::Passing(upload) => {
+            failure = upload.failure();
+            upload.describe(request.headers_mut());
+            *request.body_mut() = Some(reqwest::Body::wrap_stream(upload.pieces()));
+        }
+    }
     let call = Call {
         relay: relay.clone(),
         answer,
         request,
         wants_stream: asked.wants_stream,
+        may_begin: asked.may_begin,
+        is_kept,
+        dialect,
         head,
     };
     relay.inner.tasks.spawn(async move {
         call.run().await;
         drop(token);
     });
-    match answered.await {
-        Ok(Head::Stream(headers)) => read::reply(&relay, &parts, reader, &from_the_first(), &headers),
-        Ok(Head::Other(response, asked_at, place)) => Ok(pass::on(response, route, asked_at, place)),
-        Ok(Head::Failed(problem)) => Err(problem),
-        Err(_) => Err(forward::bad_gateway(
-            "abandoned",
-            "the request to the upstream was given up",
-        )),
+    let mut response = match answered.await {
+        Ok(Head::Stream(headers)) => read::reply(&relay, &parts, reader, &from_the_first(), &headers)?,
+        Ok(Head::Other(response, asked_at, place)) => {
+            pass::on(response, &parts.method, route, asked_at, place)
+        }
+        Ok(Head::Failed(problem)) => return Err(failure.or(problem)),
+        Err(_) => {
+            return Err(forward::bad_gateway(
+                "abandoned",
+                "the request to the upstream was given up",
+            ));
+        }
+    };
+    if named.key.is_none() && parts.headers.contains_key(IDEMPOTENCY_KEY) {
+        let headers = response.headers_mut();
+        headers.insert(TIDEWIRE_IDEMPOTENCY, HeaderValue::from_static("passed-on"));
+    }
+    Ok(response)
+}
+
+/// What a request is known by. One that is not held is like no other.
+fn hash(parts: &Parts, body: Option<&[u8]>, stream: StreamId) -> Hash {
+    let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
+    let (method, path) = (parts.method.as_str().as_bytes(), path.as_bytes());
+    match body {
+        Some(body) => Hash::of(&[method, path, body]),
+        None => Hash::of(&[b"passed on", stream.to_string().as_bytes()]),
     }
 }
 
@@ -132,8 +181,13 @@ fn no_randomness(error: getrandom::Error) -> Problem {
 }
 
 /// What a request asks for, as far as it concerns us.
+#[derive(Default)]
 struct Asked {
     wants_stream: bool,
+    /// The request itself says so, and not only that a stream is accepted.
+    streams: bool,
+    /// Its answer can be nothing but an event stream.
+    may_begin: bool,
     chat: Option<String>,
 }
 
@@ -161,8 +215,22 @@ impl Asked {
         let wants_stream = streams.unwrap_or(accepts || chat.is_some());
         Self {
             wants_stream,
+            streams: streams == Some(true),
+            may_begin: false,
             chat: chat.filter(|_| wants_stream),
         }
+    }
+
+    /// With what its dialect adds.
+    fn with(mut self, shown: Option<Dialect>, dialect: Option<Dialect>, is_kept: bool) -> Self {
+        // Gemini's address asks for a stream; of an app of the AI SDK the route says what a stream is.
+        self.streams |=
+            shown == Some(Dialect::Gemini) || (self.wants_stream && dialect == Some(Dialect::AiSdkUi));
+        self.wants_stream = is_kept && (self.wants_stream || self.streams);
+        self.may_begin =
+            self.wants_stream && self.streams && dialect.is_some_and(Dialect::leaves_only_event_streams);
+        self.chat = self.chat.filter(|_| is_kept);
+        self
     }
 }
 

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
 use url::Url;
 
-use super::forward::METHODS;
+use super::{dialect::Dialect, forward::METHODS};
 use crate::{
     BodyBounds,
     credentials::{COOKIES, HEADERS, PARAMETERS},
@@ -75,6 +79,8 @@ pub struct Route {
     pub path: String,
     /// What stands for that path, such as `https://api.openai.com/v1`.
     pub upstream: Url,
+    /// Certificates (PEM) of authorities that the upstream's may be signed by, beside those that the system trusts.
+    pub authorities: Option<String>,
     /// Which methods and paths below `path` there are; all, if there is no list.
     pub allow: Option<Vec<Allowed>>,
     /// A header with our key, in place of the client's.
@@ -95,12 +101,18 @@ pub struct Route {
     pub forwarded: bool,
     /// What the upstream's documents may do in a browser.
     pub content: Content,
+    /// Whether clients may open WebSockets of the upstream.
+    pub websocket: bool,
     /// Headers of requests that do not go on, beside those that never do.
     pub remove_headers: Vec<HeaderName>,
     /// Headers that go with every request.
     pub set_headers: Vec<(HeaderName, HeaderValue)>,
     /// Where a request's body says which chat it belongs to: a JSON pointer, such as `/id`.
     pub chat_key: Option<String>,
+    /// The dialect of all its answers, in place of the one that each shows.
+    pub dialect: Option<Dialect>,
+    /// Who resumes its streams.
+    pub resume: Resume,
     /// What becomes of an answer that nobody reads any more.
     pub on_disconnect: OnDisconnect,
     /// How long an answer that has ended can be read again.
@@ -155,6 +167,20 @@ pub enum Content {
     App,
 }
 
+/// Who resumes a route's streams, after `Last-Event-ID`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Resume {
+    /// The upstream where the dialect is known for it, else the relay.
+    #[default]
+    Auto,
+    /// The relay: answers are kept, and their events have ids of ours.
+    Relay,
+    /// The upstream: its streams pass byte for byte, and cursors go on to it.
+    Upstream,
+    /// Nobody: streams pass byte for byte.
+    Off,
+}
+
 /// What becomes of an answer when its last reader has gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnDisconnect {
@@ -177,7 +203,8 @@ impl Default for OnDisconnect {
 pub struct Times {
     /// Until the upstream is connected.
     pub connect: Duration,
-    /// Until the upstream's headers are there; then a stream that was asked for begins without them.
+    /// Until the upstream's headers are there; then a stream that was asked for begins without them, if the dialect leaves
+    /// nothing else.
     pub commit_after: Duration,
     /// Until the first event.
     pub first_event: Duration,
@@ -192,7 +219,9 @@ impl Default for Times {
         let minutes = |count: u64| Duration::from_secs(60 * count);
         Self {
             connect: Duration::from_secs(10),
-            commit_after: Duration::from_secs(10),
+            // Below the minute after which most proxies give up. Not earlier, because clients repeat a late 429 only as a
+            // status.
+            commit_after: Duration::from_secs(50),
             first_event: minutes(10),
             idle: minutes(5),
             total: minutes(60),
@@ -234,6 +263,7 @@ impl Route {
         Self {
             path: path.into(),
             upstream,
+            authorities: None,
             allow: None,
             key: None,
             auth: RouteAuth::default(),
@@ -244,13 +274,25 @@ impl Route {
             credential_parameters: Vec::new(),
             forwarded: false,
             content: Content::default(),
+            websocket: false,
             remove_headers: Vec::new(),
             set_headers: Vec::new(),
             chat_key: None,
+            dialect: None,
+            resume: Resume::default(),
             on_disconnect: OnDisconnect::default(),
             keep: Duration::from_secs(60 * 60),
             times: Times::default(),
             limits: Limits::default(),
+        }
+    }
+
+    /// Who resumes an answer, if it is a stream, of the dialect that its request shows.
+    pub(super) fn resumes(&self, dialect: Option<Dialect>) -> Resume {
+        match self.resume {
+            Resume::Auto if dialect.is_some_and(Dialect::resumes_itself) => Resume::Upstream,
+            Resume::Auto => Resume::Relay,
+            other => other,
         }
     }
 
@@ -319,6 +361,9 @@ impl Route {
         if self.upstream.query().is_some() || self.upstream.fragment().is_some() {
             return Err(wrong("its upstream must have no ? and no #"));
         }
+        if let Some(pem) = &self.authorities {
+            check_authorities(pem).map_err(|why| wrong(&why))?;
+        }
         let mut set = self.set_headers.iter().map(|(name, _)| name);
         if let Some(name) = set.find(|name| self.is_credential_header(name)) {
             return Err(wrong(&format!(
@@ -364,6 +409,22 @@ impl Route {
             ));
         }
         Ok(())
+    }
+}
+
+fn check_authorities(pem: &str) -> Result<(), String> {
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let added = certificate
+            .map_err(|error| error.to_string())
+            .and_then(|certificate| store.add(certificate).map_err(|error| error.to_string()));
+        added.map_err(|error| {
+            format!("ca_file holds what is no certificate ({error}): give certificates in PEM form")
+        })?;
+    }
+    match store.is_empty() {
+        true => Err("ca_file holds no certificate: give certificates in PEM form (BEGIN CERTIFICATE)".into()),
+        false => Ok(()),
     }
 }
 

@@ -11,8 +11,9 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::{
+    call::LAST_EVENT_ID,
     config::{Owner, Route},
-    forwarded,
+    forwarded, path,
 };
 use crate::{
     Problem,
@@ -83,7 +84,7 @@ pub(super) fn below<'a>(route: &Route, path: &'a str) -> Option<&'a str> {
 /// for other methods than [`METHODS`].
 pub(super) fn target(route: &Route, parts: &Parts) -> Result<Url, Problem> {
     let rest = below(route, parts.uri.path()).unwrap_or_default();
-    check_path(rest)?;
+    path::check(rest)?;
     let methods: Vec<&Method> = match &route.allow {
         Some(allowed) => {
             let of_path = allowed.iter().filter(|allowed| allowed.path == rest);
@@ -151,27 +152,13 @@ fn holds_own_token(caller: &Caller, value: &[u8]) -> bool {
     may_be.any(|word| Sha256::digest(word)[..] == token[..])
 }
 
-/// `..` and encoded dots and slashes would leave the route, here or at the upstream. Servlet
-/// containers take a segment for dots also with parameters behind it: `..;a=b`.
-fn check_path(rest: &str) -> Result<(), Problem> {
-    let lower = rest.to_ascii_lowercase().replace("%3b", ";");
-    let is_dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
-    let has_dots = lower.split('/').any(is_dots);
-    if has_dots
-        || ["%2e", "%2f", "%5c", "\\"]
-            .iter()
-            .any(|other| lower.contains(other))
-    {
-        return Err(Problem::bad_request(
-            "bad_path",
-            "the path holds dot segments, or an encoded dot or slash: send it plainly",
-        ));
-    }
-    Ok(())
-}
-
-/// The headers of a request that go on.
-pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) -> HeaderMap {
+/// The headers of a request that go on. A cursor is the upstream's where that one resumes its streams.
+pub(super) fn request_headers(
+    route: &Route,
+    parts: &Parts,
+    wants_stream: bool,
+    sends_cursor: bool,
+) -> HeaderMap {
     let caller = Caller::of(&parts.extensions);
     let headers = &parts.headers;
     let mut named = connection_named(headers);
@@ -183,7 +170,7 @@ pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) 
         let text = meant.as_str();
         let stays = text.starts_with("tidewire-")
             || HOP_BY_HOP.contains(&text)
-            || NOT_FORWARDED.contains(&text)
+            || (NOT_FORWARDED.contains(&text) && !(sends_cursor && *name == LAST_EVENT_ID))
             || meant == header::COOKIE
             || named.contains(name)
             || is_disguised(route, name, &meant)
@@ -309,11 +296,14 @@ mod tests {
             "https://api.example/base/v1/chat?a=b%20c"
         );
         assert_eq!(target("/v1").unwrap().as_str(), "https://api.example/base/v1");
+        assert_eq!(
+            target("/v1/models/meta-llama%2FLlama-3%2e1").unwrap().as_str(),
+            "https://api.example/base/v1/models/meta-llama%2FLlama-3%2e1"
+        );
         for bad in [
             "/v1/../x",
-            "/v1/./x",
             "/v1/%2e%2E/x",
-            "/v1/a%2fb",
+            "/v1/a%2f..%2fb",
             "/v1/a%5Cb",
             "/v1/a/..",
         ] {
@@ -383,18 +373,18 @@ mod tests {
             names
         };
         let parts = parts(&Method::POST, "/v1", &headers);
-        let sent = request_headers(&route, &parts, true);
+        let sent = request_headers(&route, &parts, true, false);
         assert_eq!(sent[header::ACCEPT_ENCODING], "identity");
         assert_eq!(
             names(sent),
             ["accept-encoding", "authorization", "content-type", "x-own"]
         );
         route.pass_cookies = true;
-        let sent = request_headers(&route, &parts, false);
+        let sent = request_headers(&route, &parts, false, false);
         assert_eq!(sent[header::ACCEPT_ENCODING], "x-hop");
         assert_eq!(sent[header::COOKIE], "x-hop");
         route.key = Some((header::AUTHORIZATION, HeaderValue::from_static("Bearer ours")));
-        let sent = request_headers(&route, &parts, true);
+        let sent = request_headers(&route, &parts, true, false);
         assert_eq!(
             sent.get_all(header::AUTHORIZATION).iter().collect::<Vec<_>>(),
             ["Bearer ours"]

@@ -1,14 +1,16 @@
 //! An answer that is no stream, passed on as it is: status, headers, bytes.
 //!
-//! Bounds: the route's `idle` between two pieces of the upstream, `total` for all of them. What is cut, by them or by the upstream,
+//! Bounds: the route's `idle` between two pieces of the upstream, unless they are a stream, which may be silent for as long as its
+//! client waits; `total` for all of them. What is cut, by them or by the upstream,
 //! has no end for the client either: the last chunk is not sent, or fewer bytes than were announced. Its [`Place`] among the answers
 //! that run is taken until the client has all of it or has gone, for as long as it has a connection to the upstream.
 
-use std::{io, sync::Arc};
+use std::{io, pin::Pin, sync::Arc};
 
 use axum::body::{Body, Bytes};
 use futures_util::stream::{Stream, StreamExt as _, unfold};
-use http::Response;
+use http::{HeaderValue, Method, Response};
+use tidewire_hub::Hub;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
@@ -16,7 +18,9 @@ use super::{
     answer::Answer,
     config::{Route, Times},
     returned::passed_headers,
+    upstream::is_stream,
 };
+use crate::respond::X_ACCEL_BUFFERING;
 
 /// The place of an answer that is passed on. Dropping it makes room.
 pub(super) struct Place {
@@ -41,6 +45,7 @@ impl Drop for Place {
 /// The answer for the client, whose body comes as the upstream sends it.
 pub(super) fn on(
     response: reqwest::Response,
+    method: &Method,
     route: &Route,
     asked_at: Instant,
     place: Place,
@@ -48,12 +53,37 @@ pub(super) fn on(
     let mut passed = Response::new(Body::empty());
     *passed.status_mut() = response.status();
     *passed.headers_mut() = passed_headers(route, response.headers());
+    let mut times = route.times;
+    let mut leaving = Leaving::never();
+    if is_stream(&response) {
+        if *method == Method::GET {
+            leaving = Leaving::of(place.relay.inner.hub.clone());
+        }
+        times.idle = times.total;
+        // A proxy in front would hold it back.
+        let headers = passed.headers_mut();
+        headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    }
     let pieces = response.bytes_stream().map(move |piece| {
         let _held_as_long_as_the_pieces = &place;
         piece.map_err(io::Error::other)
     });
-    *passed.body_mut() = Body::from_stream(bounded(pieces, route.times, asked_at, route.path.clone()));
+    *passed.body_mut() = Body::from_stream(bounded(pieces, times, asked_at, route.path.clone(), leaving));
     passed
+}
+
+/// Resolves when the server leaves, for who can ask again.
+struct Leaving(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl Leaving {
+    /// For others.
+    fn never() -> Self {
+        Self(Box::pin(std::future::pending()))
+    }
+
+    fn of(hub: Hub) -> Self {
+        Self(Box::pin(async move { hub.closing().await }))
+    }
 }
 
 /// The pieces, until they take longer than they may. Only the upstream's time counts between them: the next one is asked for when
@@ -63,14 +93,20 @@ fn bounded(
     times: Times,
     asked_at: Instant,
     route: String,
+    leaving: Leaving,
 ) -> impl Stream<Item = io::Result<Bytes>> {
     let all = asked_at + times.total;
-    let begun = (Box::pin(pieces), route);
+    let begun = (Box::pin(pieces), route, leaving);
     unfold(Some(begun), move |at| async move {
-        let (mut pieces, route) = at?;
+        let (mut pieces, route, mut leaving) = at?;
         let due = all.min(Instant::now() + times.idle);
-        match timeout_at(due, pieces.next()).await {
-            Ok(Some(Ok(piece))) => Some((Ok(piece), Some((pieces, route)))),
+        let next = tokio::select! {
+            biased;
+            next = timeout_at(due, pieces.next()) => next,
+            () = &mut leaving.0 => return Some((Err(io::ErrorKind::ConnectionAborted.into()), None)),
+        };
+        match next {
+            Ok(Some(Ok(piece))) => Some((Ok(piece), Some((pieces, route, leaving)))),
             Ok(Some(Err(error))) => Some((Err(error), None)),
             Ok(None) => None,
             Err(_) => {
@@ -109,7 +145,9 @@ mod tests {
             sleep(seconds * SECOND).await;
             Ok(Bytes::from_static(b"x"))
         });
-        let come: Vec<_> = bounded(pieces, times, begun, "/v1".into()).collect().await;
+        let come: Vec<_> = bounded(pieces, times, begun, "/v1".into(), Leaving::never())
+            .collect()
+            .await;
         let (whole, cut): (Vec<_>, Vec<_>) = come.into_iter().partition(Result::is_ok);
         (whole.len(), cut.is_empty(), begun.elapsed())
     }

@@ -7,15 +7,16 @@ use std::{
 };
 
 use futures_util::stream::{self, TryStreamExt as _};
-use tidewire_hub::{Millis, Seq};
+use tidewire_codec::EventName;
+use tidewire_hub::{Millis, Seq, TopicSet};
 
 use super::{
     AT_A_TIME, Inner, Relay,
     answer::{Answer, Named, Phase, Share},
     answers::is_due,
+    dialect::{Broken, Dialect, Reading},
     measures::Ending,
     publisher::{Note, Publisher, control},
-    shape::{Broken, Shape},
     stream::StreamId,
 };
 
@@ -25,7 +26,7 @@ const BUDGET: usize = 1 << 20;
 /// An answer as the notes tell of it.
 struct Noted {
     named: Named,
-    shape: Shape,
+    dialect: Option<Dialect>,
     headers: http::HeaderMap,
     ended: Option<(Millis, Ending)>,
 }
@@ -53,17 +54,15 @@ async fn recall(relay: &Relay, noted: Noted) -> Result<(), tidewire_hub::Error> 
     let topics = noted.named.stream.topics()?;
     // It has ended, or ends now: it takes no place.
     let answer = Answer::new(noted.named, Share::OfToken, topics.clone(), Phase::Streaming);
-    answer.set_form(noted.shape, noted.headers);
+    answer.set_form(noted.dialect, noted.headers);
     let has_ended = topics.iter().all(|topic| relay.inner.hub.has_ended(topic));
     let (at, how) = match (noted.ended, has_ended) {
         (Some(ended), _) => ended,
         // Only the note of its end was not written any more.
         (None, true) => (relay.times().stamp, Ending::Done),
-        (None, false) => {
-            interrupt(relay, &answer).await;
-            (relay.times().stamp, Ending::Interrupted)
-        }
+        (None, false) => (relay.times().stamp, interrupt(relay, &answer, &topics).await?),
     };
+    answer.set_ending(how);
     relay.inner.answers.recall(&answer, at, how);
     Ok(())
 }
@@ -115,7 +114,7 @@ fn read(relay: &Relay, note: Note) -> Option<Noted> {
         request,
         key,
         chat,
-        shape,
+        dialect,
         headers,
     } = note
     else {
@@ -137,7 +136,7 @@ fn read(relay: &Relay, note: Note) -> Option<Noted> {
             key: hash(key),
             chat: hash(chat),
         },
-        shape,
+        dialect,
         headers: headers
             .into_iter()
             .filter_map(header)
@@ -146,17 +145,27 @@ fn read(relay: &Relay, note: Note) -> Option<Noted> {
     })
 }
 
-async fn interrupt(relay: &Relay, answer: &Arc<Answer>) {
+/// Ends an answer that was running. One that had said its last word lacks nothing.
+async fn interrupt(
+    relay: &Relay,
+    answer: &Arc<Answer>,
+    topics: &TopicSet,
+) -> Result<Ending, tidewire_hub::Error> {
+    let reading = last_event(relay, answer, topics)?;
     answer.events.store(unused_number(answer), Ordering::Relaxed);
     let why = Broken {
         code: "interrupted",
         message: "the server was restarted in the midst of the answer: ask again".into(),
     };
-    let last = answer.shape().broken(&why);
+    let (ending, last) = match reading.may_end() {
+        true => (reading.outcome().into(), Vec::new()),
+        false => (Ending::Interrupted, answer.broken(&why)),
+    };
     let mut publisher = Publisher::new(relay.inner.hub.clone(), Arc::clone(answer));
-    if let Err(error) = publisher.end(last, Ending::Interrupted).await {
+    if let Err(error) = publisher.end(last, ending).await {
         tracing::error!(%error, "an answer that was interrupted cannot be ended");
     }
+    Ok(ending)
 }
 
 /// A number that no event of the answer had: a random one of 52 bits, beyond all that an upstream can reach. The number after the
@@ -164,4 +173,21 @@ async fn interrupt(relay: &Relay, answer: &Arc<Answer>) {
 /// have, and a reader of one of those would be told that the answer is over.
 fn unused_number(answer: &Answer) -> u64 {
     RandomState::new().hash_one(answer.named.stream) >> 13 | 1 << 51
+}
+
+/// What the last event says that an answer has. Those before it may be gone.
+fn last_event(relay: &Relay, answer: &Answer, topics: &TopicSet) -> Result<Reading, tidewire_hub::Error> {
+    let mut reading = Reading::new(answer.dialect());
+    let Some(last) = relay.inner.hub.kept(topics)?.last else {
+        return Ok(reading);
+    };
+    let scan = relay.inner.hub.records(topics, last.seq.before(), BUDGET)?;
+    for event in scan.records.iter().filter_map(|record| record.event.as_ref()) {
+        reading.see(
+            event.name.as_ref().map_or("message", EventName::as_str),
+            &event.data,
+        );
+    }
+    answer.sequence.store(reading.next_number(), Ordering::Relaxed);
+    Ok(reading)
 }

@@ -1,13 +1,13 @@
 //! Routes of the relay, as settings: `[[relay]]` in the file, `--relay URL` for one.
 
-use std::{collections::BTreeMap, env, str::FromStr};
+use std::{collections::BTreeMap, env, fs, path::PathBuf, str::FromStr};
 
 use axum::http::{HeaderName, HeaderValue, Method};
 use reqwest::Url;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tidewire_doors::relay::{
-    self,
-    config::{Allowed, Content, Limits, OnDisconnect, Owner, RouteAuth, Times},
+    self, Dialect,
+    config::{Allowed, Content, Limits, OnDisconnect, Owner, Resume, RouteAuth, Times},
 };
 
 use super::{
@@ -30,6 +30,9 @@ pub(crate) struct Route {
     path: String,
     /// What stands for that path, such as `https://api.openai.com/v1`.
     upstream: Address,
+    /// A file with certificates (PEM) of authorities that the upstream's may be signed by, beside those that the system
+    /// trusts.
+    ca_file: Option<PathBuf>,
     /// The name of an environment variable with our key. Without it, the client's own key is passed through.
     key_env: Option<String>,
     /// The header for our key. In "authorization" it is preceded by "Bearer ".
@@ -50,6 +53,9 @@ pub(crate) struct Route {
     /// "foreign" or "app".
     #[serde(default)]
     content: ContentText,
+    /// Whether clients may open WebSockets of the upstream.
+    #[serde(default)]
+    websocket: bool,
     /// Headers and query parameters with credentials, beside those that are known.
     #[serde(default)]
     credential_headers: Vec<Header>,
@@ -61,6 +67,11 @@ pub(crate) struct Route {
     set_headers: BTreeMap<Header, HeaderText>,
     /// A JSON pointer to a request's chat, such as "/id".
     chat_key: Option<String>,
+    /// The dialect of all answers. Unset: that which each request or answer shows.
+    dialect: Option<DialectText>,
+    /// "auto", "relay", "upstream" or "off".
+    #[serde(default)]
+    resume: ResumeText,
     /// "grace(30s)", "finish" or "cancel".
     #[serde(default)]
     on_disconnect: Disconnect,
@@ -172,6 +183,7 @@ impl Route {
         Self {
             path,
             upstream,
+            ca_file: None,
             key_env: None,
             key_header: None,
             allow: None,
@@ -180,11 +192,14 @@ impl Route {
             pass_cookies: false,
             forwarded: None,
             content: ContentText::default(),
+            websocket: false,
             credential_headers: Vec::new(),
             credential_parameters: Vec::new(),
             remove_headers: Vec::new(),
             set_headers: BTreeMap::new(),
             chat_key: None,
+            dialect: None,
+            resume: ResumeText::default(),
             on_disconnect: Disconnect::default(),
             keep: None,
             connect: None,
@@ -227,6 +242,17 @@ impl Route {
             *value = HeaderValue::try_from(text).map_err(wrong)?;
             value.set_sensitive(true);
         }
+        if let Some(file) = &self.ca_file {
+            let cannot = |error| {
+                format!(
+                    "the relay route {}: cannot read its ca_file {}: {error}",
+                    self.path,
+                    file.display()
+                )
+            };
+            route.authorities = Some(fs::read_to_string(file).map_err(cannot)?);
+            route.check().map_err(|error| error.to_string())?;
+        }
         Ok(route)
     }
 
@@ -268,6 +294,7 @@ impl Route {
             pass_cookies: self.pass_cookies,
             forwarded: self.forwarded.unwrap_or(self.content.0 == Content::App),
             content: self.content.0,
+            websocket: self.websocket,
             credential_headers: names(&self.credential_headers),
             credential_parameters: self
                 .credential_parameters
@@ -281,6 +308,8 @@ impl Route {
                 .map(|(name, value)| (name.0.clone(), value.0.clone()))
                 .collect(),
             chat_key: self.chat_key.clone(),
+            dialect: self.dialect.map(|dialect| dialect.0),
+            resume: self.resume.0,
             on_disconnect: self.on_disconnect.0,
             keep: self.keep.map_or(route.keep, Bounded::get),
             times: Times {
@@ -487,6 +516,47 @@ impl FromStr for OwnerText {
             _ => return Err(wrong()),
         };
         Ok(Self(owner))
+    }
+}
+
+/// The dialect of a route's answers.
+#[derive(Debug, Clone, Copy)]
+struct DialectText(Dialect);
+
+text!(DialectText, |dialect| dialect.0.to_string());
+
+impl FromStr for DialectText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self)
+    }
+}
+
+/// Who resumes a route's streams.
+#[derive(Debug, Clone, Copy, Default)]
+struct ResumeText(Resume);
+
+text!(ResumeText, |resume| match resume.0 {
+    Resume::Auto => "auto".to_owned(),
+    Resume::Relay => "relay".to_owned(),
+    Resume::Upstream => "upstream".to_owned(),
+    Resume::Off => "off".to_owned(),
+});
+
+impl FromStr for ResumeText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self(Resume::Auto)),
+            "relay" => Ok(Self(Resume::Relay)),
+            "upstream" => Ok(Self(Resume::Upstream)),
+            "off" => Ok(Self(Resume::Off)),
+            _ => Err(format!(
+                "{text:?} is nobody who could resume a stream: write resume = \"auto\", \"relay\", \"upstream\" or \"off\""
+            )),
+        }
     }
 }
 

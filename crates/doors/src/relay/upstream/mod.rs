@@ -5,6 +5,7 @@
 
 mod body;
 mod streaming;
+mod unreachable;
 mod watch;
 
 use std::sync::Arc;
@@ -15,19 +16,21 @@ use tidewire_codec::content_type;
 use tidewire_hub::{Draft, Error, Health};
 use tokio::{sync::oneshot, time::Instant};
 
+pub(super) use self::unreachable::unreachable;
 use self::{
     streaming::Streaming,
+    unreachable::causes,
     watch::{Watch, Within},
 };
 use super::{
     Relay,
     answer::Answer,
     config::OnDisconnect,
+    dialect::{Broken, Dialect},
     forward::bad_gateway,
     pass::Place,
     publisher::Lost,
     returned::stream_headers,
-    shape::{Broken, Shape},
 };
 use crate::Problem;
 
@@ -48,6 +51,12 @@ pub(super) struct Call {
     pub(super) request: Request,
     /// The client asked for a stream, as far as its request tells.
     pub(super) wants_stream: bool,
+    /// The answer can be nothing but a stream, and may begin as one before its upstream has said so.
+    pub(super) may_begin: bool,
+    /// A stream is kept; else it passes as it is.
+    pub(super) is_kept: bool,
+    /// As far as the route or the request tells.
+    pub(super) dialect: Option<Dialect>,
     pub(super) head: oneshot::Sender<Head>,
 }
 
@@ -87,6 +96,9 @@ impl Call {
             answer,
             request,
             wants_stream,
+            may_begin,
+            is_kept,
+            dialect,
             head,
         } = self;
         let route = relay.route(&answer);
@@ -104,33 +116,34 @@ impl Call {
             OnDisconnect::Cancel
         };
         let mut watch = Watch::new(&relay, &answer, policy, route.times.total);
-        let shape = Shape::of(request.url().path(), &HeaderMap::new());
         let is_head = *request.method() == Method::HEAD;
         // Boxed, so that it can be let go, and its connection with it, before the log has the end of the answer.
         let mut asked = Box::pin(relay.client(&answer).execute(request));
 
-        let first = match wants_stream {
-            true => watch.within(route.times.commit_after, asked.as_mut()).await,
-            false => watch.within(route.times.total, asked.as_mut()).await,
+        let (bound, limit) = match wants_stream {
+            true if may_begin => ("commit_after", route.times.commit_after),
+            true => ("first_event", route.times.first_event),
+            false => ("total", route.times.total),
         };
-        let response = match first {
+        let response = match watch.within(limit, asked.as_mut()).await {
             Ok(Within::Ready(Ok(response))) => response,
             Ok(Within::Ready(Err(error))) => {
                 relay.inner.answers.release(&answer);
-                let _ = head.send(Head::Failed(unreachable(&relay.route(&answer).path, &error)));
+                let why = unreachable(route, &error);
+                let _ = head.send(Head::Failed(bad_gateway(why.code, why.message)));
                 return;
             }
-            Ok(Within::TimedOut) if wants_stream => {
+            Ok(Within::TimedOut) if may_begin => {
                 // The client waits: it gets its 200 and heartbeats, and whatever comes of it comes in band.
                 let mut stream =
-                    Streaming::begin(&relay, &answer, route, shape, &HeaderMap::new(), asked_at).await;
+                    Streaming::begin(&relay, &answer, route, dialect, &HeaderMap::new(), asked_at).await;
                 let _ = head.send(Head::Stream(HeaderMap::new()));
                 let over = stream.ask_on(&mut watch, asked).await;
                 return stream.end(over).await;
             }
             Ok(Within::TimedOut) => {
                 relay.inner.answers.release(&answer);
-                let detail = format!("the upstream did not answer for {:?}", route.times.total);
+                let detail = format!("the upstream did not answer for {limit:?} ({bound})");
                 let problem = Problem::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", detail);
                 let _ = head.send(Head::Failed(problem));
                 return;
@@ -148,7 +161,7 @@ impl Call {
             let _ = head.send(Head::Failed(bad_gateway("upstream_switched", detail)));
             return;
         }
-        if is_head || !is_stream(&response) {
+        if is_head || !is_kept || !is_stream(&response) {
             let place = Place::of(relay.clone(), answer);
             let _ = head.send(Head::Other(response, asked_at, place));
             return;
@@ -156,9 +169,10 @@ impl Call {
         if !wants_stream {
             watch.set_policy(&answer, route.on_disconnect);
         }
-        let shape = Shape::of(response.url().path(), response.headers());
+        let dialect = dialect.or_else(|| Dialect::of_head(response.url().path(), response.headers()));
         let headers = stream_headers(route, response.headers());
-        let mut stream = Streaming::begin(&relay, &answer, route, shape, response.headers(), asked_at).await;
+        let mut stream =
+            Streaming::begin(&relay, &answer, route, dialect, response.headers(), asked_at).await;
         let _ = head.send(Head::Stream(headers));
         let over = stream.read(&mut watch, response).await;
         stream.end(over).await;
@@ -178,7 +192,7 @@ async fn can_be_kept(relay: &Relay, answer: &Answer) -> Result<(), Error> {
     }
 }
 
-fn is_stream(response: &Response) -> bool {
+pub(super) fn is_stream(response: &Response) -> bool {
     let lines = response.headers().get_all(header::CONTENT_TYPE);
     let status = response.status();
     // The last one says that a part of the body is missing.
@@ -188,31 +202,6 @@ fn is_stream(response: &Response) -> bool {
     );
     let is_event_stream = content_type::is_event_stream(lines.iter().map(HeaderValue::as_bytes));
     status.is_success() && has_body && is_event_stream
-}
-
-fn unreachable(route: &str, error: &reqwest::Error) -> Problem {
-    // Its text names the address, which may hold a key.
-    let what = match () {
-        () if error.is_timeout() => "no connection within the time it may take (connect)",
-        () if error.is_connect() => "no connection: is it running, and its address right?",
-        () => "the connection broke before an answer came",
-    };
-    tracing::warn!(route, error = %causes(error), "an upstream cannot be asked");
-    bad_gateway(
-        "upstream_unreachable",
-        format!("the upstream cannot be asked: {what}"),
-    )
-}
-
-/// What lies under an error of the client, without the address that it was about.
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}{}{error}", if text.is_empty() { "" } else { ": " });
-        cause = error.source();
-    }
-    text
 }
 
 fn before_the_answer(over: &Over) -> Problem {

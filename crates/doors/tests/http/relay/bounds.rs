@@ -131,21 +131,8 @@ fn of_answers_that_are_too_many_the_oldest_goes_and_one_that_runs_stays() {
 }
 
 #[test]
-fn a_request_that_is_too_large_or_never_comes_does_not_reach_the_upstream() {
-    let relayed = Relayed::built(|config| {
-        config.bodies.stall = Duration::from_millis(300);
-        config.routes[0].limits.max_body = 1000;
-    });
-    let large = "x".repeat(1001);
-    assert_eq!(relayed.request("POST", "/v1/chat", &[], &large).head.status, 413);
-    let mut client = relayed.server.connect();
-    // At once, or the server closes while it is still being sent.
-    let chunk = format!("64\r\n{}\r\n", "x".repeat(100));
-    client.send(format!(
-        "POST /v1/chat HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n{}",
-        chunk.repeat(11)
-    ));
-    assert_eq!(client.response().head.status, 413);
+fn a_request_that_never_comes_does_not_reach_the_upstream() {
+    let relayed = Relayed::built(|config| config.bodies.stall = Duration::from_millis(300));
     let mut client = relayed.server.connect();
     client.send("POST /v1/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf");
     sleep(Duration::from_millis(100));
