@@ -1,7 +1,7 @@
 //! Dialects: what is known of a provider's traffic, a row each.
 //!
 //! A dialect is recognised by the request, else by the head of the answer, else by the first event, and is decided before the
-//! first byte of the answer goes out. What fits no row is [`Dialect::Unknown`]. A route can name its dialect.
+//! first byte of the answer goes out. An answer that fits no row is [`Dialect::Unknown`]. A route can name its dialect.
 //!
 //! | dialect | a clean end without its last word | after an error of ours | ids, comments of ours | resumed by |
 //! |---|---|---|---|---|
