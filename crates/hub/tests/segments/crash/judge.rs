@@ -267,7 +267,8 @@ impl<'a> Run<'a> {
             let is_well = !self.disk.has_failed() && !self.disk.is_full() && !self.disk.is_short();
             self.truth.closed = !self.disk.is_off() && is_well;
         }
-        let end = match self.disk.is_off() || self.rng.bool() {
+        // Also in the midst of something the process alone may have ended.
+        let end = match self.rng.bool() {
             true => End::Power,
             false => End::Killed,
         };
