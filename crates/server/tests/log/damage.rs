@@ -295,7 +295,7 @@ fn a_repaired_copy_has_all_else_and_the_log_stays_as_it_is() {
     assert_eq!(new[..old.len()], old[..]);
     assert!(new.len() > old.len(), "a new epoch");
     let server = copy.serve();
-    let mut reader = server.get(&format!("/events/big?last_event_id={before}"), &[]);
+    let reader = server.get(&format!("/events/big?last_event_id={before}"), &[]);
     assert_eq!(reader.head.get("tidewire-resume"), Some("gap"));
     let (events, _) = read_big(&server, "earliest");
     let numbers: Vec<u64> = events.iter().map(|event| event.parse().unwrap()).collect();

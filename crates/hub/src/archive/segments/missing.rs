@@ -49,8 +49,12 @@ pub(crate) fn segment(
 ) -> io::Result<Option<SealedSegment>> {
     let file = disk.open(&index_name(base))?;
     let opened = Sealed::of_any_length(Arc::clone(&file), log, base).and_then(|index| {
-        let is_left = topics.map_or(Ok(false), |topics| is_left(&index, base, topics));
-        Ok((index, is_left?))
+        let mut left = topics.map_or(Ok(false), |topics| is_left(&index, base, topics))?;
+        if left && let Ok(now) = Topics::load(disk, log) {
+            // A server that runs may have let it go since.
+            left = is_left(&index, base, &now)?;
+        }
+        Ok((index, left))
     });
     match opened {
         Ok((index, true)) => {

@@ -453,21 +453,15 @@ fn assemble(
         .sealed
         .first()
         .map_or(state.active.header.base, |segment| segment.body.header.base);
-    // What is newer than the log tells of a log that is not this one any more; but an empty segment may follow what is gone.
-    let end = last.max(state.active.header.base.before());
-    let is_wrong = written.as_ref().is_some_and(|topics| topics.last > end);
-    let is_made_anew = is_wrong || written.is_none();
-    // Time does not go back, not even to what it was before the log lost its end.
-    let time = written.as_ref().map_or(0, |topics| topics.time);
-    let mut topics = match written {
-        Some(written) if !is_made_anew => written,
-        _ => {
-            let mut topics = Topics::anew(holes(&state).max(oldest.before()), oldest.before());
-            topics.last = if last == Seq::ZERO { end } else { Seq::ZERO };
-            topics.time = time;
-            topics
+    let is_made_anew = written.is_none();
+    let mut topics = written.unwrap_or_else(|| {
+        let mut topics = Topics::anew(holes(&state).max(oldest.before()), oldest.before());
+        // An empty segment may follow what is gone.
+        if last == Seq::ZERO {
+            topics.last = state.active.header.base.before();
         }
-    };
+        topics
+    });
     let after = if is_made_anew { Seq::ZERO } else { topics.last };
     replay(&state, after, &mut |record| {
         topics.note(record);
@@ -477,8 +471,7 @@ fn assemble(
     topics.is_complete();
     missing::tell(&state.sealed, &state.active.header, &mut topics, &state.damage);
     let state = State { topics, ..state };
-    // A wrong one would pass for right when the log has grown.
-    if is_wrong || (is_made_anew && !state.sealed.is_empty()) {
+    if is_made_anew && !state.sealed.is_empty() {
         tracing::warn!(
             "the list of topics was made anew: some readers may be told of a gap though they missed nothing"
         );
