@@ -15,7 +15,8 @@ use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    config::OnDisconnect,
+    asker::Asker,
+    config::{OnDisconnect, Route},
     scope::Hash,
     shape::{Broken, Shape},
     stream::StreamId,
@@ -47,6 +48,8 @@ pub(super) struct Named {
     pub(super) request: Hash,
     pub(super) key: Option<Hash>,
     pub(super) chat: Option<Hash>,
+    /// What a retry of its request is known by: whose it is, all credentials, the request.
+    pub(super) retry: Option<Hash>,
 }
 
 /// Whose share of the places for running answers an answer takes.
@@ -67,9 +70,23 @@ impl Share {
     }
 }
 
+/// Where the head of an answer is: what its asker gets first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HeadAt {
+    Due,
+    Delivered,
+    /// Its asker has gone, and no retry may claim it.
+    Unwanted,
+}
+
 /// See the module's text.
 pub(super) struct Answer {
     pub(super) named: Named,
+    /// Which client asks for it.
+    asker: Asker,
+    /// A reader has come back for it.
+    has_returned: AtomicBool,
+    head: watch::Sender<HeadAt>,
     /// Whose share of the places it takes.
     pub(super) share: Share,
     pub(super) topics: TopicSet,
@@ -88,9 +105,12 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn new(named: Named, share: Share, topics: TopicSet, phase: Phase) -> Arc<Self> {
+    pub(super) fn new(named: Named, share: Share, asker: Asker, topics: TopicSet, phase: Phase) -> Arc<Self> {
         Arc::new(Self {
             named,
+            asker,
+            has_returned: AtomicBool::new(false),
+            head: watch::Sender::new(HeadAt::Due),
             share,
             topics,
             phase: watch::Sender::new(phase),
@@ -171,23 +191,74 @@ impl Answer {
         Reader(Arc::clone(self))
     }
 
+    /// One more reader, whose client has come back for the answer: so may the next.
+    pub(super) fn join_again(self: &Arc<Self>) -> Reader {
+        self.has_returned.store(true, Ordering::Relaxed);
+        self.join()
+    }
+
+    /// Its asker has the head.
+    pub(super) fn head_delivered(&self) {
+        self.head.send_replace(HeadAt::Delivered);
+    }
+
+    /// No retry of its asker may claim its head any more.
+    pub(super) fn head_unwanted(&self) {
+        self.head.send_if_modified(|head| {
+            let is_due = *head == HeadAt::Due;
+            if is_due {
+                *head = HeadAt::Unwanted;
+            }
+            is_due
+        });
+    }
+
+    pub(super) fn is_head_due(&self) -> bool {
+        *self.head.borrow() == HeadAt::Due
+    }
+
+    /// Resolves when its head is delivered, or never will be.
+    pub(super) async fn head_settled(&self) {
+        let mut head = self.head.subscribe();
+        let _ = head.wait_for(|head| *head != HeadAt::Due).await;
+    }
+
+    fn on_disconnect(&self, route: &Route, wants_stream: bool) -> OnDisconnect {
+        let asker = match self.has_returned.load(Ordering::Relaxed) {
+            true => Asker::MayReturn,
+            false => self.asker,
+        };
+        // An answer that is passed on is nobody's when its client has gone.
+        let is_kept = wants_stream || self.named.key.is_some() || self.is_stream();
+        let has_head = *self.head.borrow() == HeadAt::Delivered;
+        asker.on_disconnect(route, is_kept, has_head)
+    }
+
     /// Resolves when the upstream is no longer wanted, as nobody reads.
-    pub(super) async fn abandoned(&self, policy: OnDisconnect) {
+    pub(super) async fn abandoned(&self, route: &Route, wants_stream: bool) {
         let mut readers = self.readers.subscribe();
         loop {
             if readers.wait_for(|count| *count == 0).await.is_err() {
                 return;
             }
-            let grace = match policy {
-                OnDisconnect::Finish => return std::future::pending().await,
-                OnDisconnect::Cancel => Duration::ZERO,
-                OnDisconnect::Grace(grace) => grace,
+            let grace = match self.on_disconnect(route, wants_stream) {
+                // A reader may come and go, and change that.
+                OnDisconnect::Finish => None,
+                OnDisconnect::Cancel => Some(Duration::ZERO),
+                OnDisconnect::Grace(grace) => Some(grace),
             };
             tokio::select! {
-                () = sleep(grace) => return,
+                () = at_most(grace) => return,
                 _ = readers.wait_for(|count| *count > 0) => {}
             }
         }
+    }
+}
+
+async fn at_most(grace: Option<Duration>) {
+    match grace {
+        Some(grace) => sleep(grace).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -13,13 +13,15 @@ use std::{
 use http::{HeaderValue, StatusCode, header};
 use parking_lot::Mutex;
 use tidewire_hub::{Millis, clock::millis};
+use tokio::sync::oneshot::Receiver;
 
 use super::{
     answer::{Answer, Named, Phase, Reader, Share},
-    config::Config,
+    config::{Config, Owner},
     measures::Ending,
     scope::Hash,
     stream::StreamId,
+    upstream::Head,
 };
 use crate::Problem;
 
@@ -35,6 +37,8 @@ struct Table {
     running: Running,
     /// Those that have ended, in order, by route: each keeps its own for another time.
     ended: HashMap<usize, VecDeque<(Millis, Arc<Answer>)>>,
+    /// Those whose askers went before their heads, by what a retry is known by: each as long as its call, and 3 s at most.
+    orphans: HashMap<Hash, Vec<Orphan>>,
     gone: HashSet<StreamId>,
     gone_in_order: VecDeque<StreamId>,
 }
@@ -48,6 +52,14 @@ struct Running {
     of_strangers: usize,
     /// Of those of strangers.
     of_network: HashMap<IpAddr, usize>,
+}
+
+/// An answer whose asker went before its head, and what its retry needs.
+pub(super) struct Orphan {
+    pub(super) answer: Arc<Answer>,
+    pub(super) head: Receiver<Head>,
+    /// The retry count that may adopt it.
+    pub(super) next_try: u32,
 }
 
 /// What a name stands for.
@@ -153,6 +165,32 @@ impl Answers {
         table.note_end(answer, at, how);
     }
 
+    /// Leaves it to its retry, unless its call is over.
+    pub(super) fn orphan(&self, orphan: Orphan) {
+        let mut table = self.0.lock();
+        if let Some(retry) = orphan.answer.named.retry
+            && orphan.answer.is_head_due()
+        {
+            table.orphans.entry(retry).or_default().push(orphan);
+        }
+    }
+
+    /// An orphan for this retry, which nobody else gets, and its reader.
+    pub(super) fn adopt(&self, retry: Hash, try_number: u32) -> Option<(Orphan, Reader)> {
+        self.0
+            .lock()
+            .take_orphan(retry, |orphan| orphan.next_try == try_number)
+    }
+
+    /// Its call is over: no retry adopts it from now on. To be dropped when nothing is locked, with the place that it may have.
+    pub(super) fn disown(&self, answer: &Answer) -> Option<Orphan> {
+        let mut table = self.0.lock();
+        answer.head_unwanted();
+        let is_it = |orphan: &Orphan| orphan.answer.named.stream == answer.named.stream;
+        let (orphan, _) = table.take_orphan(answer.named.retry?, is_it)?;
+        Some(orphan)
+    }
+
     /// One from before a restart that had been kept long enough.
     pub(super) fn recall_gone(&self, stream: StreamId, config: &Config) {
         self.0.lock().note_gone(stream, config);
@@ -186,9 +224,14 @@ impl Running {
         };
         let again = ": try again when one has ended";
         has_room(self.all, config.max_running, "in all", again)?;
-        let own = self.of_owner.get(&owner).copied().unwrap_or_default();
-        let max = config.routes[route].limits.max_running_per_owner;
-        has_room(own, max, "of yours", ": stop one, or wait until one has ended")?;
+        let limits = &config.routes[route].limits;
+        // Without owners there are only credentials, and one of these is that of a backend with many users.
+        let owner = (config.routes[route].owner != Owner::Capability).then_some(owner);
+        if let Some(owner) = owner {
+            let own = self.of_owner.get(&owner).copied().unwrap_or_default();
+            let max = limits.max_running_per_owner;
+            has_room(own, max, "of yours", ": stop one, or wait until one has ended")?;
+        }
         let of_route = self.of_route.get(&route).copied().unwrap_or_default();
         has_room(of_route, config.max_running_of(route), "of this route", again)?;
         if let Share::OfStranger(network) = answer.share {
@@ -203,7 +246,9 @@ impl Running {
             self.of_strangers += 1;
         }
         self.all += 1;
-        self.of_owner.insert(owner, own + 1);
+        if let Some(owner) = owner {
+            *self.of_owner.entry(owner).or_default() += 1;
+        }
         self.of_route.insert(route, of_route + 1);
         Ok(())
     }
@@ -256,6 +301,17 @@ impl Table {
         self.remove(&answer);
         self.note_gone(answer.named.stream, config);
         Some(answer.named.stream)
+    }
+
+    fn take_orphan(&mut self, retry: Hash, is_it: impl Fn(&Orphan) -> bool) -> Option<(Orphan, Reader)> {
+        let orphans = self.orphans.get_mut(&retry)?;
+        let at = orphans.iter().position(is_it)?;
+        let orphan = orphans.remove(at);
+        if orphans.is_empty() {
+            self.orphans.remove(&retry);
+        }
+        let reader = orphan.answer.join();
+        Some((orphan, reader))
     }
 
     fn note_gone(&mut self, stream: StreamId, config: &Config) {

@@ -4,14 +4,16 @@ use axum::{
     body::{Body, Bytes},
     extract::Request,
 };
-use http::{HeaderMap, HeaderName, Method, Response, header, request::Parts};
+use http::{HeaderName, Method, Response, header, request::Parts};
 use tidewire_hub::{Error, Start};
 use tokio::sync::oneshot;
 
 use super::{
     Relay,
-    answer::{Answer, Named, Phase, Share},
+    answer::{Answer, Named, Phase, Reader, Share},
     answers::{Found, Taken},
+    asker::{Asker, retry_count},
+    asking::Asking,
     config::Route,
     forward, pass,
     pick::{Scalar, pick},
@@ -47,7 +49,7 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     };
     let body = Intake::as_sent(&parts, body, &relay.inner.config.bodies);
     let body: Bytes = body.bytes(&purpose).await?.into_bytes();
-    let asked = Asked::read(route, &parts.headers, &body);
+    let asked = Asked::read(route, &parts, &body);
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
     let hash = Hash::of(&[parts.method.as_str().as_bytes(), path.as_bytes(), &body]);
 
@@ -65,12 +67,25 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
             .chat
             .as_ref()
             .and_then(|chat| scope.key("chat", chat.as_bytes())),
+        retry: scope.retry(hash),
+    };
+    let asker = match () {
+        () if asked.is_background => Asker::InBackground,
+        () if named.key.is_some() || named.chat.is_some() => Asker::MayReturn,
+        () => Asker::of(&parts),
     };
     let share = Share::of(&Caller::of(&parts.extensions));
+    let try_number = retry_count(&parts.headers);
+    if let Some(asking) = Asking::adopted(&relay, named.retry, try_number)
+        && let Some((reader, head)) = asking.head().await
+    {
+        relay.inner.measures[number].joined();
+        return respond(&relay, &parts, reader, head);
+    }
     // Before it is asked whether the relay is closed: from here on its closing waits for this call.
     let token = relay.inner.calls.token();
     let (answer, reader) = loop {
-        let answer = Answer::new(named, share, named.stream.topics()?, Phase::Asking);
+        let answer = Answer::new(named, share, asker, named.stream.topics()?, Phase::Asking);
         match relay.inner.answers.take(&answer, &relay.inner.config)? {
             Taken::New(_) if relay.inner.calls.is_closed() => {
                 relay.inner.answers.release(&answer);
@@ -103,14 +118,25 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
         call.run().await;
         drop(token);
     });
-    match answered.await {
-        Ok(Head::Stream(headers)) => read::reply(&relay, &parts, reader, &from_the_first(), &headers),
-        Ok(Head::Other(response, asked_at, place)) => Ok(pass::on(response, route, asked_at, place)),
-        Ok(Head::Failed(problem)) => Err(problem),
-        Err(_) => Err(forward::bad_gateway(
+    let asking = Asking::new(&relay, reader, answered, try_number);
+    match asking.head().await {
+        Some((reader, head)) => respond(&relay, &parts, reader, head),
+        None => Err(forward::bad_gateway(
             "abandoned",
             "the request to the upstream was given up",
         )),
+    }
+}
+
+/// The response with this head.
+fn respond(relay: &Relay, parts: &Parts, reader: Reader, head: Head) -> Result<Response<Body>, Problem> {
+    match head {
+        Head::Stream(headers) => read::reply(relay, parts, reader, &from_the_first(), &headers),
+        Head::Other(response, asked_at, place) => {
+            let route = relay.route(reader.answer());
+            Ok(pass::on(response, route, asked_at, place))
+        }
+        Head::Failed(problem) => Err(problem),
     }
 }
 
@@ -135,10 +161,13 @@ fn no_randomness(error: getrandom::Error) -> Problem {
 struct Asked {
     wants_stream: bool,
     chat: Option<String>,
+    /// One of OpenAI's Responses whose provider goes on without its client.
+    is_background: bool,
 }
 
 impl Asked {
-    fn read(route: &Route, headers: &HeaderMap, body: &[u8]) -> Self {
+    fn read(route: &Route, parts: &Parts, body: &[u8]) -> Self {
+        let headers = &parts.headers;
         let mut accepts = headers.get_all(header::ACCEPT).iter();
         let accepts = accepts.any(|accept| {
             let accept = accept.to_str().unwrap_or_default().to_ascii_lowercase();
@@ -159,9 +188,12 @@ impl Asked {
         // Who names a chat has a stream in mind, unless it says that it has not: a title for it, say, which is not what the
         // chat is at.
         let wants_stream = streams.unwrap_or(accepts || chat.is_some());
+        let is_background =
+            parts.uri.path().ends_with("/responses") && said("/background") == Some(Scalar::Bool(true));
         Self {
             wants_stream,
             chat: chat.filter(|_| wants_stream),
+            is_background,
         }
     }
 }
@@ -194,7 +226,7 @@ fn go_on(
     read::reply(
         relay,
         parts,
-        answer.join(),
+        answer.join_again(),
         &Start::After(id.to_owned()),
         &headers,
     )

@@ -185,6 +185,9 @@ pub struct Times {
     pub idle: Duration,
     /// In all.
     pub total: Duration,
+    /// Until an SDK's own retry, where its connection broke before the upstream's headers were there. SDKs send the first
+    /// after 0.5 s, the second after 1 s.
+    pub until_retry: Duration,
 }
 
 impl Default for Times {
@@ -196,6 +199,7 @@ impl Default for Times {
             first_event: minutes(10),
             idle: minutes(5),
             total: minutes(60),
+            until_retry: Duration::from_secs(3),
         }
     }
 }

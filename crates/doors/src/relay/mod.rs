@@ -20,6 +20,7 @@
 //! | `upstream`, `publisher` | reading the upstream, as a task of its own, into the log |
 //! | `read` | reading answers, and stopping them |
 //! | `answer`, `answers` | an answer; all of them, and what they are found by |
+//! | `asker`, `asking` | which client asks, and what becomes of its answer when it has gone; its wait for the head |
 //! | `scope`, `stream` | whose a key is; names of answers |
 //! | `shape` | errors, as each provider's clients know them |
 //! | `recover` | after a restart |
@@ -28,6 +29,8 @@
 
 mod answer;
 mod answers;
+mod asker;
+mod asking;
 mod call;
 pub mod config;
 mod forward;

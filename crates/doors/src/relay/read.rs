@@ -62,7 +62,7 @@ pub(super) async fn named(relay: Relay, name: String, request: Request) -> Resul
         Method::DELETE => Ok(stop(&answer)),
         _ => {
             let headers = answer.headers();
-            let reader = answer.join();
+            let reader = answer.join_again();
             reply(&relay, &parts, reader, &start(&parts), &headers)
         }
     }
@@ -111,7 +111,7 @@ pub(super) async fn of_chat(
         if parts.method == Method::DELETE {
             return Ok(stop(&answer));
         }
-        let reader = answer.join();
+        let reader = answer.join_again();
         match answer.settled().await {
             // It was no stream: the chat is still at the one before.
             Phase::Nothing => {}

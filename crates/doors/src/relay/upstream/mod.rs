@@ -13,7 +13,10 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::{Request, Response};
 use tidewire_codec::content_type;
 use tidewire_hub::{Draft, Error, Health};
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep},
+};
 
 use self::{
     streaming::Streaming,
@@ -22,7 +25,6 @@ use self::{
 use super::{
     Relay,
     answer::Answer,
-    config::OnDisconnect,
     forward::bad_gateway,
     pass::Place,
     publisher::Lost,
@@ -39,6 +41,17 @@ pub(super) enum Head {
     Other(Response, Instant, Place),
     /// The upstream could not be asked.
     Failed(Problem),
+}
+
+impl Head {
+    /// Whether it is one of an answer, and of no error.
+    pub(super) fn is_success(&self) -> bool {
+        match self {
+            Self::Stream(_) => true,
+            Self::Other(response, ..) => response.status().is_success(),
+            Self::Failed(_) => false,
+        }
+    }
 }
 
 /// One request to an upstream.
@@ -81,7 +94,19 @@ fn broken<T>(code: &'static str, message: impl Into<String>) -> Result<T, Over> 
 }
 
 impl Call {
+    /// Asks, and reads to the end. Where the asker has gone without the head, its retry may still claim it.
     pub(super) async fn run(self) {
+        let (relay, answer) = (self.relay.clone(), Arc::clone(&self.answer));
+        self.ask().await;
+        tokio::select! {
+            () = answer.head_settled() => {}
+            () = relay.inner.hub.closing() => {}
+            () = sleep(relay.route(&answer).times.until_retry) => {}
+        }
+        drop(relay.inner.answers.disown(&answer));
+    }
+
+    async fn ask(self) {
         let Self {
             relay,
             answer,
@@ -97,13 +122,7 @@ impl Call {
         }
         relay.measures(&answer).called();
         let asked_at = Instant::now();
-        // An answer that is passed through is nobody's when its client has gone.
-        let policy = if wants_stream {
-            route.on_disconnect
-        } else {
-            OnDisconnect::Cancel
-        };
-        let mut watch = Watch::new(&relay, &answer, policy, route.times.total);
+        let mut watch = Watch::new(&relay, &answer, wants_stream);
         let shape = Shape::of(request.url().path(), &HeaderMap::new());
         let is_head = *request.method() == Method::HEAD;
         // Boxed, so that it can be let go, and its connection with it, before the log has the end of the answer.
@@ -135,6 +154,8 @@ impl Call {
                 let _ = head.send(Head::Failed(problem));
                 return;
             }
+            // A retry that claims it in this moment asks anew.
+            Err(Over::Abandoned) => return relay.inner.answers.release(&answer),
             Err(over) => {
                 relay.inner.answers.release(&answer);
                 let _ = head.send(Head::Failed(before_the_answer(&over)));
@@ -152,9 +173,6 @@ impl Call {
             let place = Place::of(relay.clone(), answer);
             let _ = head.send(Head::Other(response, asked_at, place));
             return;
-        }
-        if !wants_stream {
-            watch.set_policy(&answer, route.on_disconnect);
         }
         let shape = Shape::of(response.url().path(), response.headers());
         let headers = stream_headers(route, response.headers());

@@ -5,7 +5,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
-    super::{Relay, answer::Answer, config::OnDisconnect},
+    super::{Relay, answer::Answer},
     Over, broken,
 };
 
@@ -25,18 +25,16 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(relay: &Relay, answer: &Arc<Answer>, policy: OnDisconnect, total: Duration) -> Self {
+    pub(super) fn new(relay: &Relay, answer: &Arc<Answer>, wants_stream: bool) -> Self {
+        let total = relay.route(answer).times.total;
+        let (of, asked) = (relay.clone(), Arc::clone(answer));
         Self {
             answer: Arc::clone(answer),
             relay: relay.clone(),
-            gone: gone(answer, policy),
+            gone: Box::pin(async move { asked.abandoned(of.route(&asked), wants_stream).await }),
             total,
             deadline: Instant::now() + total,
         }
-    }
-
-    pub(super) fn set_policy(&mut self, answer: &Arc<Answer>, policy: OnDisconnect) {
-        self.gone = gone(answer, policy);
     }
 
     /// Waits so long, unless the answer is over before.
@@ -71,9 +69,4 @@ impl Watch {
             () = &mut self.gone => Err(Over::Abandoned),
         }
     }
-}
-
-fn gone(answer: &Arc<Answer>, policy: OnDisconnect) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    let answer = Arc::clone(answer);
-    Box::pin(async move { answer.abandoned(policy).await })
 }

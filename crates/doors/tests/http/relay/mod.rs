@@ -1,6 +1,7 @@
 //! The relay door: A1 to A5, S5.
 
 mod answers;
+mod askers;
 mod bounds;
 mod cancel;
 mod credentials;
