@@ -20,8 +20,9 @@ use super::{
     scope::Hash,
     shape::{Broken, Shape},
     stream::StreamId,
+    whole::Whole,
 };
-use crate::guard::Caller;
+use crate::{Problem, guard::Caller};
 
 /// What an answer is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,10 @@ pub(super) enum Phase {
     Nothing,
     /// All of it has come, or no more will.
     Ended,
+    /// It is no stream, and all of it is there for the twins of its request.
+    Whole,
+    /// There was no answer, which is shared by the twins of its request.
+    Failed,
 }
 
 /// What an answer is known by.
@@ -100,6 +105,10 @@ pub(super) struct Answer {
     /// What each reader gets of the upstream's headers.
     headers: OnceLock<HeaderMap>,
     pub(super) events: AtomicU64,
+    /// What there is in phase [`Phase::Whole`].
+    whole: OnceLock<Arc<Whole>>,
+    /// What there is in phase [`Phase::Failed`].
+    failed: OnceLock<Problem>,
     /// It no longer counts among those that run.
     pub(super) has_stopped: AtomicBool,
 }
@@ -120,6 +129,8 @@ impl Answer {
             shape: OnceLock::new(),
             headers: OnceLock::new(),
             events: AtomicU64::new(0),
+            whole: OnceLock::new(),
+            failed: OnceLock::new(),
             has_stopped: AtomicBool::new(false),
         })
     }
@@ -139,6 +150,24 @@ impl Answer {
         let settled = phase.wait_for(|phase| *phase != Phase::Asking).await;
         // The sender is here.
         settled.map_or(Phase::Nothing, |phase| *phase)
+    }
+
+    /// It is no stream, and all of it is here. Counts once.
+    pub(super) fn set_whole(&self, whole: Arc<Whole>) {
+        let _ = self.whole.set(whole);
+    }
+
+    pub(super) fn whole(&self) -> Option<Arc<Whole>> {
+        self.whole.get().cloned()
+    }
+
+    /// Nothing comes of it, for this reason. Counts once.
+    pub(super) fn set_failed(&self, why: Problem) {
+        let _ = self.failed.set(why);
+    }
+
+    pub(super) fn failed(&self) -> Option<Problem> {
+        self.failed.get().cloned()
     }
 
     /// It is a stream of this kind, with these headers for each reader. Counts once.

@@ -22,6 +22,7 @@ use super::{
     scope::Hash,
     stream::StreamId,
     upstream::Head,
+    whole::Whole,
 };
 use crate::Problem;
 
@@ -35,12 +36,20 @@ struct Table {
     /// Those of a chat that run, the newest last.
     by_chat: HashMap<Hash, Vec<Arc<Answer>>>,
     running: Running,
-    /// Those that have ended, in order, by route: each keeps its own for another time.
-    ended: HashMap<usize, VecDeque<(Millis, Arc<Answer>)>>,
+    /// Those that have ended, in order.
+    ended: HashMap<Line, VecDeque<(Millis, Arc<Answer>)>>,
     /// Those whose askers went before their heads, by what a retry is known by: each as long as its call, and 3 s at most.
     orphans: HashMap<Hash, Vec<Orphan>>,
     gone: HashSet<StreamId>,
     gone_in_order: VecDeque<StreamId>,
+}
+
+/// Where an answer that has ended is found in the order of its end: each route keeps its own for another time, and only those
+/// that are no streams hold memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Line {
+    route: usize,
+    is_whole: bool,
 }
 
 /// How many run, in all and of what has a share.
@@ -135,7 +144,7 @@ impl Answers {
         let mut table = self.0.lock();
         // Another one, whole, may have the key of one that is not.
         table.insert(answer, keeps_key(how));
-        table.note_end(answer, at, how);
+        table.note_end(answer, at, how, Phase::Ended);
     }
 
     /// It is no stream: its keys are free again. Its place is not, as long as it is passed on.
@@ -151,6 +160,38 @@ impl Answers {
         table.forget(answer);
     }
 
+    /// Nothing comes of it, which the twins of its request are told too: none of them asks for itself.
+    pub(super) fn fail(&self, answer: &Arc<Answer>, why: Problem) {
+        answer.set_failed(why);
+        self.close(answer, Phase::Failed);
+    }
+
+    /// It is no stream, and all of it is here: for the twins that wait, and where it is a success for later ones.
+    pub(super) fn keep_whole(&self, answer: &Arc<Answer>, whole: &Arc<Whole>, at: Millis) {
+        answer.set_whole(Arc::clone(whole));
+        if !whole.is_success() {
+            return self.close(answer, Phase::Whole);
+        }
+        let mut table = self.0.lock();
+        table.stopped_running(answer);
+        table.note_end(answer, at, Ending::Done, Phase::Whole);
+    }
+
+    fn close(&self, answer: &Arc<Answer>, phase: Phase) {
+        let mut table = self.0.lock();
+        table.stopped_running(answer);
+        table.remove(answer);
+        answer.set_phase(phase);
+    }
+
+    /// Lets the oldest go that is no stream. False if there is none.
+    pub(super) fn forget_whole(&self) -> bool {
+        let mut table = self.0.lock();
+        let oldest = table.pop_oldest(|line, _| line.is_whole);
+        drop(table);
+        oldest.is_some()
+    }
+
     /// Its upstream is done with: the next one may run. To be said before readers see its end, or whoever asks again at
     /// once is refused, or gets the same end.
     pub(super) fn stopped_running(&self, answer: &Answer, how: Ending) {
@@ -162,7 +203,7 @@ impl Answers {
     pub(super) fn ended(&self, answer: &Arc<Answer>, at: Millis, how: Ending) {
         let mut table = self.0.lock();
         table.stopped_running(answer);
-        table.note_end(answer, at, how);
+        table.note_end(answer, at, how, Phase::Ended);
     }
 
     /// Leaves it to its retry, unless its call is over.
@@ -292,15 +333,21 @@ impl Table {
 
     fn expire_one(&mut self, config: &Config, now: Millis) -> Option<StreamId> {
         let is_many = self.by_stream.len() > config.max_kept;
-        let oldest = self.ended.iter().filter_map(|(route, ended)| {
-            let (at, _) = ended.front()?;
-            (is_many || is_due(*at, *route, config, now)).then_some((*at, *route))
-        });
-        let (_, route) = oldest.min()?;
-        let (_, answer) = self.ended.get_mut(&route)?.pop_front()?;
-        self.remove(&answer);
+        let answer = self.pop_oldest(|line, at| is_many || is_due(at, line.route, config, now))?;
         self.note_gone(answer.named.stream, config);
         Some(answer.named.stream)
+    }
+
+    /// Takes the one that ended first of those at the front of a line that are like this.
+    fn pop_oldest(&mut self, is_one: impl Fn(Line, Millis) -> bool) -> Option<Arc<Answer>> {
+        let fronts = self.ended.iter().filter_map(|(line, ended)| {
+            let (at, _) = ended.front()?;
+            is_one(*line, *at).then_some((*at, *line))
+        });
+        let (_, line) = fronts.min()?;
+        let (_, answer) = self.ended.get_mut(&line)?.pop_front()?;
+        self.remove(&answer);
+        Some(answer)
     }
 
     fn take_orphan(&mut self, retry: Hash, is_it: impl Fn(&Orphan) -> bool) -> Option<(Orphan, Reader)> {
@@ -355,10 +402,14 @@ impl Table {
         }
     }
 
-    fn note_end(&mut self, answer: &Arc<Answer>, at: Millis, how: Ending) {
+    fn note_end(&mut self, answer: &Arc<Answer>, at: Millis, how: Ending, phase: Phase) {
         self.free_key_after(answer, how);
-        answer.set_phase(Phase::Ended);
-        let ended = self.ended.entry(answer.named.route).or_default();
+        answer.set_phase(phase);
+        let line = Line {
+            route: answer.named.route,
+            is_whole: phase == Phase::Whole,
+        };
+        let ended = self.ended.entry(line).or_default();
         // Nearly always the last; after a restart they come in the order in which they began.
         let place = ended.partition_point(|(other, _)| *other <= at);
         ended.insert(place, (at, Arc::clone(answer)));

@@ -4,7 +4,7 @@ use axum::{
     body::{Body, Bytes},
     extract::Request,
 };
-use http::{HeaderName, Method, Response, header, request::Parts};
+use http::{HeaderName, HeaderValue, Method, Response, header, request::Parts};
 use tidewire_hub::{Error, Start};
 use tokio::sync::oneshot;
 
@@ -21,6 +21,7 @@ use super::{
     scope::{Hash, Scope},
     stream::StreamId,
     upstream::{Call, Head},
+    whole::IDEMPOTENCY_REPLAYED,
 };
 use crate::{
     Problem,
@@ -94,18 +95,20 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
             Taken::New(reader) => break (answer, reader),
             Taken::Same(same) => {
                 let reader = same.join();
+                let _waiting = read::Counted::new(relay.clone(), same.join());
                 if same.settled().await == Phase::Nothing {
-                    continue; // It was no stream: nothing of it is there.
+                    continue; // Nothing of it is there.
                 }
                 relay.inner.measures[number].joined();
-                let headers = same.headers();
-                return read::reply(&relay, &parts, reader, &from_the_first(), &headers);
+                return replay(&relay, &parts, reader);
             }
         }
     };
     let (head, answered) = oneshot::channel();
+    // Twins may accept other encodings.
+    let is_ours = asked.wants_stream || named.key.is_some();
     let mut request = reqwest::Request::new(parts.method.clone(), target);
-    *request.headers_mut() = forward::request_headers(route, &parts, asked.wants_stream);
+    *request.headers_mut() = forward::request_headers(route, &parts, is_ours);
     *request.body_mut() = (!body.is_empty() || takes_body(&parts.method)).then(|| body.into());
     let call = Call {
         relay: relay.clone(),
@@ -136,8 +139,25 @@ fn respond(relay: &Relay, parts: &Parts, reader: Reader, head: Head) -> Result<R
             let route = relay.route(reader.answer());
             Ok(pass::on(response, route, asked_at, place))
         }
+        Head::Whole(whole) => Ok(whole.response(reader)),
         Head::Failed(problem) => Err(problem),
     }
+}
+
+/// The answer to a twin of the request that it was asked for with.
+fn replay(relay: &Relay, parts: &Parts, reader: Reader) -> Result<Response<Body>, Problem> {
+    let answer = reader.answer();
+    if let Some(problem) = answer.failed() {
+        return Err(problem);
+    }
+    if let Some(whole) = answer.whole() {
+        return Ok(whole.replayed(reader));
+    }
+    let headers = answer.headers();
+    let mut response = read::reply(relay, parts, reader, &from_the_first(), &headers)?;
+    let replayed = HeaderValue::from_static("true");
+    response.headers_mut().insert(IDEMPOTENCY_REPLAYED, replayed);
+    Ok(response)
 }
 
 fn from_the_first() -> Start {

@@ -33,6 +33,8 @@ pub struct Config {
     pub max_running_per_network: Option<usize>,
     /// The most answers that are kept; the oldest that has ended is let go first.
     pub max_kept: usize,
+    /// The most bytes of answers that are no streams and are kept for their idempotency keys; the oldest are let go first.
+    pub max_kept_bodies: usize,
 }
 
 impl Config {
@@ -49,6 +51,7 @@ impl Config {
             max_running_without_token: None,
             max_running_per_network: None,
             max_kept: 100_000,
+            max_kept_bodies: 64 << 20,
         }
     }
 

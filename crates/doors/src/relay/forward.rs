@@ -171,7 +171,7 @@ fn check_path(rest: &str) -> Result<(), Problem> {
 }
 
 /// The headers of a request that go on.
-pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) -> HeaderMap {
+pub(super) fn request_headers(route: &Route, parts: &Parts, is_ours: bool) -> HeaderMap {
     let caller = Caller::of(&parts.extensions);
     let headers = &parts.headers;
     let mut named = connection_named(headers);
@@ -208,9 +208,9 @@ pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) 
     for name in &route.remove_headers {
         sent.remove(name);
     }
-    // An answer that passes through is passed on as it is; one that becomes a stream is best not
-    // packed at all.
-    match (wants_stream, headers.get(header::ACCEPT_ENCODING)) {
+    // An answer that passes through is passed on as it is; one that becomes a stream or has twins is
+    // best not packed at all.
+    match (is_ours, headers.get(header::ACCEPT_ENCODING)) {
         (false, Some(accepted)) => sent.insert(header::ACCEPT_ENCODING, accepted.clone()),
         _ => sent.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
     };

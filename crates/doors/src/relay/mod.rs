@@ -17,6 +17,7 @@
 //! | `forward`, `forwarded` | addresses and headers of requests; those that say where a request came from |
 //! | `returned` | headers of answers |
 //! | `pass` | an answer that is no stream, passed on |
+//! | `whole` | an answer that is no stream, kept for its idempotency key |
 //! | `upstream`, `publisher` | reading the upstream, as a task of its own, into the log |
 //! | `read` | reading answers, and stopping them |
 //! | `answer`, `answers` | an answer; all of them, and what they are found by |
@@ -46,6 +47,7 @@ mod scope;
 mod shape;
 mod stream;
 mod upstream;
+mod whole;
 
 use std::{sync::Arc, time::Duration};
 
@@ -60,7 +62,7 @@ use tidewire_hub::{Clock, Draft, Error, Hub, Millis};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
-use self::{answer::Answer, answers::Answers, measures::Measures, stream::StreamId};
+use self::{answer::Answer, answers::Answers, measures::Measures, stream::StreamId, whole::Budget};
 use crate::{
     Problem,
     guard::{Declared, Need},
@@ -113,6 +115,8 @@ struct Inner {
     clients: Vec<reqwest::Client>,
     measures: Vec<Measures>,
     answers: Answers,
+    /// The bytes of answers that are no streams and have a key.
+    bodies: Arc<Budget>,
     tasks: TaskTracker,
     /// Those of them that ask upstreams. When it is closed, no more are asked.
     calls: TaskTracker,
@@ -138,6 +142,7 @@ impl Relay {
         let client = |route| client(route, config.max_idle());
         let clients = config.routes.iter().map(client).collect::<Result<_, _>>()?;
         let measures = config.routes.iter().map(|_| Measures::default()).collect();
+        let bodies = Budget::new(config.max_kept_bodies);
         let relay = Self {
             inner: Arc::new(Inner {
                 hub,
@@ -145,6 +150,7 @@ impl Relay {
                 clients,
                 measures,
                 answers: Answers::default(),
+                bodies,
                 tasks: tasks.clone(),
                 calls: TaskTracker::new(),
                 clock: Clock::system(),
@@ -194,6 +200,12 @@ impl Relay {
     #[must_use]
     pub fn answers(&self) -> (usize, usize) {
         (self.inner.answers.running(), self.inner.answers.kept())
+    }
+
+    /// How many bytes are held of answers that are no streams and have an idempotency key.
+    #[must_use]
+    pub fn kept_bodies(&self) -> usize {
+        self.inner.bodies.held()
     }
 
     fn route(&self, answer: &Answer) -> &Route {

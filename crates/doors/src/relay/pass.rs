@@ -16,6 +16,7 @@ use super::{
     answer::Answer,
     config::{Route, Times},
     returned::passed_headers,
+    whole::Pieces,
 };
 
 /// The place of an answer that is passed on. Dropping it makes room.
@@ -48,12 +49,25 @@ pub(super) fn on(
     let mut passed = Response::new(Body::empty());
     *passed.status_mut() = response.status();
     *passed.headers_mut() = passed_headers(route, response.headers());
-    let pieces = response.bytes_stream().map(move |piece| {
-        let _held_as_long_as_the_pieces = &place;
-        piece.map_err(io::Error::other)
-    });
-    *passed.body_mut() = Body::from_stream(bounded(pieces, route.times, asked_at, route.path.clone()));
+    let pieces = pieces(response, route, asked_at);
+    *passed.body_mut() = Body::from_stream(with_place(pieces, place));
     passed
+}
+
+/// The bytes of an answer, until they take longer than they may.
+pub(super) fn pieces(response: reqwest::Response, route: &Route, asked_at: Instant) -> Pieces {
+    let pieces = response
+        .bytes_stream()
+        .map(|piece| piece.map_err(io::Error::other));
+    Box::pin(bounded(pieces, route.times, asked_at, route.path.clone()))
+}
+
+/// The bytes, which hold the place until they are there or nobody takes them.
+pub(super) fn with_place(pieces: Pieces, place: Place) -> Pieces {
+    Box::pin(pieces.map(move |piece| {
+        let _held_as_long_as_the_pieces = &place;
+        piece
+    }))
 }
 
 /// The pieces, until they take longer than they may. Only the upstream's time counts between them: the next one is asked for when

@@ -114,7 +114,7 @@ pub(super) async fn of_chat(
         let reader = answer.join_again();
         match answer.settled().await {
             // It was no stream: the chat is still at the one before.
-            Phase::Nothing => {}
+            Phase::Nothing | Phase::Whole | Phase::Failed => {}
             Phase::Streaming => {
                 relay.inner.measures[number].joined();
                 return reply(relay, parts, reader, &start(parts), &answer.headers());
@@ -208,14 +208,14 @@ pub(super) fn reply(
     Ok(response)
 }
 
-/// A reader, who counts until its response is gone.
-struct Counted {
+/// A reader, who counts until its response is gone; and one who waits for an answer that another request has asked for.
+pub(super) struct Counted {
     relay: Relay,
     reader: Reader,
 }
 
 impl Counted {
-    fn new(relay: Relay, reader: Reader) -> Self {
+    pub(super) fn new(relay: Relay, reader: Reader) -> Self {
         relay
             .measures(reader.answer())
             .readers

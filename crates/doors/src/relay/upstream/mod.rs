@@ -4,6 +4,7 @@
 //! becomes of it when nobody reads any more. Dropping the upstream's response closes its connection.
 
 mod body;
+mod collect;
 mod streaming;
 mod watch;
 
@@ -19,6 +20,7 @@ use tokio::{
 };
 
 use self::{
+    collect::keep_whole,
     streaming::Streaming,
     watch::{Watch, Within},
 };
@@ -30,6 +32,7 @@ use super::{
     publisher::Lost,
     returned::stream_headers,
     shape::{Broken, Shape},
+    whole::Whole,
 };
 use crate::Problem;
 
@@ -39,6 +42,8 @@ pub(super) enum Head {
     Stream(HeaderMap),
     /// It is not: pass it on. With when it was asked for.
     Other(Response, Instant, Place),
+    /// It is not, and has a key: its bytes are kept as they come.
+    Whole(Arc<Whole>),
     /// The upstream could not be asked.
     Failed(Problem),
 }
@@ -49,6 +54,7 @@ impl Head {
         match self {
             Self::Stream(_) => true,
             Self::Other(response, ..) => response.status().is_success(),
+            Self::Whole(whole) => whole.is_success(),
             Self::Failed(_) => false,
         }
     }
@@ -116,9 +122,7 @@ impl Call {
         } = self;
         let route = relay.route(&answer);
         if wants_stream && let Err(error) = can_be_kept(&relay, &answer).await {
-            relay.inner.answers.release(&answer);
-            let _ = head.send(Head::Failed(error.into()));
-            return;
+            return fail(&relay, &answer, head, error.into());
         }
         relay.measures(&answer).called();
         let asked_at = Instant::now();
@@ -135,9 +139,8 @@ impl Call {
         let response = match first {
             Ok(Within::Ready(Ok(response))) => response,
             Ok(Within::Ready(Err(error))) => {
-                relay.inner.answers.release(&answer);
-                let _ = head.send(Head::Failed(unreachable(&relay.route(&answer).path, &error)));
-                return;
+                let why = unreachable(&relay.route(&answer).path, &error);
+                return fail(&relay, &answer, head, why);
             }
             Ok(Within::TimedOut) if wants_stream => {
                 // The client waits: it gets its 200 and heartbeats, and whatever comes of it comes in band.
@@ -148,26 +151,21 @@ impl Call {
                 return stream.end(over).await;
             }
             Ok(Within::TimedOut) => {
-                relay.inner.answers.release(&answer);
                 let detail = format!("the upstream did not answer for {:?}", route.times.total);
-                let problem = Problem::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", detail);
-                let _ = head.send(Head::Failed(problem));
-                return;
+                let why = Problem::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", detail);
+                return fail(&relay, &answer, head, why);
             }
             // A retry that claims it in this moment asks anew.
             Err(Over::Abandoned) => return relay.inner.answers.release(&answer),
-            Err(over) => {
-                relay.inner.answers.release(&answer);
-                let _ = head.send(Head::Failed(before_the_answer(&over)));
-                return;
-            }
+            Err(over) => return fail(&relay, &answer, head, before_the_answer(&over)),
         };
         drop(asked);
         if response.status().is_informational() {
-            relay.inner.answers.release(&answer);
             let detail = "the upstream switched to another protocol (101), for which nobody asked";
-            let _ = head.send(Head::Failed(bad_gateway("upstream_switched", detail)));
-            return;
+            return fail(&relay, &answer, head, bad_gateway("upstream_switched", detail));
+        }
+        if !is_head && !is_stream(&response) && answer.named.key.is_some() {
+            return keep_whole(&relay, &answer, &mut watch, response, asked_at, head).await;
         }
         if is_head || !is_stream(&response) {
             let place = Place::of(relay.clone(), answer);
@@ -181,6 +179,12 @@ impl Call {
         let over = stream.read(&mut watch, response).await;
         stream.end(over).await;
     }
+}
+
+/// There is no answer: for its asker, and for the twins of its request.
+fn fail(relay: &Relay, answer: &Arc<Answer>, head: oneshot::Sender<Head>, why: Problem) {
+    relay.inner.answers.fail(answer, why.clone());
+    let _ = head.send(Head::Failed(why));
 }
 
 /// An answer that cannot be kept is not paid for. Where the last publish found no room, whether there is some again is found out

@@ -56,6 +56,17 @@ impl Watch {
         }
     }
 
+    /// Waits for what has a bound of its own, unless the answer is over before.
+    pub(super) async fn until_over<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Over> {
+        tokio::select! {
+            biased;
+            () = self.answer.stop.cancelled() => Err(Over::Stopped),
+            () = self.relay.inner.hub.closing() => Err(Over::Leaving),
+            () = &mut self.gone => Err(Over::Abandoned),
+            output = future => Ok(output),
+        }
+    }
+
     /// What comes of it, unless the answer is over before. For what is nearly always there at once.
     pub(super) async fn unless_over<T>(
         &mut self,

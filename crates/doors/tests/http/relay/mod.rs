@@ -12,6 +12,7 @@ mod passed;
 mod readers;
 mod restart;
 mod returned;
+mod twins;
 mod upstream;
 mod users;
 
