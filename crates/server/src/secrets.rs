@@ -62,6 +62,7 @@ const HARMLESS: [&str; 61] = [
     "strict-transport-security",
     "te",
     "tidewire-count",
+    "tidewire-ending",
     "tidewire-heartbeat",
     "tidewire-last-event-id",
     "tidewire-resume",

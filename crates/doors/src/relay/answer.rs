@@ -10,6 +10,7 @@ use std::{
 };
 
 use http::HeaderMap;
+use tidewire_codec::Event;
 use tidewire_hub::TopicSet;
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -17,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     asker::Asker,
     config::{OnDisconnect, Route},
+    dialect::{Broken, Dialect},
+    measures::Ending,
     scope::Hash,
-    shape::{Broken, Shape},
     stream::StreamId,
     whole::Whole,
 };
@@ -101,7 +103,10 @@ pub(super) struct Answer {
     pub(super) stop: CancellationToken,
     /// The log does not take its events: readers are told by us, and not by the log.
     lost: watch::Sender<Option<Broken>>,
-    shape: OnceLock<Shape>,
+    dialect: OnceLock<Dialect>,
+    /// The number that an error of ours has, where its dialect numbers events.
+    pub(super) sequence: AtomicU64,
+    ending: OnceLock<Ending>,
     /// What each reader gets of the upstream's headers.
     headers: OnceLock<HeaderMap>,
     pub(super) events: AtomicU64,
@@ -126,7 +131,9 @@ impl Answer {
             readers: watch::Sender::new(0),
             stop: CancellationToken::new(),
             lost: watch::Sender::new(None),
-            shape: OnceLock::new(),
+            dialect: OnceLock::new(),
+            sequence: AtomicU64::new(0),
+            ending: OnceLock::new(),
             headers: OnceLock::new(),
             events: AtomicU64::new(0),
             whole: OnceLock::new(),
@@ -170,15 +177,38 @@ impl Answer {
         self.failed.get().cloned()
     }
 
-    /// It is a stream of this kind, with these headers for each reader. Counts once.
-    pub(super) fn set_form(&self, shape: Shape, headers: HeaderMap) {
+    /// It is a stream of this dialect, if it is known already, with these headers for each reader. Counts once.
+    pub(super) fn set_form(&self, dialect: Option<Dialect>, headers: HeaderMap) {
         // A stream that began before the upstream's headers were there keeps what its first reader was told.
-        let _ = self.shape.set(shape);
+        if let Some(dialect) = dialect {
+            let _ = self.dialect.set(dialect);
+        }
         let _ = self.headers.set(headers);
     }
 
-    pub(super) fn shape(&self) -> Shape {
-        self.shape.get().copied().unwrap_or_default()
+    /// Its dialect, if it is decided.
+    pub(super) fn dialect(&self) -> Option<Dialect> {
+        self.dialect.get().copied()
+    }
+
+    /// Its dialect from now on, as a byte goes out that depends on it: this one, if it is not decided.
+    pub(super) fn decided(&self, otherwise: impl FnOnce() -> Dialect) -> Dialect {
+        *self.dialect.get_or_init(otherwise)
+    }
+
+    /// How it has ended, or is about to: readers have not seen its end yet.
+    pub(super) fn set_ending(&self, how: Ending) {
+        let _ = self.ending.set(how);
+    }
+
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.ending.get().copied()
+    }
+
+    /// What readers get in place of what was to come.
+    pub(super) fn broken(&self, why: &Broken) -> Vec<Event> {
+        let dialect = self.decided(Dialect::default);
+        dialect.broken(why, self.sequence.load(Ordering::Relaxed))
     }
 
     pub(super) fn headers(&self) -> HeaderMap {

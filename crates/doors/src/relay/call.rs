@@ -14,7 +14,8 @@ use super::{
     answers::{Found, Taken},
     asker::{Asker, retry_count},
     asking::Asking,
-    config::Route,
+    config::{Resume, Route},
+    dialect::{self, Dialect},
     forward, pass,
     pick::{Scalar, pick},
     read,
@@ -54,10 +55,22 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
     let hash = Hash::of(&[parts.method.as_str().as_bytes(), path.as_bytes(), &body]);
 
-    if let Some(response) = go_on(&relay, number, &parts, scope, hash)? {
+    let shown = Dialect::of_request(&dialect::Request {
+        method: &parts.method,
+        path: target.path(),
+        query: target.query(),
+        headers: &parts.headers,
+        body: &body,
+    });
+    let dialect = route.dialect.or(shown);
+    let resume = route.resumes(dialect);
+    let is_kept = resume == Resume::Relay;
+    let asked = asked.with(shown, dialect, is_kept);
+
+    if is_kept && let Some(response) = go_on(&relay, number, &parts, scope, hash)? {
         return Ok(response);
     }
-    let key = parts.headers.get(IDEMPOTENCY_KEY);
+    let key = parts.headers.get(IDEMPOTENCY_KEY).filter(|_| is_kept);
     let named = Named {
         stream: StreamId::random().map_err(no_randomness)?,
         route: number,
@@ -68,7 +81,7 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
             .chat
             .as_ref()
             .and_then(|chat| scope.key("chat", chat.as_bytes())),
-        retry: scope.retry(hash),
+        retry: scope.retry(hash).filter(|_| is_kept),
     };
     let asker = match () {
         () if asked.is_background => Asker::InBackground,
@@ -108,13 +121,17 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     // Twins may accept other encodings.
     let is_ours = asked.wants_stream || named.key.is_some();
     let mut request = reqwest::Request::new(parts.method.clone(), target);
-    *request.headers_mut() = forward::request_headers(route, &parts, is_ours);
+    let sends_cursor = resume == Resume::Upstream;
+    *request.headers_mut() = forward::request_headers(route, &parts, is_ours, sends_cursor);
     *request.body_mut() = (!body.is_empty() || takes_body(&parts.method)).then(|| body.into());
     let call = Call {
         relay: relay.clone(),
         answer,
         request,
         wants_stream: asked.wants_stream,
+        may_begin: asked.may_begin,
+        is_kept,
+        dialect,
         head,
     };
     relay.inner.tasks.spawn(async move {
@@ -180,6 +197,10 @@ fn no_randomness(error: getrandom::Error) -> Problem {
 /// What a request asks for, as far as it concerns us.
 struct Asked {
     wants_stream: bool,
+    /// The request itself says so, and not only that a stream is accepted.
+    streams: bool,
+    /// Its answer can be nothing but an event stream.
+    may_begin: bool,
     chat: Option<String>,
     /// One of OpenAI's Responses whose provider goes on without its client.
     is_background: bool,
@@ -212,9 +233,23 @@ impl Asked {
             parts.uri.path().ends_with("/responses") && said("/background") == Some(Scalar::Bool(true));
         Self {
             wants_stream,
+            streams: streams == Some(true),
+            may_begin: false,
             chat: chat.filter(|_| wants_stream),
             is_background,
         }
+    }
+
+    /// With what its dialect adds.
+    fn with(mut self, shown: Option<Dialect>, dialect: Option<Dialect>, is_kept: bool) -> Self {
+        // Gemini's address asks for a stream; of an app of the AI SDK the route says what a stream is.
+        self.streams |=
+            shown == Some(Dialect::Gemini) || (self.wants_stream && dialect == Some(Dialect::AiSdkUi));
+        self.wants_stream = is_kept && (self.wants_stream || self.streams);
+        self.may_begin =
+            self.wants_stream && self.streams && dialect.is_some_and(Dialect::leaves_only_event_streams);
+        self.chat = self.chat.filter(|_| is_kept);
+        self
     }
 }
 

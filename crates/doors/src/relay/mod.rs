@@ -23,7 +23,7 @@
 //! | `answer`, `answers` | an answer; all of them, and what they are found by |
 //! | `asker`, `asking` | which client asks, and what becomes of its answer when it has gone; its wait for the head |
 //! | `scope`, `stream` | whose a key is; names of answers |
-//! | `shape` | errors, as each provider's clients know them |
+//! | `dialect` | what is known of a provider's traffic |
 //! | `recover` | after a restart |
 //! | `measures` | numbers |
 //! | `pick` | a value out of a request's JSON |
@@ -34,6 +34,7 @@ mod asker;
 mod asking;
 mod call;
 pub mod config;
+mod dialect;
 mod forward;
 mod forwarded;
 pub mod measures;
@@ -44,7 +45,6 @@ mod read;
 mod recover;
 mod returned;
 mod scope;
-mod shape;
 mod stream;
 mod upstream;
 mod whole;
@@ -68,6 +68,7 @@ use crate::{
     guard::{Declared, Need},
 };
 pub use config::{Config, InvalidRoute, Route};
+pub use dialect::Dialect;
 pub use measures::{Ending, RouteStats};
 
 /// How often answers are looked at that have been kept long enough.

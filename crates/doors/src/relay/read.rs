@@ -20,22 +20,25 @@ use super::{
     answers::Found,
     call::LAST_EVENT_ID,
     config::{Owner, Route},
+    dialect::{AfterError, Broken, Dialect},
     forward::below,
+    measures::Ending,
     returned::NOSNIFF,
     scope::Scope,
-    shape::Broken,
     stream::StreamId,
 };
 use crate::{
     Problem,
     guard::Caller,
     request,
-    respond::{Form, come_again_line, fit_connection, retry_line, stream_response},
+    respond::{Form, TIDEWIRE_HEARTBEAT, come_again_line, fit_connection, retry_line, stream_response_with},
     sending::Outbox,
 };
 
 const TIDEWIRE_STREAM: HeaderName = HeaderName::from_static("tidewire-stream");
 const TIDEWIRE_RESUME: HeaderName = HeaderName::from_static("tidewire-resume");
+/// How an answer has ended, for who reads it after its end.
+const TIDEWIRE_ENDING: HeaderName = HeaderName::from_static("tidewire-ending");
 
 /// `/relay/{stream}`.
 pub(super) async fn named(relay: Relay, name: String, request: Request) -> Result<Response<Body>, Problem> {
@@ -193,9 +196,27 @@ pub(super) fn reply(
     if is_get {
         retry_line(&mut head, relay.inner.config.retry);
     }
-    let mut response = stream_response(Form::EVENT_STREAM, head, chunks, relay.inner.config.heartbeat);
+    let form = Form::EVENT_STREAM;
+    let beating = Arc::clone(&answer);
+    // Who reads with GET knows the relay, or asked for events that survive a comment.
+    let heartbeat = move || match is_get || beating.decided(Dialect::default).takes_ids_and_comments() {
+        true => form.heartbeat,
+        false => "",
+    };
+    let every = relay.inner.config.heartbeat;
+    let mut response = stream_response_with(form, head, chunks, every, heartbeat);
     fit_connection(parts, &mut response);
     let headers = response.headers_mut();
+    if !is_get
+        && answer
+            .dialect()
+            .is_some_and(|dialect| !dialect.takes_ids_and_comments())
+    {
+        headers.remove(TIDEWIRE_HEARTBEAT);
+    }
+    if let Some(ending) = answer.ending() {
+        headers.insert(TIDEWIRE_ENDING, HeaderValue::from_static(ending.as_str()));
+    }
     let ours: Vec<HeaderName> = headers.keys().cloned().collect();
     for (name, value) in upstream.iter().filter(|(name, _)| !ours.contains(name)) {
         headers.append(name, value.clone());
@@ -248,54 +269,105 @@ struct Chunks {
 
 enum Next {
     Read,
-    Cut(Cut),
+    Cut(NoEnd),
     End,
 }
 
+/// Why a body has no end.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+enum NoEnd {
+    #[error(transparent)]
+    Cut(#[from] Cut),
+    /// Its clients would take an end for that of a whole answer.
+    #[error("the answer broke off")]
+    Broken,
+}
+
 impl Chunks {
-    fn say(&mut self, why: &Broken) -> Bytes {
+    fn say(&mut self, why: &Broken) -> Option<Result<Bytes, NoEnd>> {
         let mut out = Vec::new();
-        for event in self.answer.shape().broken(why) {
+        for event in self.answer.broken(why) {
             event.encode(&mut out);
         }
-        self.next = Next::End;
-        out.into()
+        self.next = match self.aborts_after_errors() {
+            true => Next::Cut(NoEnd::Broken),
+            false => Next::End,
+        };
+        match out.is_empty() {
+            true => self.end(),
+            false => Some(Ok(out.into())),
+        }
+    }
+
+    fn end(&mut self) -> Option<Result<Bytes, NoEnd>> {
+        match std::mem::replace(&mut self.next, Next::End) {
+            Next::Cut(why) => Some(Err(why)),
+            Next::Read | Next::End => None,
+        }
+    }
+
+    fn aborts_after_errors(&self) -> bool {
+        let dialect = self.answer.decided(Dialect::default);
+        dialect.after_error() == AfterError::Abort
+    }
+
+    /// The end of what is in the log. Where it is an error of ours, the body ends as the dialect wants it.
+    fn ended(&mut self) -> Option<Result<Bytes, NoEnd>> {
+        let is_ours = self.answer.ending().is_some_and(Ending::is_told_by_us);
+        if is_ours && self.aborts_after_errors() {
+            self.next = Next::Cut(NoEnd::Broken);
+        }
+        self.end()
+    }
+
+    /// A chunk as its reader survives it.
+    fn take(&self, chunk: Bytes) -> Result<Bytes, Cut> {
+        let survives = self.is_get || self.answer.decided(Dialect::default).takes_ids_and_comments();
+        self.outbox
+            .take(if survives { chunk } else { without_ids(&chunk) })
     }
 }
 
+/// Whole events without their ids. No other line of an event begins so: text has the name of its field before it.
+fn without_ids(events: &[u8]) -> Bytes {
+    let lines = events.split_inclusive(|&byte| byte == b'\n');
+    let others: Vec<&[u8]> = lines.filter(|line| !line.starts_with(b"id: ")).collect();
+    others.concat().into()
+}
+
 impl Stream for Chunks {
-    type Item = Result<Bytes, Cut>;
+    type Item = Result<Bytes, NoEnd>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        match this.next {
-            Next::Read => {}
-            Next::Cut(cut) => return Poll::Ready(Some(Err(cut))),
-            Next::End => return Poll::Ready(None),
+        if !matches!(this.next, Next::Read) {
+            return Poll::Ready(this.end());
         }
         let Some(subscription) = &mut this.subscription else {
-            return Poll::Ready(None);
+            return Poll::Ready(this.ended());
         };
         let next = subscription.poll_chunk(cx);
-        match next.map(|next| next.map(|chunk| this.outbox.take(chunk?))) {
+        match next.map(|next| next.map(|chunk| this.take(chunk?))) {
+            Poll::Ready(Some(Ok(chunk))) => Poll::Ready(Some(Ok(chunk))),
+            Poll::Ready(None) => Poll::Ready(this.ended()),
             Poll::Ready(Some(Err(Cut::Lagged))) => {
                 let why = Broken {
                     code: "expired",
                     message: "part of the answer has been let go before it could be sent".into(),
                 };
-                Poll::Ready(Some(Ok(this.say(&why))))
+                Poll::Ready(this.say(&why))
             }
             Poll::Ready(Some(Err(cut))) if this.is_get => {
-                this.next = Next::Cut(cut);
+                this.next = Next::Cut(cut.into());
                 let mut line = Vec::new();
                 come_again_line(&mut line, this.retry);
                 Poll::Ready(Some(Ok(line.into())))
             }
+            Poll::Ready(Some(Err(cut))) => Poll::Ready(Some(Err(cut.into()))),
             Poll::Pending => match this.lost.as_mut().poll(cx) {
-                Poll::Ready(why) => Poll::Ready(Some(Ok(this.say(&why)))),
+                Poll::Ready(why) => Poll::Ready(this.say(&why)),
                 Poll::Pending => Poll::Pending,
             },
-            other => other,
         }
     }
 }

@@ -27,11 +27,11 @@ use self::{
 use super::{
     Relay,
     answer::Answer,
+    dialect::{Broken, Dialect},
     forward::bad_gateway,
     pass::Place,
     publisher::Lost,
     returned::stream_headers,
-    shape::{Broken, Shape},
     whole::Whole,
 };
 use crate::Problem;
@@ -67,6 +67,12 @@ pub(super) struct Call {
     pub(super) request: Request,
     /// The client asked for a stream, as far as its request tells.
     pub(super) wants_stream: bool,
+    /// The answer can be nothing but a stream, and may begin as one before its upstream has said so.
+    pub(super) may_begin: bool,
+    /// A stream is kept; else it passes as it is.
+    pub(super) is_kept: bool,
+    /// As far as the route or the request tells.
+    pub(super) dialect: Option<Dialect>,
     pub(super) head: oneshot::Sender<Head>,
 }
 
@@ -118,6 +124,9 @@ impl Call {
             answer,
             request,
             wants_stream,
+            may_begin,
+            is_kept,
+            dialect,
             head,
         } = self;
         let route = relay.route(&answer);
@@ -127,31 +136,31 @@ impl Call {
         relay.measures(&answer).called();
         let asked_at = Instant::now();
         let mut watch = Watch::new(&relay, &answer, wants_stream);
-        let shape = Shape::of(request.url().path(), &HeaderMap::new());
         let is_head = *request.method() == Method::HEAD;
         // Boxed, so that it can be let go, and its connection with it, before the log has the end of the answer.
         let mut asked = Box::pin(relay.client(&answer).execute(request));
 
-        let first = match wants_stream {
-            true => watch.within(route.times.commit_after, asked.as_mut()).await,
-            false => watch.within(route.times.total, asked.as_mut()).await,
+        let (bound, limit) = match wants_stream {
+            true if may_begin => ("commit_after", route.times.commit_after),
+            true => ("first_event", route.times.first_event),
+            false => ("total", route.times.total),
         };
-        let response = match first {
+        let response = match watch.within(limit, asked.as_mut()).await {
             Ok(Within::Ready(Ok(response))) => response,
             Ok(Within::Ready(Err(error))) => {
                 let why = unreachable(&relay.route(&answer).path, &error);
                 return fail(&relay, &answer, head, why);
             }
-            Ok(Within::TimedOut) if wants_stream => {
+            Ok(Within::TimedOut) if may_begin => {
                 // The client waits: it gets its 200 and heartbeats, and whatever comes of it comes in band.
                 let mut stream =
-                    Streaming::begin(&relay, &answer, route, shape, &HeaderMap::new(), asked_at).await;
+                    Streaming::begin(&relay, &answer, route, dialect, &HeaderMap::new(), asked_at).await;
                 let _ = head.send(Head::Stream(HeaderMap::new()));
                 let over = stream.ask_on(&mut watch, asked).await;
                 return stream.end(over).await;
             }
             Ok(Within::TimedOut) => {
-                let detail = format!("the upstream did not answer for {:?}", route.times.total);
+                let detail = format!("the upstream did not answer for {limit:?} ({bound})");
                 let why = Problem::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", detail);
                 return fail(&relay, &answer, head, why);
             }
@@ -167,14 +176,15 @@ impl Call {
         if !is_head && !is_stream(&response) && answer.named.key.is_some() {
             return keep_whole(&relay, &answer, &mut watch, response, asked_at, head).await;
         }
-        if is_head || !is_stream(&response) {
+        if is_head || !is_kept || !is_stream(&response) {
             let place = Place::of(relay.clone(), answer);
             let _ = head.send(Head::Other(response, asked_at, place));
             return;
         }
-        let shape = Shape::of(response.url().path(), response.headers());
+        let dialect = dialect.or_else(|| Dialect::of_head(response.url().path(), response.headers()));
         let headers = stream_headers(route, response.headers());
-        let mut stream = Streaming::begin(&relay, &answer, route, shape, response.headers(), asked_at).await;
+        let mut stream =
+            Streaming::begin(&relay, &answer, route, dialect, response.headers(), asked_at).await;
         let _ = head.send(Head::Stream(headers));
         let over = stream.read(&mut watch, response).await;
         stream.end(over).await;
@@ -200,7 +210,7 @@ async fn can_be_kept(relay: &Relay, answer: &Answer) -> Result<(), Error> {
     }
 }
 
-fn is_stream(response: &Response) -> bool {
+pub(super) fn is_stream(response: &Response) -> bool {
     let lines = response.headers().get_all(header::CONTENT_TYPE);
     let status = response.status();
     // The last one says that a part of the body is missing.
