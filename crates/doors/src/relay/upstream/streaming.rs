@@ -138,7 +138,7 @@ impl<'a> Streaming<'a> {
         match self.read_on(watch, response).await {
             Ok(()) => Over::Done,
             // An end now is in order, however it comes.
-            Err(Over::Abandoned) if self.reading.may_end() => Over::Done,
+            Err(Over::Abandoned | Over::Stopped) if self.reading.may_end() => Over::Done,
             Err(Over::Broken(why)) if self.reading.may_end() && RUDE_ENDS.contains(&why.code) => Over::Done,
             Err(over) => over,
         }

@@ -2,10 +2,10 @@
 
 use std::{thread::sleep, time::Duration};
 
+use tidewire_doors::relay::Dialect;
+
 use super::{Asked, Call, Relayed, asked, stream_of};
 use crate::client::{End, Reader};
-
-const KEY: (&str, &str) = ("Idempotency-Key", "k");
 
 fn events(mut call: Call, events: &[&str]) {
     call.stream();
@@ -29,11 +29,9 @@ fn clients_that_ids_and_comments_break_get_neither_and_the_answer_can_be_read_ag
         format!("data: {data}\n\n"),
         format!("event: x\ndata: {data}\ndata: id: y\n\n"),
     ];
-    let head = ("X-Conversation-Id", "c1");
-    for (asked, headers) in [
-        (asked::GEMINI, vec![KEY, ("Authorization", "a")]),
-        (asked::LLAMA, vec![KEY, ("Authorization", "a"), head]),
-    ] {
+    let key = |key| [("Authorization", "a"), ("Idempotency-Key", key)];
+    for (asked, key) in [(asked::GEMINI, key("k1")), (asked::LLAMA, key("k2"))] {
+        let headers = [asked.headers, &key].concat();
         let asked = Asked {
             headers: headers.leak(),
             ..asked
@@ -70,6 +68,16 @@ fn a_dialect_that_only_the_first_event_shows_counts_from_the_first_byte_on() {
     let stream = stream_of(&reader);
     let both = format!("id: {stream}.1\ndata: 1\n\nid: {stream}.2\n{event}");
     assert_eq!(reader.rest().0, both, "it never changes");
+}
+
+#[test]
+fn a_route_may_say_its_dialect() {
+    let relayed = Relayed::with(|route| route.dialect = Some(Dialect::Gemini));
+    let event = "data: {\"type\":\"message_start\"}\n\n";
+    for asked in [asked::UNKNOWN, asked::ANTHROPIC] {
+        let reader = relayed.posted(&asked, |call| events(call, &[event]));
+        assert_eq!(reader.rest().0, event, "{asked:?}");
+    }
 }
 
 #[test]

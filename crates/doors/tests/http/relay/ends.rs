@@ -170,7 +170,7 @@ fn after_its_last_word_an_upstream_may_fall_silent_or_break_off() {
             }
         }
     }
-    assert_eq!((ended(&relayed, "done"), ended(&relayed, "failed")), (8, 2));
+    eventually(|| (ended(&relayed, "done"), ended(&relayed, "failed")) == (8, 2));
 }
 
 /// A client goes at the last word, before its upstream has closed: the answer is whole, and nothing is paid for twice.
@@ -192,9 +192,44 @@ fn an_answer_whose_reader_goes_after_the_last_word_is_whole() {
     drop(reader);
     call.unwrap().gone();
     eventually(|| ended(&relayed, "done") == 1);
+    // A stop that comes then stops nothing.
+    let mut kept = None;
+    let mut reader = relayed.answered(|mut asked| {
+        asked.stream();
+        asked.event("[DONE]");
+        kept = Some(asked);
+    });
+    assert_eq!(reader.data(), "[DONE]");
+    let place = format!("/relay/{}", stream_of(&reader));
+    assert_eq!(relayed.request("DELETE", &place, &[], "").head.status, 204);
+    kept.unwrap().gone();
+    reader.finished();
     let again = relayed.post(&asked);
     assert_eq!(stream_of(&again), stream);
     let (text, end) = again.rest();
     assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
     assert_eq!(end, End::Finished);
+}
+
+/// Nothing of ours is added to a clean end, and what held no event is no answer that a key could stand for.
+#[test]
+fn a_stream_without_any_event_ends_as_its_upstream_ended_it() {
+    for sent in ["", ": nothing\n\n", "id: 7\nretry: 10\n\n"] {
+        let relayed = Relayed::open();
+        let asked = mine(asked::CHAT);
+        let mut last = None;
+        for _ in 0..2 {
+            let reader = relayed.posted(&asked, |mut call| {
+                call.stream();
+                if !sent.is_empty() {
+                    call.chunk(sent);
+                }
+                call.end();
+            });
+            let stream = stream_of(&reader);
+            assert_eq!(reader.rest(), (String::new(), End::Finished));
+            assert_ne!(last.replace(stream.clone()), Some(stream));
+        }
+        eventually(|| ended(&relayed, "truncated") == 2);
+    }
 }

@@ -93,7 +93,7 @@ fn answers_that_were_running_are_ended_as_interrupted_and_their_numbers_go_on() 
             "{text}"
         );
         assert!(text.contains("\"code\":\"interrupted\""), "{text}");
-        assert_eq!(end, End::Finished);
+        assert_eq!(end, End::Cut, "its dialect is not known");
 
         // By name, by key, and not by another owner.
         let reader = after.get(&format!("/relay/{done}"), &[anna]);

@@ -106,6 +106,36 @@ fn a_cursor_goes_no_further_where_the_relay_resumes() {
     );
 }
 
+#[test]
+fn a_route_says_who_resumes_its_streams() {
+    use tidewire_doors::relay::config::Resume;
+    let event = "id: a_3\ndata: 3\n\n";
+    for (resume, asked, is_raw, is_sent) in [
+        (Resume::Auto, asked::CHAT, false, false),
+        (Resume::Upstream, asked::CHAT, true, true),
+        (Resume::Off, asked::CHAT, true, false),
+        (Resume::Relay, asked::MCP, false, false),
+        (Resume::Off, asked::MCP, true, false),
+    ] {
+        let relayed = Relayed::with(|route| route.resume = resume);
+        let headers = [asked.headers, &[("Last-Event-ID", "a_2"), ("Authorization", "a")]].concat();
+        let asked = Asked {
+            headers: headers.leak(),
+            ..asked
+        };
+        let reader = relayed.posted(&asked, |mut call| {
+            let sent = is_sent.then_some("a_2");
+            assert_eq!(call.header("last-event-id"), sent, "{resume:?} {asked:?}");
+            call.stream();
+            call.chunk(event);
+            call.end();
+        });
+        let is_named = reader.head.get("tidewire-stream").is_some();
+        assert_eq!(is_named, !is_raw, "{resume:?} {asked:?}");
+        assert_eq!(reader.rest().0 == event, is_raw, "{resume:?} {asked:?}");
+    }
+}
+
 /// A tool that takes long and answers JSON; lines of JSON whose first one takes long.
 #[test]
 fn an_answer_is_begun_early_only_where_it_can_be_nothing_but_an_event_stream() {
