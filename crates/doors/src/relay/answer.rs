@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header};
 use tidewire_codec::Event;
 use tidewire_hub::TopicSet;
 use tokio::{sync::watch, time::sleep};
@@ -110,6 +110,8 @@ pub(super) struct Answer {
     /// What each reader gets of the upstream's headers.
     headers: OnceLock<HeaderMap>,
     pub(super) events: AtomicU64,
+    /// Of a stream of lines, the number of the last one if it has no end. A restart forgets it, and gives it one.
+    unended: OnceLock<u64>,
     /// What there is in phase [`Phase::Whole`].
     whole: OnceLock<Arc<Whole>>,
     /// What there is in phase [`Phase::Failed`].
@@ -136,6 +138,7 @@ impl Answer {
             ending: OnceLock::new(),
             headers: OnceLock::new(),
             events: AtomicU64::new(0),
+            unended: OnceLock::new(),
             whole: OnceLock::new(),
             failed: OnceLock::new(),
             has_stopped: AtomicBool::new(false),
@@ -209,6 +212,20 @@ impl Answer {
     pub(super) fn broken(&self, why: &Broken) -> Vec<Event> {
         let dialect = self.decided(Dialect::default);
         dialect.broken(why, self.sequence.load(Ordering::Relaxed))
+    }
+
+    /// The type of its body, if that is a stream of lines. No other answer keeps its type.
+    pub(super) fn lines(&self) -> Option<&HeaderValue> {
+        self.headers.get()?.get(header::CONTENT_TYPE)
+    }
+
+    /// The line with this number has no end.
+    pub(super) fn set_unended(&self, number: u64) {
+        let _ = self.unended.set(number);
+    }
+
+    pub(super) fn unended(&self) -> Option<u64> {
+        self.unended.get().copied()
     }
 
     pub(super) fn headers(&self) -> HeaderMap {

@@ -16,7 +16,7 @@ use super::{
     asking::Asking,
     config::{Resume, Route},
     dialect::{self, Dialect},
-    forward, pass,
+    forward, lines, pass,
     pick::{Scalar, pick},
     read,
     scope::{Hash, Scope},
@@ -213,7 +213,7 @@ impl Asked {
         let accepts = accepts.any(|accept| {
             let accept = accept.to_str().unwrap_or_default().to_ascii_lowercase();
             accept.contains("text/event-stream")
-        });
+        }) || headers.get_all(header::ACCEPT).iter().any(lines::accepted);
         let is_json = media_type(headers).to_ascii_lowercase().ends_with("json");
         // What is no JSON, though it says so, is the upstream's to refuse.
         let said = |pointer: &str| is_json.then(|| pick(body, pointer)).flatten();

@@ -17,6 +17,7 @@
 //! | `forward`, `forwarded` | addresses and headers of requests; those that say where a request came from |
 //! | `returned` | headers of answers |
 //! | `pass` | an answer that is no stream, passed on |
+//! | `lines` | answers that are streams of lines (NDJSON) |
 //! | `whole` | an answer that is no stream, kept for its idempotency key |
 //! | `upstream`, `publisher` | reading the upstream, as a task of its own, into the log |
 //! | `read` | reading answers, and stopping them |
@@ -37,6 +38,7 @@ pub mod config;
 mod dialect;
 mod forward;
 mod forwarded;
+mod lines;
 pub mod measures;
 mod pass;
 mod pick;

@@ -29,9 +29,10 @@ use super::{
     answer::Answer,
     dialect::{Broken, Dialect},
     forward::bad_gateway,
+    lines,
     pass::Place,
     publisher::Lost,
-    returned::stream_headers,
+    returned::{replayed_headers, stream_headers},
     whole::Whole,
 };
 use crate::Problem;
@@ -153,8 +154,8 @@ impl Call {
             }
             Ok(Within::TimedOut) if may_begin => {
                 // The client waits: it gets its 200 and heartbeats, and whatever comes of it comes in band.
-                let mut stream =
-                    Streaming::begin(&relay, &answer, route, dialect, &HeaderMap::new(), asked_at).await;
+                let none = HeaderMap::new();
+                let mut stream = Streaming::begin(&relay, &answer, route, dialect, none, asked_at).await;
                 let _ = head.send(Head::Stream(HeaderMap::new()));
                 let over = stream.ask_on(&mut watch, asked).await;
                 return stream.end(over).await;
@@ -173,18 +174,27 @@ impl Call {
             let detail = "the upstream switched to another protocol (101), for which nobody asked";
             return fail(&relay, &answer, head, bad_gateway("upstream_switched", detail));
         }
-        if !is_head && !is_stream(&response) && answer.named.key.is_some() {
+        let form = Form::of(&response, wants_stream);
+        if !is_head && form.is_none() && answer.named.key.is_some() {
             return keep_whole(&relay, &answer, &mut watch, response, asked_at, head).await;
         }
-        if is_head || !is_kept || !is_stream(&response) {
+        let Some(form) = form.filter(|_| is_kept && !is_head) else {
             let place = Place::of(relay.clone(), answer);
             let _ = head.send(Head::Other(response, asked_at, place));
             return;
-        }
-        let dialect = dialect.or_else(|| Dialect::of_head(response.url().path(), response.headers()));
+        };
+        let told = Dialect::of_head(response.url().path(), response.headers());
+        let dialect = match form {
+            Form::Events => dialect.or(told),
+            // No other dialect has lines.
+            Form::Lines => {
+                let told = told.or(dialect).filter(|told| *told == Dialect::Ollama);
+                Some(told.unwrap_or_default())
+            }
+        };
         let headers = stream_headers(route, response.headers());
-        let mut stream =
-            Streaming::begin(&relay, &answer, route, dialect, response.headers(), asked_at).await;
+        let kept = form.kept_headers(response.headers());
+        let mut stream = Streaming::begin(&relay, &answer, route, dialect, kept, asked_at).await;
         let _ = head.send(Head::Stream(headers));
         let over = stream.read(&mut watch, response).await;
         stream.end(over).await;
@@ -207,6 +217,35 @@ async fn can_be_kept(relay: &Relay, answer: &Answer) -> Result<(), Error> {
             let nothing = Draft::purge(answer.topics.clone());
             relay.inner.hub.append(nothing).await.map(drop)
         }
+    }
+}
+
+/// What an answer is a stream of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Events,
+    Lines,
+}
+
+impl Form {
+    /// None if it is no stream. Lines are one where a stream was asked for: else they may be a large document.
+    fn of(response: &Response, wants_stream: bool) -> Option<Self> {
+        let told = || Dialect::of_head(response.url().path(), response.headers());
+        let are_lines = || lines::are_lines(response.status(), response.headers());
+        match () {
+            () if is_stream(response) => Some(Self::Events),
+            () if are_lines() && (wants_stream || told() == Some(Dialect::Ollama)) => Some(Self::Lines),
+            () => None,
+        }
+    }
+
+    /// The headers that go with every reading.
+    fn kept_headers(self, headers: &HeaderMap) -> HeaderMap {
+        let mut kept = replayed_headers(headers);
+        if let Some(name) = headers.get(header::CONTENT_TYPE).filter(|_| self == Self::Lines) {
+            kept.insert(header::CONTENT_TYPE, name.clone());
+        }
+        kept
     }
 }
 

@@ -9,6 +9,7 @@ mod dialects;
 mod ends;
 mod faults;
 mod hostile;
+mod lines;
 mod lost;
 mod passed;
 mod readers;
