@@ -64,10 +64,14 @@ pub(super) fn on(
 
 /// The bytes of an answer, until they take longer than they may.
 pub(super) fn pieces(response: reqwest::Response, route: &Route, asked_at: Instant) -> Pieces {
+    let mut times = route.times;
+    if is_stream(&response) {
+        times.idle = times.total;
+    }
     let pieces = response
         .bytes_stream()
         .map(|piece| piece.map_err(io::Error::other));
-    Box::pin(bounded(pieces, route.times, asked_at, route.path.clone()))
+    Box::pin(bounded(pieces, times, asked_at, route.path.clone()))
 }
 
 /// The bytes, which hold the place until they are there or nobody takes them.
