@@ -287,6 +287,7 @@ fn every_test_that_the_document_names_is_there() {
     for folder in [
         "crates/doors/tests/http/relay",
         "crates/doors/src/relay",
+        "crates/doors/src/relay/dialect",
         "crates/server/tests",
         "crates/server/tests/serve_http",
     ] {

@@ -2,7 +2,10 @@
 
 use http::{HeaderMap, Method, header};
 
-use super::{Dialect, member::Member};
+use super::{
+    Dialect,
+    member::{Member, Members},
+};
 use crate::intake::media_type;
 
 /// A request, as far as its dialect goes.
@@ -115,17 +118,12 @@ impl Dialect {
 
     /// The dialect that an event is of, if it tells.
     pub(in crate::relay) fn of_event(name: &str, data: &str) -> Option<Self> {
-        let event = Member::of(data);
-        let [kind, object, choices, candidates, feedback, run] = event.members([
-            "type",
-            "object",
-            "choices",
-            "candidates",
-            "promptFeedback",
-            "run_id",
-        ]);
-        let kind = kind.text().unwrap_or_default();
-        match &*kind {
+        Self::of_members(name, &Members::of(data))
+    }
+
+    pub(super) fn of_members(name: &str, event: &Members<'_>) -> Option<Self> {
+        let kind = &*event.kind;
+        match kind {
             "message_start" => return Some(Self::Anthropic),
             "message-start" | "content-delta" => return Some(Self::Cohere),
             "start" | "start-step" | "text-start" | "text-delta" | "reasoning-start" | "reasoning-delta"
@@ -136,12 +134,11 @@ impl Dialect {
             _ if kind.starts_with("TEXT_MESSAGE_") => return Some(Self::AgUi),
             _ => {}
         }
-        let is_of_chat = object.is("chat.completion.chunk") || object.is("text_completion");
+        let is_of_chat = event.object.is("chat.completion.chunk") || event.object.is("text_completion");
         match () {
-            () if choices.is_list() || is_of_chat => Some(Self::OpenaiChat),
-            () if candidates.is_list() => Some(Self::Gemini),
-            () if feedback.member("blockReason").text().is_some() => Some(Self::Gemini),
-            () if name == "metadata" && run.is_there() => Some(Self::Langgraph),
+            () if event.choices.is_list() || is_of_chat => Some(Self::OpenaiChat),
+            () if event.candidates.is_list() || event.is_blocked() => Some(Self::Gemini),
+            () if name == "metadata" && event.run_id.is_there() => Some(Self::Langgraph),
             () => None,
         }
     }

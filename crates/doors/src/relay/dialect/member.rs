@@ -14,9 +14,9 @@ use serde_json::value::RawValue;
 pub(super) struct Member<'a>(Option<&'a str>);
 
 impl<'a> Member<'a> {
-    /// The value of a whole text, if it is JSON.
+    /// The value of a whole text. If that is no JSON, it has no members and no elements.
     pub(super) fn of(json: &'a str) -> Self {
-        Self(serde_json::from_str::<&RawValue>(json).ok().map(RawValue::get))
+        Self(Some(json.trim_ascii()))
     }
 
     /// Its members with these names, if it is an object. Of members with one name the last counts.
@@ -24,11 +24,14 @@ impl<'a> Member<'a> {
         let mut found = [Self::default(); N];
         if let Some(text) = self.0.filter(|text| text.starts_with('{')) {
             let mut json = serde_json::Deserializer::from_str(text);
-            let _ = json.deserialize_map(Members {
+            let read = json.deserialize_map(Named {
                 names: &names,
                 found: &mut found,
                 text: PhantomData,
             });
+            if read.and_then(|()| json.end()).is_err() {
+                return [Self::default(); N];
+            }
         }
         found
     }
@@ -100,13 +103,13 @@ impl<'a> Member<'a> {
     }
 }
 
-struct Members<'n, 'f, 'a, const N: usize> {
+struct Named<'n, 'f, 'a, const N: usize> {
     names: &'n [&'n str; N],
     found: &'f mut [Member<'a>; N],
     text: PhantomData<&'a str>,
 }
 
-impl<'a, const N: usize> Visitor<'a> for Members<'_, '_, 'a, N> {
+impl<'a, const N: usize> Visitor<'a> for Named<'_, '_, 'a, N> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,5 +143,81 @@ impl<'a, F: FnMut(Member<'a>)> Visitor<'a> for Each<'a, F> {
             (self.0)(Member(Some(element.get())));
         }
         Ok(())
+    }
+}
+
+/// The members of an event that some dialect looks at.
+#[derive(Debug)]
+pub(super) struct Members<'a> {
+    pub(super) kind: Cow<'a, str>,
+    pub(super) object: Member<'a>,
+    pub(super) sequence_number: Member<'a>,
+    pub(super) choices: Member<'a>,
+    pub(super) candidates: Member<'a>,
+    prompt_feedback: Member<'a>,
+    pub(super) response: Member<'a>,
+    pub(super) delta: Member<'a>,
+    pub(super) error: Member<'a>,
+    pub(super) message: Member<'a>,
+    pub(super) error_text: Member<'a>,
+    pub(super) run_id: Member<'a>,
+    pub(super) done: Member<'a>,
+    pub(super) status: Member<'a>,
+}
+
+impl<'a> Members<'a> {
+    pub(super) fn of(data: &'a str) -> Self {
+        let [
+            kind,
+            object,
+            sequence_number,
+            choices,
+            candidates,
+            prompt_feedback,
+            response,
+            delta,
+            error,
+            message,
+            error_text,
+            run_id,
+            done,
+            status,
+        ] = Member::of(data).members([
+            "type",
+            "object",
+            "sequence_number",
+            "choices",
+            "candidates",
+            "promptFeedback",
+            "response",
+            "delta",
+            "error",
+            "message",
+            "errorText",
+            "run_id",
+            "done",
+            "status",
+        ]);
+        Self {
+            kind: kind.text().unwrap_or_default(),
+            object,
+            sequence_number,
+            choices,
+            candidates,
+            prompt_feedback,
+            response,
+            delta,
+            error,
+            message,
+            error_text,
+            run_id,
+            done,
+            status,
+        }
+    }
+
+    /// Whether Gemini says that it does not answer the prompt.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.prompt_feedback.member("blockReason").text().is_some()
     }
 }

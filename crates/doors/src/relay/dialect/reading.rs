@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Dialect, member::Member};
+use super::{
+    Dialect,
+    member::{Member, Members},
+};
 
 /// So many choices of one request are told apart; OpenAI makes at most 128.
 const MAX_CHOICES: usize = 1024;
@@ -60,46 +63,38 @@ impl Reading {
             self.is_whole = true;
             return;
         }
-        let event = Member::of(data);
-        let [kind, number] = event.members(["type", "sequence_number"]);
-        let kind = kind.text().unwrap_or_default();
-        if let Some(number) = number.number() {
+        let event = Members::of(data);
+        let kind = &*event.kind;
+        if let Some(number) = event.sequence_number.number() {
             self.next_number = number.saturating_add(1);
         }
         if !self.must && !self.dialect.resumes_itself() {
-            self.recognise(name, data, &kind);
+            self.recognise(name, &event);
         }
         if self.failed.is_none() {
-            self.failed = failure(self.dialect, name, event, data);
+            self.failed = failure(self.dialect, name, &event, data);
         }
         let is_first_of_run = matches!(
-            &*kind,
+            kind,
             "RUN_STARTED" | "response.created" | "message_start" | "message-start" | "start"
         );
         match self.dialect {
             Dialect::Langgraph => self.is_whole |= name == "end",
-            Dialect::Ollama => {
-                let [done, status] = event.members(["done", "status"]);
-                self.is_whole |= done.is_true() || status.is("success");
-            }
+            Dialect::Ollama => self.is_whole |= event.done.is_true() || event.status.is("success"),
             Dialect::Gemini => {
-                let [candidates, feedback] = event.members(["candidates", "promptFeedback"]);
-                let is_blocked = feedback.member("blockReason").text().is_some();
-                self.is_whole |= is_blocked && candidates.is_null();
-                self.choices(candidates, "finishReason");
+                self.is_whole |= event.is_blocked() && event.candidates.is_null();
+                self.choices(event.candidates, "finishReason");
             }
-            dialect if dialect.is_chat_completions() => {
-                self.choices(event.member("choices"), "finish_reason")
-            }
+            dialect if dialect.is_chat_completions() => self.choices(event.choices, "finish_reason"),
             // Another one in the same body.
             _ if is_first_of_run => self.is_whole = false,
             Dialect::OpenaiResponses => {
-                self.is_whole |= matches!(&*kind, "response.completed" | "response.incomplete");
+                self.is_whole |= matches!(kind, "response.completed" | "response.incomplete");
                 self.is_stopped |= kind == "response.cancelled";
             }
             Dialect::Anthropic => self.is_whole |= kind == "message_stop",
             Dialect::Cohere => self.is_whole |= kind == "message-end",
-            Dialect::AiSdkUi => self.is_whole |= matches!(&*kind, "finish" | "abort"),
+            Dialect::AiSdkUi => self.is_whole |= matches!(kind, "finish" | "abort"),
             Dialect::AgUi => self.is_whole |= kind == "RUN_FINISHED",
             _ => {}
         }
@@ -139,15 +134,15 @@ impl Reading {
     }
 
     /// Finds out by an event of which dialect the answer is, and whether such a one has a last word.
-    fn recognise(&mut self, name: &str, data: &str, kind: &str) {
-        let Some(dialect) = Dialect::of_event(name, data) else {
+    fn recognise(&mut self, name: &str, event: &Members<'_>) {
+        let Some(dialect) = Dialect::of_members(name, event) else {
             return;
         };
         if self.dialect == Dialect::Unknown {
             self.dialect = dialect;
         }
         // `start` alone is a common name.
-        self.must |= dialect == self.dialect && dialect.must_say_last_word() && kind != "start";
+        self.must |= dialect == self.dialect && dialect.must_say_last_word() && event.kind != "start";
     }
 
     /// Each choice says when it is finished.
@@ -171,7 +166,7 @@ impl Reading {
 }
 
 /// The message of an error that an event reports.
-fn failure(dialect: Dialect, name: &str, event: Member<'_>, data: &str) -> Option<String> {
+fn failure(dialect: Dialect, name: &str, event: &Members<'_>, data: &str) -> Option<String> {
     match dialect {
         // An error answers one of the requests that the stream is for.
         Dialect::Mcp => return None,
@@ -179,40 +174,32 @@ fn failure(dialect: Dialect, name: &str, event: Member<'_>, data: &str) -> Optio
         Dialect::Langgraph if name != "error" => return None,
         _ => {}
     }
-    let [kind, object, error, message, text, choices, response, delta] = event.members([
-        "type",
-        "object",
-        "error",
-        "message",
-        "errorText",
-        "choices",
-        "response",
-        "delta",
-    ]);
-    let kind = kind.text().unwrap_or_default();
-    let reason = delta.member("finish_reason").text().unwrap_or_default();
-    let of_choice = choices.first().member("error");
-    let error = match &*kind {
-        "response.failed" => response.member("error"),
-        "message-end" => delta.member("error"),
-        _ if error.is_null() => of_choice,
-        _ => error,
+    let kind = &*event.kind;
+    let error = match kind {
+        "response.failed" => event.response.member("error"),
+        "message-end" => event.delta.member("error"),
+        _ if event.error.is_null() => event.choices.first().member("error"),
+        _ => event.error,
     };
-    let is_of_cohere = kind == "message-end" && matches!(&*reason, "ERROR" | "ERROR_TOXIC" | "TIMEOUT");
+    let reason = event.delta.member("finish_reason").text();
+    let reason = reason.filter(|_| kind == "message-end");
+    let is_of_cohere = matches!(reason.as_deref(), Some("ERROR" | "ERROR_TOXIC" | "TIMEOUT"));
     // vLLM and Mistral give errors a name of their own kind in `type`, and say in `object` that they are errors.
     let is_failure = name == "error"
-        || matches!(&*kind, "error" | "response.failed" | "RUN_ERROR")
-        || object.is("error")
+        || matches!(kind, "error" | "response.failed" | "RUN_ERROR")
+        || event.object.is("error")
         || is_of_cohere
         || is_said(error);
-    let said = [error.member("message"), message, text, error, event];
     is_failure.then(|| {
-        let mut texts = said.into_iter().filter_map(Member::text);
-        let reason = Some(reason).filter(|_| is_of_cohere);
-        texts
-            .next()
-            .or(reason)
-            .map_or_else(|| data.to_owned(), Into::into)
+        let said = [
+            error.member("message"),
+            event.message,
+            event.error_text,
+            error,
+            Member::of(data),
+        ];
+        let text = said.into_iter().find_map(Member::text).or(reason);
+        text.map_or_else(|| data.to_owned(), Into::into)
     })
 }
 
@@ -226,6 +213,6 @@ pub(in crate::relay) fn failure_of_body(body: &str) -> Option<String> {
     let body = body.trim_start_matches('\u{feff}');
     let whole = Member::of(body);
     let said = if whole.is_list() { whole.first() } else { whole };
-    let [error, object] = said.members(["error", "object"]);
-    (is_said(error) || object.is("error")).then(|| failure(Dialect::Unknown, "", said, body))?
+    let event = Members::of(said.as_written());
+    (is_said(event.error) || event.object.is("error")).then(|| failure(Dialect::Unknown, "", &event, body))?
 }

@@ -219,6 +219,9 @@ impl<'a> Streaming<'a> {
                     }
                 }
             }
+            if self.publisher.count() > 0 {
+                bare = Vec::new();
+            }
             // Comments, and all else that makes no event.
             let packed = usize::try_from(body.packed()).unwrap_or(usize::MAX);
             self.check_size(self.came.max(packed))?;
