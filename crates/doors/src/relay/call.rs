@@ -1,17 +1,19 @@
 //! A request to a route: the answer that there is, or a call of the upstream.
 
 use axum::{body::Body, extract::Request};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header, request::Parts};
+use http::{HeaderName, HeaderValue, Method, Response, header, request::Parts};
 use tidewire_hub::{Error, Start};
 use tokio::sync::oneshot;
 
 use super::{
     Relay,
-    answer::{Answer, Named, Phase, Share},
+    answer::{Answer, Named, Phase, Reader, Share},
     answers::{Found, Taken},
+    asker::{Asker, retry_count},
+    asking::Asking,
     config::{Resume, Route},
     dialect::{self, Dialect},
-    forward, pass,
+    forward, lines, pass,
     pick::{Scalar, pick},
     read,
     refusal::Refusal,
@@ -20,6 +22,7 @@ use super::{
     upload::{Failure, Sent},
     upstream::{Call, Head},
     websocket,
+    whole::IDEMPOTENCY_REPLAYED,
 };
 use crate::{Problem, guard::Caller, intake::media_type, request};
 
@@ -63,7 +66,7 @@ pub(super) async fn call(
     let is_kept = resume == Resume::Relay;
     // Of a body that is not held nothing is known: whether it is answered by a stream, the answer says.
     let asked = body.held().map_or_else(Asked::default, |body| {
-        Asked::read(route, &parts.headers, body).with(shown, dialect, is_kept)
+        Asked::read(route, &parts, body).with(shown, dialect, is_kept)
     });
 
     if is_kept && let Some(response) = go_on(&relay, number, &parts, scope, hash)? {
@@ -82,12 +85,25 @@ pub(super) async fn call(
             .chat
             .as_ref()
             .and_then(|chat| scope.key("chat", chat.as_bytes())),
+        retry: scope.retry(hash).filter(|_| is_kept && body.held().is_some()),
+    };
+    let asker = match () {
+        () if asked.is_background => Asker::InBackground,
+        () if named.key.is_some() || named.chat.is_some() => Asker::MayReturn,
+        () => Asker::of(&parts),
     };
     let share = Share::of(&Caller::of(&parts.extensions));
+    let try_number = retry_count(&parts.headers);
+    if let Some(asking) = Asking::adopted(&relay, named.retry, try_number)
+        && let Some((reader, head)) = asking.head().await
+    {
+        relay.inner.measures[number].joined();
+        return respond(&relay, &parts, reader, head);
+    }
     // Before it is asked whether the relay is closed: from here on its closing waits for this call.
     let token = relay.inner.calls.token();
     let (answer, reader) = loop {
-        let answer = Answer::new(named, share, named.stream.topics()?, Phase::Asking);
+        let answer = Answer::new(named, share, asker, named.stream.topics()?, Phase::Asking);
         match relay.inner.answers.take(&answer, &relay.inner.config)? {
             Taken::New(_) if relay.inner.calls.is_closed() => {
                 relay.inner.answers.release(&answer);
@@ -96,19 +112,21 @@ pub(super) async fn call(
             Taken::New(reader) => break (answer, reader),
             Taken::Same(same) => {
                 let reader = same.join();
+                let _waiting = read::Counted::new(relay.clone(), same.join());
                 if same.settled().await == Phase::Nothing {
-                    continue; // It was no stream: nothing of it is there.
+                    continue; // Nothing of it is there.
                 }
                 relay.inner.measures[number].joined();
-                let headers = same.headers();
-                return read::reply(&relay, &parts, reader, &from_the_first(), &headers);
+                return replay(&relay, &parts, reader);
             }
         }
     };
     let (head, answered) = oneshot::channel();
+    // Twins may accept other encodings.
+    let is_ours = asked.wants_stream || named.key.is_some();
     let mut request = reqwest::Request::new(parts.method.clone(), target);
     let sends_cursor = resume == Resume::Upstream;
-    *request.headers_mut() = forward::request_headers(route, &parts, asked.wants_stream, sends_cursor);
+    *request.headers_mut() = forward::request_headers(route, &parts, is_ours, sends_cursor);
     let mut failure = Failure::default();
     match body {
         Sent::Whole(body) if body.is_empty() && !takes_body(&parts.method) => {}
@@ -133,19 +151,15 @@ pub(super) async fn call(
         call.run().await;
         drop(token);
     });
-    let mut response = match answered.await {
-        Ok(Head::Stream(headers)) => read::reply(&relay, &parts, reader, &from_the_first(), &headers)?,
-        Ok(Head::Other(response, asked_at, place)) => {
-            pass::on(response, &parts.method, route, asked_at, place)
-        }
-        Ok(Head::Failed(problem)) => return Err(failure.or(problem)),
-        Err(_) => {
-            return Err(forward::bad_gateway(
-                "abandoned",
-                "the request to the upstream was given up",
-            ));
-        }
+    let asking = Asking::new(&relay, reader, answered, try_number);
+    let Some((reader, head)) = asking.head().await else {
+        return Err(forward::bad_gateway(
+            "abandoned",
+            "the request to the upstream was given up",
+        ));
     };
+    let response = respond(&relay, &parts, reader, head);
+    let mut response = response.map_err(|problem| failure.or(problem))?;
     if named.key.is_none() && parts.headers.contains_key(IDEMPOTENCY_KEY) {
         let headers = response.headers_mut();
         headers.insert(TIDEWIRE_IDEMPOTENCY, HeaderValue::from_static("passed-on"));
@@ -161,6 +175,35 @@ fn hash(parts: &Parts, body: Option<&[u8]>, stream: StreamId) -> Hash {
         Some(body) => Hash::of(&[method, path, body]),
         None => Hash::of(&[b"passed on", stream.to_string().as_bytes()]),
     }
+}
+
+/// The response with this head.
+fn respond(relay: &Relay, parts: &Parts, reader: Reader, head: Head) -> Result<Response<Body>, Problem> {
+    match head {
+        Head::Stream(headers) => read::reply(relay, parts, reader, &from_the_first(), &headers),
+        Head::Other(response, asked_at, place) => {
+            let route = relay.route(reader.answer());
+            Ok(pass::on(response, &parts.method, route, asked_at, place))
+        }
+        Head::Whole(whole) => Ok(whole.response(reader)),
+        Head::Failed(problem) => Err(problem),
+    }
+}
+
+/// The answer to a twin of the request that it was asked for with.
+fn replay(relay: &Relay, parts: &Parts, reader: Reader) -> Result<Response<Body>, Problem> {
+    let answer = reader.answer();
+    if let Some(problem) = answer.failed() {
+        return Err(problem);
+    }
+    if let Some(whole) = answer.whole() {
+        return Ok(whole.replayed(reader));
+    }
+    let headers = answer.headers();
+    let mut response = read::reply(relay, parts, reader, &from_the_first(), &headers)?;
+    let replayed = HeaderValue::from_static("true");
+    response.headers_mut().insert(IDEMPOTENCY_REPLAYED, replayed);
+    Ok(response)
 }
 
 fn from_the_first() -> Start {
@@ -189,15 +232,18 @@ struct Asked {
     /// Its answer can be nothing but an event stream.
     may_begin: bool,
     chat: Option<String>,
+    /// One of OpenAI's Responses whose provider goes on without its client.
+    is_background: bool,
 }
 
 impl Asked {
-    fn read(route: &Route, headers: &HeaderMap, body: &[u8]) -> Self {
+    fn read(route: &Route, parts: &Parts, body: &[u8]) -> Self {
+        let headers = &parts.headers;
         let mut accepts = headers.get_all(header::ACCEPT).iter();
         let accepts = accepts.any(|accept| {
             let accept = accept.to_str().unwrap_or_default().to_ascii_lowercase();
             accept.contains("text/event-stream")
-        });
+        }) || headers.get_all(header::ACCEPT).iter().any(lines::accepted);
         let is_json = media_type(headers).to_ascii_lowercase().ends_with("json");
         // What is no JSON, though it says so, is the upstream's to refuse.
         let said = |pointer: &str| is_json.then(|| pick(body, pointer)).flatten();
@@ -213,11 +259,14 @@ impl Asked {
         // Who names a chat has a stream in mind, unless it says that it has not: a title for it, say, which is not what the
         // chat is at.
         let wants_stream = streams.unwrap_or(accepts || chat.is_some());
+        let is_background =
+            parts.uri.path().ends_with("/responses") && said("/background") == Some(Scalar::Bool(true));
         Self {
             wants_stream,
             streams: streams == Some(true),
             may_begin: false,
             chat: chat.filter(|_| wants_stream),
+            is_background,
         }
     }
 
@@ -262,7 +311,7 @@ fn go_on(
     read::reply(
         relay,
         parts,
-        answer.join(),
+        answer.join_again(),
         &Start::After(id.to_owned()),
         &headers,
     )

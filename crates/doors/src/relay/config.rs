@@ -37,6 +37,8 @@ pub struct Config {
     pub max_running_per_network: Option<usize>,
     /// The most answers that are kept; the oldest that has ended is let go first.
     pub max_kept: usize,
+    /// The most bytes of answers that are no streams and are kept for their idempotency keys; the oldest are let go first.
+    pub max_kept_bodies: usize,
 }
 
 impl Config {
@@ -53,6 +55,7 @@ impl Config {
             max_running_without_token: None,
             max_running_per_network: None,
             max_kept: 100_000,
+            max_kept_bodies: 64 << 20,
         }
     }
 
@@ -212,6 +215,9 @@ pub struct Times {
     pub idle: Duration,
     /// In all.
     pub total: Duration,
+    /// Until an SDK's own retry, where its connection broke before the upstream's headers were there. SDKs send the first
+    /// after 0.5 s, the second after 1 s.
+    pub until_retry: Duration,
 }
 
 impl Default for Times {
@@ -225,6 +231,7 @@ impl Default for Times {
             first_event: minutes(10),
             idle: minutes(5),
             total: minutes(60),
+            until_retry: Duration::from_secs(3),
         }
     }
 }

@@ -153,12 +153,7 @@ fn holds_own_token(caller: &Caller, value: &[u8]) -> bool {
 }
 
 /// The headers of a request that go on. A cursor is the upstream's where that one resumes its streams.
-pub(super) fn request_headers(
-    route: &Route,
-    parts: &Parts,
-    wants_stream: bool,
-    sends_cursor: bool,
-) -> HeaderMap {
+pub(super) fn request_headers(route: &Route, parts: &Parts, is_ours: bool, sends_cursor: bool) -> HeaderMap {
     let caller = Caller::of(&parts.extensions);
     let headers = &parts.headers;
     let mut named = connection_named(headers);
@@ -195,9 +190,9 @@ pub(super) fn request_headers(
     for name in &route.remove_headers {
         sent.remove(name);
     }
-    // An answer that passes through is passed on as it is; one that becomes a stream is best not
-    // packed at all.
-    match (wants_stream, headers.get(header::ACCEPT_ENCODING)) {
+    // An answer that passes through is passed on as it is; one that becomes a stream or has twins is
+    // best not packed at all.
+    match (is_ours, headers.get(header::ACCEPT_ENCODING)) {
         (false, Some(accepted)) => sent.insert(header::ACCEPT_ENCODING, accepted.clone()),
         _ => sent.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
     };

@@ -131,7 +131,7 @@ pub struct RouteStats {
     pub events: u64,
     /// Their data, in bytes.
     pub bytes: u64,
-    /// Who reads an answer right now.
+    /// Who reads an answer right now, or waits for one that another request has asked for.
     pub readers: u64,
     /// Answers that run right now.
     pub running: u64,

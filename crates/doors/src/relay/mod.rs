@@ -21,9 +21,12 @@
 //! | `websocket` | tunnels |
 //! | `upload` | bodies of requests, held or passed on |
 //! | `pass` | an answer that is no stream, passed on |
+//! | `lines` | answers that are streams of lines (NDJSON) |
+//! | `whole` | an answer that is no stream, kept for its idempotency key |
 //! | `upstream`, `publisher` | reading the upstream, as a task of its own, into the log |
 //! | `read` | reading answers, and stopping them |
 //! | `answer`, `answers` | an answer; all of them, and what they are found by |
+//! | `asker`, `asking` | which client asks, and what becomes of its answer when it has gone; its wait for the head |
 //! | `scope`, `stream` | whose a key is; names of answers |
 //! | `dialect` | what is known of a provider's traffic |
 //! | `recover` | after a restart |
@@ -32,11 +35,14 @@
 
 mod answer;
 mod answers;
+mod asker;
+mod asking;
 mod call;
 pub mod config;
 mod dialect;
 mod forward;
 mod forwarded;
+mod lines;
 pub mod measures;
 mod pass;
 mod path;
@@ -51,6 +57,7 @@ mod stream;
 mod upload;
 mod upstream;
 mod websocket;
+mod whole;
 
 use std::{sync::Arc, time::Duration};
 
@@ -66,7 +73,9 @@ use tidewire_hub::{Draft, Error, Hub, Times};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
-use self::{answer::Answer, answers::Answers, measures::Measures, refusal::Refusal, stream::StreamId};
+use self::{
+    answer::Answer, answers::Answers, measures::Measures, refusal::Refusal, stream::StreamId, whole::Budget,
+};
 use crate::{
     Problem,
     guard::{Declared, Need},
@@ -123,6 +132,8 @@ struct Inner {
     websockets: Vec<Option<reqwest::Client>>,
     measures: Vec<Measures>,
     answers: Answers,
+    /// The bytes of answers that are no streams and have a key.
+    bodies: Arc<Budget>,
     tasks: TaskTracker,
     /// Those of them that ask upstreams. When it is closed, no more are asked.
     calls: TaskTracker,
@@ -152,6 +163,7 @@ impl Relay {
         };
         let websockets = config.routes.iter().map(of).collect::<Result<_, _>>()?;
         let measures = config.routes.iter().map(|_| Measures::default()).collect();
+        let bodies = Budget::new(config.max_kept_bodies);
         let relay = Self {
             inner: Arc::new(Inner {
                 hub,
@@ -160,6 +172,7 @@ impl Relay {
                 websockets,
                 measures,
                 answers: Answers::default(),
+                bodies,
                 tasks: tasks.clone(),
                 calls: TaskTracker::new(),
             }),
@@ -208,6 +221,12 @@ impl Relay {
     #[must_use]
     pub fn answers(&self) -> (usize, usize) {
         (self.inner.answers.running(), self.inner.answers.kept())
+    }
+
+    /// How many bytes are held of answers that are no streams and have an idempotency key.
+    #[must_use]
+    pub fn kept_bodies(&self) -> usize {
+        self.inner.bodies.held()
     }
 
     fn route(&self, answer: &Answer) -> &Route {

@@ -19,6 +19,7 @@ use super::{
     config::{Route, Times},
     returned::passed_headers,
     upstream::is_stream,
+    whole::Pieces,
 };
 use crate::respond::X_ACCEL_BUFFERING;
 
@@ -64,12 +65,29 @@ pub(super) fn on(
         let headers = passed.headers_mut();
         headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     }
-    let pieces = response.bytes_stream().map(move |piece| {
-        let _held_as_long_as_the_pieces = &place;
-        piece.map_err(io::Error::other)
-    });
-    *passed.body_mut() = Body::from_stream(bounded(pieces, times, asked_at, route.path.clone(), leaving));
+    let pieces = response
+        .bytes_stream()
+        .map(|piece| piece.map_err(io::Error::other));
+    let pieces = bounded(pieces, times, asked_at, route.path.clone(), leaving);
+    *passed.body_mut() = Body::from_stream(with_place(Box::pin(pieces), place));
     passed
+}
+
+/// The bytes of an answer that is no stream, until they take longer than they may.
+pub(super) fn pieces(response: reqwest::Response, route: &Route, asked_at: Instant) -> Pieces {
+    let pieces = response
+        .bytes_stream()
+        .map(|piece| piece.map_err(io::Error::other));
+    let never = Leaving::never();
+    Box::pin(bounded(pieces, route.times, asked_at, route.path.clone(), never))
+}
+
+/// The bytes, which hold the place until they are there or nobody takes them.
+pub(super) fn with_place(pieces: Pieces, place: Place) -> Pieces {
+    Box::pin(pieces.map(move |piece| {
+        let _held_as_long_as_the_pieces = &place;
+        piece
+    }))
 }
 
 /// Resolves when the server leaves, for who can ask again.

@@ -22,6 +22,7 @@ use super::{
     config::{Owner, Route},
     dialect::{AfterError, Broken, Dialect},
     forward::below,
+    lines,
     measures::Ending,
     returned::NOSNIFF,
     scope::Scope,
@@ -65,7 +66,7 @@ pub(super) async fn named(relay: Relay, name: String, request: Request) -> Resul
         Method::DELETE => Ok(stop(&answer)),
         _ => {
             let headers = answer.headers();
-            let reader = answer.join();
+            let reader = answer.join_again();
             reply(&relay, &parts, reader, &start(&parts), &headers)
         }
     }
@@ -88,6 +89,15 @@ fn gone() -> Problem {
         "expired",
         "the answer has been let go (keep): ask again to get a new one",
     )
+}
+
+/// Whether a reader of lines wants them as events, as `EventSource` does.
+fn accepts_events(parts: &Parts) -> bool {
+    let mut accepted = parts.headers.get_all(header::ACCEPT).iter();
+    accepted.any(|value| {
+        let value = value.to_str().unwrap_or_default();
+        value.to_ascii_lowercase().contains("text/event-stream")
+    })
 }
 
 /// The chat that a path names: `{route}/{key}/stream`.
@@ -114,10 +124,10 @@ pub(super) async fn of_chat(
         if parts.method == Method::DELETE {
             return Ok(stop(&answer));
         }
-        let reader = answer.join();
+        let reader = answer.join_again();
         match answer.settled().await {
             // It was no stream: the chat is still at the one before.
-            Phase::Nothing => {}
+            Phase::Nothing | Phase::Whole | Phase::Failed => {}
             Phase::Streaming => {
                 relay.inner.measures[number].joined();
                 return reply(relay, parts, reader, &start(parts), &answer.headers());
@@ -150,14 +160,19 @@ pub(super) fn reply(
     upstream: &HeaderMap,
 ) -> Result<Response<Body>, Problem> {
     let answer = Arc::clone(reader.answer());
-    let is_get = matches!(parts.method, Method::GET | Method::HEAD);
+    let is_read_again = matches!(parts.method, Method::GET | Method::HEAD);
+    let lines = answer
+        .lines()
+        .filter(|_| !(is_read_again && accepts_events(parts)));
+    // Lines have no place for a word of ours.
+    let is_get = is_read_again && lines.is_none();
     let subscribed = relay
         .inner
         .hub
         .subscribe(answer.topics.clone(), start, Encoding::EventStream)?;
     let mut subscription = match subscribed {
         Subscribed::Open(subscription) => Some(subscription),
-        Subscribed::Ended if is_get => return Ok(nothing()),
+        Subscribed::Ended if is_read_again => return Ok(nothing()),
         Subscribed::Ended => None,
     };
     let mut resume = "resumed";
@@ -190,6 +205,7 @@ pub(super) fn reply(
         subscription,
         answer: Arc::clone(&answer),
         is_get,
+        are_lines: lines.is_some(),
         retry: relay.inner.config.retry,
         next: Next::Read,
         _counted: counted,
@@ -201,20 +217,19 @@ pub(super) fn reply(
     let form = Form::EVENT_STREAM;
     let beating = Arc::clone(&answer);
     // Who reads with GET knows the relay, or asked for events that survive a comment.
-    let heartbeat = move || match is_get || beating.decided(Dialect::default).takes_ids_and_comments() {
-        true => form.heartbeat,
-        false => "",
-    };
+    let are_lines = lines.is_some();
+    let survives = move || !are_lines && beating.decided(Dialect::default).takes_ids_and_comments();
+    let heartbeat = move || if is_get || survives() { form.heartbeat } else { "" };
     let every = relay.inner.config.heartbeat;
     let mut response = stream_response_with(form, head, chunks, every, heartbeat);
     fit_connection(parts, &mut response);
     let headers = response.headers_mut();
-    if !is_get
-        && answer
-            .dialect()
-            .is_some_and(|dialect| !dialect.takes_ids_and_comments())
-    {
+    let has_no_heartbeat = |dialect: Dialect| !dialect.takes_ids_and_comments();
+    if !is_get && (are_lines || answer.dialect().is_some_and(has_no_heartbeat)) {
         headers.remove(TIDEWIRE_HEARTBEAT);
+    }
+    if let Some(lines) = lines {
+        headers.insert(header::CONTENT_TYPE, lines.clone());
     }
     if let Some(ending) = answer.ending() {
         headers.insert(TIDEWIRE_ENDING, HeaderValue::from_static(ending.as_str()));
@@ -231,14 +246,14 @@ pub(super) fn reply(
     Ok(response)
 }
 
-/// A reader, who counts until its response is gone.
-struct Counted {
+/// A reader, who counts until its response is gone; and one who waits for an answer that another request has asked for.
+pub(super) struct Counted {
     relay: Relay,
     reader: Reader,
 }
 
 impl Counted {
-    fn new(relay: Relay, reader: Reader) -> Self {
+    pub(super) fn new(relay: Relay, reader: Reader) -> Self {
         relay
             .measures(reader.answer())
             .readers
@@ -264,6 +279,7 @@ struct Chunks {
     lost: Pin<Box<dyn Future<Output = Broken> + Send>>,
     answer: Arc<Answer>,
     is_get: bool,
+    are_lines: bool,
     retry: Duration,
     next: Next,
     _counted: Counted,
@@ -291,13 +307,17 @@ impl Chunks {
         for event in self.answer.broken(why) {
             event.encode(&mut out);
         }
+        let out = match self.are_lines {
+            true => lines::from_events(&out, None),
+            false => out.into(),
+        };
         self.next = match self.aborts_after_errors() {
             true => Next::Cut(NoEnd::Broken),
             false => Next::End,
         };
         match out.is_empty() {
             true => self.end(),
-            false => Some(Ok(out.into())),
+            false => Some(Ok(out)),
         }
     }
 
@@ -324,9 +344,12 @@ impl Chunks {
 
     /// A chunk as its reader survives it.
     fn take(&self, chunk: Bytes) -> Result<Bytes, Cut> {
-        let survives = self.is_get || self.answer.decided(Dialect::default).takes_ids_and_comments();
-        self.outbox
-            .take(if survives { chunk } else { without_ids(&chunk) })
+        let survives = || self.is_get || self.answer.decided(Dialect::default).takes_ids_and_comments();
+        self.outbox.take(match () {
+            () if self.are_lines => lines::from_events(&chunk, self.answer.unended()),
+            () if survives() => chunk,
+            () => without_ids(&chunk),
+        })
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
     AT_A_TIME, Inner, Relay,
     answer::{Answer, Named, Phase, Share},
     answers::is_due,
+    asker::Asker,
     dialect::{Broken, Dialect, Reading},
     measures::Ending,
     publisher::{Note, Publisher, control},
@@ -53,7 +54,13 @@ pub(super) async fn recover(relay: &Relay) -> Result<Vec<StreamId>, tidewire_hub
 async fn recall(relay: &Relay, noted: Noted) -> Result<(), tidewire_hub::Error> {
     let topics = noted.named.stream.topics()?;
     // It has ended, or ends now: it takes no place.
-    let answer = Answer::new(noted.named, Share::OfToken, topics.clone(), Phase::Streaming);
+    let answer = Answer::new(
+        noted.named,
+        Share::OfToken,
+        Asker::MayReturn,
+        topics.clone(),
+        Phase::Streaming,
+    );
     answer.set_form(noted.dialect, noted.headers);
     let has_ended = topics.iter().all(|topic| relay.inner.hub.has_ended(topic));
     let (at, how) = match (noted.ended, has_ended) {
@@ -135,6 +142,7 @@ fn read(relay: &Relay, note: Note) -> Option<Noted> {
             request: request.parse().ok()?,
             key: hash(key),
             chat: hash(chat),
+            retry: None,
         },
         dialect,
         headers: headers

@@ -24,6 +24,7 @@ use tokio::{
 use super::{
     Relay,
     answer::{Answer, Named, Phase, Share},
+    asker::Asker,
     config::Times,
     forward::{bad_gateway, request_headers},
     pass::{self, Place},
@@ -74,10 +75,11 @@ pub(super) async fn open(
         request: Hash::of(&[b"websocket", stream.to_string().as_bytes()]),
         key: None,
         chat: None,
+        retry: None,
     };
     let token = relay.inner.calls.token();
     let share = Share::of(&Caller::of(&parts.extensions));
-    let answer = Answer::new(named, share, stream.topics()?, Phase::Asking);
+    let answer = Answer::new(named, share, Asker::NeverReturns, stream.topics()?, Phase::Asking);
     relay.inner.answers.take(&answer, &relay.inner.config)?;
     let place = Place::of(relay.clone(), answer);
     if relay.inner.calls.is_closed() {

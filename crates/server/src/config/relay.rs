@@ -318,6 +318,7 @@ impl Route {
                 first_event: self.first_event.map_or(times.first_event, Bounded::get),
                 idle: self.idle.map_or(times.idle, Bounded::get),
                 total: self.total.map_or(times.total, Bounded::get),
+                ..times
             },
             limits: Limits {
                 max_body: self.max_body.map_or(limits.max_body, |size| bytes(size.get())),

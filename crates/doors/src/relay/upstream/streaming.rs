@@ -25,9 +25,9 @@ use super::{
         answer::{Answer, Phase},
         config::Route,
         dialect::{Broken, Dialect, Outcome, Reading, failure_of_body},
+        lines::Lines,
         measures::Ending,
         publisher::{Lost, Publisher},
-        returned::replayed_headers,
     },
     Over,
     body::{text, unpacked},
@@ -44,6 +44,28 @@ const MAX_BARE: usize = 64 << 10;
 
 /// How an upstream may end an answer to which nothing is missing: without a word, or not at all.
 const RUDE_ENDS: [&str; 3] = ["upstream_died", "upstream_stalled", "answer_timeout"];
+
+/// What the upstream's bytes are read by.
+enum Source {
+    Events(Decoder),
+    Lines(Lines),
+}
+
+impl Source {
+    fn of(answer: &Answer, max_event: usize) -> Self {
+        let decoder = || {
+            Decoder::new().with_limits(Limits {
+                max_line: max_event.saturating_add(64),
+                max_event,
+                ..Limits::default()
+            })
+        };
+        match answer.lines() {
+            Some(_) => Self::Lines(Lines::new(max_event)),
+            None => Self::Events(decoder()),
+        }
+    }
+}
 
 /// An answer that has become a stream.
 pub(super) struct Streaming<'a> {
@@ -65,10 +87,10 @@ impl<'a> Streaming<'a> {
         answer: &'a Arc<Answer>,
         route: &'a Route,
         dialect: Option<Dialect>,
-        headers: &HeaderMap,
+        headers: HeaderMap,
         asked_at: Instant,
     ) -> Self {
-        answer.set_form(dialect, replayed_headers(headers));
+        answer.set_form(dialect, headers);
         let mut publisher = Publisher::new(relay.inner.hub.clone(), Arc::clone(answer));
         // In the same row as its events: they are not kept without it. What went wrong is found with them.
         publisher.head(route).await;
@@ -142,12 +164,7 @@ impl<'a> Streaming<'a> {
     }
 
     async fn read_on(&mut self, watch: &mut Watch, response: Response) -> Result<(), Over> {
-        let limits = self.route.limits;
-        let mut decoder = Decoder::new().with_limits(Limits {
-            max_line: limits.max_event.saturating_add(64),
-            max_event: limits.max_event,
-            ..Limits::default()
-        });
+        let mut source = Source::of(self.answer, self.route.limits.max_event);
         let status = response.status();
         let mut body = unpacked(response)?;
         let mut bare = Vec::new();
@@ -184,10 +201,20 @@ impl<'a> Streaming<'a> {
                 let room = MAX_BARE.saturating_sub(bare.len()).min(piece.len());
                 bare.extend_from_slice(&piece[..room]);
             }
-            let mut items = decoder.feed(&piece);
-            while let Some(item) = items.next() {
-                // The log may be slow: that does not keep the upstream of an answer that is over.
-                watch.unless_over(self.publish(item)).await?;
+            // The log may be slow: that does not keep the upstream of an answer that is over.
+            match &mut source {
+                Source::Events(decoder) => {
+                    let mut items = decoder.feed(&piece);
+                    while let Some(item) = items.next() {
+                        watch.unless_over(self.publish(item)).await?;
+                    }
+                }
+                Source::Lines(lines) => {
+                    let complete = lines.feed(&piece).map_err(|_| self.overlong_line())?;
+                    for line in complete {
+                        watch.unless_over(self.publish_event("", None, &line)).await?;
+                    }
+                }
             }
             if self.publisher.count() > 0 {
                 bare = Vec::new();
@@ -196,9 +223,19 @@ impl<'a> Streaming<'a> {
             let packed = usize::try_from(body.packed()).unwrap_or(usize::MAX);
             self.check_size(self.came.max(packed))?;
         }
-        // Some forget the last blank line.
-        if let Some(item) = decoder.finish(Unfinished::Keep) {
-            self.publish(item).await?;
+        match source {
+            // Some forget the last blank line.
+            Source::Events(mut decoder) => {
+                if let Some(item) = decoder.finish(Unfinished::Keep) {
+                    self.publish(item).await?;
+                }
+            }
+            Source::Lines(lines) => {
+                if let Some(line) = lines.finish() {
+                    self.answer.set_unended(self.answer.next_number());
+                    self.publish_event("", None, &line).await?;
+                }
+            }
         }
         if self.publisher.count() > 0 || is_silence(&bare) {
             return Ok(());
@@ -232,19 +269,24 @@ impl<'a> Streaming<'a> {
             // Not asked for.
             Item::Comment(_) | Item::Retry(_) => return Ok(()),
         };
+        let name = event.has_name.then_some(event.name);
+        self.publish_event(event.name, name, event.data).await
+    }
+
+    /// One that is read with a name, and has it in the stream.
+    async fn publish_event(&mut self, read_as: &str, name: Option<&str>, data: &str) -> Result<(), Over> {
         if self.publisher.count() == 0 {
             self.relay
                 .measures(self.answer)
                 .first_event(self.asked_at.elapsed());
-            self.decide(event.name, event.data).await;
+            self.decide(read_as, data).await;
         }
-        self.bytes += event.data.len() + event.name.len() + ENVELOPE;
+        self.bytes += data.len() + read_as.len() + ENVELOPE;
         self.check_size(self.bytes)?;
-        self.reading.see(event.name, event.data);
+        self.reading.see(read_as, data);
         let number = self.reading.next_number();
         self.answer.sequence.store(number, Ordering::Relaxed);
-        let name = event.has_name.then_some(event.name);
-        match self.publisher.event(name, event.data).await {
+        match self.publisher.event(name, data).await {
             Err(Lost::Refused(Error::ReservedName { name })) => {
                 return broken(
                     "reserved_event",
@@ -253,7 +295,7 @@ impl<'a> Streaming<'a> {
             }
             sent => sent?,
         }
-        self.relay.measures(self.answer).event(event.data.len());
+        self.relay.measures(self.answer).event(data.len());
         Ok(())
     }
 
@@ -266,6 +308,14 @@ impl<'a> Streaming<'a> {
         if self.answer.decided(shown) != Dialect::Unknown {
             self.publisher.head(self.route).await;
         }
+    }
+
+    fn overlong_line(&self) -> Over {
+        let max = self.route.limits.max_event;
+        Over::Broken(Broken {
+            code: "event_too_large",
+            message: format!("the upstream sent a line of more than {max} bytes (max_event)"),
+        })
     }
 
     fn check_size(&self, bytes: usize) -> Result<(), Over> {

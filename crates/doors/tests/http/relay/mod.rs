@@ -1,6 +1,7 @@
 //! The relay door: A1 to A5, S5.
 
 mod answers;
+mod askers;
 mod bounds;
 mod cancel;
 mod credentials;
@@ -8,6 +9,7 @@ mod dialects;
 mod ends;
 mod faults;
 mod hostile;
+mod lines;
 mod lost;
 mod pages;
 mod passed;
@@ -17,6 +19,7 @@ mod restart;
 mod resumed_upstream;
 mod returned;
 mod secure;
+mod twins;
 mod uploads;
 mod upstream;
 mod users;
