@@ -1,0 +1,41 @@
+"""OpenAI's SDK in Python."""
+
+import openai
+
+MESSAGES = [{"role": "user", "content": "Hello"}]
+
+
+def dump(event):
+    return event.model_dump(mode="json", exclude_unset=True)
+
+
+def client(job, kind=openai.OpenAI, **options):
+    options = options or {"base_url": f"{job['base']}/v1"}
+    return kind(api_key="k", default_headers=job["headers"], **options)
+
+
+def chat(job, made=None):
+    made = made or client(job)
+    if job.get("plain"):
+        yield dump(made.chat.completions.create(model="m", messages=MESSAGES))
+        return
+    usage = {"include_usage": True}
+    with made.chat.completions.create(model="m", messages=MESSAGES, stream=True, stream_options=usage) as stream:
+        for event in stream:
+            yield dump(event)
+
+
+def azure(job):
+    options = {"azure_endpoint": job["base"], "api_version": "2026-10-01", "azure_deployment": "m"}
+    yield from chat(job, client(job, openai.AzureOpenAI, **options))
+
+
+def chat_stream(job):
+    """The helper that adds up the events."""
+    with client(job).chat.completions.stream(model="m", messages=MESSAGES) as stream:
+        for event in stream:
+            yield dump(event)
+        yield dump(stream.get_final_completion())
+
+
+CLIENTS = {"openai-py chat": chat, "openai-py azure": azure, "openai-py chat.stream": chat_stream}

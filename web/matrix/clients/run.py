@@ -1,0 +1,70 @@
+"""Runs the clients in Python. A job comes as a line of JSON on standard input, what a program saw of it goes as a line to
+standard output; `run.mjs` is the same in JavaScript. The first line says which clients there are, and why others are not.
+"""
+
+import importlib
+import json
+import sys
+import threading
+
+FILES = ["openai"]
+# Whether a program has seen the middle of an answer (`words.js`).
+MIDDLE = "tok5"
+
+clients = {}
+missing = {}
+lock = threading.Lock()
+
+
+def say(line):
+    with lock:
+        print(json.dumps(line, default=str), flush=True)
+
+
+def take(job):
+    out = []
+    if job.get("twins"):
+        out = [None] * job["twins"]
+
+        def one(place):
+            out[place] = seen(job)
+
+        threads = [threading.Thread(target=one, args=[place]) for place in range(job["twins"])]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    else:
+        out = [seen(job) for _ in range(job.get("times", 1))]
+    say({"id": job["id"], "seen": out})
+
+
+def seen(job):
+    """Every event, and the error, if they end with one."""
+    events = []
+    asked = clients[job["client"]](job)
+    try:
+        for event in asked:
+            events.append(event)
+            if job.get("leave") and MIDDLE in json.dumps(event, default=str):
+                break
+        return {"events": events}
+    except Exception as error:
+        said = {"class": type(error).__name__, "message": str(error), "status": getattr(error, "status_code", None)}
+        return {"events": events, "error": said}
+    finally:
+        asked.close()
+
+
+def main():
+    for file in FILES:
+        try:
+            clients.update(importlib.import_module(f"{file}_client").CLIENTS)
+        except ImportError as error:
+            missing[file] = str(error)
+    say({"clients": list(clients), "missing": missing})
+    for line in sys.stdin:
+        threading.Thread(target=take, args=[json.loads(line)], daemon=True).start()
+
+
+main()
