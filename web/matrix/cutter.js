@@ -1,5 +1,5 @@
 /**
- * A network that cuts the first connection through it, and none after.
+ * A network that is cut once: all connections that there are then, and none after.
  */
 
 import { once } from 'node:events';
@@ -14,25 +14,28 @@ const QUIET_MS = 200;
  */
 export async function cutter(origin, place, called) {
   const sockets = new Set();
-  let isFirst = true;
+  let isCut = false;
+  const cut = () => {
+    if (isCut) return;
+    isCut = true;
+    for (const socket of sockets) socket.end();
+  };
   const server = createServer((near) => {
     const far = connect(new URL(origin).port, '127.0.0.1');
     for (const socket of [near, far]) {
       sockets.add(socket);
-      socket.on('error', () => {}).on('close', () => [near, far].forEach((each) => each.destroy()));
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        sockets.delete(socket);
+        near.destroy();
+        far.destroy();
+      });
     }
     near.pipe(far);
     far.pipe(near);
-    if (!isFirst) return;
-    isFirst = false;
-    const cut = () => {
-      far.unpipe(near);
-      near.end();
-      far.destroy();
-    };
-    if (place === 'head') void called.then(cut);
-    else far.on('data', (bytes) => isMiddle(bytes.toString()) && setTimeout(cut, QUIET_MS));
+    if (place === 'middle') far.on('data', (bytes) => isMiddle(bytes.toString()) && setTimeout(cut, QUIET_MS));
   });
+  if (place === 'head') void called.then(cut);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const close = () => {

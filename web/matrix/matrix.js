@@ -34,9 +34,9 @@ export function everyCell() {
   return Object.entries(ROWS).flatMap(([client, { dialect, variants = DIALECTS[dialect].variants.slice(0, 1), lacks = [], cells }]) =>
     variants.flatMap((variant, index) => {
       const row = index === 0 ? client : `${client} (${variant})`;
-      const names = cells ?? (index === 0 ? Object.keys(CELLS).filter((name) => CELLS[name].only?.includes(dialect) ?? true) : VARIANT_CELLS);
-      const able = names.filter((name) => !(CELLS[name].plain && lacks.includes('plain')) && !lacks.includes(name));
-      return able.map((cell) => ({ row, client, variant, cell }));
+      const all = cells ?? Object.keys(CELLS).filter((name) => CELLS[name].only?.includes(dialect) ?? true);
+      const names = index === 0 ? all : all.filter((name) => VARIANT_CELLS.includes(name));
+      return names.filter((name) => !lacks.includes(name)).map((cell) => ({ row, client, variant, cell }));
     }),
   );
 }

@@ -33,14 +33,23 @@ class Call {
 
 /** One run of one client in one cell. */
 export class Run {
-  /** @type {Call[]} */
+  /** @type {{ tokens: number, isOver: boolean }[]} */
   calls = [];
   /** The first call has come. @type {Promise<void>} */
-  called = new Promise((resolve) => (this.isCalled = resolve));
+  called;
+  #isCalled;
 
   /** @param {string} id @param {any} dialect @param {string} variant @param {string} script */
   constructor(id, dialect, variant, script) {
     Object.assign(this, { id, dialect, variant, script });
+    this.called = new Promise((resolve) => (this.#isCalled = resolve));
+  }
+
+  /** Counts a call. @template {{ tokens: number, isOver: boolean }} T @param {T} call @returns {T} */
+  take(call) {
+    this.calls.push(call);
+    this.#isCalled();
+    return call;
   }
 
   get tokens() {
@@ -85,8 +94,9 @@ export class Upstream {
     const parts = [];
     for await (const part of request) parts.push(part);
     const call = new Call(request, Buffer.concat(parts).toString());
-    const nth = run.calls.push(call);
-    run.isCalled();
+    if (run.dialect.serve) return run.dialect.serve(request, response, { run, call });
+    run.take(call);
+    const nth = run.calls.length;
     response.on('close', () => (call.isOver = true));
     const write = (bytes) => {
       if (isToken(bytes)) call.tokens += 1;
@@ -96,7 +106,6 @@ export class Upstream {
       call.tokens += TOKENS.length;
       response.end(bytes);
     };
-    if (run.dialect.serve) return run.dialect.serve(request, response, { run, call });
     await SCRIPTS[run.script](run.dialect.answer(call, run), { response, write, writeWhole, nth });
   }
 }

@@ -24,4 +24,22 @@ async function* chatStream(job) {
   yield await stream.finalChatCompletion();
 }
 
-export default { 'openai-js chat': chat, 'openai-js azure': azure, 'openai-js chat.stream': chatStream };
+async function* responses(job) {
+  const body = { model: 'm', input: 'Hello' };
+  if (job.plain) yield await client(job).responses.create(body);
+  else yield* await client(job).responses.create({ ...body, stream: true });
+}
+
+async function* responsesStream(job) {
+  const stream = client(job).responses.stream({ model: 'm', input: 'Hello' });
+  yield* stream;
+  yield await stream.finalResponse();
+}
+
+export default {
+  'openai-js chat': chat,
+  'openai-js chat.stream': chatStream,
+  'openai-js azure': azure,
+  'openai-js responses': responses,
+  'openai-js responses.stream': responsesStream,
+};

@@ -38,4 +38,38 @@ def chat_stream(job):
         yield dump(stream.get_final_completion())
 
 
-CLIENTS = {"openai-py chat": chat, "openai-py azure": azure, "openai-py chat.stream": chat_stream}
+def responses(job):
+    if job.get("plain"):
+        yield dump(client(job).responses.create(model="m", input="Hello"))
+        return
+    with client(job).responses.create(model="m", input="Hello", stream=True) as stream:
+        for event in stream:
+            yield dump(event)
+
+
+def responses_stream(job):
+    with client(job).responses.stream(model="m", input="Hello") as stream:
+        for event in stream:
+            yield dump(event)
+        yield dump(stream.get_final_response())
+
+
+async def chat_async(job):
+    """The SDK's other client, which reads streams by itself."""
+    async with client(job, openai.AsyncOpenAI) as made:
+        if job.get("plain"):
+            yield dump(await made.chat.completions.create(model="m", messages=MESSAGES))
+            return
+        async with await made.chat.completions.create(model="m", messages=MESSAGES, stream=True) as stream:
+            async for event in stream:
+                yield dump(event)
+
+
+CLIENTS = {
+    "openai-py chat": chat,
+    "openai-py chat, async": chat_async,
+    "openai-py chat.stream": chat_stream,
+    "openai-py azure": azure,
+    "openai-py responses": responses,
+    "openai-py responses.stream": responses_stream,
+}

@@ -5,7 +5,7 @@
 
 import { createInterface } from 'node:readline';
 
-const FILES = ['openai'];
+const FILES = ['openai', 'anthropic', 'google', 'cohere', 'mistral', 'ollama', 'ai-sdk', 'ag-ui', 'tanstack', 'mcp'];
 /** Whether a program has seen the middle of an answer (`words.js`). */
 const MIDDLE = 'tok5';
 

@@ -2,12 +2,14 @@
 standard output; `run.mjs` is the same in JavaScript. The first line says which clients there are, and why others are not.
 """
 
+import asyncio
 import importlib
+import inspect
 import json
 import sys
 import threading
 
-FILES = ["openai"]
+FILES = ["openai", "anthropic", "google", "cohere", "mistral", "ollama", "mcp"]
 # Whether a program has seen the middle of an answer (`words.js`).
 MIDDLE = "tok5"
 
@@ -40,11 +42,26 @@ def take(job):
 
 
 def seen(job):
-    """Every event, and the error, if they end with one."""
-    events = []
     asked = clients[job["client"]](job)
+    if not inspect.isasyncgen(asked):
+        # One way to read both.
+        asked = as_async(asked)
+    return asyncio.run(read(job, asked))
+
+
+async def as_async(asked):
     try:
         for event in asked:
+            yield event
+    finally:
+        asked.close()
+
+
+async def read(job, asked):
+    """Every event, and the error, if they end with one."""
+    events = []
+    try:
+        async for event in asked:
             events.append(event)
             if job.get("leave") and MIDDLE in json.dumps(event, default=str):
                 break
@@ -53,7 +70,7 @@ def seen(job):
         said = {"class": type(error).__name__, "message": str(error), "status": getattr(error, "status_code", None)}
         return {"events": events, "error": said}
     finally:
-        asked.close()
+        await asked.aclose()
 
 
 def main():
