@@ -11,11 +11,11 @@ import { cutter } from './cutter.js';
 import { DIALECTS } from './dialects/index.js';
 import { expectedDifferences, judge } from './expected.js';
 import { ROWS, VARIANT_CELLS } from './rows.js';
-import { Runner } from './runner.js';
+import { HUNG, Runner } from './runner.js';
 import { Run, Upstream } from './upstream.js';
 
 /** Most of the time everybody waits. */
-const AT_A_TIME = 6;
+const AT_A_TIME = 10;
 /** An upstream that was let go, or not, is at its end by then. */
 const OVER_MS = 20_000;
 const POLL_MS = 20;
@@ -91,6 +91,7 @@ async function outcome(upstream, origin, runner, { client, variant, cell }) {
 
 /** Two equal failures are no success. */
 function unmeant({ script, cut, leave }, direct) {
+  if (direct.seen.some(({ error }) => error?.class === HUNG)) return ['hangs without a relay'];
   if (cut || leave || !['whole', 'slow', 'pause', 'goes on', 'slow first'].includes(script)) return [];
   const isWhole = direct.seen.every(({ events, error }) => !error && JSON.stringify(events).includes('tok11'));
   return isWhole ? [] : [`not whole without a relay: ${JSON.stringify(direct.seen.map(({ error }) => error))}`];

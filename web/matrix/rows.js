@@ -4,7 +4,7 @@
 
 const CHAT = ['openai', 'openrouter', 'vllm', 'vllm, before 0.10', 'mistral', 'encoding none', 'no content type'];
 
-/** Helpers that only stream. */
+/** Helpers that only stream; and those of `responses` take no event after the last word. */
 const STREAMS = ['plain', 'slow plain', 'twins'];
 /** What an MCP server answers to a call of a tool is no matter of keys, retries or last words. */
 const TOOL = ['whole', 'cut', 'closed', 'again', 'error', 'dies', 'ends early', 'slow head', 'pause'];
@@ -19,8 +19,8 @@ export const ROWS = {
   'openai-py azure': { dialect: 'openai-chat', variants: ['azure'] },
   'openai-js responses': { dialect: 'openai-responses', variants: ['error', 'failed'] },
   'openai-py responses': { dialect: 'openai-responses', variants: ['error', 'failed'] },
-  'openai-js responses.stream': { dialect: 'openai-responses', lacks: STREAMS },
-  'openai-py responses.stream': { dialect: 'openai-responses', lacks: STREAMS },
+  'openai-js responses.stream': { dialect: 'openai-responses', lacks: [...STREAMS, 'goes on'] },
+  'openai-py responses.stream': { dialect: 'openai-responses', lacks: [...STREAMS, 'goes on'] },
   'anthropic-js messages': { dialect: 'anthropic' },
   'anthropic-py messages': { dialect: 'anthropic' },
   'anthropic-js messages.stream': { dialect: 'anthropic', lacks: STREAMS },

@@ -13,7 +13,9 @@ const PROGRAMS = {
   py: [PYTHON, pathOf('clients/run.py')],
 };
 /** Longer than any client tries again by itself. */
-const PATIENCE_MS = 45_000;
+const PATIENCE_MS = 30_000;
+/** The class of the error of a client that has not come to an end. */
+export const HUNG = 'hung';
 
 export class Runner {
   /** Which clients it has, and why it has no others. */
@@ -53,8 +55,7 @@ export class Runner {
     let timer;
     const seen = new Promise((resolve) => {
       this.#waiting.set(job.id, resolve);
-      const error = { class: 'none', message: `nothing after ${PATIENCE_MS / 1000} s` };
-      timer = setTimeout(() => resolve([{ events: [], error }]), PATIENCE_MS);
+      timer = setTimeout(() => resolve([{ events: [], error: { class: HUNG, message: `${PATIENCE_MS / 1000} s` } }]), PATIENCE_MS);
     });
     this.#process.stdin.write(`${JSON.stringify(job)}\n`);
     return seen.finally(() => {

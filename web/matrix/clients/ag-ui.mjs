@@ -2,8 +2,11 @@
 
 import { HttpAgent } from '@ag-ui/client';
 
+/** As an app knows its user: a key counts for those who have credentials. */
+const SESSION = { Authorization: 'Bearer session' };
+
 async function* run({ base, headers }) {
-  const agent = new HttpAgent({ url: `${base}/agent`, headers });
+  const agent = new HttpAgent({ url: `${base}/agent`, headers: { ...SESSION, ...headers } });
   const input = { threadId: 't1', runId: 'r1', messages: [], tools: [], context: [], state: {}, forwardedProps: {} };
   // Its stream calls, this generator gives: what has come waits here.
   const came = [];

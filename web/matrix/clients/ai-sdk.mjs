@@ -7,6 +7,9 @@ import { createMistral } from '@ai-sdk/mistral';
 import { createOpenAI } from '@ai-sdk/openai';
 import { DefaultChatTransport, generateText, streamText } from 'ai';
 
+/** As an app knows its user: a key counts for those who have credentials. */
+const SESSION = { Authorization: 'Bearer session' };
+
 /** Names and times that it invents itself. */
 const INVENTED = new Set(['id', 'timestamp', 'response', 'responseMessageId', 'messageId', 'performance']);
 const told = (value) =>
@@ -33,7 +36,7 @@ const provider = (model, suffix) =>
 
 /** What `useChat` asks. */
 async function* ui({ base, headers }) {
-  const transport = new DefaultChatTransport({ api: `${base}/api/chat`, headers });
+  const transport = new DefaultChatTransport({ api: `${base}/api/chat`, headers: { ...SESSION, ...headers } });
   const message = { id: 'u1', role: 'user', parts: [{ type: 'text', text: 'Hello' }] };
   const abort = new AbortController();
   const asked = { trigger: 'submit-message', chatId: 'c1', messageId: undefined, messages: [message], abortSignal: abort.signal };

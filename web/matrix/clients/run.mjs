@@ -20,6 +20,10 @@ for (const file of FILES) {
 }
 say({ clients: Object.keys(clients), missing });
 
+// What a library leaves to itself after its stream was left is no matter of the next job.
+for (const trouble of ['unhandledRejection', 'uncaughtException']) {
+  process.on(trouble, (error) => process.stderr.write(`${trouble}: ${error?.stack ?? error}\n`));
+}
 for await (const line of createInterface({ input: process.stdin })) void take(JSON.parse(line));
 process.exit();
 
