@@ -11,7 +11,7 @@
  * | `leave` | the client closes the stream when it has seen the middle |
  * | `cut` | the client's first connection is cut: at the `middle` of the answer, or before its `head` |
  * | `shared` | the relay may ask the upstream less often: `once` for all, or (`may`) for clients whose retry it knows |
- * | `only` | the dialects that have it |
+ * | `only` | the dialects whose clients all have it |
  */
 
 export const CELLS = {
@@ -25,6 +25,7 @@ export const CELLS = {
   again: { script: 'whole', times: 2 },
   joined: { script: 'whole', times: 2, key: true, shared: 'once' },
   twins: { script: 'slow', plain: true, twins: 3, key: true, shared: 'once' },
+  many: { script: 'pause', twins: 130, only: [] },
   error: { script: 'error' },
   'error, again': { script: 'error', times: 2, key: true },
   dies: { script: 'dies' },

@@ -10,8 +10,8 @@ const pattern = (glob) => new RegExp(`^${glob.replace(/[.+?^${}()|[\]\\]/g, '\\$
 const isOneOf = (globs, name) => globs.some((glob) => pattern(glob).test(name));
 
 /**
- * @typedef {{ clients: string[], but?: string[], cells: string[], differs: string, says: string }} Expected
- * `clients` and `but` are names of rows with `*`; `differs` is a regular expression for a line of `differences`.
+ * @typedef {{ clients: string[], but?: string[], cells: string[], differs: string[], says: string }} Expected
+ * `clients` and `but` are names of rows with `*`; `differs` are regular expressions for lines of `differences` and `costs`.
  */
 
 /** @returns {Promise<Expected[]>} */
@@ -29,9 +29,9 @@ export async function expectedDifferences() {
  * @param {Expected[]} all @param {string} row @param {string} cell @param {string[]} lines
  */
 export function judge(all, row, cell, lines) {
-  const stated = all.filter(({ clients, but = [], cells }) => isOneOf(clients, row) && !isOneOf(but, row) && cells.includes(cell));
-  const isOf = ({ differs }, line) => new RegExp(differs).test(line);
-  const unstated = lines.filter((line) => !stated.some((one) => isOf(one, line)));
-  const gone = stated.filter((one) => !lines.some((line) => isOf(one, line)));
-  return [...unstated, ...gone.map(({ differs }) => `no longer: ${differs}`)];
+  const isHere = ({ clients, but = [], cells }) => isOneOf(clients, row) && !isOneOf(but, row) && cells.includes(cell);
+  const stated = all.filter(isHere).flatMap(({ differs }) => differs);
+  const unstated = lines.filter((line) => !stated.some((one) => new RegExp(one).test(line)));
+  const gone = stated.filter((one) => !lines.some((line) => new RegExp(one).test(line)));
+  return [...unstated, ...gone.map((one) => `no longer: ${one}`)];
 }

@@ -1,8 +1,10 @@
 /** OpenAI's SDK in JavaScript. */
 
-import OpenAI, { AzureOpenAI } from 'openai';
+import OpenAI, { AzureOpenAI, toFile } from 'openai';
 
 const messages = [{ role: 'user', content: 'Hello' }];
+/** More than the relay holds of a body (`max_body`). */
+const FILE_BYTES = 40 << 20;
 const client = ({ base, headers }) => new OpenAI({ baseURL: `${base}/v1`, apiKey: 'k', defaultHeaders: headers });
 
 async function* chat(job, openai = client(job)) {
@@ -36,10 +38,22 @@ async function* responsesStream(job) {
   yield await stream.finalResponse();
 }
 
+async function* models(job) {
+  yield await client(job).models.retrieve('meta-llama/Llama-3');
+}
+
+async function* upload(job) {
+  const file = await toFile(Buffer.alloc(FILE_BYTES, 'x'), 'large.jsonl');
+  yield await client(job).files.create({ file, purpose: 'batch' });
+}
+
 export default {
   'openai-js chat': chat,
   'openai-js chat.stream': chatStream,
   'openai-js azure': azure,
+  'openai-js many': chat,
+  'openai-js models': models,
+  'openai-js upload': upload,
   'openai-js responses': responses,
   'openai-js responses.stream': responsesStream,
 };

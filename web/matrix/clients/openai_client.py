@@ -3,6 +3,8 @@
 import openai
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
+# More than the relay holds of a body (`max_body`).
+FILE_BYTES = 40 << 20
 
 
 def dump(event):
@@ -65,11 +67,21 @@ async def chat_async(job):
                 yield dump(event)
 
 
+def models(job):
+    yield dump(client(job).models.retrieve("meta-llama/Llama-3"))
+
+
+def upload(job):
+    yield dump(client(job).files.create(file=("large.jsonl", b"x" * FILE_BYTES), purpose="batch"))
+
+
 CLIENTS = {
     "openai-py chat": chat,
     "openai-py chat, async": chat_async,
     "openai-py chat.stream": chat_stream,
     "openai-py azure": azure,
+    "openai-py models": models,
+    "openai-py upload": upload,
     "openai-py responses": responses,
     "openai-py responses.stream": responses_stream,
 }

@@ -67,7 +67,9 @@ async def read(job, asked):
                 break
         return {"events": events}
     except Exception as error:
-        said = {"class": type(error).__name__, "message": str(error), "status": getattr(error, "status_code", None)}
+        # Cohere's writes all headers into its text.
+        text = error.body if hasattr(error, "headers") and hasattr(error, "body") else error
+        said = {"class": type(error).__name__, "message": str(text), "status": getattr(error, "status_code", None)}
         return {"events": events, "error": said}
     finally:
         await asked.aclose()

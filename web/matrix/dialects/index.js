@@ -9,6 +9,7 @@ import { mcp } from './mcp.js';
 import { ollama } from './ollama.js';
 import { openaiChat } from './openai-chat.js';
 import { openaiResponses } from './openai-responses.js';
+import { openaiRest } from './openai-rest.js';
 
 export const DIALECTS = {
   'ag-ui': agUi,
@@ -20,4 +21,5 @@ export const DIALECTS = {
   ollama,
   'openai-chat': openaiChat,
   'openai-responses': openaiResponses,
+  'openai-rest': openaiRest,
 };
