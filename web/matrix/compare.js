@@ -3,6 +3,7 @@
  */
 
 const LINE = 160;
+const MANY = 5;
 
 /**
  * @typedef {{ events: unknown[], error?: { class: string, message: string } }} Seen
@@ -10,10 +11,13 @@ const LINE = 160;
  * @param {Outcome} direct @param {Outcome} relayed @returns {string[]}
  */
 export function differences(direct, relayed) {
-  return direct.seen.flatMap((seen, ask) => {
-    const place = direct.seen.length > 1 ? `ask ${ask + 1}, ` : '';
-    return between(seen, relayed.seen[ask] ?? { events: [] }).map((line) => `${place}${line}`);
-  });
+  if (direct.seen.length === 1) return between(direct.seen[0], relayed.seen[0]);
+  /** @type {Map<string, number[]>} which asks a line is true of */
+  const asks = new Map();
+  for (const [index, seen] of direct.seen.entries()) {
+    for (const line of between(seen, relayed.seen[index])) asks.set(line, [...(asks.get(line) ?? []), index + 1]);
+  }
+  return [...asks].map(([line, numbers]) => `ask ${numbers.slice(0, MANY).join(', ')}${numbers.length > MANY ? ' …' : ''}: ${line}`);
 }
 
 /**
@@ -31,7 +35,7 @@ export function costs({ shared }, direct, relayed) {
 }
 
 /** @param {Seen} direct @param {Seen} relayed */
-function between(direct, relayed) {
+function between(direct, relayed = { events: [] }) {
   const lines = [];
   const [from, to] = [direct.events.map(text), relayed.events.map(text)];
   const place = from.findIndex((event, index) => event !== to[index]);
