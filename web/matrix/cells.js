@@ -10,6 +10,7 @@
  * | `key` | every request carries the same `Idempotency-Key` |
  * | `leave` | the client closes the stream when it has seen the middle |
  * | `cut` | the client's first connection is cut: at the `middle` of the answer, or before its `head` |
+ * | `route` | the relay's route, if it is another one (`matrix.js`) |
  * | `shared` | the relay may ask the upstream less often: `once` for all, or (`may`) for clients whose retry it knows |
  * | `only` | the dialects whose clients all have it |
  */
@@ -31,8 +32,8 @@ export const CELLS = {
   dies: { script: 'dies' },
   'ends early': { script: 'early' },
   'ends early, again': { script: 'early', times: 2, key: true },
-  'slow head': { script: 'slow' },
-  'slow plain': { script: 'slow', plain: true },
+  'slow head': { script: 'slow', route: 'early' },
+  'slow plain': { script: 'slow', plain: true, route: 'early' },
   pause: { script: 'pause' },
   'goes on': { script: 'goes on', only: ['openai-responses', 'ag-ui'] },
 };

@@ -1,5 +1,5 @@
 /**
- * The provider of the matrix: one server for all dialects. A run has a path of its own, `/c/{run}`; the driver says in which
+ * The provider of the matrix: one server for all dialects. A run has a path of its own, `/{route}/{run}`; the driver says in which
  * dialect and by which script it is answered, and reads there how often it was called and how many tokens it wrote.
  */
 
