@@ -20,30 +20,34 @@ use tokio::time::{Instant, Sleep, sleep};
 
 pin_project! {
     /// Chunks of whole lines as a response body.
-    pub(crate) struct StreamBody<S, E> {
+    pub(crate) struct StreamBody<S, E, F> {
         #[pin]
         chunks: S,
         head: Option<Bytes>,
         error: Option<E>,
         #[pin]
         heartbeat: Heartbeat,
+        line: F,
     }
 }
 
-impl<S, E> StreamBody<S, E> {
-    pub(crate) fn new(head: Vec<u8>, chunks: S, interval: Duration, line: &'static str) -> Self {
+impl<S, E, F> StreamBody<S, E, F> {
+    /// `line` says what goes out as a heartbeat when one is due; nothing does if it is empty.
+    pub(crate) fn new(head: Vec<u8>, chunks: S, interval: Duration, line: F) -> Self {
         Self {
             chunks,
             head: (!head.is_empty()).then(|| head.into()),
             error: None,
-            heartbeat: Heartbeat::new(interval, line),
+            heartbeat: Heartbeat::new(interval),
+            line,
         }
     }
 }
 
-impl<S, E> Body for StreamBody<S, E>
+impl<S, E, F> Body for StreamBody<S, E, F>
 where
     S: Stream<Item = Result<Bytes, E>>,
+    F: Fn() -> &'static str,
 {
     type Data = Bytes;
     type Error = E;
@@ -64,10 +68,13 @@ where
                     return Poll::Pending;
                 }
                 Poll::Ready(chunk) => chunk,
-                Poll::Pending => {
-                    let line = ready!(this.heartbeat.as_mut().poll(cx));
-                    Some(Ok(Bytes::from_static(line.as_bytes())))
-                }
+                Poll::Pending => loop {
+                    ready!(this.heartbeat.as_mut().poll(cx));
+                    let line = (this.line)();
+                    if !line.is_empty() {
+                        break Some(Ok(Bytes::from_static(line.as_bytes())));
+                    }
+                },
             },
         };
         this.heartbeat.not_silent();
@@ -78,7 +85,6 @@ where
 pin_project! {
     /// Ready when nothing has been sent for an interval.
     struct Heartbeat {
-        line: &'static str,
         interval: Duration,
         last: Instant,
         #[pin]
@@ -87,9 +93,8 @@ pin_project! {
 }
 
 impl Heartbeat {
-    fn new(interval: Duration, line: &'static str) -> Self {
+    fn new(interval: Duration) -> Self {
         Self {
-            line,
             interval,
             last: Instant::now(),
             timer: sleep(interval),
@@ -102,7 +107,7 @@ impl Heartbeat {
         *self.project().last = Instant::now();
     }
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<&'static str> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         loop {
             ready!(this.timer.as_mut().poll(cx));
@@ -115,7 +120,7 @@ impl Heartbeat {
             };
             this.timer.as_mut().reset(next);
             if fired {
-                return Poll::Ready(this.line);
+                return Poll::Ready(());
             }
         }
     }

@@ -66,7 +66,7 @@ pub const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Announces the interval of the heartbeats, in seconds.
 pub(crate) const TIDEWIRE_HEARTBEAT: HeaderName = HeaderName::from_static("tidewire-heartbeat");
 
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+pub(crate) const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// A stream of events as a response.
 ///
@@ -186,12 +186,23 @@ where
     S: Stream<Item = Result<Bytes, E>> + Send + 'static,
     E: Into<axum::BoxError> + Send + 'static,
 {
-    let mut response = Response::new(Body::new(StreamBody::new(
-        head,
-        chunks,
-        heartbeat,
-        form.heartbeat,
-    )));
+    stream_response_with(form, head, chunks, heartbeat, move || form.heartbeat)
+}
+
+/// The same with another heartbeat, which is asked for when one is due, and may be empty.
+pub(crate) fn stream_response_with<S, E>(
+    form: Form,
+    head: Vec<u8>,
+    chunks: S,
+    heartbeat: Duration,
+    line: impl Fn() -> &'static str + Send + 'static,
+) -> Response<Body>
+where
+    S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+    E: Into<axum::BoxError> + Send + 'static,
+{
+    let body = StreamBody::new(head, chunks, heartbeat, line);
+    let mut response = Response::new(Body::new(body));
     let text = HeaderValue::from_static;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, text(form.content_type));

@@ -190,6 +190,11 @@ impl Source {
             "Answers that run or are kept",
             count(self.relay.answers().1),
         )?;
+        out.gauge(
+            "relay_kept_body_bytes",
+            "Bytes of answers that are no streams, held for their idempotency keys",
+            count(self.relay.kept_bodies()),
+        )?;
         if routes.is_empty() {
             return Ok(());
         }
@@ -268,7 +273,11 @@ const RELAY_COUNTERS: [OfRoute; 6] = [
 ];
 
 const RELAY_GAUGES: [OfRoute; 2] = [
-    ("relay_readers", "Who reads an answer", |route| route.readers),
+    (
+        "relay_readers",
+        "Who reads an answer, or waits for one that another request has asked for",
+        |route| route.readers,
+    ),
     ("relay_running", "Answers that run", |route| route.running),
 ];
 

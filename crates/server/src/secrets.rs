@@ -16,7 +16,7 @@ const MASK: &str = "***";
 
 /// Headers whose values open nothing and name nobody, sorted: the protocol, the framing, caches, CORS, positions in a
 /// stream. Not among them: `tidewire-stream` and `idempotency-key`, each of which is enough to read an answer.
-const HARMLESS: [&str; 61] = [
+const HARMLESS: [&str; 62] = [
     "accept",
     "accept-charset",
     "accept-encoding",
@@ -62,6 +62,7 @@ const HARMLESS: [&str; 61] = [
     "strict-transport-security",
     "te",
     "tidewire-count",
+    "tidewire-ending",
     "tidewire-heartbeat",
     "tidewire-last-event-id",
     "tidewire-resume",

@@ -57,6 +57,7 @@ fn the_defaults_are_those_of_the_design() {
         keep_keys = "1day"
         max_running_answers = 10_000
         max_kept_answers = 100_000
+        max_kept_bodies = "64MiB"
         backlog = 4096
         [timeouts]
         header_read = "10s"

@@ -121,6 +121,11 @@ fn each_route_that_cannot_be_is_refused_with_what_to_write_instead() {
             &["the cookie tidewire_token carries a token of the server"],
         ),
         ("content = \"html\"", &["\"html\" is no content", "\"app\""]),
+        (
+            "dialect = \"openai\"",
+            &["\"openai\" is no dialect", "openai-chat, openai-responses"],
+        ),
+        ("resume = \"me\"", &["\"me\" is nobody who", "\"upstream\""]),
         ("keep = \"never\"", &["keep"]),
         ("colour = \"red\"", &["colour"]),
     ] {
@@ -282,6 +287,7 @@ fn every_test_that_the_document_names_is_there() {
     for folder in [
         "crates/doors/tests/http/relay",
         "crates/doors/src/relay",
+        "crates/doors/src/relay/dialect",
         "crates/server/tests",
         "crates/server/tests/serve_http",
     ] {

@@ -207,6 +207,7 @@ impl<'i> Block<'i> {
                 Part::Here(name) => name,
                 Part::Kept => &buffers.name,
             },
+            has_name: !matches!(self.name, Part::Absent),
             data: match self.data {
                 Part::Absent => "",
                 Part::Here(data) => data,

@@ -27,6 +27,8 @@ pub enum Item<'a> {
 pub struct EventView<'a> {
     /// The event's type; `message` where the stream gave none.
     pub name: &'a str,
+    /// Whether the event itself has a type, which may be `message` too.
+    pub has_name: bool,
     /// The data, its lines joined by LF.
     pub data: &'a str,
     /// The stream's last event id as of this event: its own, or else an earlier one, or empty.

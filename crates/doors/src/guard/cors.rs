@@ -29,8 +29,8 @@ const HEADERS: &str =
 
 /// What our answers say beyond what every script can read.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "Idempotency-Replayed, Retry-After, Tidewire-Count, Tidewire-Heartbeat, Tidewire-Last-Event-ID, \
-     Tidewire-Resume, Tidewire-Stream",
+    "Idempotency-Replayed, Retry-After, Tidewire-Count, Tidewire-Ending, Tidewire-Heartbeat, \
+     Tidewire-Last-Event-ID, Tidewire-Resume, Tidewire-Stream",
 );
 
 /// How long a browser remembers an answer to a preflight, in seconds; Chromium keeps none for longer.

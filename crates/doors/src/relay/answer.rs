@@ -9,18 +9,22 @@ use std::{
     time::Duration,
 };
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header};
+use tidewire_codec::Event;
 use tidewire_hub::TopicSet;
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    config::OnDisconnect,
+    asker::Asker,
+    config::{OnDisconnect, Route},
+    dialect::{Broken, Dialect},
+    measures::Ending,
     scope::Hash,
-    shape::{Broken, Shape},
     stream::StreamId,
+    whole::Whole,
 };
-use crate::guard::Caller;
+use crate::{Problem, guard::Caller};
 
 /// What an answer is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +37,10 @@ pub(super) enum Phase {
     Nothing,
     /// All of it has come, or no more will.
     Ended,
+    /// It is no stream, and all of it is there for the twins of its request.
+    Whole,
+    /// There was no answer, which is shared by the twins of its request.
+    Failed,
 }
 
 /// What an answer is known by.
@@ -47,6 +55,8 @@ pub(super) struct Named {
     pub(super) request: Hash,
     pub(super) key: Option<Hash>,
     pub(super) chat: Option<Hash>,
+    /// What a retry of its request is known by: whose it is, all credentials, the request.
+    pub(super) retry: Option<Hash>,
 }
 
 /// Whose share of the places for running answers an answer takes.
@@ -67,9 +77,23 @@ impl Share {
     }
 }
 
+/// Where the head of an answer is: what its asker gets first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HeadAt {
+    Due,
+    Delivered,
+    /// Its asker has gone, and no retry may claim it.
+    Unwanted,
+}
+
 /// See the module's text.
 pub(super) struct Answer {
     pub(super) named: Named,
+    /// Which client asks for it.
+    asker: Asker,
+    /// A reader has come back for it.
+    has_returned: AtomicBool,
+    head: watch::Sender<HeadAt>,
     /// Whose share of the places it takes.
     pub(super) share: Share,
     pub(super) topics: TopicSet,
@@ -79,27 +103,44 @@ pub(super) struct Answer {
     pub(super) stop: CancellationToken,
     /// The log does not take its events: readers are told by us, and not by the log.
     lost: watch::Sender<Option<Broken>>,
-    shape: OnceLock<Shape>,
+    dialect: OnceLock<Dialect>,
+    /// The number that an error of ours has, where its dialect numbers events.
+    pub(super) sequence: AtomicU64,
+    ending: OnceLock<Ending>,
     /// What each reader gets of the upstream's headers.
     headers: OnceLock<HeaderMap>,
     pub(super) events: AtomicU64,
+    /// Of a stream of lines, the number of the last one if it has no end. A restart forgets it, and gives it one.
+    unended: OnceLock<u64>,
+    /// What there is in phase [`Phase::Whole`].
+    whole: OnceLock<Arc<Whole>>,
+    /// What there is in phase [`Phase::Failed`].
+    failed: OnceLock<Problem>,
     /// It no longer counts among those that run.
     pub(super) has_stopped: AtomicBool,
 }
 
 impl Answer {
-    pub(super) fn new(named: Named, share: Share, topics: TopicSet, phase: Phase) -> Arc<Self> {
+    pub(super) fn new(named: Named, share: Share, asker: Asker, topics: TopicSet, phase: Phase) -> Arc<Self> {
         Arc::new(Self {
             named,
+            asker,
+            has_returned: AtomicBool::new(false),
+            head: watch::Sender::new(HeadAt::Due),
             share,
             topics,
             phase: watch::Sender::new(phase),
             readers: watch::Sender::new(0),
             stop: CancellationToken::new(),
             lost: watch::Sender::new(None),
-            shape: OnceLock::new(),
+            dialect: OnceLock::new(),
+            sequence: AtomicU64::new(0),
+            ending: OnceLock::new(),
             headers: OnceLock::new(),
             events: AtomicU64::new(0),
+            unended: OnceLock::new(),
+            whole: OnceLock::new(),
+            failed: OnceLock::new(),
             has_stopped: AtomicBool::new(false),
         })
     }
@@ -121,15 +162,70 @@ impl Answer {
         settled.map_or(Phase::Nothing, |phase| *phase)
     }
 
-    /// It is a stream of this kind, with these headers for each reader. Counts once.
-    pub(super) fn set_form(&self, shape: Shape, headers: HeaderMap) {
+    /// It is no stream, and all of it is here. Counts once.
+    pub(super) fn set_whole(&self, whole: Arc<Whole>) {
+        let _ = self.whole.set(whole);
+    }
+
+    pub(super) fn whole(&self) -> Option<Arc<Whole>> {
+        self.whole.get().cloned()
+    }
+
+    /// Nothing comes of it, for this reason. Counts once.
+    pub(super) fn set_failed(&self, why: Problem) {
+        let _ = self.failed.set(why);
+    }
+
+    pub(super) fn failed(&self) -> Option<Problem> {
+        self.failed.get().cloned()
+    }
+
+    /// It is a stream of this dialect, if it is known already, with these headers for each reader. Counts once.
+    pub(super) fn set_form(&self, dialect: Option<Dialect>, headers: HeaderMap) {
         // A stream that began before the upstream's headers were there keeps what its first reader was told.
-        let _ = self.shape.set(shape);
+        if let Some(dialect) = dialect {
+            let _ = self.dialect.set(dialect);
+        }
         let _ = self.headers.set(headers);
     }
 
-    pub(super) fn shape(&self) -> Shape {
-        self.shape.get().copied().unwrap_or_default()
+    /// Its dialect, if it is decided.
+    pub(super) fn dialect(&self) -> Option<Dialect> {
+        self.dialect.get().copied()
+    }
+
+    /// Its dialect from now on, as a byte goes out that depends on it: this one, if it is not decided.
+    pub(super) fn decided(&self, otherwise: impl FnOnce() -> Dialect) -> Dialect {
+        *self.dialect.get_or_init(otherwise)
+    }
+
+    /// How it has ended, or is about to: readers have not seen its end yet.
+    pub(super) fn set_ending(&self, how: Ending) {
+        let _ = self.ending.set(how);
+    }
+
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.ending.get().copied()
+    }
+
+    /// What readers get in place of what was to come.
+    pub(super) fn broken(&self, why: &Broken) -> Vec<Event> {
+        let dialect = self.decided(Dialect::default);
+        dialect.broken(why, self.sequence.load(Ordering::Relaxed))
+    }
+
+    /// The type of its body, if that is a stream of lines. No other answer keeps its type.
+    pub(super) fn lines(&self) -> Option<&HeaderValue> {
+        self.headers.get()?.get(header::CONTENT_TYPE)
+    }
+
+    /// The line with this number has no end.
+    pub(super) fn set_unended(&self, number: u64) {
+        let _ = self.unended.set(number);
+    }
+
+    pub(super) fn unended(&self) -> Option<u64> {
+        self.unended.get().copied()
     }
 
     pub(super) fn headers(&self) -> HeaderMap {
@@ -171,23 +267,74 @@ impl Answer {
         Reader(Arc::clone(self))
     }
 
+    /// One more reader, whose client has come back for the answer: so may the next.
+    pub(super) fn join_again(self: &Arc<Self>) -> Reader {
+        self.has_returned.store(true, Ordering::Relaxed);
+        self.join()
+    }
+
+    /// Its asker has the head.
+    pub(super) fn head_delivered(&self) {
+        self.head.send_replace(HeadAt::Delivered);
+    }
+
+    /// No retry of its asker may claim its head any more.
+    pub(super) fn head_unwanted(&self) {
+        self.head.send_if_modified(|head| {
+            let is_due = *head == HeadAt::Due;
+            if is_due {
+                *head = HeadAt::Unwanted;
+            }
+            is_due
+        });
+    }
+
+    pub(super) fn is_head_due(&self) -> bool {
+        *self.head.borrow() == HeadAt::Due
+    }
+
+    /// Resolves when its head is delivered, or never will be.
+    pub(super) async fn head_settled(&self) {
+        let mut head = self.head.subscribe();
+        let _ = head.wait_for(|head| *head != HeadAt::Due).await;
+    }
+
+    fn on_disconnect(&self, route: &Route, wants_stream: bool) -> OnDisconnect {
+        let asker = match self.has_returned.load(Ordering::Relaxed) {
+            true => Asker::MayReturn,
+            false => self.asker,
+        };
+        // An answer that is passed on is nobody's when its client has gone.
+        let is_kept = wants_stream || self.named.key.is_some() || self.is_stream();
+        let has_head = *self.head.borrow() == HeadAt::Delivered;
+        asker.on_disconnect(route, is_kept, has_head)
+    }
+
     /// Resolves when the upstream is no longer wanted, as nobody reads.
-    pub(super) async fn abandoned(&self, policy: OnDisconnect) {
+    pub(super) async fn abandoned(&self, route: &Route, wants_stream: bool) {
         let mut readers = self.readers.subscribe();
         loop {
             if readers.wait_for(|count| *count == 0).await.is_err() {
                 return;
             }
-            let grace = match policy {
-                OnDisconnect::Finish => return std::future::pending().await,
-                OnDisconnect::Cancel => Duration::ZERO,
-                OnDisconnect::Grace(grace) => grace,
+            let grace = match self.on_disconnect(route, wants_stream) {
+                // A reader may come and go, and change that.
+                OnDisconnect::Finish => None,
+                OnDisconnect::Cancel => Some(Duration::ZERO),
+                OnDisconnect::Grace(grace) => Some(grace),
             };
             tokio::select! {
-                () = sleep(grace) => return,
+                () = at_most(grace) => return,
                 _ = readers.wait_for(|count| *count > 0) => {}
             }
         }
+    }
+}
+
+async fn at_most(grace: Option<Duration>) {
+    match grace {
+        Some(grace) => sleep(grace).await,
+        None => std::future::pending().await,
     }
 }
 

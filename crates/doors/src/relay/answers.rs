@@ -13,13 +13,16 @@ use std::{
 use http::{HeaderValue, StatusCode, header};
 use parking_lot::Mutex;
 use tidewire_hub::{Millis, clock::millis};
+use tokio::sync::oneshot::Receiver;
 
 use super::{
     answer::{Answer, Named, Phase, Reader, Share},
-    config::Config,
+    config::{Config, Owner},
     measures::Ending,
     scope::Hash,
     stream::StreamId,
+    upstream::Head,
+    whole::Whole,
 };
 use crate::Problem;
 
@@ -33,10 +36,20 @@ struct Table {
     /// Those of a chat that run, the newest last.
     by_chat: HashMap<Hash, Vec<Arc<Answer>>>,
     running: Running,
-    /// Those that have ended, in order, by route: each keeps its own for another time.
-    ended: HashMap<usize, VecDeque<(Millis, Arc<Answer>)>>,
+    /// Those that have ended, in order.
+    ended: HashMap<Line, VecDeque<(Millis, Arc<Answer>)>>,
+    /// Those whose askers went before their heads, by what a retry is known by: each as long as its call, and 3 s at most.
+    orphans: HashMap<Hash, Vec<Orphan>>,
     gone: HashSet<StreamId>,
     gone_in_order: VecDeque<StreamId>,
+}
+
+/// Where an answer that has ended is found in the order of its end: each route keeps its own for another time, and only those
+/// that are no streams hold memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Line {
+    route: usize,
+    is_whole: bool,
 }
 
 /// How many run, in all and of what has a share.
@@ -48,6 +61,14 @@ struct Running {
     of_strangers: usize,
     /// Of those of strangers.
     of_network: HashMap<IpAddr, usize>,
+}
+
+/// An answer whose asker went before its head, and what its retry needs.
+pub(super) struct Orphan {
+    pub(super) answer: Arc<Answer>,
+    pub(super) head: Receiver<Head>,
+    /// The retry count that may adopt it.
+    pub(super) next_try: u32,
 }
 
 /// What a name stands for.
@@ -123,7 +144,7 @@ impl Answers {
         let mut table = self.0.lock();
         // Another one, whole, may have the key of one that is not.
         table.insert(answer, keeps_key(how));
-        table.note_end(answer, at, how);
+        table.note_end(answer, at, how, Phase::Ended);
     }
 
     /// It is no stream: its keys are free again. Its place is not, as long as it is passed on.
@@ -139,6 +160,38 @@ impl Answers {
         table.forget(answer);
     }
 
+    /// Nothing comes of it, which the twins of its request are told too: none of them asks for itself.
+    pub(super) fn fail(&self, answer: &Arc<Answer>, why: Problem) {
+        answer.set_failed(why);
+        self.close(answer, Phase::Failed);
+    }
+
+    /// It is no stream, and all of it is here: for the twins that wait, and where it is a success for later ones.
+    pub(super) fn keep_whole(&self, answer: &Arc<Answer>, whole: &Arc<Whole>, at: Millis) {
+        answer.set_whole(Arc::clone(whole));
+        if !whole.is_success() {
+            return self.close(answer, Phase::Whole);
+        }
+        let mut table = self.0.lock();
+        table.stopped_running(answer);
+        table.note_end(answer, at, Ending::Done, Phase::Whole);
+    }
+
+    fn close(&self, answer: &Arc<Answer>, phase: Phase) {
+        let mut table = self.0.lock();
+        table.stopped_running(answer);
+        table.remove(answer);
+        answer.set_phase(phase);
+    }
+
+    /// Lets the oldest go that is no stream. False if there is none.
+    pub(super) fn forget_whole(&self) -> bool {
+        let mut table = self.0.lock();
+        let oldest = table.pop_oldest(|line, _| line.is_whole);
+        drop(table);
+        oldest.is_some()
+    }
+
     /// Its upstream is done with: the next one may run. To be said before readers see its end, or whoever asks again at
     /// once is refused, or gets the same end.
     pub(super) fn stopped_running(&self, answer: &Answer, how: Ending) {
@@ -150,7 +203,33 @@ impl Answers {
     pub(super) fn ended(&self, answer: &Arc<Answer>, at: Millis, how: Ending) {
         let mut table = self.0.lock();
         table.stopped_running(answer);
-        table.note_end(answer, at, how);
+        table.note_end(answer, at, how, Phase::Ended);
+    }
+
+    /// Leaves it to its retry, unless its call is over.
+    pub(super) fn orphan(&self, orphan: Orphan) {
+        let mut table = self.0.lock();
+        if let Some(retry) = orphan.answer.named.retry
+            && orphan.answer.is_head_due()
+        {
+            table.orphans.entry(retry).or_default().push(orphan);
+        }
+    }
+
+    /// An orphan for this retry, which nobody else gets, and its reader.
+    pub(super) fn adopt(&self, retry: Hash, try_number: u32) -> Option<(Orphan, Reader)> {
+        self.0
+            .lock()
+            .take_orphan(retry, |orphan| orphan.next_try == try_number)
+    }
+
+    /// Its call is over: no retry adopts it from now on. To be dropped when nothing is locked, with the place that it may have.
+    pub(super) fn disown(&self, answer: &Answer) -> Option<Orphan> {
+        let mut table = self.0.lock();
+        answer.head_unwanted();
+        let is_it = |orphan: &Orphan| orphan.answer.named.stream == answer.named.stream;
+        let (orphan, _) = table.take_orphan(answer.named.retry?, is_it)?;
+        Some(orphan)
     }
 
     /// One from before a restart that had been kept long enough.
@@ -186,9 +265,14 @@ impl Running {
         };
         let again = ": try again when one has ended";
         has_room(self.all, config.max_running, "in all", again)?;
-        let own = self.of_owner.get(&owner).copied().unwrap_or_default();
-        let max = config.routes[route].limits.max_running_per_owner;
-        has_room(own, max, "of yours", ": stop one, or wait until one has ended")?;
+        let limits = &config.routes[route].limits;
+        // Without owners there are only credentials, and one of these is that of a backend with many users.
+        let owner = (config.routes[route].owner != Owner::Capability).then_some(owner);
+        if let Some(owner) = owner {
+            let own = self.of_owner.get(&owner).copied().unwrap_or_default();
+            let max = limits.max_running_per_owner;
+            has_room(own, max, "of yours", ": stop one, or wait until one has ended")?;
+        }
         let of_route = self.of_route.get(&route).copied().unwrap_or_default();
         has_room(of_route, config.max_running_of(route), "of this route", again)?;
         if let Share::OfStranger(network) = answer.share {
@@ -203,7 +287,9 @@ impl Running {
             self.of_strangers += 1;
         }
         self.all += 1;
-        self.of_owner.insert(owner, own + 1);
+        if let Some(owner) = owner {
+            *self.of_owner.entry(owner).or_default() += 1;
+        }
         self.of_route.insert(route, of_route + 1);
         Ok(())
     }
@@ -247,15 +333,32 @@ impl Table {
 
     fn expire_one(&mut self, config: &Config, now: Millis) -> Option<StreamId> {
         let is_many = self.by_stream.len() > config.max_kept;
-        let oldest = self.ended.iter().filter_map(|(route, ended)| {
-            let (at, _) = ended.front()?;
-            (is_many || is_due(*at, *route, config, now)).then_some((*at, *route))
-        });
-        let (_, route) = oldest.min()?;
-        let (_, answer) = self.ended.get_mut(&route)?.pop_front()?;
-        self.remove(&answer);
+        let answer = self.pop_oldest(|line, at| is_many || is_due(at, line.route, config, now))?;
         self.note_gone(answer.named.stream, config);
         Some(answer.named.stream)
+    }
+
+    /// Takes the one that ended first of those at the front of a line that are like this.
+    fn pop_oldest(&mut self, is_one: impl Fn(Line, Millis) -> bool) -> Option<Arc<Answer>> {
+        let fronts = self.ended.iter().filter_map(|(line, ended)| {
+            let (at, _) = ended.front()?;
+            is_one(*line, *at).then_some((*at, *line))
+        });
+        let (_, line) = fronts.min()?;
+        let (_, answer) = self.ended.get_mut(&line)?.pop_front()?;
+        self.remove(&answer);
+        Some(answer)
+    }
+
+    fn take_orphan(&mut self, retry: Hash, is_it: impl Fn(&Orphan) -> bool) -> Option<(Orphan, Reader)> {
+        let orphans = self.orphans.get_mut(&retry)?;
+        let at = orphans.iter().position(is_it)?;
+        let orphan = orphans.remove(at);
+        if orphans.is_empty() {
+            self.orphans.remove(&retry);
+        }
+        let reader = orphan.answer.join();
+        Some((orphan, reader))
     }
 
     fn note_gone(&mut self, stream: StreamId, config: &Config) {
@@ -299,10 +402,14 @@ impl Table {
         }
     }
 
-    fn note_end(&mut self, answer: &Arc<Answer>, at: Millis, how: Ending) {
+    fn note_end(&mut self, answer: &Arc<Answer>, at: Millis, how: Ending, phase: Phase) {
         self.free_key_after(answer, how);
-        answer.set_phase(Phase::Ended);
-        let ended = self.ended.entry(answer.named.route).or_default();
+        answer.set_phase(phase);
+        let line = Line {
+            route: answer.named.route,
+            is_whole: phase == Phase::Whole,
+        };
+        let ended = self.ended.entry(line).or_default();
         // Nearly always the last; after a restart they come in the order in which they began.
         let place = ended.partition_point(|(other, _)| *other <= at);
         ended.insert(place, (at, Arc::clone(answer)));

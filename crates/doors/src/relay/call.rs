@@ -4,21 +4,25 @@ use axum::{
     body::{Body, Bytes},
     extract::Request,
 };
-use http::{HeaderMap, HeaderName, Method, Response, header, request::Parts};
+use http::{HeaderName, HeaderValue, Method, Response, header, request::Parts};
 use tidewire_hub::{Error, Start};
 use tokio::sync::oneshot;
 
 use super::{
     Relay,
-    answer::{Answer, Named, Phase, Share},
+    answer::{Answer, Named, Phase, Reader, Share},
     answers::{Found, Taken},
-    config::Route,
-    forward, pass,
+    asker::{Asker, retry_count},
+    asking::Asking,
+    config::{Resume, Route},
+    dialect::{self, Dialect},
+    forward, lines, pass,
     pick::{Scalar, pick},
     read,
     scope::{Hash, Scope},
     stream::StreamId,
     upstream::{Call, Head},
+    whole::IDEMPOTENCY_REPLAYED,
 };
 use crate::{
     Problem,
@@ -47,14 +51,26 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     };
     let body = Intake::as_sent(&parts, body, &relay.inner.config.bodies);
     let body: Bytes = body.bytes(&purpose).await?.into_bytes();
-    let asked = Asked::read(route, &parts.headers, &body);
+    let asked = Asked::read(route, &parts, &body);
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
     let hash = Hash::of(&[parts.method.as_str().as_bytes(), path.as_bytes(), &body]);
 
-    if let Some(response) = go_on(&relay, number, &parts, scope, hash)? {
+    let shown = Dialect::of_request(&dialect::Request {
+        method: &parts.method,
+        path: target.path(),
+        query: target.query(),
+        headers: &parts.headers,
+        body: &body,
+    });
+    let dialect = route.dialect.or(shown);
+    let resume = route.resumes(dialect);
+    let is_kept = resume == Resume::Relay;
+    let asked = asked.with(shown, dialect, is_kept);
+
+    if is_kept && let Some(response) = go_on(&relay, number, &parts, scope, hash)? {
         return Ok(response);
     }
-    let key = parts.headers.get(IDEMPOTENCY_KEY);
+    let key = parts.headers.get(IDEMPOTENCY_KEY).filter(|_| is_kept);
     let named = Named {
         stream: StreamId::random().map_err(no_randomness)?,
         route: number,
@@ -65,12 +81,25 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
             .chat
             .as_ref()
             .and_then(|chat| scope.key("chat", chat.as_bytes())),
+        retry: scope.retry(hash).filter(|_| is_kept),
+    };
+    let asker = match () {
+        () if asked.is_background => Asker::InBackground,
+        () if named.key.is_some() || named.chat.is_some() => Asker::MayReturn,
+        () => Asker::of(&parts),
     };
     let share = Share::of(&Caller::of(&parts.extensions));
+    let try_number = retry_count(&parts.headers);
+    if let Some(asking) = Asking::adopted(&relay, named.retry, try_number)
+        && let Some((reader, head)) = asking.head().await
+    {
+        relay.inner.measures[number].joined();
+        return respond(&relay, &parts, reader, head);
+    }
     // Before it is asked whether the relay is closed: from here on its closing waits for this call.
     let token = relay.inner.calls.token();
     let (answer, reader) = loop {
-        let answer = Answer::new(named, share, named.stream.topics()?, Phase::Asking);
+        let answer = Answer::new(named, share, asker, named.stream.topics()?, Phase::Asking);
         match relay.inner.answers.take(&answer, &relay.inner.config)? {
             Taken::New(_) if relay.inner.calls.is_closed() => {
                 relay.inner.answers.release(&answer);
@@ -79,39 +108,73 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
             Taken::New(reader) => break (answer, reader),
             Taken::Same(same) => {
                 let reader = same.join();
+                let _waiting = read::Counted::new(relay.clone(), same.join());
                 if same.settled().await == Phase::Nothing {
-                    continue; // It was no stream: nothing of it is there.
+                    continue; // Nothing of it is there.
                 }
                 relay.inner.measures[number].joined();
-                let headers = same.headers();
-                return read::reply(&relay, &parts, reader, &from_the_first(), &headers);
+                return replay(&relay, &parts, reader);
             }
         }
     };
     let (head, answered) = oneshot::channel();
+    // Twins may accept other encodings.
+    let is_ours = asked.wants_stream || named.key.is_some();
     let mut request = reqwest::Request::new(parts.method.clone(), target);
-    *request.headers_mut() = forward::request_headers(route, &parts, asked.wants_stream);
+    let sends_cursor = resume == Resume::Upstream;
+    *request.headers_mut() = forward::request_headers(route, &parts, is_ours, sends_cursor);
     *request.body_mut() = (!body.is_empty() || takes_body(&parts.method)).then(|| body.into());
     let call = Call {
         relay: relay.clone(),
         answer,
         request,
         wants_stream: asked.wants_stream,
+        may_begin: asked.may_begin,
+        is_kept,
+        dialect,
         head,
     };
     relay.inner.tasks.spawn(async move {
         call.run().await;
         drop(token);
     });
-    match answered.await {
-        Ok(Head::Stream(headers)) => read::reply(&relay, &parts, reader, &from_the_first(), &headers),
-        Ok(Head::Other(response, asked_at, place)) => Ok(pass::on(response, route, asked_at, place)),
-        Ok(Head::Failed(problem)) => Err(problem),
-        Err(_) => Err(forward::bad_gateway(
+    let asking = Asking::new(&relay, reader, answered, try_number);
+    match asking.head().await {
+        Some((reader, head)) => respond(&relay, &parts, reader, head),
+        None => Err(forward::bad_gateway(
             "abandoned",
             "the request to the upstream was given up",
         )),
     }
+}
+
+/// The response with this head.
+fn respond(relay: &Relay, parts: &Parts, reader: Reader, head: Head) -> Result<Response<Body>, Problem> {
+    match head {
+        Head::Stream(headers) => read::reply(relay, parts, reader, &from_the_first(), &headers),
+        Head::Other(response, asked_at, place) => {
+            let route = relay.route(reader.answer());
+            Ok(pass::on(response, route, asked_at, place))
+        }
+        Head::Whole(whole) => Ok(whole.response(reader)),
+        Head::Failed(problem) => Err(problem),
+    }
+}
+
+/// The answer to a twin of the request that it was asked for with.
+fn replay(relay: &Relay, parts: &Parts, reader: Reader) -> Result<Response<Body>, Problem> {
+    let answer = reader.answer();
+    if let Some(problem) = answer.failed() {
+        return Err(problem);
+    }
+    if let Some(whole) = answer.whole() {
+        return Ok(whole.replayed(reader));
+    }
+    let headers = answer.headers();
+    let mut response = read::reply(relay, parts, reader, &from_the_first(), &headers)?;
+    let replayed = HeaderValue::from_static("true");
+    response.headers_mut().insert(IDEMPOTENCY_REPLAYED, replayed);
+    Ok(response)
 }
 
 fn from_the_first() -> Start {
@@ -134,16 +197,23 @@ fn no_randomness(error: getrandom::Error) -> Problem {
 /// What a request asks for, as far as it concerns us.
 struct Asked {
     wants_stream: bool,
+    /// The request itself says so, and not only that a stream is accepted.
+    streams: bool,
+    /// Its answer can be nothing but an event stream.
+    may_begin: bool,
     chat: Option<String>,
+    /// One of OpenAI's Responses whose provider goes on without its client.
+    is_background: bool,
 }
 
 impl Asked {
-    fn read(route: &Route, headers: &HeaderMap, body: &[u8]) -> Self {
+    fn read(route: &Route, parts: &Parts, body: &[u8]) -> Self {
+        let headers = &parts.headers;
         let mut accepts = headers.get_all(header::ACCEPT).iter();
         let accepts = accepts.any(|accept| {
             let accept = accept.to_str().unwrap_or_default().to_ascii_lowercase();
             accept.contains("text/event-stream")
-        });
+        }) || headers.get_all(header::ACCEPT).iter().any(lines::accepted);
         let is_json = media_type(headers).to_ascii_lowercase().ends_with("json");
         // What is no JSON, though it says so, is the upstream's to refuse.
         let said = |pointer: &str| is_json.then(|| pick(body, pointer)).flatten();
@@ -159,10 +229,27 @@ impl Asked {
         // Who names a chat has a stream in mind, unless it says that it has not: a title for it, say, which is not what the
         // chat is at.
         let wants_stream = streams.unwrap_or(accepts || chat.is_some());
+        let is_background =
+            parts.uri.path().ends_with("/responses") && said("/background") == Some(Scalar::Bool(true));
         Self {
             wants_stream,
+            streams: streams == Some(true),
+            may_begin: false,
             chat: chat.filter(|_| wants_stream),
+            is_background,
         }
+    }
+
+    /// With what its dialect adds.
+    fn with(mut self, shown: Option<Dialect>, dialect: Option<Dialect>, is_kept: bool) -> Self {
+        // Gemini's address asks for a stream; of an app of the AI SDK the route says what a stream is.
+        self.streams |=
+            shown == Some(Dialect::Gemini) || (self.wants_stream && dialect == Some(Dialect::AiSdkUi));
+        self.wants_stream = is_kept && (self.wants_stream || self.streams);
+        self.may_begin =
+            self.wants_stream && self.streams && dialect.is_some_and(Dialect::leaves_only_event_streams);
+        self.chat = self.chat.filter(|_| is_kept);
+        self
     }
 }
 
@@ -194,7 +281,7 @@ fn go_on(
     read::reply(
         relay,
         parts,
-        answer.join(),
+        answer.join_again(),
         &Start::After(id.to_owned()),
         &headers,
     )

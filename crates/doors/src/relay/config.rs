@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method};
 use url::Url;
 
-use super::forward::METHODS;
+use super::{dialect::Dialect, forward::METHODS};
 use crate::{
     BodyBounds,
     credentials::{COOKIES, HEADERS, PARAMETERS},
@@ -33,6 +33,8 @@ pub struct Config {
     pub max_running_per_network: Option<usize>,
     /// The most answers that are kept; the oldest that has ended is let go first.
     pub max_kept: usize,
+    /// The most bytes of answers that are no streams and are kept for their idempotency keys; the oldest are let go first.
+    pub max_kept_bodies: usize,
 }
 
 impl Config {
@@ -49,6 +51,7 @@ impl Config {
             max_running_without_token: None,
             max_running_per_network: None,
             max_kept: 100_000,
+            max_kept_bodies: 64 << 20,
         }
     }
 
@@ -101,6 +104,10 @@ pub struct Route {
     pub set_headers: Vec<(HeaderName, HeaderValue)>,
     /// Where a request's body says which chat it belongs to: a JSON pointer, such as `/id`.
     pub chat_key: Option<String>,
+    /// The dialect of all its answers, in place of the one that each shows.
+    pub dialect: Option<Dialect>,
+    /// Who resumes its streams.
+    pub resume: Resume,
     /// What becomes of an answer that nobody reads any more.
     pub on_disconnect: OnDisconnect,
     /// How long an answer that has ended can be read again.
@@ -155,6 +162,20 @@ pub enum Content {
     App,
 }
 
+/// Who resumes a route's streams, after `Last-Event-ID`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Resume {
+    /// The upstream where the dialect is known for it, else the relay.
+    #[default]
+    Auto,
+    /// The relay: answers are kept, and their events have ids of ours.
+    Relay,
+    /// The upstream: its streams pass byte for byte, and cursors go on to it.
+    Upstream,
+    /// Nobody: streams pass byte for byte.
+    Off,
+}
+
 /// What becomes of an answer when its last reader has gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnDisconnect {
@@ -177,7 +198,8 @@ impl Default for OnDisconnect {
 pub struct Times {
     /// Until the upstream is connected.
     pub connect: Duration,
-    /// Until the upstream's headers are there; then a stream that was asked for begins without them.
+    /// Until the upstream's headers are there; then a stream that was asked for begins without them, if the dialect leaves
+    /// nothing else.
     pub commit_after: Duration,
     /// Until the first event.
     pub first_event: Duration,
@@ -185,6 +207,9 @@ pub struct Times {
     pub idle: Duration,
     /// In all.
     pub total: Duration,
+    /// Until an SDK's own retry, where its connection broke before the upstream's headers were there. SDKs send the first
+    /// after 0.5 s, the second after 1 s.
+    pub until_retry: Duration,
 }
 
 impl Default for Times {
@@ -192,10 +217,13 @@ impl Default for Times {
         let minutes = |count: u64| Duration::from_secs(60 * count);
         Self {
             connect: Duration::from_secs(10),
-            commit_after: Duration::from_secs(10),
+            // Below the minute after which most proxies give up. Not earlier, because clients repeat a late 429 only as a
+            // status.
+            commit_after: Duration::from_secs(50),
             first_event: minutes(10),
             idle: minutes(5),
             total: minutes(60),
+            until_retry: Duration::from_secs(3),
         }
     }
 }
@@ -247,10 +275,21 @@ impl Route {
             remove_headers: Vec::new(),
             set_headers: Vec::new(),
             chat_key: None,
+            dialect: None,
+            resume: Resume::default(),
             on_disconnect: OnDisconnect::default(),
             keep: Duration::from_secs(60 * 60),
             times: Times::default(),
             limits: Limits::default(),
+        }
+    }
+
+    /// Who resumes an answer, if it is a stream, of the dialect that its request shows.
+    pub(super) fn resumes(&self, dialect: Option<Dialect>) -> Resume {
+        match self.resume {
+            Resume::Auto if dialect.is_some_and(Dialect::resumes_itself) => Resume::Upstream,
+            Resume::Auto => Resume::Relay,
+            other => other,
         }
     }
 

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::{
+    call::LAST_EVENT_ID,
     config::{Owner, Route},
     forwarded,
 };
@@ -170,8 +171,8 @@ fn check_path(rest: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The headers of a request that go on.
-pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) -> HeaderMap {
+/// The headers of a request that go on. A cursor is the upstream's where that one resumes its streams.
+pub(super) fn request_headers(route: &Route, parts: &Parts, is_ours: bool, sends_cursor: bool) -> HeaderMap {
     let caller = Caller::of(&parts.extensions);
     let headers = &parts.headers;
     let mut named = connection_named(headers);
@@ -183,7 +184,7 @@ pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) 
         let text = meant.as_str();
         let stays = text.starts_with("tidewire-")
             || HOP_BY_HOP.contains(&text)
-            || NOT_FORWARDED.contains(&text)
+            || (NOT_FORWARDED.contains(&text) && !(sends_cursor && *name == LAST_EVENT_ID))
             || meant == header::COOKIE
             || named.contains(name)
             || is_disguised(route, name, &meant)
@@ -208,9 +209,9 @@ pub(super) fn request_headers(route: &Route, parts: &Parts, wants_stream: bool) 
     for name in &route.remove_headers {
         sent.remove(name);
     }
-    // An answer that passes through is passed on as it is; one that becomes a stream is best not
-    // packed at all.
-    match (wants_stream, headers.get(header::ACCEPT_ENCODING)) {
+    // An answer that passes through is passed on as it is; one that becomes a stream or has twins is
+    // best not packed at all.
+    match (is_ours, headers.get(header::ACCEPT_ENCODING)) {
         (false, Some(accepted)) => sent.insert(header::ACCEPT_ENCODING, accepted.clone()),
         _ => sent.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
     };
@@ -383,18 +384,18 @@ mod tests {
             names
         };
         let parts = parts(&Method::POST, "/v1", &headers);
-        let sent = request_headers(&route, &parts, true);
+        let sent = request_headers(&route, &parts, true, false);
         assert_eq!(sent[header::ACCEPT_ENCODING], "identity");
         assert_eq!(
             names(sent),
             ["accept-encoding", "authorization", "content-type", "x-own"]
         );
         route.pass_cookies = true;
-        let sent = request_headers(&route, &parts, false);
+        let sent = request_headers(&route, &parts, false, false);
         assert_eq!(sent[header::ACCEPT_ENCODING], "x-hop");
         assert_eq!(sent[header::COOKIE], "x-hop");
         route.key = Some((header::AUTHORIZATION, HeaderValue::from_static("Bearer ours")));
-        let sent = request_headers(&route, &parts, true);
+        let sent = request_headers(&route, &parts, true, false);
         assert_eq!(
             sent.get_all(header::AUTHORIZATION).iter().collect::<Vec<_>>(),
             ["Bearer ours"]

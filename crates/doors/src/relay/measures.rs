@@ -21,17 +21,31 @@ pub enum Ending {
     Broken,
     /// The server went away.
     Interrupted,
+    /// The upstream reported an error in its stream.
+    Failed,
+    /// The upstream ended in order, but before its last word.
+    Truncated,
 }
 
 impl Ending {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Done,
         Self::Stopped,
         Self::Abandoned,
         Self::Broken,
         Self::Interrupted,
+        Self::Failed,
+        Self::Truncated,
     ];
+
+    /// Whether readers got an error of ours in place of what was to come.
+    pub(super) fn is_told_by_us(self) -> bool {
+        matches!(
+            self,
+            Self::Stopped | Self::Abandoned | Self::Broken | Self::Interrupted
+        )
+    }
 
     /// Its name in measures.
     #[must_use]
@@ -42,6 +56,8 @@ impl Ending {
             Self::Abandoned => "abandoned",
             Self::Broken => "broken",
             Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+            Self::Truncated => "truncated",
         }
     }
 }
@@ -115,7 +131,7 @@ pub struct RouteStats {
     pub events: u64,
     /// Their data, in bytes.
     pub bytes: u64,
-    /// Who reads an answer right now.
+    /// Who reads an answer right now, or waits for one that another request has asked for.
     pub readers: u64,
     /// Answers that run right now.
     pub running: u64,

@@ -17,21 +17,28 @@
 //! | `forward`, `forwarded` | addresses and headers of requests; those that say where a request came from |
 //! | `returned` | headers of answers |
 //! | `pass` | an answer that is no stream, passed on |
+//! | `lines` | answers that are streams of lines (NDJSON) |
+//! | `whole` | an answer that is no stream, kept for its idempotency key |
 //! | `upstream`, `publisher` | reading the upstream, as a task of its own, into the log |
 //! | `read` | reading answers, and stopping them |
 //! | `answer`, `answers` | an answer; all of them, and what they are found by |
+//! | `asker`, `asking` | which client asks, and what becomes of its answer when it has gone; its wait for the head |
 //! | `scope`, `stream` | whose a key is; names of answers |
-//! | `shape` | errors, as each provider's clients know them |
+//! | `dialect` | what is known of a provider's traffic |
 //! | `recover` | after a restart |
 //! | `measures` | numbers |
 //! | `pick` | a value out of a request's JSON |
 
 mod answer;
 mod answers;
+mod asker;
+mod asking;
 mod call;
 pub mod config;
+mod dialect;
 mod forward;
 mod forwarded;
+mod lines;
 pub mod measures;
 mod pass;
 mod pick;
@@ -40,9 +47,9 @@ mod read;
 mod recover;
 mod returned;
 mod scope;
-mod shape;
 mod stream;
 mod upstream;
+mod whole;
 
 use std::{sync::Arc, time::Duration};
 
@@ -57,12 +64,13 @@ use tidewire_hub::{Clock, Draft, Error, Hub, Millis};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
-use self::{answer::Answer, answers::Answers, measures::Measures, stream::StreamId};
+use self::{answer::Answer, answers::Answers, measures::Measures, stream::StreamId, whole::Budget};
 use crate::{
     Problem,
     guard::{Declared, Need},
 };
 pub use config::{Config, InvalidRoute, Route};
+pub use dialect::Dialect;
 pub use measures::{Ending, RouteStats};
 
 /// How often answers are looked at that have been kept long enough.
@@ -110,6 +118,8 @@ struct Inner {
     clients: Vec<reqwest::Client>,
     measures: Vec<Measures>,
     answers: Answers,
+    /// The bytes of answers that are no streams and have a key.
+    bodies: Arc<Budget>,
     tasks: TaskTracker,
     /// Those of them that ask upstreams. When it is closed, no more are asked.
     calls: TaskTracker,
@@ -135,6 +145,7 @@ impl Relay {
         let client = |route| client(route, config.max_idle());
         let clients = config.routes.iter().map(client).collect::<Result<_, _>>()?;
         let measures = config.routes.iter().map(|_| Measures::default()).collect();
+        let bodies = Budget::new(config.max_kept_bodies);
         let relay = Self {
             inner: Arc::new(Inner {
                 hub,
@@ -142,6 +153,7 @@ impl Relay {
                 clients,
                 measures,
                 answers: Answers::default(),
+                bodies,
                 tasks: tasks.clone(),
                 calls: TaskTracker::new(),
                 clock: Clock::system(),
@@ -191,6 +203,12 @@ impl Relay {
     #[must_use]
     pub fn answers(&self) -> (usize, usize) {
         (self.inner.answers.running(), self.inner.answers.kept())
+    }
+
+    /// How many bytes are held of answers that are no streams and have an idempotency key.
+    #[must_use]
+    pub fn kept_bodies(&self) -> usize {
+        self.inner.bodies.held()
     }
 
     fn route(&self, answer: &Answer) -> &Route {

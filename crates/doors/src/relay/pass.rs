@@ -1,6 +1,7 @@
 //! An answer that is no stream, passed on as it is: status, headers, bytes.
 //!
-//! Bounds: the route's `idle` between two pieces of the upstream, `total` for all of them. What is cut, by them or by the upstream,
+//! Bounds: the route's `idle` between two pieces of the upstream, unless they are a stream, which may be silent for as long as its
+//! client waits; `total` for all of them. What is cut, by them or by the upstream,
 //! has no end for the client either: the last chunk is not sent, or fewer bytes than were announced. Its [`Place`] among the answers
 //! that run is taken until the client has all of it or has gone, for as long as it has a connection to the upstream.
 
@@ -8,7 +9,7 @@ use std::{io, sync::Arc};
 
 use axum::body::{Body, Bytes};
 use futures_util::stream::{Stream, StreamExt as _, unfold};
-use http::Response;
+use http::{HeaderValue, Response};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
@@ -16,7 +17,10 @@ use super::{
     answer::Answer,
     config::{Route, Times},
     returned::passed_headers,
+    upstream::is_stream,
+    whole::Pieces,
 };
+use crate::respond::X_ACCEL_BUFFERING;
 
 /// The place of an answer that is passed on. Dropping it makes room.
 pub(super) struct Place {
@@ -48,12 +52,34 @@ pub(super) fn on(
     let mut passed = Response::new(Body::empty());
     *passed.status_mut() = response.status();
     *passed.headers_mut() = passed_headers(route, response.headers());
-    let pieces = response.bytes_stream().map(move |piece| {
-        let _held_as_long_as_the_pieces = &place;
-        piece.map_err(io::Error::other)
-    });
-    *passed.body_mut() = Body::from_stream(bounded(pieces, route.times, asked_at, route.path.clone()));
+    if is_stream(&response) {
+        // A proxy in front would hold it back.
+        let headers = passed.headers_mut();
+        headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    }
+    let pieces = pieces(response, route, asked_at);
+    *passed.body_mut() = Body::from_stream(with_place(pieces, place));
     passed
+}
+
+/// The bytes of an answer, until they take longer than they may.
+pub(super) fn pieces(response: reqwest::Response, route: &Route, asked_at: Instant) -> Pieces {
+    let mut times = route.times;
+    if is_stream(&response) {
+        times.idle = times.total;
+    }
+    let pieces = response
+        .bytes_stream()
+        .map(|piece| piece.map_err(io::Error::other));
+    Box::pin(bounded(pieces, times, asked_at, route.path.clone()))
+}
+
+/// The bytes, which hold the place until they are there or nobody takes them.
+pub(super) fn with_place(pieces: Pieces, place: Place) -> Pieces {
+    Box::pin(pieces.map(move |piece| {
+        let _held_as_long_as_the_pieces = &place;
+        piece
+    }))
 }
 
 /// The pieces, until they take longer than they may. Only the upstream's time counts between them: the next one is asked for when

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tidewire_codec::{Event, EventName};
 use tidewire_hub::{Draft, Error, Hub, Namespace, Pending, Row, Topic, TopicSet};
 
-use super::{answer::Answer, config::Route, measures::Ending, shape::Shape};
+use super::{answer::Answer, config::Route, dialect::Dialect, measures::Ending};
 
 /// How many may be under way, and how many bytes; one event may be more.
 const MAX_COUNT: usize = 256;
@@ -48,7 +48,9 @@ pub(super) enum Note {
         request: String,
         key: Option<String>,
         chat: Option<String>,
-        shape: Shape,
+        /// None as long as it is not decided; then the note is written again.
+        #[serde(alias = "shape", default)]
+        dialect: Option<Dialect>,
         headers: Vec<(String, String)>,
     },
     Ended {
@@ -106,7 +108,7 @@ impl Publisher {
             request: named.request.to_string(),
             key: named.key.map(|key| key.to_string()),
             chat: named.chat.map(|chat| chat.to_string()),
-            shape: self.answer.shape(),
+            dialect: self.answer.dialect(),
             headers: headers.collect(),
         };
         if let Err(lost) = self.note(&note).await {
@@ -115,38 +117,30 @@ impl Publisher {
     }
 
     /// Sends an event off, as soon as there is room for it.
-    pub(super) async fn event(&mut self, name: &str, data: &str, is_end: bool) -> Result<(), Lost> {
+    pub(super) async fn event(&mut self, name: Option<&str>, data: &str) -> Result<(), Lost> {
         let mut event = Event::new(data);
-        if name != "message" {
-            let name = EventName::new(name.to_owned());
-            event.name = name.ok();
-        }
+        event.name = name.and_then(|name| EventName::new(name.to_owned()).ok());
         self.count += 1;
-        self.own(event, is_end).await
+        self.own(event).await
     }
 
     /// Ends the answer, with these events in place of what was to come.
     pub(super) async fn end(&mut self, last: Vec<Event>, why: Ending) -> Result<(), Lost> {
         for event in last {
-            self.own(event, false).await?;
+            self.own(event).await?;
         }
         self.land_all().await?;
         let end = Draft::end(self.answer.topics.clone());
-        match self.hub.append(end).await {
-            // With its last event.
-            Ok(_) | Err(Error::Ended { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
+        self.hub.append(end).await?;
         let stream = self.answer.named.stream.to_string();
         self.note(&Note::Ended { stream, why }).await?;
         self.land_all().await
     }
 
-    async fn own(&mut self, mut event: Event, is_end: bool) -> Result<(), Lost> {
+    async fn own(&mut self, mut event: Event) -> Result<(), Lost> {
         event.id = self.answer.named.stream.event(self.answer.next_number());
         let bytes = event.data.len();
         let draft = Draft::event(self.answer.topics.clone(), event)?.up_to(usize::MAX);
-        let draft = if is_end { draft.and_end() } else { draft };
         self.send(bytes, draft).await?;
         // One that was not sent takes no number.
         self.answer.took_number();

@@ -20,22 +20,26 @@ use super::{
     answers::Found,
     call::LAST_EVENT_ID,
     config::{Owner, Route},
+    dialect::{AfterError, Broken, Dialect},
     forward::below,
+    lines,
+    measures::Ending,
     returned::NOSNIFF,
     scope::Scope,
-    shape::Broken,
     stream::StreamId,
 };
 use crate::{
     Problem,
     guard::Caller,
     request,
-    respond::{Form, come_again_line, fit_connection, retry_line, stream_response},
+    respond::{Form, TIDEWIRE_HEARTBEAT, come_again_line, fit_connection, retry_line, stream_response_with},
     sending::Outbox,
 };
 
 const TIDEWIRE_STREAM: HeaderName = HeaderName::from_static("tidewire-stream");
 const TIDEWIRE_RESUME: HeaderName = HeaderName::from_static("tidewire-resume");
+/// How an answer has ended, for who reads it after its end.
+const TIDEWIRE_ENDING: HeaderName = HeaderName::from_static("tidewire-ending");
 
 /// `/relay/{stream}`.
 pub(super) async fn named(relay: Relay, name: String, request: Request) -> Result<Response<Body>, Problem> {
@@ -62,7 +66,7 @@ pub(super) async fn named(relay: Relay, name: String, request: Request) -> Resul
         Method::DELETE => Ok(stop(&answer)),
         _ => {
             let headers = answer.headers();
-            let reader = answer.join();
+            let reader = answer.join_again();
             reply(&relay, &parts, reader, &start(&parts), &headers)
         }
     }
@@ -85,6 +89,15 @@ fn gone() -> Problem {
         "expired",
         "the answer has been let go (keep): ask again to get a new one",
     )
+}
+
+/// Whether a reader of lines wants them as events, as `EventSource` does.
+fn accepts_events(parts: &Parts) -> bool {
+    let mut accepted = parts.headers.get_all(header::ACCEPT).iter();
+    accepted.any(|value| {
+        let value = value.to_str().unwrap_or_default();
+        value.to_ascii_lowercase().contains("text/event-stream")
+    })
 }
 
 /// The chat that a path names: `{route}/{key}/stream`.
@@ -111,10 +124,10 @@ pub(super) async fn of_chat(
         if parts.method == Method::DELETE {
             return Ok(stop(&answer));
         }
-        let reader = answer.join();
+        let reader = answer.join_again();
         match answer.settled().await {
             // It was no stream: the chat is still at the one before.
-            Phase::Nothing => {}
+            Phase::Nothing | Phase::Whole | Phase::Failed => {}
             Phase::Streaming => {
                 relay.inner.measures[number].joined();
                 return reply(relay, parts, reader, &start(parts), &answer.headers());
@@ -147,14 +160,19 @@ pub(super) fn reply(
     upstream: &HeaderMap,
 ) -> Result<Response<Body>, Problem> {
     let answer = Arc::clone(reader.answer());
-    let is_get = matches!(parts.method, Method::GET | Method::HEAD);
+    let is_read_again = matches!(parts.method, Method::GET | Method::HEAD);
+    let lines = answer
+        .lines()
+        .filter(|_| !(is_read_again && accepts_events(parts)));
+    // Lines have no place for a word of ours.
+    let is_get = is_read_again && lines.is_none();
     let subscribed = relay
         .inner
         .hub
         .subscribe(answer.topics.clone(), start, Encoding::EventStream)?;
     let mut subscription = match subscribed {
         Subscribed::Open(subscription) => Some(subscription),
-        Subscribed::Ended if is_get => return Ok(nothing()),
+        Subscribed::Ended if is_read_again => return Ok(nothing()),
         Subscribed::Ended => None,
     };
     let mut resume = "resumed";
@@ -185,6 +203,7 @@ pub(super) fn reply(
         subscription,
         answer: Arc::clone(&answer),
         is_get,
+        are_lines: lines.is_some(),
         retry: relay.inner.config.retry,
         next: Next::Read,
         _counted: counted,
@@ -193,9 +212,26 @@ pub(super) fn reply(
     if is_get {
         retry_line(&mut head, relay.inner.config.retry);
     }
-    let mut response = stream_response(Form::EVENT_STREAM, head, chunks, relay.inner.config.heartbeat);
+    let form = Form::EVENT_STREAM;
+    let beating = Arc::clone(&answer);
+    // Who reads with GET knows the relay, or asked for events that survive a comment.
+    let are_lines = lines.is_some();
+    let survives = move || !are_lines && beating.decided(Dialect::default).takes_ids_and_comments();
+    let heartbeat = move || if is_get || survives() { form.heartbeat } else { "" };
+    let every = relay.inner.config.heartbeat;
+    let mut response = stream_response_with(form, head, chunks, every, heartbeat);
     fit_connection(parts, &mut response);
     let headers = response.headers_mut();
+    let has_no_heartbeat = |dialect: Dialect| !dialect.takes_ids_and_comments();
+    if !is_get && (are_lines || answer.dialect().is_some_and(has_no_heartbeat)) {
+        headers.remove(TIDEWIRE_HEARTBEAT);
+    }
+    if let Some(lines) = lines {
+        headers.insert(header::CONTENT_TYPE, lines.clone());
+    }
+    if let Some(ending) = answer.ending() {
+        headers.insert(TIDEWIRE_ENDING, HeaderValue::from_static(ending.as_str()));
+    }
     let ours: Vec<HeaderName> = headers.keys().cloned().collect();
     for (name, value) in upstream.iter().filter(|(name, _)| !ours.contains(name)) {
         headers.append(name, value.clone());
@@ -208,14 +244,14 @@ pub(super) fn reply(
     Ok(response)
 }
 
-/// A reader, who counts until its response is gone.
-struct Counted {
+/// A reader, who counts until its response is gone; and one who waits for an answer that another request has asked for.
+pub(super) struct Counted {
     relay: Relay,
     reader: Reader,
 }
 
 impl Counted {
-    fn new(relay: Relay, reader: Reader) -> Self {
+    pub(super) fn new(relay: Relay, reader: Reader) -> Self {
         relay
             .measures(reader.answer())
             .readers
@@ -241,6 +277,7 @@ struct Chunks {
     lost: Pin<Box<dyn Future<Output = Broken> + Send>>,
     answer: Arc<Answer>,
     is_get: bool,
+    are_lines: bool,
     retry: Duration,
     next: Next,
     _counted: Counted,
@@ -248,54 +285,112 @@ struct Chunks {
 
 enum Next {
     Read,
-    Cut(Cut),
+    Cut(NoEnd),
     End,
 }
 
+/// Why a body has no end.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+enum NoEnd {
+    #[error(transparent)]
+    Cut(#[from] Cut),
+    /// Its clients would take an end for that of a whole answer.
+    #[error("the answer broke off")]
+    Broken,
+}
+
 impl Chunks {
-    fn say(&mut self, why: &Broken) -> Bytes {
+    fn say(&mut self, why: &Broken) -> Option<Result<Bytes, NoEnd>> {
         let mut out = Vec::new();
-        for event in self.answer.shape().broken(why) {
+        for event in self.answer.broken(why) {
             event.encode(&mut out);
         }
-        self.next = Next::End;
-        out.into()
+        let out = match self.are_lines {
+            true => lines::from_events(&out, None),
+            false => out.into(),
+        };
+        self.next = match self.aborts_after_errors() {
+            true => Next::Cut(NoEnd::Broken),
+            false => Next::End,
+        };
+        match out.is_empty() {
+            true => self.end(),
+            false => Some(Ok(out)),
+        }
+    }
+
+    fn end(&mut self) -> Option<Result<Bytes, NoEnd>> {
+        match std::mem::replace(&mut self.next, Next::End) {
+            Next::Cut(why) => Some(Err(why)),
+            Next::Read | Next::End => None,
+        }
+    }
+
+    fn aborts_after_errors(&self) -> bool {
+        let dialect = self.answer.decided(Dialect::default);
+        dialect.after_error() == AfterError::Abort
+    }
+
+    /// The end of what is in the log. Where it is an error of ours, the body ends as the dialect wants it.
+    fn ended(&mut self) -> Option<Result<Bytes, NoEnd>> {
+        let is_ours = self.answer.ending().is_some_and(Ending::is_told_by_us);
+        if is_ours && self.aborts_after_errors() {
+            self.next = Next::Cut(NoEnd::Broken);
+        }
+        self.end()
+    }
+
+    /// A chunk as its reader survives it.
+    fn take(&self, chunk: Bytes) -> Result<Bytes, Cut> {
+        let survives = || self.is_get || self.answer.decided(Dialect::default).takes_ids_and_comments();
+        self.outbox.take(match () {
+            () if self.are_lines => lines::from_events(&chunk, self.answer.unended()),
+            () if survives() => chunk,
+            () => without_ids(&chunk),
+        })
     }
 }
 
+/// Whole events without their ids. No other line of an event begins so: text has the name of its field before it.
+fn without_ids(events: &[u8]) -> Bytes {
+    let lines = events.split_inclusive(|&byte| byte == b'\n');
+    let others: Vec<&[u8]> = lines.filter(|line| !line.starts_with(b"id: ")).collect();
+    others.concat().into()
+}
+
 impl Stream for Chunks {
-    type Item = Result<Bytes, Cut>;
+    type Item = Result<Bytes, NoEnd>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        match this.next {
-            Next::Read => {}
-            Next::Cut(cut) => return Poll::Ready(Some(Err(cut))),
-            Next::End => return Poll::Ready(None),
+        if !matches!(this.next, Next::Read) {
+            return Poll::Ready(this.end());
         }
         let Some(subscription) = &mut this.subscription else {
-            return Poll::Ready(None);
+            return Poll::Ready(this.ended());
         };
         let next = subscription.poll_chunk(cx);
-        match next.map(|next| next.map(|chunk| this.outbox.take(chunk?))) {
+        match next.map(|next| next.map(|chunk| this.take(chunk?))) {
+            Poll::Ready(Some(Ok(chunk))) => Poll::Ready(Some(Ok(chunk))),
+            Poll::Ready(None) => Poll::Ready(this.ended()),
             Poll::Ready(Some(Err(Cut::Lagged))) => {
                 let why = Broken {
                     code: "expired",
                     message: "part of the answer has been let go before it could be sent".into(),
                 };
-                Poll::Ready(Some(Ok(this.say(&why))))
+                Poll::Ready(this.say(&why))
             }
             Poll::Ready(Some(Err(cut))) if this.is_get => {
-                this.next = Next::Cut(cut);
+                this.next = Next::Cut(cut.into());
                 let mut line = Vec::new();
                 come_again_line(&mut line, this.retry);
                 Poll::Ready(Some(Ok(line.into())))
             }
+            Poll::Ready(Some(Err(cut))) => Poll::Ready(Some(Err(cut.into()))),
             Poll::Pending => match this.lost.as_mut().poll(cx) {
-                Poll::Ready(why) => Poll::Ready(Some(Ok(this.say(&why)))),
+                Poll::Ready(why) => Poll::Ready(this.say(&why)),
                 Poll::Pending => Poll::Pending,
             },
-            other => other,
         }
     }
 }

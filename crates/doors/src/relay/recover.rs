@@ -2,19 +2,21 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 use futures_util::stream::{self, TryStreamExt as _};
+use tidewire_codec::EventName;
 use tidewire_hub::{Millis, Seq, TopicSet};
 
 use super::{
     AT_A_TIME, Inner, Relay,
     answer::{Answer, Named, Phase, Share},
     answers::is_due,
+    asker::Asker,
+    dialect::{Broken, Dialect, Reading},
     measures::Ending,
     publisher::{Note, Publisher, control},
-    shape::{Broken, Shape},
     stream::StreamId,
 };
 
@@ -24,7 +26,7 @@ const BUDGET: usize = 1 << 20;
 /// An answer as the notes tell of it.
 struct Noted {
     named: Named,
-    shape: Shape,
+    dialect: Option<Dialect>,
     headers: http::HeaderMap,
     ended: Option<(Millis, Ending)>,
 }
@@ -51,18 +53,22 @@ pub(super) async fn recover(relay: &Relay) -> Result<Vec<StreamId>, tidewire_hub
 async fn recall(relay: &Relay, noted: Noted) -> Result<(), tidewire_hub::Error> {
     let topics = noted.named.stream.topics()?;
     // It has ended, or ends now: it takes no place.
-    let answer = Answer::new(noted.named, Share::OfToken, topics.clone(), Phase::Streaming);
-    answer.set_form(noted.shape, noted.headers);
+    let answer = Answer::new(
+        noted.named,
+        Share::OfToken,
+        Asker::MayReturn,
+        topics.clone(),
+        Phase::Streaming,
+    );
+    answer.set_form(noted.dialect, noted.headers);
     let has_ended = topics.iter().all(|topic| relay.inner.hub.has_ended(topic));
     let (at, how) = match (noted.ended, has_ended) {
         (Some(ended), _) => ended,
         // Only the note of its end was not written any more.
         (None, true) => (relay.now(), Ending::Done),
-        (None, false) => {
-            interrupt(relay, &answer, &topics).await?;
-            (relay.now(), Ending::Interrupted)
-        }
+        (None, false) => (relay.now(), interrupt(relay, &answer, &topics).await?),
     };
+    answer.set_ending(how);
     relay.inner.answers.recall(&answer, at, how);
     Ok(())
 }
@@ -114,7 +120,7 @@ fn read(relay: &Relay, note: Note) -> Option<Noted> {
         request,
         key,
         chat,
-        shape,
+        dialect,
         headers,
     } = note
     else {
@@ -135,8 +141,9 @@ fn read(relay: &Relay, note: Note) -> Option<Noted> {
             request: request.parse().ok()?,
             key: hash(key),
             chat: hash(chat),
+            retry: None,
         },
-        shape,
+        dialect,
         headers: headers
             .into_iter()
             .filter_map(header)
@@ -145,35 +152,48 @@ fn read(relay: &Relay, note: Note) -> Option<Noted> {
     })
 }
 
+/// Ends an answer that was running. One that had said its last word lacks nothing.
 async fn interrupt(
     relay: &Relay,
     answer: &Arc<Answer>,
     topics: &TopicSet,
-) -> Result<(), tidewire_hub::Error> {
-    let last = last_number(relay, topics)?;
-    answer.events.store(last, std::sync::atomic::Ordering::Relaxed);
+) -> Result<Ending, tidewire_hub::Error> {
+    let reading = last_event(relay, answer, topics)?;
     let why = Broken {
         code: "interrupted",
         message: "the server was restarted in the midst of the answer: ask again".into(),
     };
-    let last = answer.shape().broken(&why);
+    let (ending, last) = match reading.may_end() {
+        true => (reading.outcome().into(), Vec::new()),
+        false => (Ending::Interrupted, answer.broken(&why)),
+    };
     let mut publisher = Publisher::new(relay.inner.hub.clone(), Arc::clone(answer));
-    if let Err(error) = publisher.end(last, Ending::Interrupted).await {
+    if let Err(error) = publisher.end(last, ending).await {
         tracing::error!(%error, "an answer that was interrupted cannot be ended");
     }
-    Ok(())
+    Ok(ending)
 }
 
-/// The number of the last event that an answer has. Those before it may be gone.
-fn last_number(relay: &Relay, topics: &TopicSet) -> Result<u64, tidewire_hub::Error> {
+/// Goes on after the last event that an answer has, and gives back what that one says. Those before it may be gone.
+fn last_event(relay: &Relay, answer: &Answer, topics: &TopicSet) -> Result<Reading, tidewire_hub::Error> {
+    let mut reading = Reading::new(answer.dialect());
     let Some(last) = relay.inner.hub.kept(topics)?.last else {
-        return Ok(0);
+        return Ok(reading);
     };
     let scan = relay.inner.hub.records(topics, last.seq.before(), BUDGET)?;
-    let ids = scan
-        .records
-        .iter()
-        .filter_map(|record| record.event.as_ref()?.id.as_ref());
-    let numbers = ids.filter_map(|id| id.as_str().rsplit_once('.')?.1.parse().ok());
-    Ok(numbers.max().unwrap_or(0))
+    for event in scan.records.iter().filter_map(|record| record.event.as_ref()) {
+        let number = event
+            .id
+            .as_ref()
+            .and_then(|id| id.as_str().rsplit_once('.')?.1.parse().ok());
+        if let Some(number) = number {
+            answer.events.fetch_max(number, Ordering::Relaxed);
+            reading.see(
+                event.name.as_ref().map_or("message", EventName::as_str),
+                &event.data,
+            );
+        }
+    }
+    answer.sequence.store(reading.next_number(), Ordering::Relaxed);
+    Ok(reading)
 }

@@ -60,6 +60,8 @@ pub(super) struct Scope {
     owner: Hash,
     /// None if the request has no credentials: all such callers would share their keys.
     keys: Option<Hash>,
+    /// Of all credentials of the request, also where it has an owner beside them.
+    shown: Option<Hash>,
 }
 
 impl Scope {
@@ -70,13 +72,14 @@ impl Scope {
     pub(super) fn of(route: &Route, parts: &Parts) -> Result<Self, Problem> {
         let caller = Caller::of(&parts.extensions);
         let hash = |kind: &str, value: &[u8]| Hash::of(&[route.path.as_bytes(), kind.as_bytes(), value]);
+        let shown = credentials(route, &caller, parts);
         let owner = match &route.owner {
             Owner::Capability => {
-                let shown = credentials(route, &caller, parts);
                 let owner = hash("credentials", shown.as_ref().map_or(&[][..], |shown| &shown.0));
                 return Ok(Self {
                     owner,
                     keys: keys(route, parts, owner, shown.is_some()),
+                    shown,
                 });
             }
             Owner::Header(name) => {
@@ -94,6 +97,7 @@ impl Scope {
         Ok(Self {
             owner,
             keys: Some(owner),
+            shown,
         })
     }
 
@@ -104,6 +108,13 @@ impl Scope {
     /// A key of this owner; none where nobody knows whose it is.
     pub(super) fn key(self, kind: &str, key: &[u8]) -> Option<Hash> {
         self.keys.map(|owner| Hash::of(&[&owner.0, kind.as_bytes(), key]))
+    }
+
+    /// What a retry of a request is known by. Beside the owner its credentials count: another key of the same user is
+    /// another request.
+    pub(super) fn retry(self, request: Hash) -> Option<Hash> {
+        let shown = self.shown.map_or([0; 32], |shown| shown.0);
+        self.key("retry", &[shown, request.0].concat())
     }
 }
 

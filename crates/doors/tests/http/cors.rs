@@ -249,6 +249,7 @@ fn s7_a_page_reads_streams_and_their_headers_with_credentials() {
                 "idempotency-replayed",
                 "retry-after",
                 "tidewire-count",
+                "tidewire-ending",
                 "tidewire-heartbeat",
                 "tidewire-last-event-id",
                 "tidewire-resume",

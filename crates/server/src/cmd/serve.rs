@@ -184,6 +184,7 @@ async fn start_relay(
         max_running_without_token: limits.max_running_without_token.map(|max| share(max.get())),
         max_running_per_network: limits.max_running_per_address.map(|max| share(max.get())),
         max_kept: to_usize(limits.max_kept_answers.get()),
+        max_kept_bodies: to_usize(limits.max_kept_bodies.get()),
         ..relay::Config::new(routes)
     };
     Ok(Relay::start(hub.clone(), config, tasks.clone()).await?)

@@ -369,6 +369,12 @@ pub(crate) struct Limits {
     #[config(layer_attr(arg(skip)))]
     pub(crate) max_kept_answers: Count<1, 10_000_000>,
 
+    /// The most bytes of those that are no streams: they are kept in memory for the idempotency keys of their requests. The
+    /// oldest go first, and their keys are free again. One that does not fit is passed on and not kept.
+    #[config(default = "64MiB", env = "TIDEWIRE_LIMITS_MAX_KEPT_BODIES")]
+    #[config(layer_attr(arg(skip)))]
+    pub(crate) max_kept_bodies: Size<{ 64 * KIB }, TIB>,
+
     /// Connections that the system holds until they are accepted.
     #[config(default = 4096, env = "TIDEWIRE_LIMITS_BACKLOG")]
     #[config(layer_attr(arg(skip)))]

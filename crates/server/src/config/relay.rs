@@ -6,8 +6,8 @@ use axum::http::{HeaderName, HeaderValue, Method};
 use reqwest::Url;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tidewire_doors::relay::{
-    self,
-    config::{Allowed, Content, Limits, OnDisconnect, Owner, RouteAuth, Times},
+    self, Dialect,
+    config::{Allowed, Content, Limits, OnDisconnect, Owner, Resume, RouteAuth, Times},
 };
 
 use super::{
@@ -61,6 +61,11 @@ pub(crate) struct Route {
     set_headers: BTreeMap<Header, HeaderText>,
     /// A JSON pointer to a request's chat, such as "/id".
     chat_key: Option<String>,
+    /// The dialect of all answers. Unset: that which each request or answer shows.
+    dialect: Option<DialectText>,
+    /// "auto", "relay", "upstream" or "off".
+    #[serde(default)]
+    resume: ResumeText,
     /// "grace(30s)", "finish" or "cancel".
     #[serde(default)]
     on_disconnect: Disconnect,
@@ -185,6 +190,8 @@ impl Route {
             remove_headers: Vec::new(),
             set_headers: BTreeMap::new(),
             chat_key: None,
+            dialect: None,
+            resume: ResumeText::default(),
             on_disconnect: Disconnect::default(),
             keep: None,
             connect: None,
@@ -281,6 +288,8 @@ impl Route {
                 .map(|(name, value)| (name.0.clone(), value.0.clone()))
                 .collect(),
             chat_key: self.chat_key.clone(),
+            dialect: self.dialect.map(|dialect| dialect.0),
+            resume: self.resume.0,
             on_disconnect: self.on_disconnect.0,
             keep: self.keep.map_or(route.keep, Bounded::get),
             times: Times {
@@ -289,6 +298,7 @@ impl Route {
                 first_event: self.first_event.map_or(times.first_event, Bounded::get),
                 idle: self.idle.map_or(times.idle, Bounded::get),
                 total: self.total.map_or(times.total, Bounded::get),
+                ..times
             },
             limits: Limits {
                 max_body: self.max_body.map_or(limits.max_body, |size| bytes(size.get())),
@@ -487,6 +497,47 @@ impl FromStr for OwnerText {
             _ => return Err(wrong()),
         };
         Ok(Self(owner))
+    }
+}
+
+/// The dialect of a route's answers.
+#[derive(Debug, Clone, Copy)]
+struct DialectText(Dialect);
+
+text!(DialectText, |dialect| dialect.0.to_string());
+
+impl FromStr for DialectText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self)
+    }
+}
+
+/// Who resumes a route's streams.
+#[derive(Debug, Clone, Copy, Default)]
+struct ResumeText(Resume);
+
+text!(ResumeText, |resume| match resume.0 {
+    Resume::Auto => "auto".to_owned(),
+    Resume::Relay => "relay".to_owned(),
+    Resume::Upstream => "upstream".to_owned(),
+    Resume::Off => "off".to_owned(),
+});
+
+impl FromStr for ResumeText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self(Resume::Auto)),
+            "relay" => Ok(Self(Resume::Relay)),
+            "upstream" => Ok(Self(Resume::Upstream)),
+            "off" => Ok(Self(Resume::Off)),
+            _ => Err(format!(
+                "{text:?} is nobody who could resume a stream: write resume = \"auto\", \"relay\", \"upstream\" or \"off\""
+            )),
+        }
     }
 }
 

@@ -72,6 +72,7 @@ fn s5_who_has_sent_the_whole_request_and_waits_has_not_gone() {
     reader.until("data: 1\n\n");
     call.is_wanted_for(Duration::from_millis(300));
     call.event("[DONE]");
+    call.end();
     reader.until("data: [DONE]\n\n");
     reader.finished();
 }

@@ -98,6 +98,7 @@ fn answers_run_on_to_their_end_and_readers_are_moved_last() {
         reader.until("data: said in the drain\n\n");
     }
     call.event("[DONE]");
+    call.end();
     for mut reader in [reader, twin, other] {
         reader.until("data: [DONE]\n\n");
         reader.finished();

@@ -71,11 +71,11 @@ fn one_flag_puts_the_server_in_front_of_an_upstream() {
     let mut twin = ask(&server, "/v1/chat/completions", &headers);
     twin.until("data: hush-token\n\n");
     call.event("[DONE]");
+    call.end();
     for reader in [&mut reader, &mut other, &mut twin] {
         reader.until("data: [DONE]\n\n");
     }
     reader.finished();
-    call.gone();
 
     let (stopped, mut call) = begun(&server, &upstream, "/v1/chat/completions", &[]);
     let stop = stopped.head.get("tidewire-stream").unwrap();

@@ -4,6 +4,7 @@
 //! becomes of it when nobody reads any more. Dropping the upstream's response closes its connection.
 
 mod body;
+mod collect;
 mod streaming;
 mod watch;
 
@@ -13,21 +14,26 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::{Request, Response};
 use tidewire_codec::content_type;
 use tidewire_hub::{Draft, Error, Health};
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep},
+};
 
 use self::{
+    collect::keep_whole,
     streaming::Streaming,
     watch::{Watch, Within},
 };
 use super::{
     Relay,
     answer::Answer,
-    config::OnDisconnect,
+    dialect::{Broken, Dialect},
     forward::bad_gateway,
+    lines,
     pass::Place,
     publisher::Lost,
-    returned::stream_headers,
-    shape::{Broken, Shape},
+    returned::{replayed_headers, stream_headers},
+    whole::Whole,
 };
 use crate::Problem;
 
@@ -37,8 +43,22 @@ pub(super) enum Head {
     Stream(HeaderMap),
     /// It is not: pass it on. With when it was asked for.
     Other(Response, Instant, Place),
+    /// It is not, and has a key: its bytes are kept as they come.
+    Whole(Arc<Whole>),
     /// The upstream could not be asked.
     Failed(Problem),
+}
+
+impl Head {
+    /// Whether it is one of an answer, and of no error.
+    pub(super) fn is_success(&self) -> bool {
+        match self {
+            Self::Stream(_) => true,
+            Self::Other(response, ..) => response.status().is_success(),
+            Self::Whole(whole) => whole.is_success(),
+            Self::Failed(_) => false,
+        }
+    }
 }
 
 /// One request to an upstream.
@@ -48,6 +68,12 @@ pub(super) struct Call {
     pub(super) request: Request,
     /// The client asked for a stream, as far as its request tells.
     pub(super) wants_stream: bool,
+    /// The answer can be nothing but a stream, and may begin as one before its upstream has said so.
+    pub(super) may_begin: bool,
+    /// A stream is kept; else it passes as it is.
+    pub(super) is_kept: bool,
+    /// As far as the route or the request tells.
+    pub(super) dialect: Option<Dialect>,
     pub(super) head: oneshot::Sender<Head>,
 }
 
@@ -81,88 +107,104 @@ fn broken<T>(code: &'static str, message: impl Into<String>) -> Result<T, Over> 
 }
 
 impl Call {
+    /// Asks, and reads to the end. Where the asker has gone without the head, its retry may still claim it.
     pub(super) async fn run(self) {
+        let (relay, answer) = (self.relay.clone(), Arc::clone(&self.answer));
+        self.ask().await;
+        tokio::select! {
+            () = answer.head_settled() => {}
+            () = relay.inner.hub.closing() => {}
+            () = sleep(relay.route(&answer).times.until_retry) => {}
+        }
+        drop(relay.inner.answers.disown(&answer));
+    }
+
+    async fn ask(self) {
         let Self {
             relay,
             answer,
             request,
             wants_stream,
+            may_begin,
+            is_kept,
+            dialect,
             head,
         } = self;
         let route = relay.route(&answer);
         if wants_stream && let Err(error) = can_be_kept(&relay, &answer).await {
-            relay.inner.answers.release(&answer);
-            let _ = head.send(Head::Failed(error.into()));
-            return;
+            return fail(&relay, &answer, head, error.into());
         }
         relay.measures(&answer).called();
         let asked_at = Instant::now();
-        // An answer that is passed through is nobody's when its client has gone.
-        let policy = if wants_stream {
-            route.on_disconnect
-        } else {
-            OnDisconnect::Cancel
-        };
-        let mut watch = Watch::new(&relay, &answer, policy, route.times.total);
-        let shape = Shape::of(request.url().path(), &HeaderMap::new());
+        let mut watch = Watch::new(&relay, &answer, wants_stream);
         let is_head = *request.method() == Method::HEAD;
         // Boxed, so that it can be let go, and its connection with it, before the log has the end of the answer.
         let mut asked = Box::pin(relay.client(&answer).execute(request));
 
-        let first = match wants_stream {
-            true => watch.within(route.times.commit_after, asked.as_mut()).await,
-            false => watch.within(route.times.total, asked.as_mut()).await,
+        let (bound, limit) = match wants_stream {
+            true if may_begin => ("commit_after", route.times.commit_after),
+            true => ("first_event", route.times.first_event),
+            false => ("total", route.times.total),
         };
-        let response = match first {
+        let response = match watch.within(limit, asked.as_mut()).await {
             Ok(Within::Ready(Ok(response))) => response,
             Ok(Within::Ready(Err(error))) => {
-                relay.inner.answers.release(&answer);
-                let _ = head.send(Head::Failed(unreachable(&relay.route(&answer).path, &error)));
-                return;
+                let why = unreachable(&relay.route(&answer).path, &error);
+                return fail(&relay, &answer, head, why);
             }
-            Ok(Within::TimedOut) if wants_stream => {
+            Ok(Within::TimedOut) if may_begin => {
                 // The client waits: it gets its 200 and heartbeats, and whatever comes of it comes in band.
-                let mut stream =
-                    Streaming::begin(&relay, &answer, route, shape, &HeaderMap::new(), asked_at).await;
+                let none = HeaderMap::new();
+                let mut stream = Streaming::begin(&relay, &answer, route, dialect, none, asked_at).await;
                 let _ = head.send(Head::Stream(HeaderMap::new()));
                 let over = stream.ask_on(&mut watch, asked).await;
                 return stream.end(over).await;
             }
             Ok(Within::TimedOut) => {
-                relay.inner.answers.release(&answer);
-                let detail = format!("the upstream did not answer for {:?}", route.times.total);
-                let problem = Problem::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", detail);
-                let _ = head.send(Head::Failed(problem));
-                return;
+                let detail = format!("the upstream did not answer for {limit:?} ({bound})");
+                let why = Problem::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", detail);
+                return fail(&relay, &answer, head, why);
             }
-            Err(over) => {
-                relay.inner.answers.release(&answer);
-                let _ = head.send(Head::Failed(before_the_answer(&over)));
-                return;
-            }
+            // A retry that claims it in this moment asks anew.
+            Err(Over::Abandoned) => return relay.inner.answers.release(&answer),
+            Err(over) => return fail(&relay, &answer, head, before_the_answer(&over)),
         };
         drop(asked);
         if response.status().is_informational() {
-            relay.inner.answers.release(&answer);
             let detail = "the upstream switched to another protocol (101), for which nobody asked";
-            let _ = head.send(Head::Failed(bad_gateway("upstream_switched", detail)));
-            return;
+            return fail(&relay, &answer, head, bad_gateway("upstream_switched", detail));
         }
-        if is_head || !is_stream(&response) {
+        let form = Form::of(&response, wants_stream);
+        if !is_head && form.is_none() && answer.named.key.is_some() {
+            return keep_whole(&relay, &answer, &mut watch, response, asked_at, head).await;
+        }
+        let Some(form) = form.filter(|_| is_kept && !is_head) else {
             let place = Place::of(relay.clone(), answer);
             let _ = head.send(Head::Other(response, asked_at, place));
             return;
-        }
-        if !wants_stream {
-            watch.set_policy(&answer, route.on_disconnect);
-        }
-        let shape = Shape::of(response.url().path(), response.headers());
+        };
+        let told = Dialect::of_head(response.url().path(), response.headers());
+        let dialect = match form {
+            Form::Events => dialect.or(told),
+            // No other dialect has lines.
+            Form::Lines => {
+                let told = told.or(dialect).filter(|told| *told == Dialect::Ollama);
+                Some(told.unwrap_or_default())
+            }
+        };
         let headers = stream_headers(route, response.headers());
-        let mut stream = Streaming::begin(&relay, &answer, route, shape, response.headers(), asked_at).await;
+        let kept = form.kept_headers(response.headers());
+        let mut stream = Streaming::begin(&relay, &answer, route, dialect, kept, asked_at).await;
         let _ = head.send(Head::Stream(headers));
         let over = stream.read(&mut watch, response).await;
         stream.end(over).await;
     }
+}
+
+/// There is no answer: for its asker, and for the twins of its request.
+fn fail(relay: &Relay, answer: &Arc<Answer>, head: oneshot::Sender<Head>, why: Problem) {
+    relay.inner.answers.fail(answer, why.clone());
+    let _ = head.send(Head::Failed(why));
 }
 
 /// An answer that cannot be kept is not paid for. Where the last publish found no room, whether there is some again is found out
@@ -178,7 +220,36 @@ async fn can_be_kept(relay: &Relay, answer: &Answer) -> Result<(), Error> {
     }
 }
 
-fn is_stream(response: &Response) -> bool {
+/// What an answer is a stream of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Events,
+    Lines,
+}
+
+impl Form {
+    /// None if it is no stream. Lines are one where a stream was asked for: else they may be a large document.
+    fn of(response: &Response, wants_stream: bool) -> Option<Self> {
+        let told = || Dialect::of_head(response.url().path(), response.headers());
+        let are_lines = || lines::are_lines(response.status(), response.headers());
+        match () {
+            () if is_stream(response) => Some(Self::Events),
+            () if are_lines() && (wants_stream || told() == Some(Dialect::Ollama)) => Some(Self::Lines),
+            () => None,
+        }
+    }
+
+    /// The headers that go with every reading.
+    fn kept_headers(self, headers: &HeaderMap) -> HeaderMap {
+        let mut kept = replayed_headers(headers);
+        if let Some(name) = headers.get(header::CONTENT_TYPE).filter(|_| self == Self::Lines) {
+            kept.insert(header::CONTENT_TYPE, name.clone());
+        }
+        kept
+    }
+}
+
+pub(super) fn is_stream(response: &Response) -> bool {
     let lines = response.headers().get_all(header::CONTENT_TYPE);
     let status = response.status();
     // The last one says that a part of the body is missing.

@@ -1,6 +1,11 @@
 //! An answer that is a stream: its upstream's bytes become events of the log, and its end the end of the answer.
 
-use std::{io, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{
@@ -19,10 +24,10 @@ use super::{
         Relay,
         answer::{Answer, Phase},
         config::Route,
+        dialect::{Broken, Dialect, Outcome, Reading, failure_of_body},
+        lines::Lines,
         measures::Ending,
         publisher::{Lost, Publisher},
-        returned::replayed_headers,
-        shape::{Broken, Shape},
     },
     Over,
     body::{text, unpacked},
@@ -33,8 +38,33 @@ use super::{
 /// What an event counts beside its text, so that many empty ones have a bound too (max_answer).
 const ENVELOPE: usize = 64;
 
-/// How long an upstream that has said its last word may take to close.
-const AFTER_THE_END: Duration = Duration::from_secs(5);
+/// How much is held of a body that has no event yet: it may be an error that is no stream.
+const MAX_BARE: usize = 64 << 10;
+
+/// How an upstream may end an answer to which nothing is missing: without a word, or not at all.
+const RUDE_ENDS: [&str; 3] = ["upstream_died", "upstream_stalled", "answer_timeout"];
+
+/// What the upstream's bytes are read by.
+enum Source {
+    Events(Decoder),
+    Lines(Lines),
+}
+
+impl Source {
+    fn of(answer: &Answer, max_event: usize) -> Self {
+        let decoder = || {
+            Decoder::new().with_limits(Limits {
+                max_line: max_event.saturating_add(64),
+                max_event,
+                ..Limits::default()
+            })
+        };
+        match answer.lines() {
+            Some(_) => Self::Lines(Lines::new(max_event)),
+            None => Self::Events(decoder()),
+        }
+    }
+}
 
 /// An answer that has become a stream.
 pub(super) struct Streaming<'a> {
@@ -42,6 +72,7 @@ pub(super) struct Streaming<'a> {
     answer: &'a Arc<Answer>,
     route: &'a Route,
     publisher: Publisher,
+    reading: Reading,
     /// What its events cost.
     bytes: usize,
     /// What its upstream has sent, unpacked.
@@ -54,11 +85,11 @@ impl<'a> Streaming<'a> {
         relay: &'a Relay,
         answer: &'a Arc<Answer>,
         route: &'a Route,
-        shape: Shape,
-        headers: &HeaderMap,
+        dialect: Option<Dialect>,
+        headers: HeaderMap,
         asked_at: Instant,
     ) -> Self {
-        answer.set_form(shape, replayed_headers(headers));
+        answer.set_form(dialect, headers);
         let mut publisher = Publisher::new(relay.inner.hub.clone(), Arc::clone(answer));
         // In the same row as its events: they are not kept without it. What went wrong is found with them.
         publisher.head(route).await;
@@ -69,6 +100,7 @@ impl<'a> Streaming<'a> {
             answer,
             route,
             publisher,
+            reading: Reading::new(dialect),
             bytes: 0,
             came: 0,
             asked_at,
@@ -127,32 +159,28 @@ impl<'a> Streaming<'a> {
     pub(super) async fn read(&mut self, watch: &mut Watch, response: Response) -> Over {
         match self.read_on(watch, response).await {
             Ok(()) => Over::Done,
+            // An end now is in order, however it comes.
+            Err(Over::Abandoned | Over::Stopped) if self.reading.may_end() => Over::Done,
+            Err(Over::Broken(why)) if self.reading.may_end() && RUDE_ENDS.contains(&why.code) => Over::Done,
             Err(over) => over,
         }
     }
 
     async fn read_on(&mut self, watch: &mut Watch, response: Response) -> Result<(), Over> {
-        let limits = self.route.limits;
-        let mut decoder = Decoder::new().with_limits(Limits {
-            max_line: limits.max_event.saturating_add(64),
-            max_event: limits.max_event,
-            ..Limits::default()
-        });
+        let mut source = Source::of(self.answer, self.route.limits.max_event);
+        let status = response.status();
         let mut body = unpacked(response)?;
-        let mut is_last_said = false;
+        let mut bare = Vec::new();
         loop {
             let has_begun = self.publisher.count() > 0;
-            let limit = match () {
-                () if is_last_said => AFTER_THE_END,
-                () if has_begun => self.route.times.idle,
-                () => self.until_first_event(),
+            let limit = match has_begun {
+                true => self.route.times.idle,
+                false => self.until_first_event(),
             };
             let next = self.next_piece(&mut body);
             let piece = match watch.within(limit, next).await? {
                 Within::Ready(Ok(piece)) => piece,
                 Within::Ready(Err(Either::Right(lost))) => return Err(lost.into()),
-                // It has said its last word, and need not be polite about it.
-                Within::Ready(Err(Either::Left(_))) | Within::TimedOut if is_last_said => None,
                 Within::Ready(Err(Either::Left(error))) if is_bomb(&error) => {
                     return broken("answer_too_large", format!("the upstream's body: {error}"));
                 }
@@ -172,25 +200,53 @@ impl<'a> Streaming<'a> {
             };
             let Some(piece) = piece else { break };
             self.came += piece.len();
-            let mut items = decoder.feed(&piece);
-            while let Some(item) = items.next() {
-                // The log may be slow: that does not keep the upstream of an answer that is over.
-                let published = self.publish(item, &mut is_last_said);
-                if watch.unless_over(published).await?.is_end() {
-                    return Ok(());
+            if !has_begun {
+                let room = MAX_BARE.saturating_sub(bare.len()).min(piece.len());
+                bare.extend_from_slice(&piece[..room]);
+            }
+            // The log may be slow: that does not keep the upstream of an answer that is over.
+            match &mut source {
+                Source::Events(decoder) => {
+                    let mut items = decoder.feed(&piece);
+                    while let Some(item) = items.next() {
+                        watch.unless_over(self.publish(item)).await?;
+                    }
                 }
+                Source::Lines(lines) => {
+                    let complete = lines.feed(&piece).map_err(|_| self.overlong_line())?;
+                    for line in complete {
+                        watch.unless_over(self.publish_event("", None, &line)).await?;
+                    }
+                }
+            }
+            if self.publisher.count() > 0 {
+                bare = Vec::new();
             }
             // Comments, and all else that makes no event.
             let packed = usize::try_from(body.packed()).unwrap_or(usize::MAX);
             self.check_size(self.came.max(packed))?;
         }
-        // Some forget the last blank line.
-        if let Some(item) = decoder.finish(Unfinished::Keep) {
-            let _ = self.publish(item, &mut is_last_said).await?;
+        match source {
+            // Some forget the last blank line.
+            Source::Events(mut decoder) => {
+                if let Some(item) = decoder.finish(Unfinished::Keep) {
+                    self.publish(item).await?;
+                }
+            }
+            Source::Lines(lines) => {
+                if let Some(line) = lines.finish() {
+                    self.answer.set_unended(self.answer.next_number());
+                    self.publish_event("", None, &line).await?;
+                }
+            }
         }
-        match self.publisher.count() {
-            0 => broken("upstream_empty", "the upstream's stream held no event"),
-            _ => Ok(()),
+        if self.publisher.count() > 0 || is_silence(&bare) {
+            return Ok(());
+        }
+        let bare = String::from_utf8_lossy(&bare).into_owned();
+        match failure_of_body(&bare) {
+            Some(_) => Err(Over::Refused(status, bare)),
+            None => broken("upstream_empty", "the upstream's stream held no event"),
         }
     }
 
@@ -209,27 +265,31 @@ impl<'a> Streaming<'a> {
         }
     }
 
-    async fn publish(&mut self, item: Item<'_>, is_last_said: &mut bool) -> Result<Said, Over> {
+    async fn publish(&mut self, item: Item<'_>) -> Result<(), Over> {
         let event = match item {
             Item::Event(event) => event,
             Item::Overlong(why) => return broken("event_too_large", why.to_string()),
             // Not asked for.
-            Item::Comment(_) | Item::Retry(_) => return Ok(Said::Something),
+            Item::Comment(_) | Item::Retry(_) => return Ok(()),
         };
+        let name = event.has_name.then_some(event.name);
+        self.publish_event(event.name, name, event.data).await
+    }
+
+    /// One that is read with a name, and has it in the stream.
+    async fn publish_event(&mut self, read_as: &str, name: Option<&str>, data: &str) -> Result<(), Over> {
         if self.publisher.count() == 0 {
             self.relay
                 .measures(self.answer)
                 .first_event(self.asked_at.elapsed());
+            self.decide(read_as, data).await;
         }
-        self.bytes += event.data.len() + event.name.len() + ENVELOPE;
+        self.bytes += data.len() + read_as.len() + ENVELOPE;
         self.check_size(self.bytes)?;
-        // What all of them end with; nothing comes after it.
-        let is_end = event.data == "[DONE]";
-        *is_last_said |= is_end || is_last_word(event.name);
-        if is_end {
-            self.stopped_running(Ending::Done);
-        }
-        match self.publisher.event(event.name, event.data, is_end).await {
+        self.reading.see(read_as, data);
+        let number = self.reading.next_number();
+        self.answer.sequence.store(number, Ordering::Relaxed);
+        match self.publisher.event(name, data).await {
             Err(Lost::Refused(Error::ReservedName { name })) => {
                 return broken(
                     "reserved_event",
@@ -238,8 +298,27 @@ impl<'a> Streaming<'a> {
             }
             sent => sent?,
         }
-        self.relay.measures(self.answer).event(event.data.len());
-        Ok(if is_end { Said::TheEnd } else { Said::Something })
+        self.relay.measures(self.answer).event(data.len());
+        Ok(())
+    }
+
+    /// The first event shows the dialect, if nothing before it did and nothing of ours has gone out.
+    async fn decide(&mut self, name: &str, data: &str) {
+        if self.answer.dialect().is_some() {
+            return;
+        }
+        let shown = || Dialect::of_event(name, data).unwrap_or_default();
+        if self.answer.decided(shown) != Dialect::Unknown {
+            self.publisher.head(self.route).await;
+        }
+    }
+
+    fn overlong_line(&self) -> Over {
+        let max = self.route.limits.max_event;
+        Over::Broken(Broken {
+            code: "event_too_large",
+            message: format!("the upstream sent a line of more than {max} bytes (max_event)"),
+        })
     }
 
     fn check_size(&self, bytes: usize) -> Result<(), Over> {
@@ -255,13 +334,14 @@ impl<'a> Streaming<'a> {
 
     /// Ends the answer for its readers, as it ended for us.
     pub(super) async fn end(mut self, over: Over) {
-        let shape = self.answer.shape();
         let stopped = |code, message: &str| Broken {
             code,
             message: message.to_owned(),
         };
         let (ending, last) = match over {
-            Over::Done => (Ending::Done, Vec::new()),
+            // An answer without any event has none that could have been its last.
+            Over::Done if self.publisher.count() == 0 => (Ending::Truncated, Vec::new()),
+            Over::Done => (self.reading.outcome().into(), Vec::new()),
             // Readers are cut as the server leaves; the next start says that the answer was interrupted.
             Over::Leaving => {
                 self.stopped_running(Ending::Interrupted);
@@ -272,14 +352,14 @@ impl<'a> Streaming<'a> {
             }
             Over::Stopped => {
                 let why = stopped("stopped", "the answer was stopped");
-                (Ending::Stopped, shape.broken(&why))
+                (Ending::Stopped, self.answer.broken(&why))
             }
             Over::Abandoned => {
                 let why = stopped(
                     "abandoned",
                     "nobody was reading the answer, so its upstream was stopped",
                 );
-                (Ending::Abandoned, shape.broken(&why))
+                (Ending::Abandoned, self.answer.broken(&why))
             }
             Over::Broken(why) => {
                 tracing::warn!(
@@ -288,9 +368,13 @@ impl<'a> Streaming<'a> {
                     "an answer broke off: {}",
                     why.message
                 );
-                (Ending::Broken, shape.broken(&why))
+                (Ending::Broken, self.answer.broken(&why))
             }
-            Over::Refused(status, body) => (Ending::Broken, shape.refused(status.as_u16(), &body)),
+            Over::Refused(status, body) => {
+                let dialect = self.answer.decided(Dialect::default);
+                let number = self.reading.next_number();
+                (Ending::Broken, dialect.refused(status.as_u16(), &body, number))
+            }
             Over::Lost(lost) => {
                 self.lose(&lost);
                 return;
@@ -315,6 +399,7 @@ impl<'a> Streaming<'a> {
     }
 
     fn stopped_running(&self, how: Ending) {
+        self.answer.set_ending(how);
         self.relay.inner.answers.stopped_running(self.answer, how);
     }
 
@@ -326,34 +411,30 @@ impl<'a> Streaming<'a> {
     }
 }
 
-/// Whether more may come.
-#[derive(PartialEq, Eq)]
-#[must_use]
-enum Said {
-    Something,
-    TheEnd,
+impl From<Outcome> for Ending {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Whole | Outcome::Ended => Self::Done,
+            Outcome::Stopped => Self::Stopped,
+            Outcome::Failed => Self::Failed,
+            Outcome::Truncated => Self::Truncated,
+        }
+    }
 }
 
-impl Said {
-    fn is_end(&self) -> bool {
-        *self == Self::TheEnd
-    }
+/// Whether the body of an event stream without events is one all the same: it holds comments, and fields of events that did
+/// not come.
+fn is_silence(body: &[u8]) -> bool {
+    const FIELDS: [&[u8]; 4] = [b"event", b"id", b"data", b"retry"];
+    let mut lines = body.split(|&byte| matches!(byte, b'\r' | b'\n'));
+    lines.all(|line| {
+        let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+        name.is_empty() || FIELDS.contains(&name)
+    })
 }
 
 fn is_bomb(error: &io::Error) -> bool {
     error
         .get_ref()
         .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Bomb>)
-}
-
-/// Events after which a provider says nothing more, or `[DONE]` at most.
-fn is_last_word(name: &str) -> bool {
-    matches!(
-        name,
-        "message_stop"
-            | "response.completed"
-            | "response.failed"
-            | "response.incomplete"
-            | "response.cancelled"
-    )
 }

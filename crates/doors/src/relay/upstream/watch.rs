@@ -5,7 +5,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
-    super::{Relay, answer::Answer, config::OnDisconnect},
+    super::{Relay, answer::Answer},
     Over, broken,
 };
 
@@ -25,18 +25,16 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(relay: &Relay, answer: &Arc<Answer>, policy: OnDisconnect, total: Duration) -> Self {
+    pub(super) fn new(relay: &Relay, answer: &Arc<Answer>, wants_stream: bool) -> Self {
+        let total = relay.route(answer).times.total;
+        let (of, asked) = (relay.clone(), Arc::clone(answer));
         Self {
             answer: Arc::clone(answer),
             relay: relay.clone(),
-            gone: gone(answer, policy),
+            gone: Box::pin(async move { asked.abandoned(of.route(&asked), wants_stream).await }),
             total,
             deadline: Instant::now() + total,
         }
-    }
-
-    pub(super) fn set_policy(&mut self, answer: &Arc<Answer>, policy: OnDisconnect) {
-        self.gone = gone(answer, policy);
     }
 
     /// Waits so long, unless the answer is over before.
@@ -58,6 +56,17 @@ impl Watch {
         }
     }
 
+    /// Waits for what has a bound of its own, unless the answer is over before.
+    pub(super) async fn until_over<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Over> {
+        tokio::select! {
+            biased;
+            () = self.answer.stop.cancelled() => Err(Over::Stopped),
+            () = self.relay.inner.hub.closing() => Err(Over::Leaving),
+            () = &mut self.gone => Err(Over::Abandoned),
+            output = future => Ok(output),
+        }
+    }
+
     /// What comes of it, unless the answer is over before. For what is nearly always there at once.
     pub(super) async fn unless_over<T>(
         &mut self,
@@ -71,9 +80,4 @@ impl Watch {
             () = &mut self.gone => Err(Over::Abandoned),
         }
     }
-}
-
-fn gone(answer: &Arc<Answer>, policy: OnDisconnect) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    let answer = Arc::clone(answer);
-    Box::pin(async move { answer.abandoned(policy).await })
 }

@@ -5,7 +5,7 @@ use std::{thread::sleep, time::Duration};
 use tidewire_doors::{
     bodies::Shares,
     guard::{Guard, Tokens},
-    relay::config::RouteAuth,
+    relay::config::{Owner, RouteAuth},
     sending::SendBuffers,
 };
 
@@ -35,9 +35,10 @@ fn finished(relayed: &Relayed, headers: &[(&str, &str)]) -> String {
 fn one_answer_more_than_may_run_is_refused_and_a_place_is_free_when_one_has_ended() {
     let relayed = Relayed::built(|config| {
         config.max_running = 3;
+        config.routes[0].owner = Owner::Cookie("user".into());
         config.routes[0].limits.max_running_per_owner = 2;
     });
-    let (anna, bert) = (("Authorization", "anna"), ("Authorization", "bert"));
+    let (anna, bert) = (("Cookie", "user=anna"), ("Cookie", "user=bert"));
     let refused = |who| {
         let reader = relayed.ask(&[who]);
         assert_eq!(
@@ -65,6 +66,15 @@ fn one_answer_more_than_may_run_is_refused_and_a_place_is_free_when_one_has_ende
         one = begun(&relayed, &[anna]);
     }
     relayed.upstream.is_left_alone();
+}
+
+/// A backend asks for all of its users with one API key.
+#[test]
+fn a_key_of_an_upstream_is_no_owner_and_has_no_bound_of_its_own() {
+    let relayed = Relayed::with(|route| route.limits.max_running_per_owner = 2);
+    let backend = [("Authorization", "Bearer key")];
+    let _all: Vec<_> = (0..5).map(|_| begun(&relayed, &backend)).collect();
+    assert_eq!(relayed.relay.answers(), (5, 5));
 }
 
 #[test]

@@ -240,45 +240,6 @@ fn a_large_event_and_many_small_ones_come_whole_in_order_and_once() {
 }
 
 #[test]
-fn after_its_last_word_an_upstream_may_be_silent() {
-    let relayed = Relayed::open();
-    let mut calls = Vec::new();
-    let reader = relayed.answered(|mut call| {
-        call.stream();
-        call.event("1");
-        call.event("[DONE]");
-        call.event("beyond the end");
-        calls.push(call);
-    });
-    is_whole(reader, &["data: 1\n\n", "data: [DONE]\n\n"]);
-    calls[0].gone();
-    let readers = ["message_stop", "response.completed"].map(|last| {
-        relayed.answered(|mut call| {
-            call.stream();
-            call.chunk(format!("event: {last}\ndata: {{}}\n\n"));
-            calls.push(call);
-        })
-    });
-    for (reader, last) in readers.into_iter().zip(["message_stop", "response.completed"]) {
-        is_whole(reader, &[&format!("event: {last}\ndata: {{}}\n\n")]);
-    }
-    // Some say [DONE] after it.
-    let reader = relayed.answered(|mut call| {
-        call.stream();
-        call.chunk("event: response.completed\ndata: {}\n\ndata: [DONE]\n\n");
-        calls.push(call);
-    });
-    is_whole(
-        reader,
-        &["event: response.completed\ndata: {}\n\n", "data: [DONE]\n\n"],
-    );
-    // None of them is held on to.
-    for call in &mut calls[1..] {
-        call.gone();
-    }
-}
-
-#[test]
 fn an_event_with_a_name_of_ours_ends_the_answer_in_order() {
     let relayed = Relayed::open();
     for name in ["tidewire.gap", "tidewire.x", "mercure"] {

@@ -204,6 +204,7 @@ fn a_client_of_http_1_0_gets_the_answer_until_the_connection_ends() {
     assert_eq!(reader.head.get("transfer-encoding"), None);
     reader.until("data: 1\n\n");
     call.event("[DONE]");
+    call.end();
     let (text, end) = reader.rest();
     assert!(text.ends_with("data: [DONE]\n\n"));
     assert_eq!(end, End::Closed);

@@ -1,16 +1,22 @@
 //! The relay door: A1 to A5, S5.
 
 mod answers;
+mod askers;
 mod bounds;
 mod cancel;
 mod credentials;
+mod dialects;
+mod ends;
 mod faults;
 mod hostile;
+mod lines;
 mod lost;
 mod passed;
 mod readers;
 mod restart;
+mod resumed_upstream;
 mod returned;
+mod twins;
 mod upstream;
 mod users;
 
@@ -168,6 +174,22 @@ impl Relayed {
         })
     }
 
+    /// What a client gets for a request below the route, for what the upstream does with it.
+    pub fn posted(&self, asked: &Asked, act: impl FnOnce(Call)) -> Reader {
+        std::thread::scope(|scope| {
+            let client = scope.spawn(|| self.post(asked));
+            act(self.upstream.call());
+            client.join().unwrap()
+        })
+    }
+
+    pub fn post(&self, asked: &Asked) -> Reader {
+        let headers = [&[("Content-Type", "application/json")], asked.headers].concat();
+        let mut client = self.server.connect();
+        client.send(request("POST", asked.target, &headers, asked.body));
+        client.reader()
+    }
+
     /// Asks for a stream.
     pub fn ask(&self, headers: &[(&str, &str)]) -> Reader {
         self.ask_for("hello", headers)
@@ -186,6 +208,56 @@ impl Relayed {
 
     pub fn get(&self, target: &str, headers: &[(&str, &str)]) -> Reader {
         self.server.get(target, headers)
+    }
+}
+
+/// A request with a body of JSON, as a client of some dialect sends it.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    pub target: &'static str,
+    pub headers: &'static [(&'static str, &'static str)],
+    pub body: &'static str,
+}
+
+/// Requests by which their dialect is known.
+pub mod asked {
+    use super::Asked;
+
+    const STREAM: &str = r#"{"stream":true}"#;
+
+    pub const CHAT: Asked = of("/v1/chat/completions", &[]);
+    pub const RESPONSES: Asked = of("/v1/responses", &[]);
+    pub const ANTHROPIC: Asked = of("/v1/messages", &[("anthropic-version", "2023-06-01")]);
+    pub const GEMINI: Asked = Asked {
+        body: "{}",
+        ..of("/v1/models/gemini:streamGenerateContent?alt=sse", &[])
+    };
+    pub const COHERE: Asked = of("/v1/v2/chat", &[]);
+    pub const MISTRAL: Asked = of(
+        "/v1/chat/completions",
+        &[("User-Agent", "mistral-client-python/3.7.0")],
+    );
+    pub const LLAMA: Asked = of("/v1/chat/completions", &[("X-Conversation-Id", "c1")]);
+    pub const AG_UI: Asked = Asked {
+        body: r#"{"threadId":"t","runId":"r","messages":[]}"#,
+        ..of("/v1/agent", &[("Accept", "text/event-stream")])
+    };
+    pub const OLLAMA: Asked = of("/v1/api/chat", &[]);
+    pub const MCP: Asked = Asked {
+        body: r#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#,
+        ..of("/v1/mcp", &[("Accept", "application/json, text/event-stream")])
+    };
+    pub const UNKNOWN: Asked = Asked {
+        body: "{}",
+        ..of("/v1/custom", &[("Accept", "text/event-stream")])
+    };
+
+    const fn of(target: &'static str, headers: &'static [(&'static str, &'static str)]) -> Asked {
+        Asked {
+            target,
+            headers,
+            body: STREAM,
+        }
     }
 }
 

@@ -50,6 +50,7 @@ fn a_reader_that_is_cut_after_every_event_has_the_whole_answer_once() {
         }
     }
     call.event("[DONE]");
+    call.end();
     reader.until("data: [DONE]\n\n");
     reader.finished();
     assert_eq!(relayed.relay.stats()[0].upstream_calls, 1);

@@ -9,7 +9,7 @@ use tidewire_hub::{
 };
 use tokio::runtime::Runtime;
 
-use super::{Call, Relayed, Upstream, stream_of};
+use super::{Asked, Call, Relayed, Upstream, asked, stream_of};
 use crate::client::{End, eventually, request};
 
 /// A relay whose log is in this folder.
@@ -63,6 +63,69 @@ fn begun(relayed: &Relayed, key: &str, events: usize) -> (String, Call) {
     })
 }
 
+/// What an answer is, a restart knows: its dialect, that it is whole, that it failed.
+#[test]
+fn an_answer_is_after_a_restart_what_it_was_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = at(folder.path(), Upstream::start(), |_| {});
+    let gemini = "data: {\"candidates\":[]}\n\n";
+    let ask = |asked: Asked, key, events: &[&str], ends| {
+        let key = [("Authorization", "a"), ("Idempotency-Key", key)];
+        let headers = [asked.headers, &key].concat();
+        let asked = Asked {
+            headers: headers.leak(),
+            ..asked
+        };
+        let mut call = None;
+        let mut reader = before.posted(&asked, |mut from| {
+            from.stream();
+            events.iter().for_each(|event| from.chunk(event));
+            call = Some(from);
+        });
+        reader.until(events.last().unwrap());
+        if ends {
+            call.take().unwrap().end();
+        }
+        (asked, stream_of(&reader), call)
+    };
+    let done = "data: [DONE]\n\n";
+    let start = "data: {\"type\":\"message_start\"}\n\n";
+    let first = "data: {\"type\":\"response.created\",\"sequence_number\":4}\n\n";
+    let whole = ask(asked::CHAT, "whole", &["data: {}\n\n", done], false);
+    let truncated = ask(asked::ANTHROPIC, "truncated", &[start], true);
+    let running = ask(asked::RESPONSES, "running", &[first], false);
+    let shown = ask(asked::UNKNOWN, "shown", &[gemini], true);
+    eventually(|| before.relay.stats()[0].running == 2);
+    let after = at(folder.path(), before.stop(), |_| {});
+
+    let read = |stream: &str| {
+        let reader = after.get(&format!("/relay/{stream}"), &[]);
+        let ending = reader.head.get("tidewire-ending").map(str::to_owned);
+        (ending.unwrap(), reader.rest())
+    };
+    let (ending, (text, end)) = read(&whole.1);
+    assert_eq!((ending.as_str(), end), ("done", End::Finished));
+    assert!(text.ends_with(done), "{text}");
+    assert_eq!(stream_of(&after.post(&whole.0)), whole.1);
+
+    let (ending, (text, end)) = read(&truncated.1);
+    assert_eq!((ending.as_str(), end), ("truncated", End::Finished));
+    assert!(text.ends_with(start), "{text}");
+    let again = after.posted(&truncated.0, |mut call| {
+        call.stream();
+        call.end();
+    });
+    assert_ne!(stream_of(&again), truncated.1);
+
+    let (ending, (text, end)) = read(&running.1);
+    assert_eq!((ending.as_str(), end), ("interrupted", End::Finished));
+    assert!(text.contains("\"sequence_number\":5"), "{text}");
+
+    let again = after.post(&shown.0);
+    assert_eq!(stream_of(&again), shown.1);
+    assert_eq!(again.rest().0, gemini, "it is Gemini's still");
+}
+
 #[test]
 fn answers_that_were_running_are_ended_as_interrupted_and_their_numbers_go_on() {
     for is_drained in [false, true] {
@@ -93,7 +156,7 @@ fn answers_that_were_running_are_ended_as_interrupted_and_their_numbers_go_on() 
             "{text}"
         );
         assert!(text.contains("\"code\":\"interrupted\""), "{text}");
-        assert_eq!(end, End::Finished);
+        assert_eq!(end, End::Cut, "its dialect is not known");
 
         // By name, by key, and not by another owner.
         let reader = after.get(&format!("/relay/{done}"), &[anna]);
