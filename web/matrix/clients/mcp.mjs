@@ -6,7 +6,14 @@ import { LoggingMessageNotificationSchema } from '@modelcontextprotocol/sdk/type
 
 async function* callTool({ base, headers, leave }) {
   const client = new Client({ name: 'matrix', version: '1' });
-  const transport = new StreamableHTTPClientTransport(new URL(`${base}/mcp`), { requestInit: { headers } });
+  /** The SDK does not wait for it, and `close` would take it back. @type {Promise<unknown> | undefined} */
+  let cancelled;
+  const noting = (url, init) => {
+    const asked = fetch(url, init);
+    if (String(init?.body).includes('notifications/cancelled')) cancelled = asked.catch(() => {});
+    return asked;
+  };
+  const transport = new StreamableHTTPClientTransport(new URL(`${base}/mcp`), { requestInit: { headers }, fetch: noting });
   const abort = new AbortController();
   const told = [];
   client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => {
@@ -20,6 +27,11 @@ async function* callTool({ base, headers, leave }) {
     yield* told;
     yield result;
   } catch (error) {
+    if (leave) {
+      // Sent after the cancellation, so that by then there is one to wait for.
+      await client.ping();
+      await cancelled;
+    }
     yield* told;
     throw error;
   } finally {
