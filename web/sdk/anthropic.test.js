@@ -82,7 +82,7 @@ test('a provider that dies in mid-answer is raised as an error of the SDK', asyn
   assert.ok(relayed.length > 3);
   const { raised, body } = relayed.at(-1);
   assert.equal(raised, true);
-  assert.equal(body.error.type, 'upstream_died');
+  assert.deepEqual([body.error.type, body.error.code], ['api_error', 'upstream_died']);
 });
 
 test('an answer that is stopped is raised as an error of the SDK', async () => {
@@ -94,7 +94,7 @@ test('an answer that is stopped is raised as an error of the SDK', async () => {
   const seen = all(data);
   assert.equal((await fetch(`${server.url}${place}`, { method: 'DELETE' })).status, 204);
   const { raised, body: told } = (await seen).at(-1);
-  assert.deepEqual([raised, told.error.type], [true, 'stopped']);
+  assert.deepEqual([raised, told.error.code], [true, 'stopped']);
   const [call] = upstream.callsOf('stops', 'paced');
   await until(() => call.isOver);
   assert.ok(call.hasLost);

@@ -188,6 +188,26 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_written_is_told_from_one_that_is_not() {
+        let text = b"event: message\ndata: 1\n\ndata: 2\n\nevent:\ndata: 3\n\n";
+        for size in [1, 5, text.len()] {
+            let mut decoder = Decoder::new();
+            let mut names = Vec::new();
+            for piece in text.chunks(size) {
+                let mut items = decoder.feed(piece);
+                while let Some(item) = items.next() {
+                    let Item::Event(event) = item else {
+                        panic!("an event");
+                    };
+                    names.push((event.name.to_owned(), event.has_name));
+                }
+            }
+            let message = |has_name| ("message".to_owned(), has_name);
+            assert_eq!(names, [message(true), message(false), message(false)], "{size}");
+        }
+    }
+
+    #[test]
     fn an_event_that_was_handed_out_does_not_come_back() {
         let mut decoder = Decoder::new();
         read(&mut decoder, b"id: 1\nevent: a\ndata: 1");

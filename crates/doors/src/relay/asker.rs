@@ -49,7 +49,9 @@ impl Asker {
             || has("mcp-session-id")
             || text(headers, "x-goog-api-client").contains("google-genai-sdk")
             || agent.starts_with("mistral-client")
+            // Its libraries, and its own program.
             || agent.starts_with("ollama-")
+            || agent.starts_with("ollama/")
             // `ai-sdk/openai/3…` of version 3, `ai-sdk-openai/4…` of version 4.
             || agent
                 .split(' ')
@@ -111,6 +113,7 @@ mod tests {
         let cohere = ("x-fern-sdk-name", "cohere");
         let mistral = ("user-agent", "mistral-client-typescript/2.7.0 Speakeasy");
         let ollama = ("user-agent", "ollama-python/0.6.3 (x86_64 linux) Python/3.13.1");
+        let program = ("user-agent", "ollama/0.13.0 (amd64 linux) Go/go1.25.4");
         let ai = (
             "user-agent",
             "ai/7.0.173 ai-sdk/openai/3.0.141 runtime/node.js/24",
@@ -127,7 +130,7 @@ mod tests {
         for headers in [&[stainless][..], &[stainless, stream], &[stainless, ai]] {
             assert_eq!(asker(headers), Asker::Retries, "{headers:?}");
         }
-        for known in [google, cohere, mistral, ollama, ai, ai_4, ai_7, mcp] {
+        for known in [google, cohere, mistral, ollama, program, ai, ai_4, ai_7, mcp] {
             assert_eq!(asker(&[known, stream]), Asker::NeverReturns, "{known:?}");
         }
         for unknown in [

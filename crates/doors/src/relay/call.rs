@@ -154,7 +154,7 @@ fn respond(relay: &Relay, parts: &Parts, reader: Reader, head: Head) -> Result<R
         Head::Stream(headers) => read::reply(relay, parts, reader, &from_the_first(), &headers),
         Head::Other(response, asked_at, place) => {
             let route = relay.route(reader.answer());
-            Ok(pass::on(response, route, asked_at, place))
+            Ok(pass::on(response, &parts.method, route, asked_at, place))
         }
         Head::Whole(whole) => Ok(whole.response(reader)),
         Head::Failed(problem) => Err(problem),

@@ -5,11 +5,12 @@
 //! has no end for the client either: the last chunk is not sent, or fewer bytes than were announced. Its [`Place`] among the answers
 //! that run is taken until the client has all of it or has gone, for as long as it has a connection to the upstream.
 
-use std::{io, sync::Arc};
+use std::{io, pin::Pin, sync::Arc};
 
 use axum::body::{Body, Bytes};
 use futures_util::stream::{Stream, StreamExt as _, unfold};
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Method, Response};
+use tidewire_hub::Hub;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
@@ -45,6 +46,7 @@ impl Drop for Place {
 /// The answer for the client, whose body comes as the upstream sends it.
 pub(super) fn on(
     response: reqwest::Response,
+    method: &Method,
     route: &Route,
     asked_at: Instant,
     place: Place,
@@ -52,26 +54,32 @@ pub(super) fn on(
     let mut passed = Response::new(Body::empty());
     *passed.status_mut() = response.status();
     *passed.headers_mut() = passed_headers(route, response.headers());
+    let mut times = route.times;
+    let mut leaving = Leaving::never();
     if is_stream(&response) {
+        if *method == Method::GET {
+            leaving = Leaving::of(place.relay.inner.hub.clone());
+        }
+        times.idle = times.total;
         // A proxy in front would hold it back.
         let headers = passed.headers_mut();
         headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     }
-    let pieces = pieces(response, route, asked_at);
-    *passed.body_mut() = Body::from_stream(with_place(pieces, place));
-    passed
-}
-
-/// The bytes of an answer, until they take longer than they may.
-pub(super) fn pieces(response: reqwest::Response, route: &Route, asked_at: Instant) -> Pieces {
-    let mut times = route.times;
-    if is_stream(&response) {
-        times.idle = times.total;
-    }
     let pieces = response
         .bytes_stream()
         .map(|piece| piece.map_err(io::Error::other));
-    Box::pin(bounded(pieces, times, asked_at, route.path.clone()))
+    let pieces = bounded(pieces, times, asked_at, route.path.clone(), leaving);
+    *passed.body_mut() = Body::from_stream(with_place(Box::pin(pieces), place));
+    passed
+}
+
+/// The bytes of an answer that is no stream, until they take longer than they may.
+pub(super) fn pieces(response: reqwest::Response, route: &Route, asked_at: Instant) -> Pieces {
+    let pieces = response
+        .bytes_stream()
+        .map(|piece| piece.map_err(io::Error::other));
+    let never = Leaving::never();
+    Box::pin(bounded(pieces, route.times, asked_at, route.path.clone(), never))
 }
 
 /// The bytes, which hold the place until they are there or nobody takes them.
@@ -82,6 +90,20 @@ pub(super) fn with_place(pieces: Pieces, place: Place) -> Pieces {
     }))
 }
 
+/// Resolves when the server leaves, for who can ask again.
+struct Leaving(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl Leaving {
+    /// For others.
+    fn never() -> Self {
+        Self(Box::pin(std::future::pending()))
+    }
+
+    fn of(hub: Hub) -> Self {
+        Self(Box::pin(async move { hub.closing().await }))
+    }
+}
+
 /// The pieces, until they take longer than they may. Only the upstream's time counts between them: the next one is asked for when
 /// the client has taken the one before.
 fn bounded(
@@ -89,14 +111,20 @@ fn bounded(
     times: Times,
     asked_at: Instant,
     route: String,
+    leaving: Leaving,
 ) -> impl Stream<Item = io::Result<Bytes>> {
     let all = asked_at + times.total;
-    let begun = (Box::pin(pieces), route);
+    let begun = (Box::pin(pieces), route, leaving);
     unfold(Some(begun), move |at| async move {
-        let (mut pieces, route) = at?;
+        let (mut pieces, route, mut leaving) = at?;
         let due = all.min(Instant::now() + times.idle);
-        match timeout_at(due, pieces.next()).await {
-            Ok(Some(Ok(piece))) => Some((Ok(piece), Some((pieces, route)))),
+        let next = tokio::select! {
+            biased;
+            next = timeout_at(due, pieces.next()) => next,
+            () = &mut leaving.0 => return Some((Err(io::ErrorKind::ConnectionAborted.into()), None)),
+        };
+        match next {
+            Ok(Some(Ok(piece))) => Some((Ok(piece), Some((pieces, route, leaving)))),
             Ok(Some(Err(error))) => Some((Err(error), None)),
             Ok(None) => None,
             Err(_) => {
@@ -135,7 +163,9 @@ mod tests {
             sleep(seconds * SECOND).await;
             Ok(Bytes::from_static(b"x"))
         });
-        let come: Vec<_> = bounded(pieces, times, begun, "/v1".into()).collect().await;
+        let come: Vec<_> = bounded(pieces, times, begun, "/v1".into(), Leaving::never())
+            .collect()
+            .await;
         let (whole, cut): (Vec<_>, Vec<_>) = come.into_iter().partition(Result::is_ok);
         (whole.len(), cut.is_empty(), begun.elapsed())
     }

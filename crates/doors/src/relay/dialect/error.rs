@@ -29,7 +29,7 @@ impl Dialect {
                 "error": { "message": message, "type": "tidewire_error", "param": null, "code": code }
             }))],
             Self::Anthropic => vec![named_error(&json!({
-                "type": "error", "error": { "type": "api_error", "message": format!("{message} ({code})") }
+                "type": "error", "error": { "type": "api_error", "code": code, "message": message }
             }))],
             // A line `event:` breaks its clients.
             Self::Gemini => vec![Event::new(

@@ -145,15 +145,16 @@ impl Dialect {
 }
 
 fn is_of_langgraph(path: &str) -> bool {
-    if path.ends_with("/stream/events") {
-        return true;
-    }
+    // `/runs/stream`, `/runs/{id}/stream`, `/runs/{id}/join`, `/threads/{id}/stream/events`. Others have `/stream/events` too.
+    let is_below = |path: &str, folder: &str| {
+        path.rsplit_once('/')
+            .is_some_and(|(rest, _)| rest.ends_with(folder))
+    };
+    let of_thread = path.strip_suffix("/stream/events");
     let of_run = path
         .strip_suffix("/stream")
         .or_else(|| path.strip_suffix("/join"));
-    let is_runs = |path: &str| path == "/runs" || path.ends_with("/runs");
-    of_run.is_some_and(|rest| {
-        let of_one = rest.rsplit_once('/').is_some_and(|(runs, _)| is_runs(runs));
-        of_one || (path.ends_with("/stream") && is_runs(rest))
-    })
+    path.ends_with("/runs/stream")
+        || of_thread.is_some_and(|thread| is_below(thread, "/threads"))
+        || of_run.is_some_and(|run| is_below(run, "/runs"))
 }

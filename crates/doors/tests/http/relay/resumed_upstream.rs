@@ -91,6 +91,32 @@ fn such_a_stream_is_closed_as_soon_as_its_client_has_gone_and_cut_where_its_upst
     assert_eq!(reader.rest(), (RAW.to_owned(), End::Cut));
 }
 
+/// Its client comes again with its cursor; what was asked for with a POST has its time.
+#[test]
+fn a_server_that_leaves_cuts_such_a_stream_that_can_be_asked_for_again() {
+    let relayed = Relayed::open();
+    let mut call = None;
+    let mut posted = relayed.posted(&asked::MCP, |mut asked| {
+        asked.stream();
+        asked.chunk(RAW);
+        call = Some(asked);
+    });
+    let mut call = call.unwrap();
+    let (silent, mut listened) = std::thread::scope(|scope| {
+        let silent = scope.spawn(|| relayed.get("/v1/mcp", &[SESSION]));
+        let mut listened = relayed.upstream.call();
+        listened.stream();
+        (silent.join().unwrap(), listened)
+    });
+    relayed.server.block_on(relayed.hub.drain());
+    assert_eq!(silent.rest(), (String::new(), End::Cut));
+    listened.gone();
+    posted.expect(RAW);
+    call.chunk("data: {}\n\n");
+    call.end();
+    assert_eq!(posted.rest(), ("data: {}\n\n".to_owned(), End::Finished));
+}
+
 #[test]
 fn a_cursor_goes_no_further_where_the_relay_resumes() {
     let relayed = Relayed::open();
