@@ -15,7 +15,11 @@ use crate::workspace;
 const HEADING: &str = "## Dependencies";
 
 /// Where npm packages are listed.
-const PACKAGES: [&str; 2] = ["web/package.json", "crates/client/tests/foreign/package.json"];
+const PACKAGES: [&str; 3] = [
+    "web/package.json",
+    "web/matrix/package.json",
+    "crates/client/tests/foreign/package.json",
+];
 
 /// The direct dependencies that are not ours: of all crates, in the workspace and outside, and of npm.
 ///

@@ -15,10 +15,11 @@ use anyhow::{Result, ensure};
 use crate::command::{Cmd, find};
 use crate::report::{self, Report, Verdict};
 use crate::system::{self, CXX};
+use crate::web;
 use crate::workspace::{self, root};
 
 /// The steps of `cargo xtask soak`: name and what it does.
-pub const STEPS: [(&str, &str); 7] = [
+pub const STEPS: [(&str, &str); 8] = [
     ("stress", "the hub's stress test under many seeds"),
     (
         "crash",
@@ -35,6 +36,10 @@ pub const STEPS: [(&str, &str); 7] = [
         "the codec's unit and example tests and the parsers of the log under miri (nightly toolchain with miri)",
     ),
     ("deny", "cargo-deny over deny.toml"),
+    (
+        "clients",
+        "the whole matrix of clients, directly and through the relay, against the release binary",
+    ),
 ];
 
 /// Compiling comes on top of what a step is told to take.
@@ -73,7 +78,8 @@ pub fn run(options: Options, names: &[String]) -> ExitCode {
             "large" => large(&mut told),
             "fuzz" => fuzz(seed, options.minutes, &mut told),
             "miri" => miri(&mut told),
-            _ => deny(),
+            "deny" => deny(),
+            _ => clients(&mut told),
         });
     }
     report::line("\n=== seeds and counts");
@@ -201,6 +207,11 @@ fn miri(told: &mut Vec<String>) -> Result<Verdict> {
 fn deny() -> Result<Verdict> {
     let deny = Cmd::cargo().args(["deny", "--locked", "check", "bans", "licenses", "sources"]);
     deny.tools(&tool("cargo-deny")?)?.run()?;
+    Ok(Verdict::Passed)
+}
+
+fn clients(told: &mut Vec<String>) -> Result<Verdict> {
+    told.extend(web::clients()?);
     Ok(Verdict::Passed)
 }
 

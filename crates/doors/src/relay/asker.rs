@@ -11,6 +11,7 @@
 //! | clients of MCP | `mcp-protocol-version`, `mcp-session-id` | cancel: the server decides |
 //! | any with a key, a cursor or a chat key; browsers; TanStack AI; our own client; all others | | `on_disconnect` of the route |
 //! | any with `background: true` (OpenAI's Responses) | the body | the provider goes on, so the relay does |
+//! | any that notifies (JSON-RPC without an id: MCP's `notifications/cancelled`) | the body | it has sent all that it had to say |
 
 use http::{HeaderMap, header, request::Parts};
 
@@ -28,7 +29,7 @@ pub(super) enum Asker {
     Retries,
     /// It never comes back.
     NeverReturns,
-    /// Its provider does not stop when a connection is closed.
+    /// Its upstream does not stop when a connection is closed: it goes on in the background, or was only notified.
     InBackground,
 }
 
@@ -51,7 +52,10 @@ impl Asker {
             // Its libraries, and its own program.
             || agent.starts_with("ollama-")
             || agent.starts_with("ollama/")
-            || agent.split(' ').any(|product| product.starts_with("ai-sdk/"));
+            // `ai-sdk/openai/3…` of version 3, `ai-sdk-openai/4…` of version 4.
+            || agent
+                .split(' ')
+                .any(|product| product.starts_with("ai-sdk/") || product.starts_with("ai-sdk-"));
         match () {
             () if can_return => Self::MayReturn,
             () if has("x-stainless-retry-count") => Self::Retries,
@@ -114,11 +118,19 @@ mod tests {
             "user-agent",
             "ai/7.0.173 ai-sdk/openai/3.0.141 runtime/node.js/24",
         );
+        let ai_4 = (
+            "user-agent",
+            "ai-sdk-openai/4.0.118 ai-sdk-provider-utils/5.0.81 node.js/v24.1.0",
+        );
+        let ai_7 = (
+            "user-agent",
+            "ai/7.0.173 ai-sdk-provider-utils/5.0.81 node.js/v24.1.0",
+        );
         let mcp = ("mcp-protocol-version", "2025-06-18");
         for headers in [&[stainless][..], &[stainless, stream], &[stainless, ai]] {
             assert_eq!(asker(headers), Asker::Retries, "{headers:?}");
         }
-        for known in [google, cohere, mistral, ollama, program, ai, mcp] {
+        for known in [google, cohere, mistral, ollama, program, ai, ai_4, ai_7, mcp] {
             assert_eq!(asker(&[known, stream]), Asker::NeverReturns, "{known:?}");
         }
         for unknown in [

@@ -232,7 +232,7 @@ struct Asked {
     /// Its answer can be nothing but an event stream.
     may_begin: bool,
     chat: Option<String>,
-    /// One of OpenAI's Responses whose provider goes on without its client.
+    /// Its upstream does not need the client for it: one of OpenAI's Responses in the background, or a notification of JSON-RPC.
     is_background: bool,
 }
 
@@ -261,12 +261,15 @@ impl Asked {
         let wants_stream = streams.unwrap_or(accepts || chat.is_some());
         let is_background =
             parts.uri.path().ends_with("/responses") && said("/background") == Some(Scalar::Bool(true));
+        // JSON-RPC that wants no answer. A client that cancels its call closes its connections right after it has told so.
+        let is_notification =
+            || said("/jsonrpc").is_some() && (said("/method").is_none() || said("/id").is_none());
         Self {
             wants_stream,
             streams: streams == Some(true),
             may_begin: false,
             chat: chat.filter(|_| wants_stream),
-            is_background,
+            is_background: is_background || is_notification(),
         }
     }
 

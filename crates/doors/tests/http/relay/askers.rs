@@ -227,6 +227,24 @@ fn closing_never_cancels_an_answer_in_the_background() {
 }
 
 #[test]
+fn a_notification_reaches_its_upstream_though_its_client_goes_at_once() {
+    let watched = Watched::open();
+    let ask = |body: &str| {
+        let headers = [
+            ("Mcp-Protocol-Version", "2025-06-18"),
+            ("Content-Type", "application/json"),
+        ];
+        let (client, call) = watched.asks(request("POST", "/v1/mcp", &headers, body));
+        drop(client);
+        call
+    };
+    let mut cancelled =
+        ask(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#);
+    ask(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"talk"},"id":7}"#).gone();
+    cancelled.is_wanted_for(A_WHILE);
+}
+
+#[test]
 fn the_retry_of_an_sdk_adopts_the_call_that_its_broken_connection_left() {
     let watched = Watched::patient();
     // The head comes after the retry, before it, and after it with all of the answer.
