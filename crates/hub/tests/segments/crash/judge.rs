@@ -186,9 +186,13 @@ impl<'a> Run<'a> {
         for _ in 0..self.plan.rounds {
             let archive = self.reopen(&mut end);
             self.compare(&*archive, end);
-            self.work(&*archive);
+            // What it found that had not been acknowledged must be as safe as the rest from now on.
+            let is_cut_short = self.has_found && self.rng.bool();
+            if !is_cut_short {
+                self.work(&*archive);
+            }
             has_rewritten |= self.has_holes();
-            end = self.end(archive);
+            end = self.end(archive, is_cut_short);
             if self.copying.u8(..4) == 0 {
                 self.put_back(&mut end);
             }
@@ -259,8 +263,8 @@ impl<'a> Run<'a> {
     }
 
     /// Ends the process in one way or another.
-    fn end(&mut self, archive: Box<dyn Archive>) -> End {
-        let is_well = !self.disk.is_off() && self.truth.pending.is_empty();
+    fn end(&mut self, archive: Box<dyn Archive>, is_cut_short: bool) -> End {
+        let is_well = !self.disk.is_off() && self.truth.pending.is_empty() && !is_cut_short;
         self.truth.closed = is_well && self.rng.u8(..3) == 0;
         if self.truth.closed {
             archive.close();
@@ -268,7 +272,7 @@ impl<'a> Run<'a> {
             self.truth.closed = !self.disk.is_off() && is_well;
         }
         // Also in the midst of something the process alone may have ended.
-        let end = match self.rng.bool() {
+        let end = match is_cut_short || self.rng.bool() {
             true => End::Power,
             false => End::Killed,
         };
@@ -291,10 +295,8 @@ impl<'a> Run<'a> {
             5 if self.troubles == Troubles::All => self.disk.set_short(Some(self.rng.u64(1..30))),
             _ => {}
         }
-        // Now and then it ends as soon as it has begun, most of all where it found what had not been acknowledged: what it
-        // found is then all that it had.
-        let is_brief = self.rng.u8(..5) == 0 || (self.has_found && self.rng.bool());
-        let most = if is_brief { 2 } else { 60 };
+        // Now and then it ends as soon as it has begun: what it found is then all that it had.
+        let most = if self.rng.u8(..5) == 0 { 2 } else { 60 };
         for _ in 0..self.rng.usize(..most) {
             if self.may_be_unreadable() {
                 return self.append(archive);
