@@ -4,8 +4,9 @@
 //! that was cut goes on where it was cut when it is sent again. The same key with another first event is refused.
 //!
 //! Bounds: [`Bounds::max_keys`], [`Bounds::max_bytes`] and [`Bounds::keep`]; the oldest key is forgotten first, and a retry
-//! after that is a publish of its own. The newest key stays, however many topics it has. Time comes from the records and
-//! costs are computed, not measured, so that every run forgets the same.
+//! after that is a publish of its own. The newest key stays, however many topics it has. Time comes from the records, unless
+//! the clock that stamps them is in doubt ([`Dedup::expire_by`]), and costs are computed, not measured: every run with the same records
+//! forgets the same.
 
 use std::{
     collections::{HashMap, VecDeque},
