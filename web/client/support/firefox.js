@@ -47,7 +47,7 @@ export class Firefox {
     this.#profile = await mkdtemp(join(tmpdir(), 'tidewire-firefox-'));
     const args = ['--headless', '--no-remote', '--remote-debugging-port', '0', '--profile', this.#profile];
     // Its own settings and caches are looked for in the home folder.
-    const env = { ...process.env, HOME: this.#profile, MOZ_DISABLE_CONTENT_SANDBOX: '1' };
+    const env = { ...process.env, HOME: this.#profile };
     this.#process = spawn(PROGRAM, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     const url = await this.#listening();
     this.#socket = new WebSocket(`${url}/session`);
