@@ -1,47 +1,38 @@
 /** The package as it is packed from a clean checkout: modules, types, and what bundlers make of it, in a page. */
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 import * as vite from 'vite';
 import webpack from 'webpack';
 import { launch } from './support/launch.js';
+import { Project, WEB, run as runIn } from './support/packed.js';
 
-const WEB = fileURLToPath(new URL('..', import.meta.url));
 const FIXTURES = fileURLToPath(new URL('./fixtures/', import.meta.url));
 
-/** A project that has the packed package, and what else it needs. */
+/** Where the project is that has the packed package, and what else it needs. */
 let project;
 /** @type {string[]} */
 let packed;
+/** @type {Project} */
+let made;
 
-/** @param {string} command @param {string[]} parts @param {string} cwd */
-const run = (command, parts, cwd = project) => execFileSync(command, parts, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+/** @param {string} command @param {string[]} parts */
+const run = (command, parts) => runIn(command, parts, project);
 
 before(() => {
-  const folder = mkdtempSync(`${tmpdir()}/tidewire-`);
-  const checkout = `${folder}/checkout`;
-  cpSync(`${WEB}tidewire`, checkout, { recursive: true, filter: (path) => !/\/(dist|node_modules)$/.test(path) });
-  symlinkSync(`${WEB}node_modules`, `${checkout}/node_modules`);
-  project = `${folder}/project`;
-  mkdirSync(`${project}/node_modules/@types`, { recursive: true });
-  const [{ filename, files }] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', project], checkout));
-  packed = files.map(({ path }) => path);
-  run('tar', ['-xzf', filename]);
-  cpSync(`${project}/package`, `${project}/node_modules/tidewire`, { recursive: true });
-  for (const name of ['react', '@types/react', 'csstype']) symlinkSync(`${WEB}node_modules/${name}`, `${project}/node_modules/${name}`);
-  for (const name of ['app.js', 'page.tsx']) cpSync(`${FIXTURES}${name}`, `${project}/${name}`);
+  made = new Project(false);
+  ({ path: project, packed } = made);
+  for (const name of ['react', '@types/react', 'csstype']) made.link(name);
+  for (const name of ['app.js', 'page.tsx']) made.copy(`${FIXTURES}${name}`);
   // Once as a module, once as CommonJS.
-  for (const name of ['strict.mts', 'strict.cts', 'strict.ts']) cpSync(`${FIXTURES}strict.ts`, `${project}/${name}`);
-  writeFileSync(`${project}/package.json`, '{ "private": true }');
+  for (const name of ['strict.mts', 'strict.cts', 'strict.ts']) made.copy(`${FIXTURES}strict.ts`, name);
 });
-after(() => rmSync(`${project}/..`, { recursive: true, force: true }));
+after(() => made.remove());
 
 test('a clean checkout packs all that the exports name, the licences, and no sources', () => {
   const { exports, repository, keywords, license } = JSON.parse(readFileSync(`${project}/node_modules/tidewire/package.json`, 'utf8'));

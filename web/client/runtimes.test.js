@@ -1,29 +1,33 @@
-/** The built package on Node, Deno and Bun: one program, the same outcome, through a proxy that cuts. */
+/** The packed package on Node, Deno, Bun, workerd, Chromium and Firefox: one program, the same outcome, through a proxy that cuts. */
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import * as esbuild from 'esbuild';
 import { Server } from '../browser/support/server.js';
+import { Firefox, missing } from './support/firefox.js';
+import { launch } from './support/launch.js';
+import { Project, WEB } from './support/packed.js';
 import { Site } from './support/site.js';
+import { ask } from './support/workerd.js';
 
-const PROGRAM = fileURLToPath(new URL('programs/everywhere.mjs', import.meta.url));
-const MODULES = fileURLToPath(new URL('../node_modules', import.meta.url));
+const MODULES = `${WEB}node_modules`;
 const EVENTS = 100;
 
-const settings = { TIDEWIRE_RETRY: '50ms' };
+// The pages are the site's, which is another origin.
+const settings = { TIDEWIRE_RETRY: '50ms', TIDEWIRE_CORS_ORIGINS: '*' };
 const server = await Server.start(settings);
 const site = await Site.before(server.url);
-const folder = await mkdtemp(join(tmpdir(), 'tidewire-runtimes-'));
+const project = new Project(true);
+for (const name of ['everywhere', 'process', 'worker']) project.copy(fileURLToPath(new URL(`programs/${name}.mjs`, import.meta.url)));
 after(async () => {
   site.close();
   await server.kill();
-  await rm(folder, { recursive: true, force: true });
+  project.remove();
 });
 
 /**
@@ -36,10 +40,69 @@ function installed(scope, path, moved = '') {
   return [...places, ...(moved && packages.length > 0 ? [join(MODULES, moved)] : [])].find((file) => existsSync(file));
 }
 
+/** @param {string | undefined} program @param {string} [first] arguments before the program's own */
+function runtime(program, first = '') {
+  const args = [...first.split(' ').filter(Boolean), `${project.path}/process.mjs`];
+  const env = { ...process.env, DENO_DIR: `${project.path}/deno`, HOME: project.path, NO_COLOR: '1' };
+  return {
+    program,
+    run: async (url) => {
+      const { stdout } = await promisify(execFile)(program, [...args, url], { env, cwd: project.path, timeout: 120_000 });
+      return JSON.parse(stdout);
+    },
+  };
+}
+
+/** One script of a program. @param {string} name @param {esbuild.BuildOptions} options */
+async function script(name, options) {
+  const { outputFiles } = await esbuild.build({ entryPoints: [`${project.path}/${name}.mjs`], absWorkingDir: project.path, bundle: true, ...options, write: false });
+  return outputFiles[0].text;
+}
+const forPages = () => script('everywhere', { format: 'iife', globalName: 'program', target: 'es2022' });
+const inPage = (url) => `program.everywhere(${JSON.stringify(url)})`;
+
 const runtimes = {
-  Node: { program: process.execPath, args: [] },
-  Deno: { program: installed('@deno', 'deno'), args: ['run', '--no-config', '--no-remote', '--allow-net', '--allow-read'] },
-  Bun: { program: installed('@oven', 'bin/bun', 'bun/bin/bun.exe'), args: ['run'] },
+  Node: runtime(process.execPath),
+  Deno: runtime(installed('@deno', 'deno'), 'run --node-modules-dir=manual --no-remote --allow-net --allow-read'),
+  Bun: runtime(installed('@oven', 'bin/bun', 'bun/bin/bun.exe'), 'run'),
+  workerd: {
+    program: installed('@cloudflare', 'bin/workerd'),
+    async run(url) {
+      const worker = await script('worker', { format: 'esm', conditions: ['workerd', 'worker', 'browser'] });
+      return ask(this.program, project.path, worker, `site=${encodeURIComponent(url)}`);
+    },
+  },
+  Chromium: {
+    program: 'found by launch',
+    run: async (url) => {
+      const browser = await launch();
+      try {
+        const page = await browser.newPage();
+        await page.goto(`${url}/blank`);
+        await page.evaluate(await forPages());
+        return await page.evaluate(inPage(url));
+      } finally {
+        await browser.close();
+      }
+    },
+  },
+  Firefox: {
+    program: missing() ? undefined : 'found by start',
+    run: async (url) => {
+      const firefox = await Firefox.start();
+      try {
+        return await firefox.run(`${url}/blank`, await forPages(), inPage(url));
+      } finally {
+        await firefox.close();
+      }
+    },
+  },
+};
+
+site.answer = (request, response) => {
+  if (request.url !== '/blank') return false;
+  response.writeHead(200, { 'Content-Type': 'text/html' }).end('<!doctype html><link rel="icon" href="data:,">');
+  return true;
 };
 
 const lines = Array.from({ length: EVENTS }, (_, number) => ({ id: `第${number}`, event: 'tick', data: `${number} 🌊` }));
@@ -55,16 +118,15 @@ const whole = await fetch(`${server.url}/demo/v1/chat/completions`, {
 });
 const answer = (await whole.json()).choices[0].message.content;
 
-for (const [name, { program, args }] of Object.entries(runtimes)) {
-  const skip = program ? false : `${name} is not installed for this platform`;
+for (const [name, runtime] of Object.entries(runtimes)) {
+  const skip = runtime.program ? false : (name === 'Firefox' && missing()) || `${name} is not installed for this platform`;
   test(`${name}: ids, cuts, POST, an answer of the relay, refusals, abort, bytes`, { skip }, async () => {
     site.asked = [];
+    site.mostOpen = 0;
     let streams = 0;
     // Every fourth stream may live on, so that all end.
     site.cutAfter = () => ((streams += 1) % 4 === 0 ? Infinity : 300 + 500 * (streams % 4));
-    const env = { ...process.env, DENO_DIR: folder, HOME: folder, NO_COLOR: '1' };
-    const { stdout } = await promisify(execFile)(program, [...args, PROGRAM, site.url], { env, cwd: folder, timeout: 60_000 });
-    const seen = JSON.parse(stdout);
+    const seen = await runtime.run(site.url);
     assert.deepEqual(seen.iterated, wanted);
     assert.deepEqual(seen.dispatched, wanted);
     assert.deepEqual(seen.posted, wanted);

@@ -22,6 +22,12 @@ pub const CHROMIUM: Program = Program {
     packages: &["chromium", "fonts-noto-cjk"],
 };
 
+/// The other browser of the npm package's tests. It speaks WebDriver BiDi by itself.
+pub const FIREFOX: Program = Program {
+    names: &["firefox-esr", "firefox"],
+    packages: &["firefox-esr"],
+};
+
 /// Runs the Python SDKs that web tests judge by.
 pub const PYTHON: Program = Program {
     names: &["python3"],

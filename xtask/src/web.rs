@@ -1,4 +1,4 @@
-//! The tests of `web/`: npm packages by `npm ci`, Python packages by pip, Chromium from Debian, Tidewire as it ships.
+//! The tests of `web/`: npm packages by `npm ci`, Python packages by pip, browsers from Debian, Tidewire as it ships.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::command::{Cmd, find};
 use crate::report::{self, Verdict};
 use crate::steps::{release_binary, target_dir};
-use crate::system::{self, CHROMIUM, NGINX, PYTHON};
+use crate::system::{self, CHROMIUM, FIREFOX, NGINX, PYTHON};
 use crate::workspace::root;
 
 /// The oldest Node whose features the tests use.
@@ -17,8 +17,8 @@ const NODE: u32 = 20;
 const MATRIX_LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// Runs `npm test` in `web/` with `TIDEWIRE_BIN` (the release binary), `CHROMIUM` (the browser), `SDK_PYTHON` (an
-/// interpreter with the Python SDKs and sse-starlette) and `NGINX` set. Where there can be no such interpreter, or no nginx,
-/// their tests say that they are skipped.
+/// interpreter with the Python SDKs and sse-starlette), `NGINX` and `FIREFOX` set. Where there can be no such interpreter, no
+/// nginx or no Firefox, their tests say that they are skipped.
 ///
 /// # Errors
 /// Something else the tests need is missing and cannot be installed, or a test fails. Nothing is skipped silently.
@@ -28,6 +28,12 @@ pub fn test() -> Result<Verdict> {
     match system::ensure(NGINX) {
         Ok(nginx) => test = test.env("NGINX", nginx),
         Err(error) => report::line(format_args!("nothing is tested behind nginx here: {error:#}")),
+    }
+    match system::ensure(FIREFOX) {
+        Ok(firefox) => test = test.env("FIREFOX", firefox),
+        Err(error) => report::line(format_args!(
+            "the npm package is not tested in Firefox here: {error:#}"
+        )),
     }
     test.env("CHROMIUM", chromium).run()?;
     Ok(Verdict::Passed)

@@ -18,7 +18,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use tidewire_codec::Message;
 
-use crate::json::DONE;
+use crate::{
+    halves::{Halves, Marked},
+    json::DONE,
+};
 
 /// So many choices of one request are told apart; OpenAI makes at most 128.
 const MAX_CHOICES: usize = 1024;
@@ -36,6 +39,7 @@ pub(crate) struct Answer {
     promises: bool,
     /// Of choices that are told together, by index: whether each is finished.
     finished: BTreeMap<u64, bool>,
+    halves: Halves,
 }
 
 impl Answer {
@@ -65,13 +69,25 @@ impl Answer {
             self.end();
         }
         // Data that is no JSON has no members either, and may be the text of an error all the same.
-        let value: Value = serde_json::from_str(&event.data).unwrap_or_default();
+        let marked = Marked::read(&event.data);
+        match self.text_of_event(event, &marked.value) {
+            Ok(text) => Ok(self.halves.join(text, &marked)),
+            Err(message) => Err(marked.alone(message)),
+        }
+    }
+
+    /// The text that nothing follows: U+FFFD where the answer ended within a character.
+    pub(crate) fn rest(&mut self) -> Option<String> {
+        self.halves.rest().map(String::from)
+    }
+
+    fn text_of_event(&mut self, event: &Message, value: &Value) -> Result<String, String> {
         let kind = value["type"].as_str().unwrap_or_default();
         if let Some(dialect) = dialect_of(kind) {
             // `start` alone is a common name.
             self.is(dialect, kind != "start");
         }
-        if let Some(message) = failure(&event.name, &value, &event.data) {
+        if let Some(message) = failure(&event.name, value, &event.data) {
             return Err(message);
         }
         let object = value["object"].as_str().unwrap_or_default();
@@ -286,6 +302,7 @@ mod tests {
                     break;
                 }
             }
+            text.extend(answer.rest());
             assert_eq!(text, vector["text"].as_str().unwrap_or_default(), "{name}");
             assert_eq!(failed.as_deref(), vector["failed"].as_str(), "{name}");
             assert_eq!(answer.dialect, known_by_events(vector), "{name}");

@@ -50,7 +50,7 @@ pub struct Open {
 /// Events that are gone.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Gap {
-    /// `expired`, `unknown`, `reset` or `lagged`; the server's documentation says what each means.
+    /// `expired`, `unknown`, `reset`, `lagged` or `damaged`; the server's documentation says what each means.
     pub reason: String,
     /// The id that was asked for, if the server tells.
     #[serde(default)]

@@ -58,6 +58,7 @@ mod builder;
 mod counters;
 mod error;
 mod events;
+mod halves;
 mod item;
 mod json;
 mod liveness;

@@ -67,7 +67,7 @@ impl Text {
         &mut self.source
     }
 
-    /// Nothing comes after this but an error of the answer's.
+    /// Nothing comes after this but the rest of its text, or an error of the answer's.
     fn end(&mut self, is_truncated: bool) -> Option<Result<String, Error>> {
         self.source.close();
         self.is_over = true;
@@ -75,7 +75,10 @@ impl Text {
         if self.must_be_whole && is_truncated {
             return Some(Err(Error::Truncated));
         }
-        (self.is_read && !self.answer.is_known()).then_some(Err(Error::NoText))
+        if self.is_read && !self.answer.is_known() {
+            return Some(Err(Error::NoText));
+        }
+        self.answer.rest().map(Ok)
     }
 }
 

@@ -158,6 +158,17 @@ impl Held {
         Ok(())
     }
 
+    /// Those that are held, apart from what this will hold.
+    pub(crate) fn split(&mut self) -> Self {
+        let rest = Self {
+            bodies: self.bodies.clone(),
+            has_token: self.has_token,
+            network: self.network,
+            bytes: 0,
+        };
+        std::mem::replace(self, rest)
+    }
+
     /// Whether there would be room for so many, at this moment.
     ///
     /// # Errors

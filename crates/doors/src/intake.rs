@@ -113,6 +113,13 @@ pub(super) struct Whole<T> {
     pub(super) held: Held,
 }
 
+/// A body as far as it may be held.
+pub(super) enum Begun {
+    Whole(Whole<Vec<u8>>),
+    /// There is more: what came before, the piece that was too much, and the rest.
+    Larger(Whole<Vec<u8>>, Bytes, Intake),
+}
+
 /// What a body is read for: how much it may be, and what becomes of it if it does not come whole.
 pub(super) struct Purpose {
     pub(super) max: usize,
@@ -232,12 +239,20 @@ impl Intake {
     }
 
     /// The whole body.
-    pub(super) async fn bytes(mut self, purpose: &Purpose) -> Result<Whole<Vec<u8>>, Problem> {
-        let (max, due) = (purpose.max, self.due());
+    pub(super) async fn bytes(self, purpose: &Purpose) -> Result<Whole<Vec<u8>>, Problem> {
         // Said before the body is asked for, so that a client that waits for `100 Continue` sends none.
-        if self.announced.is_some_and(|len| len > max as u64) {
+        if self.announced.is_some_and(|len| len > purpose.max as u64) {
             return Err(purpose.too_large());
         }
+        match self.begin(purpose.max, purpose.nothing).await? {
+            Begun::Whole(body) => Ok(body),
+            Begun::Larger(..) => Err(purpose.too_large()),
+        }
+    }
+
+    /// The body as far as so many bytes hold it.
+    pub(super) async fn begin(mut self, max: usize, nothing: &str) -> Result<Begun, Problem> {
+        let due = self.due();
         let announced = self.announced.and_then(|len| usize::try_from(len).ok());
         let largest = announced.unwrap_or(max);
         if announced.is_some() {
@@ -246,11 +261,12 @@ impl Intake {
         let mut bytes = Vec::new();
         let next = async |intake: &mut Self| {
             let piece = intake.next(Some(due)).await;
-            piece.map_err(|broken| broken.problem(purpose.nothing))
+            piece.map_err(|broken| broken.problem(nothing))
         };
         while let Some(piece) = next(&mut self).await? {
             if piece.len() > max - bytes.len() {
-                return Err(purpose.too_large());
+                let held = self.held.split();
+                return Ok(Begun::Larger(Whole { content: bytes, held }, piece, self));
             }
             self.make_room(&mut bytes, piece.len(), largest)?;
             bytes.extend_from_slice(&piece);
@@ -259,10 +275,10 @@ impl Intake {
         bytes.shrink_to_fit();
         // The decoder goes.
         self.held.set(bytes.capacity())?;
-        Ok(Whole {
+        Ok(Begun::Whole(Whole {
             content: bytes,
             held: self.held,
-        })
+        }))
     }
 
     /// Has room for so many bytes more, which the budget has before there is.

@@ -64,6 +64,39 @@ impl Problem {
         Ok(response)
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    pub(crate) fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// Its members.
+    pub(crate) fn body(&self) -> Value {
+        let Said {
+            status,
+            code,
+            detail,
+            members,
+            ..
+        } = &*self.0;
+        let mut body = json!({
+            "status": status.as_u16(),
+            "title": status.canonical_reason().unwrap_or_default(),
+            "code": code,
+            "detail": detail,
+        });
+        for (name, value) in members {
+            body[*name] = value.clone();
+        }
+        body
+    }
+
     /// With another text for people.
     pub(crate) fn map_detail(mut self, change: impl FnOnce(String) -> String) -> Self {
         self.0.detail = change(self.0.detail);
@@ -94,31 +127,16 @@ pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response<Body> {
-        let Said {
-            status,
-            code,
-            detail,
-            headers: more,
-            members,
-        } = *self.0;
-        let mut body = json!({
-            "status": status.as_u16(),
-            "title": status.canonical_reason().unwrap_or_default(),
-            "code": code,
-            "detail": detail,
-        });
-        for (name, value) in members {
-            body[name] = value;
-        }
+        let body = self.body();
         let mut response = Response::new(Body::from(format!("{body}\n")));
-        *response.status_mut() = status;
+        *response.status_mut() = self.0.status;
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.extend(more);
+        headers.extend(self.0.headers);
         response
     }
 }

@@ -1,8 +1,8 @@
-//! What requests to all doors say in the same way: the last event that a reader has, and idempotency keys.
+//! What requests to all doors say in the same way: the last event that a reader has, idempotency keys, WebSockets.
 
 use std::borrow::Cow;
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue, header::UPGRADE};
 
 /// The parameters that hold the id of the last event that a reader has, as libraries spell them.
 pub(crate) const LAST_EVENT_ID: [&str; 5] = [
@@ -12,6 +12,13 @@ pub(crate) const LAST_EVENT_ID: [&str; 5] = [
     "Last-Event-ID",
     "last-event-id",
 ];
+
+/// Whether a GET with these headers asks for a WebSocket, or a response agrees to one.
+pub(crate) fn wants_websocket(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(UPGRADE).iter();
+    let mut protocols = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    protocols.any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+}
 
 /// An `Idempotency-Key`. Its draft (draft-ietf-httpapi-idempotency-key-header) makes it a string of RFC 9651, in quotes; many
 /// clients send it bare. Both are the same key.

@@ -168,6 +168,11 @@ impl Channel {
         state.layouts = Default::default();
     }
 
+    /// What was laid out may hold events that are gone.
+    pub(crate) fn forget_layouts(&self) {
+        self.state.lock().layouts = Default::default();
+    }
+
     /// The batch has been routed: takes the wakers of all who wait.
     pub(crate) fn take_wakers(&self, wakers: &mut Vec<Waker>) {
         let mut state: MutexGuard<'_, State> = self.state.lock();

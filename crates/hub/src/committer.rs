@@ -18,7 +18,7 @@ use parking_lot::RwLock;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use crate::{
-    Change, Clock, Error, Health, Millis, Outcome, Receipt, Record, Row, Seq,
+    Change, Error, Health, Outcome, Receipt, Record, Row, Seq, Topic,
     archive::{AppendError, Archive},
     compaction::Compaction,
     health::Pulse,
@@ -26,6 +26,7 @@ use crate::{
     sequencer::{Answer, Waiting},
     stats::Counters,
     tail::Tail,
+    timekeeper::{Timekeeper, Times},
 };
 
 /// The most publishes in one batch.
@@ -36,7 +37,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// What the committer works on.
 pub(crate) struct Committer {
-    pub(crate) clock: Clock,
+    pub(crate) time: Arc<Timekeeper>,
     /// Only the committer writes to it.
     pub(crate) machine: Arc<RwLock<Machine>>,
     pub(crate) archive: Arc<dyn Archive>,
@@ -47,7 +48,7 @@ pub(crate) struct Committer {
 
 /// What the machine made of the publishes that were waiting.
 struct Batch {
-    now: Millis,
+    times: Times,
     /// The number before its first.
     after: Seq,
     records: Vec<Arc<Record>>,
@@ -68,11 +69,12 @@ impl Committer {
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut pending = Vec::with_capacity(BATCH);
         let mut compaction = Compaction::default();
+        let mut gone = Vec::new();
         loop {
             tokio::select! {
                 biased; // What is too old at the start goes before anything comes.
                 _ = housekeeping.tick() => {
-                    self.keep_house();
+                    self.keep_house(&mut gone);
                     compaction.go_on(&self.archive);
                 }
                 taken = waiting.recv_many(&mut pending, BATCH) => match taken {
@@ -113,13 +115,14 @@ impl Committer {
 
     /// Gives each publish its place, or its refusal.
     fn apply(&self, pending: impl Iterator<Item = Waiting>) -> Batch {
-        let now = self.clock.now();
+        let times = self.time.read();
         let mut machine = self.machine.write();
         machine.begin();
+        machine.dedup.expire_by(times.expiry);
         let after = machine.last();
         let mut records = Vec::new();
         let apply = |Waiting { draft, row, answer }| {
-            let applied = Row::apply(row.as_ref(), || machine.apply(draft, now));
+            let applied = Row::apply(row.as_ref(), || machine.apply(draft, times.stamp));
             let outcome = applied.map(|applied| match applied {
                 Applied::Record(record, receipt) => {
                     records.push(Arc::new(record));
@@ -131,7 +134,7 @@ impl Committer {
         };
         let answers = pending.map(apply).collect();
         Batch {
-            now,
+            times,
             after,
             records,
             answers,
@@ -141,7 +144,7 @@ impl Committer {
     /// The batch is kept: makes it visible.
     fn complete(&self, batch: Batch) {
         let Batch {
-            now,
+            times,
             records,
             mut answers,
             ..
@@ -160,7 +163,7 @@ impl Committer {
         }
         let wants_snapshot = self.archive.wants_snapshot();
         if !wants_snapshot {
-            self.archive.trim(now);
+            self.archive.trim(times.expiry);
         }
         for Answered { answer, outcome, .. } in answers {
             self.answer(answer, outcome);
@@ -168,7 +171,7 @@ impl Committer {
         if wants_snapshot {
             // What the machine knows from a record is written down before the record is let go.
             self.snapshot();
-            self.archive.trim(now);
+            self.archive.trim(times.expiry);
         }
     }
 
@@ -220,18 +223,20 @@ impl Committer {
         purges.map(purge).collect()
     }
 
-    fn keep_house(&self) {
-        let (time, is_full) = {
-            let machine = self.machine.read();
-            (machine.time(), machine.is_full())
-        };
-        let now = self.clock.now().max(time);
-        self.archive.trim(now);
-        self.archive.trim_topics(now);
+    /// `gone` is what the rules for single topics have let go since the time before.
+    fn keep_house(&self, gone: &mut Vec<(Topic, Seq)>) {
+        if let Some(why) = self.archive.poisoned() {
+            self.pulse.set(Health::Poisoned(why));
+        }
+        let Times { expiry, .. } = self.time.read();
+        self.archive.trim(expiry);
+        // The window keeps it a second longer, for readers that are connected and about to take it.
+        self.tail.let_go(gone);
+        *gone = self.archive.trim_topics(expiry);
         if self.archive.wants_snapshot() && self.pulse.poisoned().is_none() {
             self.snapshot();
         }
-        if is_full {
+        if self.machine.read().is_full() {
             let forgotten = self.archive.forget_idle();
             let mut machine = self.machine.write();
             forgotten.iter().for_each(|topic| machine.forget(topic));

@@ -73,6 +73,8 @@ pub(crate) struct Dedup {
     order: VecDeque<(Millis, Place)>,
     /// What the keys cost together: see [`cost`].
     bytes: usize,
+    /// No key is forgotten for a later time than this, see [`crate::timekeeper`].
+    expiry: Millis,
     /// How to take back what has changed since [`Dedup::begin`], oldest first.
     undo: Vec<Step>,
 }
@@ -106,6 +108,7 @@ impl Dedup {
             seen: HashMap::new(),
             order: VecDeque::new(),
             bytes: 0,
+            expiry: Millis::MAX,
             undo: Vec::new(),
         }
     }
@@ -184,7 +187,13 @@ impl Dedup {
         self.forget(now);
     }
 
+    /// Until it is called again, keys are forgotten by this time, or by that of the records where it is earlier.
+    pub(crate) fn expire_by(&mut self, expiry: Millis) {
+        self.expiry = expiry;
+    }
+
     fn forget(&mut self, now: Millis) {
+        let now = now.min(self.expiry);
         while let Some((since, _)) = self.order.front()
             && (self.order.len() > self.bounds.max_keys
                 || (self.bytes > self.bounds.max_bytes && self.order.len() > 1)

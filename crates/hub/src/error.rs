@@ -5,6 +5,7 @@ use std::io;
 use crate::{
     IdempotencyKey, ReaderName, Topic,
     archive::shortage::is_shortage,
+    clock::Before1970,
     record::{MAX_ID_LEN, MAX_RETRY},
     snapshot::Unreadable,
 };
@@ -24,6 +25,9 @@ pub enum StartError {
     /// The log cannot be read.
     #[error("the log cannot be read")]
     Replay(#[from] io::Error),
+    /// The clock says a time that no record can have.
+    #[error(transparent)]
+    Clock(#[from] Before1970),
     /// There can be no thread for the log.
     #[error("the system gives no thread to write the log: raise the limit of threads or processes")]
     Thread(#[source] io::Error),

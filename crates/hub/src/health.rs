@@ -1,6 +1,6 @@
 //! Whether a hub can keep what is published to it.
 
-use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::{Error, archive::AppendError};
 
@@ -47,25 +47,36 @@ impl From<AppendError> for Health {
 
 /// The health of a hub: the committer sets it, anybody reads it.
 #[derive(Default)]
-pub(crate) struct Pulse(Mutex<Health>);
+pub(crate) struct Pulse(watch::Sender<Health>);
 
 impl Pulse {
     pub(crate) fn read(&self) -> Health {
-        self.0.lock().clone()
+        self.0.borrow().clone()
     }
 
     /// Why nothing is tried any more, if so.
     pub(crate) fn poisoned(&self) -> Option<Error> {
-        let health = self.0.lock();
+        let health = self.0.borrow();
         matches!(*health, Health::Poisoned(_))
             .then(|| health.refusal())
             .flatten()
     }
 
+    /// Resolves when nothing is tried any more: why.
+    pub(crate) async fn until_poisoned(&self) -> String {
+        let mut health = self.0.subscribe();
+        loop {
+            if let Health::Poisoned(why) = &*health.borrow_and_update() {
+                return why.clone();
+            }
+            // Fails only if the sender has gone, which lives as long as this handle.
+            drop(health.changed().await);
+        }
+    }
+
     /// Notes how the last append went, and logs what is new. What is poisoned stays so.
     pub(crate) fn set(&self, now: Health) {
-        let mut health = self.0.lock();
-        match (&*health, &now) {
+        match (&*self.0.borrow(), &now) {
             (Health::Poisoned(_), _) | (Health::Healthy, Health::Healthy) => return,
             (_, Health::Healthy) => tracing::info!("the log is written again"),
             (Health::Full(_), Health::Full(_))
@@ -82,6 +93,6 @@ impl Pulse {
                 tracing::error!("the log can no longer be written, restart the server: {why}");
             }
         }
-        *health = now;
+        self.0.send_replace(now);
     }
 }

@@ -12,7 +12,7 @@ use tidewire_codec::EventId;
 use tokio::sync::watch;
 
 use crate::{
-    Clock, Encoding, Epoch, Error, Floors, Gap, GapReason, Health, Position, Presence, PresenceWatch,
+    Clock, Encoding, Epoch, Error, Floors, Gap, GapReason, Health, Millis, Position, Presence, PresenceWatch,
     ReaderName, Receipt, Resume, Row, Seq, Start, StartError, Stats, Subscribed, Subscription, Topic,
     TopicSet,
     archive::{Archive, Back, History, Scan, Walk},
@@ -27,7 +27,8 @@ use crate::{
     sequencer::{Pending, Sequencer},
     stats::{Counters, Departure},
     subscription::goes_on_after,
-    tail::Tail,
+    tail::{Registered, Tail},
+    timekeeper::{Timekeeper, Times},
 };
 
 /// The bounds of a hub.
@@ -106,6 +107,7 @@ pub(crate) struct Inner {
     pub(crate) readers: Readers,
     pub(crate) counters: Arc<Counters>,
     pulse: Arc<Pulse>,
+    time: Arc<Timekeeper>,
     sequencer: Sequencer,
     /// Whether publishes are taken no more.
     closing: watch::Sender<bool>,
@@ -118,6 +120,7 @@ impl Hub {
     /// # Errors
     /// [`StartError`].
     pub fn start(config: Config, archive: impl Archive) -> Result<Self, StartError> {
+        config.clock.check()?;
         let archive: Arc<dyn Archive> = Arc::new(archive);
         let mut history = archive.history();
         let epochs = match Epochs::of_log(std::mem::take(&mut history.epochs)) {
@@ -130,12 +133,15 @@ impl Hub {
             config.max_topics,
             history.last,
         ));
-        let machine = recall(&*archive, history, epochs.clone(), config.machine())?;
+        let newest = (history.last > Seq::ZERO).then_some(history.believed);
+        let time = Arc::new(Timekeeper::start(config.clock.clone(), newest));
+        let expiry = time.read().expiry;
+        let machine = recall(&*archive, history, epochs.clone(), config.machine(), expiry)?;
         let machine = Arc::new(RwLock::new(machine));
         let counters = Arc::new(Counters::default());
         let pulse = Arc::new(Pulse::default());
         let sequencer = Sequencer::start(Committer {
-            clock: config.clock.clone(),
+            time: Arc::clone(&time),
             machine: Arc::clone(&machine),
             archive: Arc::clone(&archive),
             tail: Arc::clone(&tail),
@@ -153,6 +159,7 @@ impl Hub {
                 readers: Readers::default(),
                 counters,
                 pulse,
+                time,
                 sequencer,
                 closing: watch::Sender::new(false),
                 draining: AtomicBool::new(false),
@@ -315,12 +322,37 @@ impl Hub {
         self.inner.pulse.read()
     }
 
+    /// How many damaged places of the archive are known. Readers that come there are told (`damaged`) and go on behind.
+    #[must_use]
+    pub fn damaged(&self) -> usize {
+        self.inner.archive.damaged()
+    }
+
+    /// The time, by the clock of the configuration: for what happens now, and for what expires.
+    #[must_use]
+    pub fn times(&self) -> Times {
+        self.inner.time.read()
+    }
+
+    /// Believes the clock after a leap: what is too old by it expires. Whether it was in doubt.
+    #[must_use = "an operator wants to know whether there was anything to confirm"]
+    pub fn confirm_clock(&self) -> bool {
+        self.inner.time.confirm()
+    }
+
+    /// Resolves when the log can no longer be written ([`Health::Poisoned`]): why. Readers are served on, and only opening the
+    /// log anew helps.
+    pub async fn poisoned(&self) -> String {
+        self.inner.pulse.until_poisoned().await
+    }
+
     /// What the hub holds right now, and what it has done.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let inner = &self.inner;
         let mut stats = Stats {
             archive: inner.archive.held(),
+            damaged: inner.archive.damaged(),
             ..Stats::default()
         };
         inner.tail.read_into(&mut stats);
@@ -420,11 +452,15 @@ impl Inner {
         walk: Option<Walk>,
     ) -> Result<Subscribed, Error> {
         let key = (topics.clone(), encoding);
-        let (channel, reader, watermark) = self.tail.register(key, &self.machine)?;
-        let ended = channel.has_ended();
+        let Registered {
+            channel,
+            reader,
+            watermark,
+            has_ended,
+        } = self.tail.register(key, &self.machine)?;
         let mut subscription = Subscription::new(Arc::clone(self), channel, reader, watermark, name);
         let place = match start {
-            Start::Live if !ended => Place::new(watermark, Resume::Live),
+            Start::Live if !has_ended => Place::new(watermark, Resume::Live),
             Start::Live => self.oldest(topics)?,
             Start::Last(count) => {
                 let walk = match walk {
@@ -442,7 +478,7 @@ impl Inner {
             }
             Start::After(id) => self.resume(topics, id)?,
         };
-        if ended
+        if has_ended
             && !matches!(place.resume, Resume::Gap(_))
             && self.has_all(topics, place.cursor, watermark)?
         {
@@ -495,6 +531,7 @@ impl Inner {
                 let scan = self.scan(topics, cursor, 1)?;
                 match scan.floors.highest() > cursor {
                     true => gap(GapReason::Expired, Place::what_is_left(scan)),
+                    false if scan.is_damaged => gap(GapReason::Damaged, Place::what_is_left(scan)),
                     false => Place::new(cursor, Resume::Resumed),
                 }
             }
@@ -505,7 +542,13 @@ impl Inner {
     fn find(&self, topics: &TopicSet, id: &str) -> io::Result<Result<Seq, GapReason>> {
         if id.starts_with('~') {
             let placed = id.parse().map_err(|_| GapReason::Unknown);
-            return Ok(placed.and_then(|position| self.epochs.place(position).ok_or(GapReason::Reset)));
+            // No reader has a position beyond what is visible, except from another copy of the log.
+            let place = |position| {
+                self.epochs
+                    .place(position, self.tail.watermark())
+                    .ok_or(GapReason::Reset)
+            };
+            return Ok(placed.and_then(place));
         }
         let Ok(id) = EventId::new(id) else {
             return Ok(Err(GapReason::Unknown));
@@ -521,11 +564,13 @@ pub(crate) fn recall(
     history: History,
     epochs: Epochs,
     bounds: machine::Bounds,
+    expiry: Millis,
 ) -> Result<Machine, StartError> {
     let (after, mut machine) = match history.snapshot {
         Some((seq, state)) => (seq, Machine::restore(seq, &state, epochs, bounds)?),
         None => (Seq::ZERO, Machine::new(epochs, bounds)),
     };
+    machine.dedup.expire_by(expiry);
     archive.read(|archive| archive.replay(after, &mut |record| machine.replay(record)))?;
     machine.go_on_after(history.last, history.time);
     // A snapshot may be older than the moment when a topic was forgotten: nobody would make the machine forget it again.

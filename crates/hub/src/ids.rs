@@ -1,7 +1,8 @@
 //! Sequence numbers, epochs, and the positions that readers hold: `~{epoch}-{seq}`.
 //!
 //! A reader's whole position, over any number of topics, is one [`Seq`]. An [`Epoch`] names one
-//! history: it changes whenever a log might hold other events under the same numbers.
+//! history: each opening of a log begins one, because a log may have lost its end, or may be an older
+//! copy put back, and then gives its numbers to other events.
 
 use std::{fmt, str::FromStr};
 
@@ -164,15 +165,13 @@ impl Epochs {
         }
     }
 
-    /// The cursor that a position stands for in the current history, or `None` if the position
-    /// lies in a part of an old history that this log does not continue.
-    pub(crate) fn place(&self, position: Position) -> Option<Seq> {
+    /// The cursor that a position stands for in this log, which ends at `last`. `None` if the log does not have its
+    /// epoch, or if the epoch ended before it here: the number was given out by another copy of the log, or was lost.
+    pub(crate) fn place(&self, position: Position, last: Seq) -> Option<Seq> {
         let mut all = self.earlier.iter().chain([&self.current]);
         all.find(|(epoch, _)| *epoch == position.epoch)?;
-        match all.next() {
-            Some((_, next_began)) if position.seq >= *next_began => None,
-            _ => Some(position.seq),
-        }
+        let end = all.next().map_or(last, |(_, next_began)| next_began.before());
+        (position.seq <= end).then_some(position.seq)
     }
 }
 
@@ -213,22 +212,18 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_of_an_old_epoch_is_valid_up_to_where_it_ended() {
+    fn a_cursor_is_valid_up_to_where_its_epoch_ended_in_this_log() {
         let [old, new, foreign] = ["aaaaaaaa", "bbbbbbbb", "cccccccc"].map(|e| e.parse::<Epoch>().unwrap());
         let epochs = Epochs::of_log(vec![(old, Seq(1)), (new, Seq(11))]).unwrap();
-        let place = |epoch, seq| epochs.place(Position { epoch, seq: Seq(seq) });
+        let place = |epoch, seq| epochs.place(Position { epoch, seq: Seq(seq) }, Seq(12));
         assert_eq!(place(old, 10), Some(Seq(10)), "the last event of the old epoch");
         assert_eq!(
             place(old, 11),
             None,
             "a number that the old history used for something else"
         );
-        assert_eq!(place(new, 11), Some(Seq(11)));
-        assert_eq!(
-            place(new, 99),
-            Some(Seq(99)),
-            "ahead of the log: the reader waits"
-        );
+        assert_eq!(place(new, 12), Some(Seq(12)), "the end of the log");
+        assert_eq!(place(new, 13), None, "a number that this log has not given out");
         assert_eq!(place(foreign, 1), None);
     }
 

@@ -15,6 +15,7 @@
 //! | `sequencer`, `committer`, `row` | batches, order, acknowledgement |
 //! | `machine`, `dedup` | what a log remembers about topics and keys; accepts or refuses a publish |
 //! | `snapshot` | the same as bytes, for a restart |
+//! | `timekeeper` | by which time records expire; leaps of the clock |
 //! | [`health`] | whether what is published can be kept |
 //! | [`archive`] | what is kept for replay, behind one trait |
 //! | `tail`, `channel` | recent events, who waits for them, the splice |
@@ -22,6 +23,7 @@
 //! | `floors` | what is gone of each topic, and to whom that is news |
 //! | [`presence`] | who reads a topic |
 //! | [`stats`] | what a hub holds and has done |
+//! | [`trouble`] | what a loop meets again and again is logged once |
 //! | `ring` | the structure that archive and window share: entries in order, found by topic |
 //!
 //! HTTP is not known here. Time comes from a [`Clock`]; nothing else reads one.
@@ -49,7 +51,9 @@ mod snapshot;
 pub mod stats;
 pub mod subscription;
 mod tail;
+mod timekeeper;
 pub mod topic;
+pub mod trouble;
 
 pub use clock::{Clock, Millis};
 pub use dedup::IdempotencyKey;
@@ -67,4 +71,5 @@ pub use sequencer::Pending;
 pub use snapshot::Unreadable;
 pub use stats::Stats;
 pub use subscription::{Cut, Subscribed, Subscription};
+pub use timekeeper::Times;
 pub use topic::{Namespace, Topic, TopicSet};

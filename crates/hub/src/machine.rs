@@ -217,11 +217,6 @@ impl Machine {
         self.last
     }
 
-    /// The time of the last record.
-    pub(crate) fn time(&self) -> Millis {
-        self.time
-    }
-
     /// Whether new topics would be refused.
     pub(crate) fn is_full(&self) -> bool {
         self.topics.len() >= self.bounds.max_topics

@@ -59,11 +59,19 @@ pub enum GapReason {
     Reset,
     /// The reader was connected, but slower than retention.
     Lagged,
+    /// What stood there is damaged on the server's disk.
+    Damaged,
 }
 
 impl GapReason {
     /// Every reason, in order.
-    pub const ALL: [Self; 4] = [Self::Expired, Self::Unknown, Self::Reset, Self::Lagged];
+    pub const ALL: [Self; 5] = [
+        Self::Expired,
+        Self::Unknown,
+        Self::Reset,
+        Self::Lagged,
+        Self::Damaged,
+    ];
 
     /// The word on the wire.
     #[must_use]
@@ -73,6 +81,7 @@ impl GapReason {
             Self::Unknown => "unknown",
             Self::Reset => "reset",
             Self::Lagged => "lagged",
+            Self::Damaged => "damaged",
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Stats {
     pub window_bytes: usize,
     /// What the archive keeps.
     pub archive: Held,
+    /// Damaged places of the archive that are known.
+    pub damaged: usize,
     /// Idempotency keys that are remembered.
     pub keys: usize,
     /// What is remembered of them, in bytes.

@@ -42,7 +42,7 @@ pub enum Cut {
     /// The system is short of what reading needs.
     #[error("the server is short of file descriptors or memory at the moment")]
     Short,
-    /// What it has to get next cannot be read.
+    /// What it has to get next cannot be read, or is damaged and it is one that is cut then.
     #[error("the log cannot be read")]
     Damaged,
 }
@@ -130,9 +130,11 @@ impl Subscription {
         }
         let mut draining = false;
         loop {
+            // Up to where it was told that events are gone, only the archive knows which of them are kept.
+            let is_among_gone = self.cursor < self.known.highest();
             let layout = match self.channel.look(self.cursor, self.reader, cx.waker()) {
-                Look::Ready(layout) => layout,
-                Look::Behind => match self.hub.tail.gather(&self.channel, self.cursor) {
+                Look::Ready(layout) if !is_among_gone => layout,
+                Look::Ready(_) | Look::Behind => match self.gather(is_among_gone) {
                     Gathered::Ready(layout) => layout,
                     Gathered::TooOld => match self.read_archive() {
                         Ok(Some(bytes)) => return Poll::Ready(Some(Ok(bytes))),
@@ -168,6 +170,13 @@ impl Subscription {
         }
     }
 
+    fn gather(&self, is_among_gone: bool) -> Gathered {
+        match is_among_gone {
+            true => Gathered::TooOld,
+            false => self.hub.tail.gather(&self.channel, self.cursor),
+        }
+    }
+
     /// Reads on from the archive. `None` if there was nothing for the reader up to the watermark.
     fn read_archive(&mut self) -> Result<Option<Bytes>, Cut> {
         let behind = self.hub.tail.watermark().0.saturating_sub(self.cursor.0);
@@ -182,16 +191,19 @@ impl Subscription {
         })?;
         let (topics, encoding) = &self.channel.key;
         let mut out = Vec::new();
-        if scan.floors.are_news(self.cursor, &self.known) {
+        let missing = match scan.is_damaged {
+            true => Some((GapReason::Damaged, Cut::Damaged)),
+            false => scan
+                .floors
+                .are_news(self.cursor, &self.known)
+                .then_some((GapReason::Lagged, Cut::Lagged)),
+        };
+        if let Some((reason, cut)) = missing {
             let requested = self.position().to_string();
-            let gap = Gap::new(
-                &requested,
-                self.hub.position(goes_on_after(&scan)),
-                GapReason::Lagged,
-            );
+            let gap = Gap::new(&requested, self.hub.position(goes_on_after(&scan)), reason);
             self.hub.counters.gap(gap.reason);
             if self.cuts_at_gaps {
-                return Err(Cut::Lagged);
+                return Err(cut);
             }
             out = encoding.gap(&gap);
         }

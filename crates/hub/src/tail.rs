@@ -89,6 +89,17 @@ impl Frame {
     }
 }
 
+/// A reader that has been added, and what held at that moment.
+pub(crate) struct Registered {
+    pub(crate) channel: Arc<Channel>,
+    pub(crate) reader: usize,
+    /// Everything up to here is in the archive; everything after it will come through the channel.
+    pub(crate) watermark: Seq,
+    /// All topics had ended at the watermark. Asked any later, the answer may be of an end that comes after it, and with it
+    /// of events that the reader has not got.
+    pub(crate) has_ended: bool,
+}
+
 /// What the window has for a reader that is behind.
 pub(crate) enum Gathered {
     Ready(Layout),
@@ -157,6 +168,19 @@ impl Tail {
         wake(touched.iter());
     }
 
+    /// The archive has let go what these topics had up to a record: readers do not get it from the window either.
+    pub(crate) fn let_go(&self, gone: &[(Topic, Seq)]) {
+        for (topic, through) in gone {
+            // One lock a topic, so that readers come in between.
+            let mut guard = self.state.lock();
+            let state = &mut *guard;
+            state.window.purge(topic, *through, false, Entry::is_event);
+            for channel in state.watchers.get(topic).into_iter().flatten() {
+                channel.forget_layouts();
+            }
+        }
+    }
+
     /// The machine has taken a batch back that nobody has seen. A reader that registered meanwhile may have been told
     /// that a stream was open which the batch would have purged.
     pub(crate) fn take_back(&self, batch: &[Arc<Record>], machine: &RwLock<Machine>) {
@@ -194,13 +218,8 @@ impl Tail {
         stats.encoded = state.encoded;
     }
 
-    /// Adds a reader. Everything up to the watermark that is returned is in the archive; everything
-    /// after it will come through the channel. Refused if it would make too many topics that are read.
-    pub(crate) fn register(
-        &self,
-        key: ChannelKey,
-        machine: &RwLock<Machine>,
-    ) -> Result<(Arc<Channel>, usize, Seq), Error> {
+    /// Adds a reader. Refused if it would make too many topics that are read.
+    pub(crate) fn register(&self, key: ChannelKey, machine: &RwLock<Machine>) -> Result<Registered, Error> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         let watermark = self.watermark();
@@ -217,9 +236,13 @@ impl Tail {
                 state.open_channel(Channel::new(key, watermark, open))
             }
         };
-        let reader = channel.join();
         state.readers += 1;
-        Ok((channel, reader, watermark))
+        Ok(Registered {
+            reader: channel.join(),
+            has_ended: channel.has_ended(),
+            channel,
+            watermark,
+        })
     }
 
     /// Removes a reader, and its channel with the last.

@@ -213,15 +213,26 @@ async fn what_cannot_be_placed_is_told_and_never_silently_live() {
 }
 
 #[tokio::test]
-async fn a_cursor_ahead_of_the_log_waits_for_it() {
+async fn a_cursor_ahead_of_the_log_comes_from_another_copy_of_it_and_is_told_so_at_once() {
     let hub = hub();
-    let ahead = hub.position().to_string().replace("-0", "-2");
-    let mut reader = Reader::after(&hub, "a", &ahead);
-    assert_eq!(reader.resume(), &Resume::Resumed);
+    let ahead = |number: u64| format!("~{}-{number}", hub.position().epoch);
+    let mut reader = Reader::after(&hub, "a", &ahead(1));
+    assert_eq!(reason(&reader), GapReason::Reset);
+    let notice = reader.next().await.unwrap().unwrap();
+    assert_eq!(notice.name, "tidewire.gap");
     for data in ["1", "2", "3"] {
         publish(&hub, "a", data).await;
     }
-    assert_eq!(reader.available().await, ["3"]);
+    assert_eq!(reader.available().await, ["1", "2", "3"]);
+    assert_eq!(Reader::after(&hub, "a", &ahead(3)).resume(), &Resume::Resumed);
+    let mut reader = Reader::after(&hub, "a", &ahead(4));
+    assert_eq!(reason(&reader), GapReason::Reset);
+    reader.next().await.unwrap().unwrap();
+    assert_eq!(reader.available().await, ["1", "2", "3"], "all that is kept");
+
+    // Also where the topic has ended: "nothing more to come" would be a lie.
+    hub.append(draft("a", "4").and_end()).await.unwrap();
+    assert_eq!(reason(&Reader::after(&hub, "a", &ahead(9))), GapReason::Reset);
 }
 
 #[tokio::test]

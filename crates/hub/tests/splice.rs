@@ -17,7 +17,7 @@ use std::{
 use support::{Reader, draft, publish};
 use tidewire_codec::EventId;
 use tidewire_hub::{
-    Config, Hub, Millis, Record, Seq, Topic, TopicSet,
+    Config, Encoding, Hub, Millis, Record, Seq, Start, Topic, TopicSet,
     archive::{AppendError, Archive, Back, History, Memory, Retention, Scan},
 };
 
@@ -138,7 +138,7 @@ async fn register_while_in_flight(hold: Hold) {
     let mut live = Reader::live(&hub, "a");
     let mut behind = Reader::after(&hub, "a", &start);
     let mut level = Reader::after(&hub, "a", &middle);
-    let mut last = Reader::open(&hub, "a", &tidewire_hub::Start::Last(1));
+    let mut last = Reader::open(&hub, "a", &Start::Last(1));
     assert_eq!(
         early.available().await,
         ["1"],
@@ -167,6 +167,37 @@ async fn a_batch_that_is_not_yet_kept() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_batch_that_is_kept_but_not_yet_routed() {
     register_while_in_flight(Hold::AfterKept).await;
+}
+
+/// A reader comes again and again, with its last id, while the last event and the end come. None of them is told that it
+/// has everything: the last event is still to come.
+#[test]
+fn an_end_that_comes_while_a_reader_registers_takes_nothing_from_it() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let hub = runtime
+        .block_on(async { Hub::start(Config::default(), Memory::new(Retention::default())) })
+        .unwrap();
+    for round in 0..2_000 {
+        let name = round.to_string();
+        runtime.block_on(publish(&hub, &name, "first"));
+        let start = Start::After(hub.position().to_string());
+        let last = draft(&name, "last").and_end();
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut comes_again = true;
+                while comes_again {
+                    comes_again = !hub.has_ended(&support::topic(&name));
+                    let subscribed = hub.subscribe(support::topics(&name), &start, Encoding::EventStream);
+                    let mut reader = Reader::of(subscribed.unwrap()).expect("the last event is to come");
+                    if !comes_again {
+                        assert_eq!(runtime.block_on(reader.read_to_end()), ["last"]);
+                    }
+                }
+            });
+            runtime.block_on(hub.append(last)).unwrap();
+            reader.join().unwrap();
+        });
+    }
 }
 
 /// Big events in a small window: it holds the last few.

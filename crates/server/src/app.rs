@@ -25,7 +25,12 @@ use tokio_util::task::TaskTracker;
 #[cfg(test)]
 mod tests;
 
-use crate::{config::Config, demo, listen::Guests, metrics, pages, requests, stats};
+use crate::{
+    config::{Config, poison::OnPoison},
+    demo,
+    listen::Guests,
+    metrics, pages, requests, stats,
+};
 
 /// Whether new work should be sent here. Red from the start of a drain on.
 #[derive(Clone)]
@@ -88,7 +93,7 @@ fn routes(parts: Parts<'_>) -> Router {
     let router = Router::new()
         .merge(plain::router(hub.clone(), plain))
         .merge(parts.relay.router())
-        .merge(health(parts.readiness, hub.clone()))
+        .merge(health(parts.readiness, hub.clone(), config.archive.on_poison))
         .merge(metrics::router(
             hub.clone(),
             parts.relay.clone(),
@@ -128,27 +133,46 @@ const PROBES: [Declared; 2] = [
     Declared::new("/readyz", &[("GET", Need::Probe), ("HEAD", Need::Probe)]),
 ];
 
-fn health(readiness: Readiness, hub: Hub) -> Router {
+/// What the answers of the probes come from.
+type Probed = (Readiness, Hub, OnPoison);
+
+fn health(readiness: Readiness, hub: Hub, on_poison: OnPoison) -> Router {
     Router::new()
-        .route("/healthz", routing::get(async || "ok\n"))
+        .route("/healthz", routing::get(is_healthy))
         .route("/readyz", routing::get(is_ready))
-        .with_state((readiness, hub))
+        .with_state((readiness, hub, on_poison))
+}
+
+const POISONED: &str = "the log can no longer be written, restart: the server's log says why\n";
+
+async fn is_healthy(State((_, hub, on_poison)): State<Probed>) -> (StatusCode, &'static str) {
+    match hub.health() {
+        Health::Poisoned(_) if on_poison == OnPoison::Unhealthy => {
+            (StatusCode::SERVICE_UNAVAILABLE, POISONED)
+        }
+        _ => (StatusCode::OK, "ok\n"),
+    }
 }
 
 /// Everybody may ask, so why the log cannot be written, with its folder, is only in the server's own log.
-async fn is_ready(State((readiness, hub)): State<(Readiness, Hub)>) -> (StatusCode, &'static str) {
+async fn is_ready(State((readiness, hub, _)): State<Probed>) -> (StatusCode, &'static str) {
     let red = |text| (StatusCode::SERVICE_UNAVAILABLE, text);
     if !readiness.0.load(Ordering::Relaxed) {
         return red("draining\n");
     }
     match hub.health() {
-        Health::Poisoned(_) => red("the log can no longer be written, restart: the server's log says why\n"),
+        Health::Poisoned(_) => red(POISONED),
         Health::Short(_) => red("short of file descriptors or memory: the server's log says which\n"),
         Health::Failing(_) => red("the log cannot be written: the server's log says why\n"),
         // Readers are served, and the next publish may find room.
         Health::Full(_) => (
             StatusCode::OK,
             "ready, but the log is full: the server's log says why\n",
+        ),
+        // All else is served, and no restart would mend it.
+        _ if hub.damaged() > 0 => (
+            StatusCode::OK,
+            "ready, but the log is damaged: the server's log says where\n",
         ),
         _ => (StatusCode::OK, "ready\n"),
     }

@@ -161,6 +161,11 @@ impl Source {
         )?;
         out.gauge("archive_bytes", "Their size", count(stats.archive.bytes))?;
         out.gauge(
+            "archive_damaged_places",
+            "Damaged places of the archive that are known since the start",
+            count(stats.damaged),
+        )?;
+        out.gauge(
             "idempotency_keys",
             "Idempotency keys that are remembered",
             count(stats.keys),

@@ -16,7 +16,7 @@ const MASK: &str = "***";
 
 /// Headers whose values open nothing and name nobody, sorted: the protocol, the framing, caches, CORS, positions in a
 /// stream. Not among them: `tidewire-stream` and `idempotency-key`, each of which is enough to read an answer.
-const HARMLESS: [&str; 62] = [
+const HARMLESS: [&str; 63] = [
     "accept",
     "accept-charset",
     "accept-encoding",
@@ -64,6 +64,7 @@ const HARMLESS: [&str; 62] = [
     "tidewire-count",
     "tidewire-ending",
     "tidewire-heartbeat",
+    "tidewire-idempotency",
     "tidewire-last-event-id",
     "tidewire-resume",
     "timing-allow-origin",

@@ -38,6 +38,7 @@ fn the_defaults_are_those_of_the_design() {
         headers = []
         [archive]
         durability = "always"
+        on_poison = "stay"
         max_bytes = "1GiB"
         max_age = "7days"
         relay_percent = 50

@@ -131,6 +131,21 @@ fn a_wrong_token_file_is_told_by_line_and_not_quoted() {
 }
 
 #[test]
+fn a_token_file_of_an_editor_on_windows_is_read() {
+    let serve = ["serve", "--memory", "--listen", OPEN, "--public-read"];
+    let serve = [&serve[..], &["--publish-token-file", "tokens"]].concat();
+    let marked = |text: &str| {
+        let run = tidewire(&serve).file("tokens", text);
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(run.path().join("tokens"), mode).unwrap();
+        run.run()
+    };
+    assert_accepted(&marked(&format!("\u{feff}{LONG}\r\n")));
+    assert_accepted(&marked(&format!("\u{feff}# for the newsroom\r\n{LONG}\r\n")));
+    assert_refused(&marked("\u{feff}\r\n"), &["has no token"]);
+}
+
+#[test]
 fn a_token_file_that_others_can_write_is_refused_and_one_that_they_can_read_is_warned_of() {
     let with_mode = |args: &[&str], mode| {
         let run = tidewire(args)

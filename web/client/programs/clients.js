@@ -27,7 +27,7 @@ export const clients = {
     source.onerror = () => on.failed();
   },
   'fetch-event-source'(url, options, on) {
-    fetchEventSource(url, { ...options, onmessage: ({ data }) => on.message(data), onerror: (error) => on.failed(error?.status) }).catch(() => {});
+    fetchEventSource(url, { ...options, onmessage: ({ data }) => on.message(data), onerror: (error) => on.failed(error?.status) }).catch(() => on.failed());
   },
   'sse.js'(url, { body, ...options }, on) {
     const source = new SSE(url, { ...options, ...(body && { payload: body }), autoReconnect: true, reconnectDelay: 20 });
@@ -53,6 +53,6 @@ export const clients = {
 
 if (globalThis.document) Object.assign(globalThis, { clients });
 else {
-  // In a worker: reads what it is told to.
-  onmessage = ({ data: [name, url] }) => clients[name](url, {}, { message: (data) => postMessage(data), failed: () => {} });
+  // In a worker: reads what it is told to; null says that it failed.
+  onmessage = ({ data: [name, url] }) => clients[name](url, {}, { message: (data) => postMessage(data), failed: () => postMessage(null) });
 }

@@ -1,10 +1,11 @@
 /** Components with `tidewire/react`, in strict mode, which starts every effect twice. */
 
-import { StrictMode, createElement as element, useState } from 'react';
+import { StrictMode, createElement as element, useState, version } from 'react';
 import { createRoot } from 'react-dom/client';
 import { useEventSource, useTypedText } from 'tidewire/react';
 
 window.all = [];
+window.react = version;
 
 function Price({ url }) {
   const onEvent = ({ data }) => window.all.push(data);

@@ -11,6 +11,11 @@ import { build } from 'esbuild';
 /** @type {Map<string, Promise<string>>} */
 const scripts = new Map();
 
+/** Has pages at `/page/{name}` run this program. @param {string} name @param {string} text */
+export function provide(name, text) {
+  scripts.set(`program/${name}`, Promise.resolve(text));
+}
+
 /** The package as one script, under the name by which pages import it, or a program. @param {string} name */
 function script(name) {
   let text = scripts.get(name);
@@ -118,8 +123,8 @@ export class Site {
 
   /** Connections close beside each other: what a page has left may be seen to go only after it has asked again. */
   async #othersEnd() {
-    const since = Date.now();
-    while (this.open > 0 && Date.now() - since < LEAVING_MS) await new Promise((done) => setTimeout(done, 5));
+    const since = performance.now();
+    while (this.open > 0 && performance.now() - since < LEAVING_MS) await new Promise((done) => setTimeout(done, 5));
   }
 
   #stream(answer, response) {

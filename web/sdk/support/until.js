@@ -4,9 +4,9 @@ const PATIENCE_MS = 20_000;
 
 /** Waits until it is so. @param {() => unknown} isSo */
 export async function until(isSo) {
-  const deadline = Date.now() + PATIENCE_MS;
+  const deadline = performance.now() + PATIENCE_MS;
   while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(`it never came to be: ${isSo}`);
+    if (performance.now() > deadline) throw new Error(`it never came to be: ${isSo}`);
     await sleep(10);
   }
 }

@@ -16,6 +16,8 @@ export class Answer {
   #promises = false;
   /** Of answers that are told together, by their index: whether each is finished. */
   readonly #finished = new Map<unknown, boolean>();
+  /** The first half of a character: providers that count UTF-16 units send the second with the next event. */
+  #half = '';
 
   /** The end of its body would be too early. */
   get isTruncated(): boolean {
@@ -27,6 +29,19 @@ export class Answer {
    * @throws `StreamError` the event says that the answer failed
    */
   see(name: string, data: string): string | undefined {
+    const text = this.#textOf(name, data);
+    if (!text) return text;
+    const all = this.#half + text;
+    this.#half = /[\ud800-\udbff]$/.test(all) ? all.slice(-1) : '';
+    return wellFormed(all.slice(0, all.length - this.#half.length));
+  }
+
+  /** The text that nothing follows: U+FFFD where the answer ended within a character. */
+  rest(): string {
+    return wellFormed(this.#half);
+  }
+
+  #textOf(name: string, data: string): string | undefined {
     let value: any;
     try {
       value = JSON.parse(data);
@@ -124,6 +139,11 @@ const DIALECTS: [RegExp, string][] = [
   [/^(start|start-step|(text|reasoning|tool-input)-(start|delta))$/, 'ai-sdk-ui'],
   [/^(RUN_STARTED|TEXT_MESSAGE_)/, 'ag-ui'],
 ];
+
+/** Halves without their others are no characters. */
+function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, '\ufffd');
+}
 
 export function isDone(data: string): boolean {
   return data.trim() === '[DONE]';

@@ -144,6 +144,7 @@ export class EventStream implements AsyncIterableIterator<StreamEvent> {
         this.truncated = !isEnd && answer.isTruncated;
         if (whole && this.truncated) throw new StreamError('cut', 'the answer ended before its last word');
         if (isRead && !pick && !answer.dialect) throw new StreamError('text', 'events came, but no text is known in any: say where it is (`pick`)');
+        return pick ? '' : answer.rest();
       },
     );
   }
@@ -158,12 +159,12 @@ export class EventStream implements AsyncIterableIterator<StreamEvent> {
 
   /**
    * @param isOver nothing of interest follows the event that was seen last
-   * @param end told whether the stream said that it ended; it may throw
+   * @param end told whether the stream said that it ended; it may throw, or have a last value
    */
   #view<T>(
     see: (event: StreamEvent) => { value: T } | undefined | Promise<{ value: T } | undefined>,
     isOver = () => false,
-    end = (_: boolean) => {},
+    end: (isEnd: boolean) => T | '' | undefined = () => undefined,
   ): AsyncIterableIterator<T> {
     const over = { done: true, value: undefined } as const;
     let isDone = false;
@@ -175,7 +176,8 @@ export class EventStream implements AsyncIterableIterator<StreamEvent> {
           if (done || isEnd) {
             isDone = true;
             this.close();
-            end(isEnd);
+            const value = end(isEnd);
+            if (value) return { value };
           } else if (event.gap) {
             if (!this.#options.ongap) throw new StreamError('gap', `events are lost (${event.gap.reason}): set ongap to go on without them`);
           } else {

@@ -3,11 +3,12 @@
 /**
  * Why events are lost.
  * - `expired`: they were let go (retention); `lagged`: the same, while the reader was connected
+ * - `damaged`: what stood there is damaged on the server's disk
  * - `unknown`, `reset`: the server does not know the cursor (any more): what follows may repeat what was read
  * - `overlong`: one event was over a limit of this client
  * - `cors`: a server of another origin lets no page send the cursor (`Access-Control-Allow-Headers: Last-Event-ID` mends it)
  */
-export type GapReason = 'expired' | 'lagged' | 'unknown' | 'reset' | 'overlong' | 'cors' | (string & {});
+export type GapReason = 'expired' | 'lagged' | 'damaged' | 'unknown' | 'reset' | 'overlong' | 'cors' | (string & {});
 
 export interface Gap {
   reason: GapReason;

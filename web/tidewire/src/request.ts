@@ -19,8 +19,10 @@ export class Question {
   #hasAnswered = false;
   /** The answer has a name of its own, and is read by it from now on: the question is not asked again. */
   #isNamed = false;
-  /** Sending it again does what sending it once does: by its method, by its key, or because the caller says so. */
-  #isSafe: boolean;
+  /** It only reads, or the caller says that it may be sent again. */
+  readonly #isSafe: boolean;
+  /** It has a key by which its server knows it again: sending it again does what sending it once does. */
+  #isKeyed = false;
   /** This attempt was made without the cursor, as the server does not let a page of another origin send it. */
   isBare = false;
   /** A request with a cursor was answered; so many were not, in a row. */
@@ -48,7 +50,17 @@ export class Question {
 
   /** Whether it may go out again, with this cursor. */
   isRepeatable(cursor: string): boolean {
-    return this.canAsk && (this.#isSafe || (this.isTidewire && !(this.#needsCursor && !cursor)));
+    return this.canAsk && (this.#isSafe || this.#isKeyed || (this.isTidewire && !(this.#needsCursor && !cursor)));
+  }
+
+  /** Whether the server can be asked for the events after the cursor. Without a cursor it would begin the answer anew. */
+  goesOn(cursor: string): boolean {
+    return this.isTidewire && !!cursor;
+  }
+
+  /** Whether a body that ended in good order is all that there is. Other servers answer a key with the whole answer again. */
+  isWhole(cursor: string): boolean {
+    return !this.isRepeatable(cursor) || !(this.#isSafe || this.goesOn(cursor));
   }
 
   /**
@@ -72,7 +84,7 @@ export class Question {
       this.isBare = !!cursor && this.#mayBeBare();
       if (cursor && !this.isBare) headers.set('Last-Event-ID', inHeader(cursor));
       if (this.#isNamed) headers.delete('Content-Type');
-      this.#isSafe ||= headers.has('Idempotency-Key');
+      this.#isKeyed ||= headers.has('Idempotency-Key');
       init = {
         ...(this.#options as RequestInit),
         method: this.#method,
@@ -159,5 +171,15 @@ function reasonOf(error: unknown, url: string): string {
 
 /** Headers are bytes, which `fetch` takes as one character each; an id's bytes are UTF-8, as browsers send it. */
 function inHeader(id: string): string {
+  if (takesText()) return id;
   return Array.from(new TextEncoder().encode(id), (byte) => String.fromCharCode(byte)).join('');
+}
+
+/** In Workers (workerd), and nowhere else, headers are texts, which are sent as UTF-8. */
+function takesText(): boolean {
+  try {
+    return !!new Headers([['a', '\u0100']]);
+  } catch {
+    return false;
+  }
 }

@@ -67,6 +67,9 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
   let isOpened = false;
   let openedAt = 0;
   let moved = false;
+  /** It brought a new event, and a `retry` after the last one. */
+  let hasEvent = false;
+  let endsWithRetry = false;
   /** Code of the caller's runs: what it throws is no trouble of the connection. */
   let isCallers = false;
   /** The attempt before had a 401: headers were asked for anew. */
@@ -91,15 +94,16 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
       attempt = new AbortController();
       let error: unknown;
       let wait: number | undefined;
-      isOpened = moved = isCallers = false;
+      isOpened = moved = hasEvent = endsWithRetry = isCallers = false;
       try {
         if (await once(attempt.signal)) {
           if (!stop.aborted) hooks.close?.();
           return;
         }
         error = new StreamError('cut', 'the body ended, and the stream may go on');
-        // Its server closed it in good order: whether anything is left it can say at once.
-        if (question.isTidewire && end && moved) wait = 0;
+        // Its server closed it in good order: whether anything is left it can say at once. Without an event, or after a
+        // `retry`, it may be a cut, which an HTTP/1.0 hop passes on as an end.
+        if (end && hasEvent && !endsWithRetry && question.goesOn(cursor)) wait = 0;
       } catch (failure) {
         error = failure;
       }
@@ -235,12 +239,17 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
         for (const item of parser.read(value)) {
           if ('retry' in item && !('data' in item)) {
             retryMs = item.retry!;
+            endsWithRetry = true;
           } else if ('comment' in item) {
             options.oncomment?.(item.comment);
           } else {
             json = undefined;
             const message = 'data' in item ? item : gap({ reason: 'overlong', limit: (item as { overlong: string }).overlong, resumed_after: cursor });
-            moved = true;
+            const isGap = message.event === GAP;
+            const isNew = message.id === undefined || message.lastEventId !== cursor;
+            moved ||= isNew || isGap;
+            hasEvent ||= isNew && !isGap;
+            endsWithRetry = false;
             cursor = message.lastEventId;
             const busy = give(message);
             if (busy) await busy;
@@ -261,8 +270,8 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     }
     const failure = json && hooks.failureOf?.(json);
     if (failure) throw new StreamError('event', failure, response);
-    // Whoever cannot ask again has to believe it. A Tidewire can be asked, and to who has everything it says nothing.
-    return isEnd || !question.isRepeatable(cursor) || (question.isTidewire && (end !== 'eof' || attempts > 0) ? isSilent : end === 'eof');
+    // A Tidewire can be asked whether anything is left, and says nothing where nothing is.
+    return isEnd || question.isWhole(cursor) || (question.isTidewire && (end !== 'eof' || attempts > 0) ? isSilent : end === 'eof');
   }
 }
 

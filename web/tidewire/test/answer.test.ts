@@ -45,6 +45,7 @@ describe('an answer', () => {
       }
       if (answer.isOver || name === 'end') break;
     }
+    seen['text'] += answer.rest();
     const { text = '', failed, whole = false, truncated = false } = vector;
     expect({ ...seen, dialect: answer.dialect ?? 'unknown' }).toEqual({ text, dialect: named(vector.dialect), ...(failed && { failed }) });
     // An event `end` is a last word to whoever reads the stream, whatever it is of.

@@ -133,8 +133,12 @@ enum Wait {
 struct Opened {
     since: Instant,
     liveness: Liveness,
-    /// A new event came.
+    /// A new event came, or a gap, or another id.
     is_fruitful: bool,
+    /// A new event came.
+    has_event: bool,
+    /// A `retry` came after the last event.
+    ends_with_retry: bool,
     /// Nothing came that a reader goes by: an event, an id, a time.
     is_empty: bool,
     /// Not one byte came.
@@ -308,6 +312,8 @@ impl Session {
             since: now,
             liveness: Liveness::new(config.idle_timeout, config.progress_timeout, &head.headers, now),
             is_fruitful: false,
+            has_event: false,
+            ends_with_retry: false,
             is_empty: true,
             is_silent: true,
             is_end: false,
@@ -508,7 +514,10 @@ impl Session {
             if is_ended && (opened.is_end || self.target.ends_when_ended(config, cursor, opened.is_silent)) {
                 return;
             }
-            if is_ended && opened.is_fruitful && self.target.is_resumable() {
+            // The server has more, or says at once that nothing is left. An end without an event or after a `retry` may be a
+            // cut, which an HTTP/1.0 hop passes on as an end.
+            let has_more = opened.has_event && !opened.ends_with_retry;
+            if is_ended && has_more && self.target.goes_on(cursor) {
                 wait = Wait::None;
             }
         }

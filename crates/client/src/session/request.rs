@@ -99,15 +99,14 @@ impl Target {
     /// Whether a stream that ended in good order, and did not say that it ends, was all there is. A server that resumes can
     /// be asked whether anything is left, and says nothing where nothing is. Others answer a key with the whole answer.
     pub(super) fn ends_when_ended(&self, config: &Config, last_event_id: &str, is_silent: bool) -> bool {
-        // Without a cursor a server that resumes would begin the answer anew.
-        let goes_on = self.is_resumable && !last_event_id.is_empty();
+        let goes_on = self.goes_on(last_event_id);
         let is_whole = !is_safe(&config.method) && !goes_on && config.repeat != Repeat::Always;
         is_whole || !self.may_repeat(config, last_event_id) || (self.is_resumable && is_silent)
     }
 
-    /// Whether a server that ends a body in good order can be asked at once: it is no server that is in trouble.
-    pub(super) fn is_resumable(&self) -> bool {
-        self.is_resumable
+    /// Whether the server can be asked for the events after the cursor. Without a cursor it would begin the answer anew.
+    pub(super) fn goes_on(&self, last_event_id: &str) -> bool {
+        self.is_resumable && !last_event_id.is_empty()
     }
 }
 

@@ -74,12 +74,18 @@ impl Session {
             let mut feed = self.inbox.decoder.feed(&step);
             while let Some(item) = feed.next() {
                 let item = match item {
-                    codec::Item::Event(event) => Ok(item::of_message(event.to_message())),
+                    codec::Item::Event(event) => {
+                        if let Phase::Open(opened) = &mut self.phase {
+                            opened.ends_with_retry = false;
+                        }
+                        Ok(item::of_message(event.to_message()))
+                    }
                     codec::Item::Comment(text) => Ok(Item::Comment(text.to_owned())),
                     codec::Item::Retry(millis) => {
                         self.backoff.set_base(Duration::from_millis(millis));
                         if let Phase::Open(opened) = &mut self.phase {
                             opened.is_empty = false;
+                            opened.ends_with_retry = true;
                         }
                         if !self.config.comments {
                             continue;
@@ -112,6 +118,7 @@ impl Session {
                 self.progressed(is_new, now);
                 if let Phase::Open(opened) = &mut self.phase {
                     opened.is_end = is_end;
+                    opened.has_event |= is_new;
                 }
             }
             Ok(Item::Gap(gap)) => {

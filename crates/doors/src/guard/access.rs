@@ -115,6 +115,8 @@ pub(super) struct Needed {
     pub(super) need: Need,
     /// It is answered in the name of the server or of a user whom the browser names: pages of any origin may not ask.
     pub(super) is_keyed: bool,
+    /// It is for an upstream.
+    pub(super) is_relayed: bool,
 }
 
 impl Needs {
@@ -141,6 +143,7 @@ impl Needs {
             return Needed {
                 need,
                 is_keyed: route.is_keyed,
+                is_relayed: true,
             };
         }
         let declared = || DOORS.into_iter().flatten().chain(&self.declared);
@@ -157,6 +160,7 @@ impl Needs {
         Needed {
             need,
             is_keyed: false,
+            is_relayed: false,
         }
     }
 
@@ -248,19 +252,20 @@ mod tests {
             ("/v1".into(), RouteAuth::Upstream, false),
             ("/v1/paid".into(), RouteAuth::Token, true),
         ]);
-        for (path, expected, is_keyed) in [
-            ("/v1", Need::Open, false),
-            ("/v1/x", Need::Open, false),
-            ("/v1/paid", Need::Ask, true),
-            ("/v1/paid/x", Need::Ask, true),
-            ("/v1/paidx", Need::Open, false),
-            ("/v1x", Need::Open, false),
+        for (path, expected, is_keyed, is_relayed) in [
+            ("/v1", Need::Open, false, true),
+            ("/v1/x", Need::Open, false, true),
+            ("/v1/paid", Need::Ask, true, true),
+            ("/v1/paid/x", Need::Ask, true, true),
+            ("/v1/paidx", Need::Open, false, true),
+            ("/v1x", Need::Open, false, false),
         ] {
             for method in ["GET", "POST", "DELETE", "TRACE", "INVENTED"] {
                 let found = needs.of(&method.parse().unwrap(), path);
                 let expected = Needed {
                     need: expected,
                     is_keyed,
+                    is_relayed,
                 };
                 assert_eq!(found, expected, "{method} {path}");
             }

@@ -14,7 +14,7 @@ use http::{
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
         ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-        ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
     },
 };
 
@@ -23,15 +23,20 @@ use crate::Problem;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, QUERY, POST, DELETE");
 
+/// Those of the relay's routes.
+const RELAYED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
+
 /// What our requests carry. `Accept` and `Cache-Control` are sent by `EventSource` polyfills.
 const HEADERS: &str =
     "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID, Tidewire-Token";
 
 /// What our answers say beyond what every script can read.
-const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "Idempotency-Replayed, Retry-After, Tidewire-Count, Tidewire-Ending, Tidewire-Heartbeat, \
-     Tidewire-Last-Event-ID, Tidewire-Resume, Tidewire-Stream",
-);
+const EXPOSED: &str = "Idempotency-Replayed, Retry-After, Tidewire-Count, Tidewire-Ending, Tidewire-Heartbeat, \
+     Tidewire-Last-Event-ID, Tidewire-Resume, Tidewire-Stream";
+
+/// Further headers of a response that a script may read: what an upstream says. In the response's extensions.
+#[derive(Debug, Clone)]
+pub(crate) struct Exposed(pub(crate) Vec<HeaderName>);
 
 /// How long a browser remembers an answer to a preflight, in seconds; Chromium keeps none for longer.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
@@ -68,18 +73,14 @@ impl Cors {
     }
 
     fn with(origins: Origins) -> Self {
-        let headers = HeaderValue::from_static(HEADERS);
+        let headers = list(HEADERS, []);
         Self { origins, headers }
     }
 
     /// Lets pages send these request headers too.
     #[must_use]
     pub fn headers<'a>(mut self, names: impl IntoIterator<Item = &'a HeaderName>) -> Self {
-        let all = names.into_iter().fold(HEADERS.to_owned(), |all, name| {
-            format!("{all}, {}", name.as_str())
-        });
-        // Names of headers are always a header's value.
-        self.headers = HeaderValue::try_from(all).unwrap_or(self.headers);
+        self.headers = list(HEADERS, names);
         self
     }
 
@@ -102,6 +103,7 @@ impl Cors {
 
     /// Adds what lets a page's script read the answer, if it may.
     pub(super) fn open(&self, request: &RequestOrigin, response: &mut Response<Body>) {
+        let exposed = response.extensions_mut().remove::<Exposed>();
         let headers = response.headers_mut();
         match (&self.origins, &request.0) {
             (Origins::These(origins), _) if origins.is_empty() => return,
@@ -114,13 +116,17 @@ impl Cors {
             }
             (Origins::These(_), _) => return vary(headers),
         }
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        let more = exposed.iter().flat_map(|exposed| &exposed.0);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, list(EXPOSED, more));
         vary(headers);
     }
 
     /// Answers a preflight. Methods and headers that are not allowed are not refused here: the browser
     /// compares what it wants with what the answer lists, and tells its developer which one is missing.
-    pub(super) fn preflight(&self, asked: &HeaderMap) -> Response<Body> {
+    ///
+    /// On a route of the relay (`is_relayed`) the upstream says which headers its clients send, so all that are asked
+    /// for are allowed.
+    pub(super) fn preflight(&self, asked: &HeaderMap, is_relayed: bool) -> Response<Body> {
         let origin = RequestOrigin::of(asked);
         if !origin.0.as_ref().is_some_and(|origin| self.allows(origin)) {
             return Problem::new(StatusCode::FORBIDDEN, "foreign_origin", FOREIGN).into_response();
@@ -130,8 +136,15 @@ impl Cors {
         self.open(&origin, &mut response);
         let headers = response.headers_mut();
         headers.remove(ACCESS_CONTROL_EXPOSE_HEADERS);
-        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, self.headers.clone());
+        let (methods, allowed) = match is_relayed {
+            true => (
+                RELAYED_METHODS,
+                list(self.headers.to_str().unwrap_or(HEADERS), &named(asked)),
+            ),
+            false => (METHODS, self.headers.clone()),
+        };
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
         headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
         // A public page asks for a server in a private network. Who listed the page's origin meant it to;
         // `*` is too little to open a home or company network to the whole web.
@@ -165,6 +178,22 @@ pub(super) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     *method == Method::OPTIONS
         && headers.contains_key(ORIGIN)
         && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The headers that a preflight asks for.
+fn named(asked: &HeaderMap) -> Vec<HeaderName> {
+    let lines = asked.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter();
+    let names = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
+    names.filter_map(|name| name.trim().parse().ok()).collect()
+}
+
+/// A list of headers, with these names too.
+fn list<'a>(known: &str, more: impl IntoIterator<Item = &'a HeaderName>) -> HeaderValue {
+    let all = more
+        .into_iter()
+        .fold(known.to_owned(), |all, name| format!("{all}, {}", name.as_str()));
+    // Names of headers are always a header's value.
+    HeaderValue::try_from(all).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// Caches must not give one origin's answer to another. What the answer depends on already stays.

@@ -36,11 +36,16 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority};
 use parking_lot::RwLock;
 
-use crate::{Problem, relay::config::RouteAuth};
+use crate::{
+    Problem,
+    relay::{config::RouteAuth, refuse},
+    request::wants_websocket,
+};
 pub use access::{Declared, Need};
 use access::{Needed, Needs};
 pub use caller::{Caller, Peer, Rights, network};
 pub use cors::Cors;
+pub(crate) use cors::Exposed;
 use cors::RequestOrigin;
 use credentials::{Cookies, Shown};
 use host::Hosts;
@@ -192,10 +197,10 @@ impl Guard {
 
     /// A refusal of a connection, before anybody looks at what is asked: so that pages that may can read it. Their
     /// preflight is answered as ever, for of a refused one they see nothing.
-    pub fn refuse(&self, asked: &HeaderMap, method: &Method, mut refusal: Response) -> Response {
+    pub fn refuse(&self, asked: &HeaderMap, method: &Method, path: &str, mut refusal: Response) -> Response {
         if let Some(cors) = &self.cors {
             if cors::is_preflight(method, asked) {
-                return cors.preflight(asked);
+                return cors.preflight(asked, self.needs.of(method, path).is_relayed);
             }
             cors.open(&RequestOrigin::of(asked), &mut refusal);
         }
@@ -210,7 +215,7 @@ impl Guard {
         };
         let is_preflight = cors::is_preflight(request.method(), request.headers());
         if let (Ok(_), Some(cors), true) = (&host, &self.cors, is_preflight) {
-            return cors.preflight(request.headers());
+            return cors.preflight(request.headers(), needed.is_relayed);
         }
         let origin = RequestOrigin::of(request.headers());
         let has_own_header = request.headers().contains_key(credentials::HEADER);
@@ -229,6 +234,7 @@ impl Guard {
                 }
                 response
             }
+            Err(problem) if needed.is_relayed => refuse(&problem, &request),
             Err(problem) => problem.into_response(),
         };
         if let Some(cors) = &self.cors {
@@ -272,7 +278,9 @@ impl Guard {
         shown: Shown,
         host: Option<&Authority>,
     ) -> Result<(), Problem> {
-        let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        // A page of any origin can open a WebSocket and read it: no preflight is asked, and CORS does not apply.
+        let opens = needed.is_relayed && wants_websocket(request.headers());
+        let changes = opens || !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         let refused = |why| Problem::new(StatusCode::FORBIDDEN, "foreign_origin", why);
         let lists = |origin: &HeaderValue| self.cors.as_ref().is_some_and(|cors| cors.lists(origin));
         let is_foreign = |origin: &&HeaderValue| !origin::is_same(origin.as_bytes(), host) && !lists(origin);

@@ -1,9 +1,6 @@
 //! A request to a route: the answer that there is, or a call of the upstream.
 
-use axum::{
-    body::{Body, Bytes},
-    extract::Request,
-};
+use axum::{body::Body, extract::Request};
 use http::{HeaderName, HeaderValue, Method, Response, header, request::Parts};
 use tidewire_hub::{Error, Start};
 use tokio::sync::oneshot;
@@ -19,23 +16,28 @@ use super::{
     forward, lines, pass,
     pick::{Scalar, pick},
     read,
+    refusal::Refusal,
     scope::{Hash, Scope},
     stream::StreamId,
+    upload::{Failure, Sent},
     upstream::{Call, Head},
+    websocket,
     whole::IDEMPOTENCY_REPLAYED,
 };
-use crate::{
-    Problem,
-    guard::Caller,
-    intake::{Intake, Purpose, media_type},
-    request,
-};
+use crate::{Problem, guard::Caller, intake::media_type, request};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Says that a request's key is the upstream's to keep: two such requests are two calls.
+const TIDEWIRE_IDEMPOTENCY: HeaderName = HeaderName::from_static("tidewire-idempotency");
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Answers a request to the route with this number.
-pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Result<Response<Body>, Problem> {
+/// Answers a request to the route with this number. What its body tells of its client goes into `refusal`.
+pub(super) async fn call(
+    relay: Relay,
+    number: usize,
+    request: Request,
+    refusal: &mut Refusal,
+) -> Result<Response<Body>, Problem> {
     let route = &relay.inner.config.routes[number];
     relay.inner.measures[number].request();
     let (parts, body) = request.into_parts();
@@ -44,35 +46,37 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     }
     let target = forward::target(route, &parts)?;
     let scope = Scope::of(route, &parts)?;
-    let purpose = Purpose {
-        max: route.limits.max_body,
-        bound: "a request may have (max_body)",
-        nothing: "the upstream was not asked",
-    };
-    let body = Intake::as_sent(&parts, body, &relay.inner.config.bodies);
-    let body: Bytes = body.bytes(&purpose).await?.into_bytes();
-    let asked = Asked::read(route, &parts, &body);
-    let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
-    let hash = Hash::of(&[parts.method.as_str().as_bytes(), path.as_bytes(), &body]);
+    let stream = StreamId::random().map_err(no_randomness)?;
+    if parts.method == Method::GET && request::wants_websocket(&parts.headers) {
+        return websocket::open(relay.clone(), number, parts, target, scope, stream).await;
+    }
+    let body = Sent::read(route, &parts, body, &relay.inner.config.bodies).await?;
+    let hash = hash(&parts, body.held(), stream);
 
     let shown = Dialect::of_request(&dialect::Request {
         method: &parts.method,
         path: target.path(),
         query: target.query(),
         headers: &parts.headers,
-        body: &body,
+        body: body.held().unwrap_or_default(),
     });
     let dialect = route.dialect.or(shown);
+    refusal.learn(dialect, body.held().unwrap_or_default());
     let resume = route.resumes(dialect);
     let is_kept = resume == Resume::Relay;
-    let asked = asked.with(shown, dialect, is_kept);
+    // Of a body that is not held nothing is known: whether it is answered by a stream, the answer says.
+    let asked = body.held().map_or_else(Asked::default, |body| {
+        Asked::read(route, &parts, body).with(shown, dialect, is_kept)
+    });
 
     if is_kept && let Some(response) = go_on(&relay, number, &parts, scope, hash)? {
         return Ok(response);
     }
-    let key = parts.headers.get(IDEMPOTENCY_KEY).filter(|_| is_kept);
+    // Two requests with one key can only be compared if both are held.
+    let key = parts.headers.get(IDEMPOTENCY_KEY);
+    let key = key.filter(|_| is_kept && body.held().is_some());
     let named = Named {
-        stream: StreamId::random().map_err(no_randomness)?,
+        stream,
         route: number,
         owner: scope.hash(),
         request: hash,
@@ -81,7 +85,7 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
             .chat
             .as_ref()
             .and_then(|chat| scope.key("chat", chat.as_bytes())),
-        retry: scope.retry(hash).filter(|_| is_kept),
+        retry: scope.retry(hash).filter(|_| is_kept && body.held().is_some()),
     };
     let asker = match () {
         () if asked.is_background => Asker::InBackground,
@@ -123,7 +127,16 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
     let mut request = reqwest::Request::new(parts.method.clone(), target);
     let sends_cursor = resume == Resume::Upstream;
     *request.headers_mut() = forward::request_headers(route, &parts, is_ours, sends_cursor);
-    *request.body_mut() = (!body.is_empty() || takes_body(&parts.method)).then(|| body.into());
+    let mut failure = Failure::default();
+    match body {
+        Sent::Whole(body) if body.is_empty() && !takes_body(&parts.method) => {}
+        Sent::Whole(body) => *request.body_mut() = Some(body.into()),
+        Sent::Passing(upload) => {
+            failure = upload.failure();
+            upload.describe(request.headers_mut());
+            *request.body_mut() = Some(reqwest::Body::wrap_stream(upload.pieces()));
+        }
+    }
     let call = Call {
         relay: relay.clone(),
         answer,
@@ -139,12 +152,28 @@ pub(super) async fn call(relay: Relay, number: usize, request: Request) -> Resul
         drop(token);
     });
     let asking = Asking::new(&relay, reader, answered, try_number);
-    match asking.head().await {
-        Some((reader, head)) => respond(&relay, &parts, reader, head),
-        None => Err(forward::bad_gateway(
+    let Some((reader, head)) = asking.head().await else {
+        return Err(forward::bad_gateway(
             "abandoned",
             "the request to the upstream was given up",
-        )),
+        ));
+    };
+    let response = respond(&relay, &parts, reader, head);
+    let mut response = response.map_err(|problem| failure.or(problem))?;
+    if named.key.is_none() && parts.headers.contains_key(IDEMPOTENCY_KEY) {
+        let headers = response.headers_mut();
+        headers.insert(TIDEWIRE_IDEMPOTENCY, HeaderValue::from_static("passed-on"));
+    }
+    Ok(response)
+}
+
+/// What a request is known by. One that is not held is like no other.
+fn hash(parts: &Parts, body: Option<&[u8]>, stream: StreamId) -> Hash {
+    let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
+    let (method, path) = (parts.method.as_str().as_bytes(), path.as_bytes());
+    match body {
+        Some(body) => Hash::of(&[method, path, body]),
+        None => Hash::of(&[b"passed on", stream.to_string().as_bytes()]),
     }
 }
 
@@ -195,6 +224,7 @@ fn no_randomness(error: getrandom::Error) -> Problem {
 }
 
 /// What a request asks for, as far as it concerns us.
+#[derive(Default)]
 struct Asked {
     wants_stream: bool,
     /// The request itself says so, and not only that a stream is accepted.

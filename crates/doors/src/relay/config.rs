@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
 use url::Url;
 
 use super::{dialect::Dialect, forward::METHODS};
@@ -78,6 +82,8 @@ pub struct Route {
     pub path: String,
     /// What stands for that path, such as `https://api.openai.com/v1`.
     pub upstream: Url,
+    /// Certificates (PEM) of authorities that the upstream's may be signed by, beside those that the system trusts.
+    pub authorities: Option<String>,
     /// Which methods and paths below `path` there are; all, if there is no list.
     pub allow: Option<Vec<Allowed>>,
     /// A header with our key, in place of the client's.
@@ -98,6 +104,8 @@ pub struct Route {
     pub forwarded: bool,
     /// What the upstream's documents may do in a browser.
     pub content: Content,
+    /// Whether clients may open WebSockets of the upstream.
+    pub websocket: bool,
     /// Headers of requests that do not go on, beside those that never do.
     pub remove_headers: Vec<HeaderName>,
     /// Headers that go with every request.
@@ -262,6 +270,7 @@ impl Route {
         Self {
             path: path.into(),
             upstream,
+            authorities: None,
             allow: None,
             key: None,
             auth: RouteAuth::default(),
@@ -272,6 +281,7 @@ impl Route {
             credential_parameters: Vec::new(),
             forwarded: false,
             content: Content::default(),
+            websocket: false,
             remove_headers: Vec::new(),
             set_headers: Vec::new(),
             chat_key: None,
@@ -358,6 +368,9 @@ impl Route {
         if self.upstream.query().is_some() || self.upstream.fragment().is_some() {
             return Err(wrong("its upstream must have no ? and no #"));
         }
+        if let Some(pem) = &self.authorities {
+            check_authorities(pem).map_err(|why| wrong(&why))?;
+        }
         let mut set = self.set_headers.iter().map(|(name, _)| name);
         if let Some(name) = set.find(|name| self.is_credential_header(name)) {
             return Err(wrong(&format!(
@@ -403,6 +416,22 @@ impl Route {
             ));
         }
         Ok(())
+    }
+}
+
+fn check_authorities(pem: &str) -> Result<(), String> {
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let added = certificate
+            .map_err(|error| error.to_string())
+            .and_then(|certificate| store.add(certificate).map_err(|error| error.to_string()));
+        added.map_err(|error| {
+            format!("ca_file holds what is no certificate ({error}): give certificates in PEM form")
+        })?;
+    }
+    match store.is_empty() {
+        true => Err("ca_file holds no certificate: give certificates in PEM form (BEGIN CERTIFICATE)".into()),
+        false => Ok(()),
     }
 }
 

@@ -15,7 +15,11 @@
 //! | `config` | routes and bounds |
 //! | `call` | a request: the answer that there is, or a call of the upstream |
 //! | `forward`, `forwarded` | addresses and headers of requests; those that say where a request came from |
+//! | `path` | paths that stay below their route |
+//! | `refusal` | problems of ours, as the upstream's clients read errors |
 //! | `returned` | headers of answers |
+//! | `websocket` | tunnels |
+//! | `upload` | bodies of requests, held or passed on |
 //! | `pass` | an answer that is no stream, passed on |
 //! | `lines` | answers that are streams of lines (NDJSON) |
 //! | `whole` | an answer that is no stream, kept for its idempotency key |
@@ -41,14 +45,18 @@ mod forwarded;
 mod lines;
 pub mod measures;
 mod pass;
+mod path;
 mod pick;
 mod publisher;
 mod read;
 mod recover;
+mod refusal;
 mod returned;
 mod scope;
 mod stream;
+mod upload;
 mod upstream;
+mod websocket;
 mod whole;
 
 use std::{sync::Arc, time::Duration};
@@ -56,15 +64,18 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{Path, Request, State},
+    response::Response,
     routing::any,
 };
 use futures_util::stream::{StreamExt as _, iter};
 use http::Method;
-use tidewire_hub::{Clock, Draft, Error, Hub, Millis};
+use tidewire_hub::{Draft, Error, Hub, Times};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
-use self::{answer::Answer, answers::Answers, measures::Measures, stream::StreamId, whole::Budget};
+use self::{
+    answer::Answer, answers::Answers, measures::Measures, refusal::Refusal, stream::StreamId, whole::Budget,
+};
 use crate::{
     Problem,
     guard::{Declared, Need},
@@ -72,6 +83,7 @@ use crate::{
 pub use config::{Config, InvalidRoute, Route};
 pub use dialect::Dialect;
 pub use measures::{Ending, RouteStats};
+pub(crate) use refusal::refuse;
 
 /// How often answers are looked at that have been kept long enough.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -116,6 +128,8 @@ struct Inner {
     config: Config,
     /// One a route.
     clients: Vec<reqwest::Client>,
+    /// One for each route that has WebSockets, for which HTTP/1.1 is needed.
+    websockets: Vec<Option<reqwest::Client>>,
     measures: Vec<Measures>,
     answers: Answers,
     /// The bytes of answers that are no streams and have a key.
@@ -123,7 +137,6 @@ struct Inner {
     tasks: TaskTracker,
     /// Those of them that ask upstreams. When it is closed, no more are asked.
     calls: TaskTracker,
-    clock: Clock,
 }
 
 impl Relay {
@@ -142,8 +155,13 @@ impl Relay {
                 return Err(InvalidRoute::twice(&route.path).into());
             }
         }
-        let client = |route| client(route, config.max_idle());
-        let clients = config.routes.iter().map(client).collect::<Result<_, _>>()?;
+        let of = |route| client(route, config.max_idle(), |client| client);
+        let clients = config.routes.iter().map(of).collect::<Result<_, _>>()?;
+        let of = |route: &Route| {
+            let client = || client(route, 0, reqwest::ClientBuilder::http1_only);
+            route.websocket.then(client).transpose()
+        };
+        let websockets = config.routes.iter().map(of).collect::<Result<_, _>>()?;
         let measures = config.routes.iter().map(|_| Measures::default()).collect();
         let bodies = Budget::new(config.max_kept_bodies);
         let relay = Self {
@@ -151,12 +169,12 @@ impl Relay {
                 hub,
                 config,
                 clients,
+                websockets,
                 measures,
                 answers: Answers::default(),
                 bodies,
                 tasks: tasks.clone(),
                 calls: TaskTracker::new(),
-                clock: Clock::system(),
             }),
         };
         let due = recover::recover(&relay).await?;
@@ -169,7 +187,7 @@ impl Relay {
         let mut router = Router::new().route("/relay/{stream}", any(answer_by_name));
         for (number, route) in self.inner.config.routes.iter().enumerate() {
             let handler =
-                move |State(relay): State<Self>, request: Request| call::call(relay, number, request);
+                move |State(relay): State<Self>, request: Request| answer_on_route(relay, number, request);
             let path = &route.path;
             router = router
                 .route(path, any(handler))
@@ -223,8 +241,8 @@ impl Relay {
         &self.inner.measures[answer.named.route]
     }
 
-    fn now(&self) -> Millis {
-        self.inner.clock.now()
+    fn times(&self) -> Times {
+        self.inner.hub.times()
     }
 
     /// Lets go what has been kept long enough, from now on and from before.
@@ -239,7 +257,7 @@ impl Relay {
                 () = self.inner.hub.closing() => return,
                 () = sleep(HOUSEKEEPING) => {}
             }
-            due = self.inner.answers.expire(&self.inner.config, self.now());
+            due = self.inner.answers.expire(&self.inner.config, self.times().expiry);
         }
     }
 
@@ -260,36 +278,62 @@ impl Relay {
     }
 }
 
+async fn answer_on_route(relay: Relay, number: usize, request: Request) -> Response {
+    let route = &relay.inner.config.routes[number];
+    let mut refusal = Refusal::to(Some(route), request.method(), request.uri(), request.headers());
+    let answered = call::call(relay.clone(), number, request, &mut refusal).await;
+    let mut response = answered.unwrap_or_else(|problem| refusal.response(&problem));
+    returned::expose(&mut response, |name| route.is_credential_header(name));
+    response
+}
+
 async fn answer_by_name(
     State(relay): State<Relay>,
     Path(name): Path<String>,
     request: Request,
-) -> Result<axum::response::Response, Problem> {
-    match *request.method() {
-        Method::GET | Method::HEAD | Method::DELETE => read::named(relay, name, request).await,
-        _ => Problem::other_method(request.method(), "GET, HEAD, DELETE"),
-    }
+) -> Result<Response, Problem> {
+    let mut response = match *request.method() {
+        Method::GET | Method::HEAD | Method::DELETE => read::named(relay, name, request).await?,
+        _ => return Problem::other_method(request.method(), "GET, HEAD, DELETE"),
+    };
+    // What is kept of the upstream's headers holds no secret.
+    returned::expose(&mut response, |_| false);
+    Ok(response)
 }
 
 /// The client for a route's upstream: no redirects, nothing tried again, nothing unpacked.
-fn client(route: &Route, max_idle: usize) -> reqwest::Result<reqwest::Client> {
+fn client(
+    route: &Route,
+    max_idle: usize,
+    change: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> reqwest::Result<reqwest::Client> {
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .connect_timeout(route.times.connect)
-        .pool_max_idle_per_host(max_idle)
-        .tcp_nodelay(true);
+    let authorities = route.authorities.as_deref().unwrap_or_default();
+    let authorities = reqwest::Certificate::from_pem_bundle(authorities.as_bytes())?;
     let is_here = match route.upstream.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
     };
-    match is_here {
-        true => client.no_proxy().build(),
-        false => client.build(),
+    let client = || {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(route.times.connect)
+            .pool_max_idle_per_host(max_idle)
+            .tcp_nodelay(true);
+        let client = change(client);
+        match is_here {
+            true => client.no_proxy(),
+            false => client,
+        }
+    };
+    match client().tls_certs_merge(authorities).build() {
+        // A system that trusts nobody, as a small container does, can still relay to an upstream without TLS.
+        Err(_) if route.upstream.scheme() == "http" => client().tls_certs_only([]).build(),
+        built => built,
     }
 }

@@ -180,7 +180,9 @@ pub(super) fn reply(
         resume = subscription.resume().as_str();
         if !is_get {
             match subscription.resume() {
-                Resume::Gap(gap) if gap.reason == GapReason::Expired => return Err(gone()),
+                Resume::Gap(gap) if matches!(gap.reason, GapReason::Expired | GapReason::Damaged) => {
+                    return Err(gone());
+                }
                 Resume::Gap(_) => {
                     let detail = "the Last-Event-ID is no event of this answer: send the request without it";
                     return Err(Problem::bad_request("bad_last_event_id", detail));
@@ -377,6 +379,13 @@ impl Stream for Chunks {
                 let why = Broken {
                     code: "expired",
                     message: "part of the answer has been let go before it could be sent".into(),
+                };
+                Poll::Ready(this.say(&why))
+            }
+            Poll::Ready(Some(Err(Cut::Damaged))) if !this.is_get => {
+                let why = Broken {
+                    code: "damaged",
+                    message: "part of the answer cannot be read on the server's disk".into(),
                 };
                 Poll::Ready(this.say(&why))
             }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    hash::{BuildHasher as _, RandomState},
     sync::{Arc, atomic::Ordering},
 };
 
@@ -46,7 +47,7 @@ pub(super) async fn recover(relay: &Relay) -> Result<Vec<StreamId>, tidewire_hub
     for stream in &due {
         answers.recall_gone(*stream, config);
     }
-    due.extend(answers.expire(config, relay.now()));
+    due.extend(answers.expire(config, relay.times().expiry));
     Ok(due)
 }
 
@@ -65,8 +66,8 @@ async fn recall(relay: &Relay, noted: Noted) -> Result<(), tidewire_hub::Error> 
     let (at, how) = match (noted.ended, has_ended) {
         (Some(ended), _) => ended,
         // Only the note of its end was not written any more.
-        (None, true) => (relay.now(), Ending::Done),
-        (None, false) => (relay.now(), interrupt(relay, &answer, &topics).await?),
+        (None, true) => (relay.times().stamp, Ending::Done),
+        (None, false) => (relay.times().stamp, interrupt(relay, &answer, &topics).await?),
     };
     answer.set_ending(how);
     relay.inner.answers.recall(&answer, at, how);
@@ -76,7 +77,7 @@ async fn recall(relay: &Relay, noted: Noted) -> Result<(), tidewire_hub::Error> 
 /// The answers that the notes tell of, and apart from them those that have been kept long enough, of which there may be many.
 fn notes(relay: &Relay) -> Result<(Vec<Noted>, Vec<StreamId>), tidewire_hub::Error> {
     let control = control()?;
-    let now = relay.now();
+    let now = relay.times().expiry;
     let mut noted: HashMap<StreamId, Noted> = HashMap::new();
     let mut due = Vec::new();
     let mut after = Seq::ZERO;
@@ -159,6 +160,7 @@ async fn interrupt(
     topics: &TopicSet,
 ) -> Result<Ending, tidewire_hub::Error> {
     let reading = last_event(relay, answer, topics)?;
+    answer.events.store(unused_number(answer), Ordering::Relaxed);
     let why = Broken {
         code: "interrupted",
         message: "the server was restarted in the midst of the answer: ask again".into(),
@@ -174,7 +176,14 @@ async fn interrupt(
     Ok(ending)
 }
 
-/// Goes on after the last event that an answer has, and gives back what that one says. Those before it may be gone.
+/// A number that no event of the answer had: a random one of 52 bits, beyond all that an upstream can reach. The number after the
+/// last one in the log will not do: a log that has lost its end, or is an older copy, does not have all events that readers
+/// have, and a reader of one of those would be told that the answer is over.
+fn unused_number(answer: &Answer) -> u64 {
+    RandomState::new().hash_one(answer.named.stream) >> 13 | 1 << 51
+}
+
+/// What the last event says that an answer has. Those before it may be gone.
 fn last_event(relay: &Relay, answer: &Answer, topics: &TopicSet) -> Result<Reading, tidewire_hub::Error> {
     let mut reading = Reading::new(answer.dialect());
     let Some(last) = relay.inner.hub.kept(topics)?.last else {
@@ -182,17 +191,10 @@ fn last_event(relay: &Relay, answer: &Answer, topics: &TopicSet) -> Result<Readi
     };
     let scan = relay.inner.hub.records(topics, last.seq.before(), BUDGET)?;
     for event in scan.records.iter().filter_map(|record| record.event.as_ref()) {
-        let number = event
-            .id
-            .as_ref()
-            .and_then(|id| id.as_str().rsplit_once('.')?.1.parse().ok());
-        if let Some(number) = number {
-            answer.events.fetch_max(number, Ordering::Relaxed);
-            reading.see(
-                event.name.as_ref().map_or("message", EventName::as_str),
-                &event.data,
-            );
-        }
+        reading.see(
+            event.name.as_ref().map_or("message", EventName::as_str),
+            &event.data,
+        );
     }
     answer.sequence.store(reading.next_number(), Ordering::Relaxed);
     Ok(reading)

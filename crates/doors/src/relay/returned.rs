@@ -5,12 +5,14 @@
 //! them in a sandbox, and headers that concern the whole origin, or proxies in front of the server,
 //! do not pass.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::body::Body;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
 use super::{
     config::{Content, Route},
     forward::{HOP_BY_HOP, connection_named},
 };
+use crate::guard::Exposed;
 
 /// Headers that concern the whole origin of an answer: a browser acts on them or remembers them
 /// beyond the answer.
@@ -100,6 +102,15 @@ pub(super) fn replayed_headers(headers: &HeaderMap) -> HeaderMap {
         .iter()
         .filter(|(name, value)| REPLAYED.contains(&name.as_str()) && value.len() <= MAX_REPLAYED);
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Lets the scripts of pages that may ask read the headers of the answer, except those that carry a
+/// secret: a page sends credentials, and learns none.
+pub(super) fn expose(response: &mut Response<Body>, is_secret: impl Fn(&HeaderName) -> bool) {
+    let names = response.headers().keys();
+    let read = names.filter(|name| **name != header::SET_COOKIE && !is_secret(name));
+    let exposed = Exposed(read.cloned().collect());
+    response.extensions_mut().insert(exposed);
 }
 
 fn of_any_answer(route: &Route, headers: &HeaderMap) -> HeaderMap {

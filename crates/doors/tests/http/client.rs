@@ -142,6 +142,18 @@ impl Client {
         }
     }
 
+    /// Reads the head of a 101: what follows is another protocol's.
+    pub fn switched(&mut self) -> Head {
+        let head = self.head();
+        assert_eq!(head.status, 101, "{head:?}");
+        head
+    }
+
+    /// So many bytes.
+    pub fn receive(&mut self, len: usize) -> Vec<u8> {
+        self.exactly(len).expect("more bytes")
+    }
+
     /// Reads on until the server closes the connection.
     pub fn rest(mut self) -> String {
         while self.fill() {}

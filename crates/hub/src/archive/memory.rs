@@ -172,8 +172,8 @@ impl Kept {
         true
     }
 
-    /// Lets go what a topic holds beyond what is allowed.
-    fn cut(&mut self, topic: &Topic, mut load: Load, allowed: &Allowed, now: Millis) {
+    /// Lets go what a topic holds beyond what is allowed, and says up to where.
+    fn cut(&mut self, topic: &Topic, mut load: Load, allowed: &Allowed, now: Millis) -> Option<Seq> {
         let set = TopicSet::from(topic.clone());
         let (mut through, mut oldest) = (None, None);
         for record in self.records.after(&set, Seq::ZERO) {
@@ -188,6 +188,7 @@ impl Kept {
             self.purge(&set, through);
         }
         self.ruled.looked(topic, load, oldest, now);
+        through
     }
 
     /// Returns how many events left.
@@ -292,6 +293,7 @@ impl Archive for Memory {
             records: Vec::new(),
             through: through.max(after),
             floors: kept.records.floors(topics).collect(),
+            is_damaged: false,
         };
         let mut cost = 0;
         for record in kept
@@ -354,14 +356,17 @@ impl Archive for Memory {
         }
     }
 
-    fn trim_topics(&self, now: Millis) {
+    fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
         let mut kept = self.kept.write();
+        let mut gone = Vec::new();
         for _ in 0..LOOKS {
             let Some((topic, load, allowed)) = kept.ruled.next(now) else {
-                return;
+                break;
             };
-            kept.cut(&topic, load, &allowed, now);
+            let through = kept.cut(&topic, load, &allowed, now);
+            gone.extend(through.map(|through| (topic, through)));
         }
+        gone
     }
 
     fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {

@@ -32,6 +32,9 @@ pub struct Scan {
     pub through: Seq,
     /// What is gone of each topic: a reader whose cursor is before one of them has missed an event.
     pub floors: Floors,
+    /// Something of these topics between the cursor and the first of the records, or [`Scan::through`] where there are none, is damaged
+    /// and was passed over.
+    pub is_damaged: bool,
 }
 
 /// A step back: see [`Archive::back`].
@@ -92,6 +95,8 @@ pub struct History {
     pub last: Seq,
     /// Its time.
     pub time: Millis,
+    /// The same, or what was believed instead if the clock had leapt by more than a day within the hour before it.
+    pub believed: Millis,
     /// What the machine remembered after a record, as [`Archive::snapshot`] was given it.
     pub snapshot: Option<(Seq, Vec<u8>)>,
 }
@@ -116,8 +121,9 @@ pub enum AppendError {
 
 /// Where records are kept. Calls come from many readers and one writer at once.
 ///
-/// Reads are called on the readers' tasks: they must be short, which is what the budget is for. A read that fails says which file
-/// is damaged and where; nothing is passed over.
+/// Reads are called on the readers' tasks: they must be short, which is what the budget is for. A damaged place is passed over only by
+/// [`Archive::scan`], which says so, and where records are looked for or counted; any other read that meets one fails, and says which file
+/// is damaged and where.
 pub trait Archive: Send + Sync + 'static {
     /// What there was when the archive was opened. Asked once, before anything is appended.
     fn history(&self) -> History;
@@ -140,6 +146,12 @@ pub trait Archive: Send + Sync + 'static {
     /// # Errors
     /// [`AppendError`]: nothing of the batch is kept, and its numbers are not used again.
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError>;
+
+    /// Why nothing more can be appended ([`AppendError::Poisoned`]), if so. Asked once a second, so that it is known without
+    /// an append too.
+    fn poisoned(&self) -> Option<String> {
+        None
+    }
 
     /// Reads the records of these topics in `(after, through]`, oldest first, and not many more than `budget` bytes: at least
     /// one if there is one, unless it lies behind a part of the log that is long to look through. Then nothing is read, and
@@ -181,9 +193,10 @@ pub trait Archive: Send + Sync + 'static {
     fn trim(&self, now: Millis);
 
     /// Lets go what the rules for single topics no longer keep at this time: called once a second, when all that was
-    /// appended is visible.
-    fn trim_topics(&self, now: Millis) {
+    /// appended is visible. Names the topics that lost something, each with the last record that it lost.
+    fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
         let _ = now;
+        Vec::new()
     }
 
     /// Lets go all of these topics up to `through`: called when the purge has become visible. An event that
@@ -192,6 +205,11 @@ pub trait Archive: Send + Sync + 'static {
 
     /// What is kept in all.
     fn held(&self) -> Held;
+
+    /// How many damaged places are known: those that were met since the archive was opened and whose records are not gone anyway.
+    fn damaged(&self) -> usize {
+        0
+    }
 
     /// Forgets topics of which nothing is kept, and names them. From then on a cursor in such a topic
     /// may be answered with a gap although nothing was missed, never the other way round.

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use fastrand::Rng;
 use tidewire_hub::{
-    Seq,
+    Namespace, Seq,
     archive::{
-        Archive as _, Retention,
+        Archive as _, Retention, Rule, Rules,
         segments::{Durability, OpenError, Segments, Settings},
     },
 };
@@ -14,6 +14,7 @@ use tidewire_hub::{
 use crate::{
     model::Model,
     records::{batch, event, event_with_id, id, purge, seqs, topics},
+    second,
     sim::SimDisk,
 };
 
@@ -269,9 +270,8 @@ fn a_log_that_could_not_be_synced_is_not_closed_as_whole() {
         log.snapshot(Seq(1), b"what is remembered");
         assert!(disk.has_failed());
         log.close();
-        let disk = disk.crash(&mut Rng::with_seed(1));
-        let epochs = open(&disk).history().epochs;
-        assert_eq!(epochs.len(), 2, "what was acknowledged may be lost");
+        let meta = second::meta(&[("meta".into(), disk.bytes("meta"))].into());
+        assert!(!meta.is_whole, "what was acknowledged may be lost");
     }
 }
 
@@ -333,4 +333,232 @@ fn a_snapshot_that_was_found_once_is_found_again() {
             "under seed {seed}"
         );
     }
+}
+
+/// What a reader gets from the beginning, and before which records it is told of damage.
+fn read_told(log: &Segments, names: &str) -> (Vec<u64>, Vec<u64>) {
+    let (mut records, mut told, mut after) = (Vec::new(), Vec::new(), Seq::ZERO);
+    while after < log.history().last {
+        let scan = log.scan(&topics(names), after, log.history().last, 1).unwrap();
+        if scan.is_damaged {
+            told.extend(scan.records.first().map(|record| record.seq.0));
+        }
+        records.extend(seqs(&scan.records));
+        after = scan.through;
+    }
+    (records, told)
+}
+
+/// A log of three topics: `a` and `b` in turn, and `c` only now and then. Nothing is let go.
+fn three_topics() -> SimDisk {
+    let disk = SimDisk::new(1);
+    let log = open_all(&disk).unwrap();
+    for seq in 1..=90 {
+        let name = match seq {
+            10 | 80 => "c",
+            _ if seq % 2 == 0 => "a",
+            _ => "b",
+        };
+        log.append(&batch([event(seq, name)])).unwrap();
+    }
+    log.snapshot(Seq(90), b"what is remembered");
+    drop(log);
+    disk.kill()
+}
+
+fn open_all(disk: &SimDisk) -> Result<Segments, OpenError> {
+    let settings = Settings {
+        segment_bytes: 2_000,
+        ..Settings::default()
+    };
+    Segments::open(Arc::new(disk.clone()), settings)
+}
+
+/// The numbers of a segment's records.
+fn numbers(disk: &SimDisk, name: &str) -> std::ops::RangeInclusive<u64> {
+    let base = |name: &String| name[4..24].parse::<u64>().unwrap();
+    let segments = files(disk, ".seg");
+    let at = segments.iter().position(|other| other == name).unwrap();
+    base(&segments[at])..=base(&segments[at + 1]) - 1
+}
+
+#[test]
+fn readers_over_a_missing_segment_are_told_and_others_are_not() {
+    let disk = three_topics();
+    let segment = files(&disk, ".seg").remove(1);
+    let lost = numbers(&disk, &segment);
+    assert!(!lost.contains(&10) && lost.end() < &80, "{lost:?}");
+    let of = |name: &str| {
+        let all = (1..=90).filter(|seq| match name {
+            "c" => [10, 80].contains(seq),
+            "a" => seq % 2 == 0 && ![10, 80].contains(seq),
+            _ => seq % 2 == 1,
+        });
+        all.collect::<Vec<u64>>()
+    };
+    disk.take(&segment);
+    for round in 0..2 {
+        let log = open_all(&disk).unwrap();
+        assert_eq!(log.damaged(), 1, "round {round}");
+        for name in ["a", "b"] {
+            let (records, told) = read_told(&log, name);
+            let left: Vec<_> = of(name).into_iter().filter(|seq| !lost.contains(seq)).collect();
+            let behind = left.iter().find(|seq| *seq > lost.end()).unwrap();
+            assert_eq!(
+                (records, told),
+                (left.clone(), vec![*behind]),
+                "round {round}: {name}"
+            );
+        }
+        assert_eq!(read_told(&log, "c"), (of("c"), vec![]));
+        assert!(log.count(&topics("a b c"), ALL).is_ok());
+        drop(log);
+    }
+}
+
+#[test]
+fn a_missing_segment_without_its_index_is_a_gap_for_all_who_come_over_it() {
+    let disk = three_topics();
+    let segment = files(&disk, ".seg").remove(1);
+    let lost = numbers(&disk, &segment);
+    disk.take(&segment);
+    disk.take(&segment.replace(".seg", ".idx"));
+    let log = open_all(&disk).unwrap();
+    assert_eq!(log.damaged(), 1);
+    let scan = log.scan(&topics("a b"), Seq::ZERO, ALL, usize::MAX).unwrap();
+    let left: Vec<u64> = (1..=90)
+        .filter(|seq| ![10, 80].contains(seq) && !lost.contains(seq))
+        .collect();
+    assert_eq!(seqs(&scan.records), left);
+    assert_eq!(
+        scan.floors.highest(),
+        Seq(*lost.end()),
+        "who was in front of it has missed something"
+    );
+}
+
+#[test]
+fn a_hole_that_retention_has_made_is_no_damage() {
+    let retention = Retention {
+        rules: Rules::new([Rule {
+            namespace: Namespace::Events,
+            prefix: "a".into(),
+            max_events: Some(1),
+            max_bytes: None,
+            max_age: None,
+        }])
+        .unwrap(),
+        ..Retention::default()
+    };
+    let settings = Settings {
+        segment_bytes: 2_000,
+        retention,
+        ..Settings::default()
+    };
+    let open = |disk: &SimDisk| Segments::open(Arc::new(disk.clone()), settings.clone()).unwrap();
+    let disk = SimDisk::new(1);
+    let log = open(&disk);
+    // The oldest segment stays for what is kept of `b`; those behind it go.
+    for seq in 1..=200 {
+        log.append(&batch([event(seq, if seq == 1 { "b" } else { "a" })]))
+            .unwrap();
+    }
+    let indexes = files(&disk, ".idx").into_iter();
+    let before: Vec<_> = indexes.map(|name| (name.clone(), disk.bytes(&name))).collect();
+    for last in (201..=300).map(Seq) {
+        log.append(&batch([event(last.0, "a")])).unwrap();
+        log.snapshot(last, b"what is remembered");
+        log.snapshot(last, b"what is remembered");
+        log.trim_topics(0);
+        log.compact(&|| true);
+        log.trim(0);
+    }
+    let segments = files(&disk, ".seg");
+    assert!(segments.len() < before.len() / 2, "{segments:?}");
+    drop(log);
+    let disk = disk.kill();
+    // A crash has left the index of one.
+    let gone = before
+        .iter()
+        .find(|(name, _)| !disk.files().contains(name))
+        .unwrap();
+    disk.put(&gone.0, &gone.1);
+    let log = open(&disk);
+    assert_eq!(log.damaged(), 0);
+    assert!(!disk.files().contains(&gone.0), "it is of no use");
+    assert_eq!(read_told(&log, "b"), (vec![1], vec![]));
+}
+
+#[test]
+fn numbers_that_were_not_given_are_no_hole() {
+    let disk = SimDisk::new(1);
+    let log = open_all(&disk).unwrap();
+    for seq in (1..=300).filter(|seq| seq % 7 > 2) {
+        log.append(&batch([event(seq, "a")])).unwrap();
+    }
+    assert!(files(&disk, ".seg").len() > 3);
+    drop(log);
+    let log = open_all(&disk.kill()).unwrap();
+    assert_eq!(log.damaged(), 0);
+    assert_eq!(
+        log.scan(&topics("a"), Seq::ZERO, ALL, usize::MAX)
+            .unwrap()
+            .floors
+            .highest(),
+        Seq::ZERO
+    );
+}
+
+/// Retention and rules read indexes; one that is damaged must not keep them from letting go for ever.
+#[test]
+fn a_damaged_index_keeps_neither_rules_nor_retention_from_letting_go() {
+    let settings = Settings {
+        segment_bytes: 20_000,
+        retention: Retention {
+            max_bytes: 60_000,
+            rules: Rules::new([Rule {
+                namespace: Namespace::Events,
+                prefix: "topic-1".into(),
+                max_events: Some(1),
+                max_bytes: None,
+                max_age: None,
+            }])
+            .unwrap(),
+            ..Retention::default()
+        },
+        ..Settings::default()
+    };
+    let open = |disk: &SimDisk| Segments::open(Arc::new(disk.clone()), settings.clone()).unwrap();
+    let disk = SimDisk::new(1);
+    let log = open(&disk);
+    let put = |log: &Segments, seq| {
+        log.append(&batch([event(seq, &format!("topic-{}", seq % 120))]))
+            .unwrap();
+    };
+    (1..=900).for_each(|seq| put(&log, seq));
+    drop(log);
+    let disk = disk.kill();
+    let indexes = files(&disk, ".idx");
+    assert!(indexes.len() > 2 && disk.bytes(&indexes[0]).len() > 4096);
+    for index in &indexes {
+        flip(&disk, index, 4096 + 50);
+    }
+    let log = open(&disk);
+    assert_eq!(log.damaged(), 0, "no record is");
+    // Damaged once more, while it is open.
+    for index in &indexes {
+        flip(&disk, index, 4096 + 50);
+    }
+    for seq in 901..=2_000 {
+        put(&log, seq);
+        if seq % 50 == 0 {
+            log.snapshot(Seq(seq), b"what is remembered");
+            log.snapshot(Seq(seq), b"what is remembered");
+            log.trim(0);
+            log.trim_topics(0);
+        }
+    }
+    assert!(log.held().bytes < 100_000, "{:?}", log.held());
+    let kept = log.scan(&topics("topic-1"), Seq::ZERO, ALL, usize::MAX).unwrap();
+    assert_eq!(kept.records.len(), 1, "the rule holds");
 }

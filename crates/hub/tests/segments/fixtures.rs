@@ -145,7 +145,8 @@ fn meta(epochs: &[(&str, u64)]) -> Meta {
     }
 }
 
-/// Writes the log as it was written: an id and epochs that are not random, a crash in between, and no end in order.
+/// Writes the log as it was written: a crash in between, and no end in order. Its id is not random, and in place of the names of
+/// its epochs, which are, it gets those of the fixture.
 fn write() -> Files {
     let mut disk = SimDisk::new(1);
     disk.put("meta", &second::meta_file(&meta(&EPOCHS[..1])));
@@ -154,7 +155,6 @@ fn write() -> Files {
         if batch[0].seq.0 > 20 && log.history().epochs.len() == 1 {
             drop(log);
             disk = disk.kill();
-            disk.put("meta", &second::meta_file(&meta(&EPOCHS)));
             log = Segments::open(Arc::new(disk.clone()), settings()).unwrap();
         }
         log.append(&batch).unwrap();
@@ -173,10 +173,19 @@ fn write() -> Files {
         }
     }
     drop(log);
-    disk.files()
-        .into_iter()
-        .map(|name| (name.clone(), disk.bytes(&name)))
-        .collect()
+    let names = disk.files().into_iter();
+    let mut files: Files = names.map(|name| (name.clone(), disk.bytes(&name))).collect();
+    let written = second::meta(&files);
+    assert_eq!(files["meta"], second::meta_file(&written));
+    let named = written.epochs.iter().zip(EPOCHS);
+    let named = Meta {
+        epochs: named
+            .map(|((_, first), (name, _))| (name.to_owned(), *first))
+            .collect(),
+        ..written
+    };
+    files.insert("meta".into(), second::meta_file(&named));
+    files
 }
 
 fn folder() -> PathBuf {
@@ -244,7 +253,12 @@ fn a_log_that_was_written_once_is_served_as_it_was_recorded() {
         .iter()
         .map(|(epoch, first)| (epoch.to_string(), first.0))
         .collect();
-    assert_eq!(epochs, meta(&EPOCHS).epochs);
+    assert_eq!(epochs[..2], meta(&EPOCHS).epochs);
+    assert_eq!(
+        epochs[2..].iter().map(|(_, first)| *first).collect::<Vec<_>>(),
+        [37],
+        "of this opening"
+    );
     assert_eq!((history.last, history.time), (Seq(36), BEGAN + 36_000));
     let (after, state) = history.snapshot.unwrap();
     assert!(after > Seq(20) && state == SNAPSHOT);

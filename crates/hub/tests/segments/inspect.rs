@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    ops::ControlFlow,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,12 +13,13 @@ use tidewire_hub::archive::{
     Archive as _,
     segments::{
         Disk, DiskFile, Segments, Settings,
-        inspect::{Finding, Gravity, ReadOnly, verify},
+        inspect::{Finding, Gravity, Import, ReadOnly, verify},
     },
 };
+use tidewire_hub::{Record, Seq, Start};
 
 use crate::{
-    records::{batch, event},
+    records::{batch, event, purge, topics},
     sim::SimDisk,
 };
 
@@ -130,5 +132,176 @@ fn a_batch_that_is_written_while_it_is_read_is_no_damage() {
         let late: Arc<dyn Disk> = Arc::new(late(Some(Arc::default())));
         let opened = ReadOnly::open(&late).unwrap_or_else(|error| panic!("{from}: {error}"));
         assert!(opened.last().0 >= 19, "{from}");
+    }
+}
+
+fn open(disk: &SimDisk) -> Segments {
+    let settings = Settings {
+        segment_bytes: 900,
+        ..Settings::default()
+    };
+    Segments::open(Arc::new(disk.clone()), settings).unwrap()
+}
+
+/// Batches of three records in several segments; the 20th is a purge.
+fn whole() -> SimDisk {
+    let disk = SimDisk::new(1);
+    let log = open(&disk);
+    for first in (1..=42).step_by(3) {
+        let record = |seq| match seq {
+            20 => purge(seq, "z"),
+            _ => event(seq, if seq % 2 == 0 { "a" } else { "b" }),
+        };
+        log.append(&batch((first..first + 3).map(record))).unwrap();
+    }
+    log.snapshot(Seq(42), &[]);
+    drop(log);
+    let disk = disk.kill();
+    // Which the machine would read. The list of topics, which is written with it, stays.
+    disk.take("snap/00000000000000000042.snap");
+    disk
+}
+
+fn segments(disk: &SimDisk) -> Vec<String> {
+    let mut files = disk.files();
+    files.retain(|name| name.ends_with(".seg"));
+    files
+}
+
+/// What is left of a damaged log: the numbers of its records, and those that are told to be lost.
+fn salvaged(disk: &SimDisk) -> (ReadOnly, Vec<u64>, Vec<(u64, u64)>) {
+    let under: Arc<dyn Disk> = Arc::new(disk.clone());
+    let log = ReadOnly::salvage(&under).unwrap();
+    let mut left = Vec::new();
+    log.records(&mut |record, _| {
+        left.push(record.seq.0);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    let losses = log.losses().iter().filter_map(|loss| loss.numbers);
+    let lost = losses.map(|(first, last)| (first.0, last.0)).collect();
+    (log, left, lost)
+}
+
+#[test]
+fn whatever_byte_is_damaged_all_other_records_are_left_and_the_lost_one_is_named() {
+    let disk = whole();
+    assert_eq!(salvaged(&disk).1, (1..=42).collect::<Vec<_>>());
+    let names = segments(&disk);
+    for (name, with_index) in [
+        (&names[1], true),
+        (&names[1], false),
+        (names.last().unwrap(), false),
+    ] {
+        let bytes = disk.bytes(name);
+        let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+        // Each place in a batch, and each kind of place, more than once.
+        for at in (0..end).step_by(5).chain(0..64 + 40 + 30) {
+            let disk = disk.kill();
+            if !with_index {
+                let index = name.replace(".seg", ".idx");
+                if disk.files().contains(&index) {
+                    disk.take(&index);
+                }
+            }
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 1 << (at % 8);
+            disk.put(name, &bytes);
+            let was = disk
+                .files()
+                .into_iter()
+                .map(|name| disk.bytes(&name))
+                .collect::<Vec<_>>();
+            let (log, left, lost) = salvaged(&disk);
+            let missing: Vec<u64> = (1..=42).filter(|seq| !left.contains(seq)).collect();
+            // Where a length or a batch's header is damaged, only the index says where the next record begins. It has no purges.
+            let events = missing.iter().filter(|seq| **seq != 20).count();
+            let most = if with_index { 1 } else { 3 };
+            assert!(events <= most, "{name} at {at}: {missing:?}");
+            for seq in &missing {
+                assert!(
+                    lost.iter().any(|(first, last)| first <= seq && seq <= last),
+                    "{name} at {at}: {missing:?} of {lost:?}"
+                );
+            }
+            assert!(!log.losses().is_empty(), "{name} at {at}");
+            assert_eq!(log.last(), Seq(42), "{name} at {at}: no number is given again");
+            let is = disk
+                .files()
+                .into_iter()
+                .map(|name| disk.bytes(&name))
+                .collect::<Vec<_>>();
+            assert!(is == was, "{name} at {at}: something was changed");
+        }
+    }
+}
+
+#[test]
+fn a_repaired_copy_tells_readers_in_front_of_what_is_lost_and_no_others() {
+    let disk = whole();
+    let name = &segments(&disk)[1];
+    let mut bytes = disk.bytes(name);
+    // The first record of the segment.
+    bytes[64 + 40 + 8] ^= 1;
+    disk.put(name, &bytes);
+    let lost: u64 = name[4..24].parse().unwrap();
+    let (log, left, _) = salvaged(&disk);
+    assert_eq!(left, (1..=42).filter(|seq| *seq != lost).collect::<Vec<_>>());
+    let copy = SimDisk::new(2);
+    let mut import = Import::begin(Arc::new(copy.clone()), log.head()).unwrap();
+    let (known, _) = log.memory().unwrap();
+    known.into_iter().for_each(|topic| import.topic(topic).unwrap());
+    log.records(&mut |record: Record, _| {
+        import.record(record).unwrap();
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    import.finish().unwrap();
+    let under: Arc<dyn Disk> = Arc::new(copy.clone());
+    let verified = verify(&*under, &mut |_| (), &mut |finding| {
+        assert_eq!(finding.gravity, Gravity::Note, "{finding:?}");
+    });
+    assert_eq!(verified.unwrap().records, 41);
+    let copy = open(&copy);
+    let (hit, other) = if lost.is_multiple_of(2) {
+        ("a", "b")
+    } else {
+        ("b", "a")
+    };
+    let floor = |names| {
+        copy.scan(&topics(names), Seq::ZERO, Seq(42), usize::MAX)
+            .unwrap()
+            .floors
+            .highest()
+    };
+    assert_eq!(floor(hit), Seq(lost));
+    assert_eq!(floor(other), Seq::ZERO);
+    let first = copy.scan(&topics(hit), Seq::ZERO, Seq(42), 1).unwrap().records[0].seq;
+    assert!(first.0 < lost, "what stands in front of it is read");
+}
+
+#[test]
+fn an_end_that_is_lost_is_told_and_its_numbers_are_not_given_again() {
+    let disk = whole();
+    let active = segments(&disk).pop().unwrap();
+    let base: u64 = active[4..24].parse().unwrap();
+    for is_gone in [false, true] {
+        let disk = disk.kill();
+        match is_gone {
+            true => disk.take(&active),
+            false => disk.put(&active, &disk.bytes(&active)[..200]),
+        }
+        let (log, left, lost) = salvaged(&disk);
+        assert!(left.iter().all(|seq| *seq < base + 3), "{left:?}");
+        assert_eq!(lost.last().map(|(_, last)| *last), Some(42), "{lost:?}");
+        assert_eq!(log.head().last, Seq(42));
+        let start = Start::After(log.position(Seq(*left.last().unwrap())).to_string());
+        let mut told = false;
+        log.dump(&topics("a b"), &start, &mut |_| {
+            told = true;
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        assert!(told, "who has read all that is left has still missed something");
     }
 }

@@ -40,7 +40,7 @@ pub enum Flaw {
     TrimsTheYoung,
     NumbersASnapshotWrong,
     TrustsWhatIsNotSafe,
-    BeginsANewEpochEachTime,
+    GoesOnInItsEpoch,
     StopsAtAFullDisk,
     ForgetsWhatNoSnapshotHas,
     KeepsMoreThanARuleAllows,
@@ -63,7 +63,7 @@ impl Flaw {
         Self::TrimsTheYoung,
         Self::NumbersASnapshotWrong,
         Self::TrustsWhatIsNotSafe,
-        Self::BeginsANewEpochEachTime,
+        Self::GoesOnInItsEpoch,
         Self::StopsAtAFullDisk,
         Self::ForgetsWhatNoSnapshotHas,
         Self::KeepsMoreThanARuleAllows,
@@ -106,9 +106,10 @@ impl Simple {
                 Inner::decode(&value).ok_or("damaged")?
             }
         };
-        if flaw == Flaw::BeginsANewEpochEachTime {
-            let next = inner.history.last.next();
-            inner.history.epochs.push((Epoch::random().unwrap(), next));
+        if flaw != Flaw::GoesOnInItsEpoch {
+            let last = inner.history.last;
+            inner.history.epochs.retain(|(_, first)| *first <= last);
+            inner.history.epochs.push((Epoch::random().unwrap(), last.next()));
         }
         let log = Self {
             disk,
@@ -181,11 +182,10 @@ fn size(record: &Record) -> usize {
 }
 
 impl Simple {
-    /// Lets go what a topic's rule no longer keeps.
-    fn cut(&self, inner: &mut Inner, topic: &Topic, now: Millis) {
-        let Some(rule) = self.retention.rules.of(topic) else {
-            return;
-        };
+    /// Lets go what a topic's rule no longer keeps, and says up to where.
+    fn cut(&self, inner: &mut Inner, topic: &Topic, now: Millis) -> Option<Seq> {
+        let rule = self.retention.rules.of(topic)?;
+        let mut through = None;
         let max_events = rule.max_events.map(|max| match self.flaw {
             Flaw::KeepsMoreThanARuleAllows => max + 1,
             Flaw::KeepsLessThanARuleAllows => max - 1,
@@ -211,7 +211,9 @@ impl Simple {
             events -= usize::from(record.event.is_some());
             bytes -= size(record);
             inner.model.remove(record.seq, topic);
+            through = Some(record.seq);
         }
+        through
     }
 }
 
@@ -319,6 +321,7 @@ impl Inner {
             epochs: epochs.collect::<Option<_>>()?,
             last: Seq(value["last"].as_u64()?),
             time: value["time"].as_u64()?,
+            believed: value["time"].as_u64()?,
             snapshot,
         };
         Some(inner)
@@ -452,6 +455,7 @@ impl Archive for Simple {
             records,
             through: end,
             floors: topics.iter().map(floor).collect(),
+            is_damaged: false,
         })
     }
 
@@ -476,12 +480,15 @@ impl Archive for Simple {
         inner.leave(self.flaw);
     }
 
-    fn trim_topics(&self, now: Millis) {
+    fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
         let mut inner = self.inner.lock().unwrap();
+        let mut gone = Vec::new();
         for topic in inner.model.topics() {
-            self.cut(&mut inner, &topic, now);
+            let through = self.cut(&mut inner, &topic, now);
+            gone.extend(through.map(|through| (topic, through)));
         }
         inner.leave(self.flaw);
+        gone
     }
 
     fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {

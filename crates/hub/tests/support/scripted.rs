@@ -63,7 +63,7 @@ impl Scripted {
     pub fn over(memory: Memory, waits: bool) -> Self {
         let state = State {
             memory: Arc::new(memory),
-            epochs: vec![(Epoch::random().unwrap(), Seq(1))],
+            epochs: Vec::new(),
             log: Vec::new(),
             last: (Seq::ZERO, 0),
             snapshot: None,
@@ -151,7 +151,7 @@ impl Scripted {
         state.memory = Arc::new(Memory::new(Retention::default()));
     }
 
-    /// The process crashes, and what was appended after `last` is lost: another history begins.
+    /// The process crashes, and what was appended after `last` is lost.
     pub fn lose_after(&self, last: Seq) {
         let mut state = self.state();
         state.log.retain(|record| record.seq <= last);
@@ -159,7 +159,6 @@ impl Scripted {
             state.snapshot = None;
         }
         state.last.0 = last;
-        state.epochs.push((Epoch::random().unwrap(), last.next()));
         state.memory = Arc::new(Memory::new(Retention::default()));
         state.memory.append(&state.log).unwrap();
     }
@@ -170,10 +169,14 @@ impl Archive for Scripted {
         let mut state = self.state();
         state.replayed = 0;
         let (last, time) = state.last;
+        // It is opened: an epoch begins, in place of those without a record.
+        state.epochs.retain(|(_, first)| *first <= last);
+        state.epochs.push((Epoch::random().unwrap(), last.next()));
         History {
             epochs: state.epochs.clone(),
             last,
             time,
+            believed: time,
             snapshot: state.snapshot.clone(),
         }
     }

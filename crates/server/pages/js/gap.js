@@ -8,7 +8,7 @@ export { GAP as GAP_EVENT, gapOf as parseGap } from './client.js';
 
 /** @typedef {import('../../../../web/tidewire/src/index.js').Gap} Gap */
 
-const KNOWN_REASONS = new Set(['expired', 'unknown', 'reset', 'lagged', 'overlong']);
+const KNOWN_REASONS = new Set(['expired', 'unknown', 'reset', 'lagged', 'damaged', 'overlong']);
 /**
  * After these the server could not place our cursor, so what follows may be anything, also what we
  * have already read. A text must not be continued with it.

@@ -56,6 +56,8 @@ export const en = {
     'The server does not know the event id that you had read up to, so it cannot tell what you missed.',
   'gap.lagged':
     'Events came faster than this page could take them. The server dropped some before it could send them.',
+  'gap.damaged':
+    'Some events are damaged on the disk of the server and cannot be read any more. The stream goes on behind them.',
   'gap.overlong': 'An event was longer than this page reads. It was passed over.',
   'gap.other': 'The server reports a gap for a reason that this page does not know: {reason}.',
   'gap.position': 'Last event read: {requested}. The server goes on after: {resumed}.',

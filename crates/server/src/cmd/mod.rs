@@ -19,9 +19,9 @@ pub(crate) mod tail;
 pub(crate) mod topic;
 pub(crate) mod visible;
 
-use std::io;
 use std::process::ExitCode;
 
+use tidewire_hub::Clock;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{Cli, Command};
@@ -52,10 +52,16 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn many_threads() -> io::Result<Runtime> {
-    Builder::new_multi_thread().enable_all().build()
+fn many_threads() -> anyhow::Result<Runtime> {
+    runtime(&mut Builder::new_multi_thread())
 }
 
-fn one_thread() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build()
+fn one_thread() -> anyhow::Result<Runtime> {
+    runtime(&mut Builder::new_current_thread())
+}
+
+/// For what speaks HTTP and TLS, which have no times before 1970.
+fn runtime(builder: &mut Builder) -> anyhow::Result<Runtime> {
+    Clock::system().check()?;
+    Ok(builder.enable_all().build()?)
 }

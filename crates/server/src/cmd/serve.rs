@@ -25,12 +25,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     drain::Drain,
-    signals::{Hangup, Hangups, Signals},
+    signals::{Confirmations, Hangup, Hangups, Signals},
     stdout,
 };
 use crate::{
     app::{self, Parts, Readiness},
-    config::{self, Config, Plan, topics, value::Bounded},
+    config::{self, Config, Plan, poison::OnPoison, topics, value::Bounded},
     descriptors::{self, Budget},
     listen::{self, Bounds, Guests},
 };
@@ -46,7 +46,8 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     } = config.plan()?;
     warnings.iter().for_each(|text| tracing::warn!("{text}"));
     notices.iter().for_each(|text| tracing::info!("{text}"));
-    let (mut signals, mut hangups) = (Signals::new()?, Hangups::new()?);
+    let (mut signals, mut hangups, mut confirmations) =
+        (Signals::new()?, Hangups::new()?, Confirmations::new()?);
     let files = files(&config)?;
     let guests = guests(&config, files);
     // Before the log is opened: where the port is taken, no folder is made.
@@ -93,6 +94,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     });
 
     announce(&config, listener.local_addr()?)?;
+    let on_poison = config.archive.on_poison;
 
     let bounds = Bounds {
         header_read: config.timeouts.header_read.get(),
@@ -113,9 +115,18 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     );
     let leaving = async {
         let _stop = stop.drop_guard();
+        let mut poisoned = None;
         let name = loop {
             tokio::select! {
                 name = signals.next() => break name,
+                why = hub.poisoned(), if on_poison == OnPoison::Exit => {
+                    poisoned = Some(why);
+                    break "the log can no longer be written (archive.on_poison)";
+                }
+                () = confirmations.next() => match hub.confirm_clock() {
+                    true => tracing::info!("SIGUSR1: the clock is believed, what is too old by it expires"),
+                    false => tracing::info!("SIGUSR1: the clock was not in doubt"),
+                },
                 hangup = hangups.next() => match hangup {
                     Hangup::TerminalGone => break "SIGHUP, the terminal has gone",
                     Hangup::Reload => read_tokens_again(&config, &guard),
@@ -124,7 +135,10 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         };
         tracing::info!("{name}: draining");
         tokio::select! {
-            () = drain.run() => Ok(()),
+            () = drain.run() => match poisoned {
+                None => Ok(()),
+                Some(why) => Err(anyhow::anyhow!("the log can no longer be written: {why}")),
+            },
             name = signals.next() => Err(anyhow::anyhow!("{name} while draining: left at once")),
         }
     };

@@ -26,6 +26,19 @@ impl Signals {
     }
 }
 
+/// SIGUSR1: an operator confirms that the clock is right.
+pub(super) struct Confirmations(Signal);
+
+impl Confirmations {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        Ok(Self(signal(SignalKind::user_defined1())?))
+    }
+
+    pub(super) async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}
+
 /// SIGHUP, which has two meanings: read the settings again, and the terminal has gone.
 pub(super) struct Hangups {
     hangup: Signal,

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`load`] | the layers: flags, environment, file, defaults |
 //! | [`value`] | lengths of time, sizes and counts with bounds |
-//! | [`address`], [`cors`], [`data`], [`log`], [`secret`], [`secret_file`] | values with rules of their own |
+//! | [`address`], [`cors`], [`data`], [`log`], [`poison`], [`secret`], [`secret_file`] | values with rules of their own |
 //! | [`relay`] | routes to upstreams |
 //! | [`access`] | the guard that the settings ask for, and what must be set where other machines reach the server |
 //! | [`words`], [`variables`] | what is said of wrong settings, and of variables that are none |
@@ -21,6 +21,7 @@ mod durability;
 pub(crate) mod load;
 pub(crate) mod log;
 mod plan;
+pub(crate) mod poison;
 pub(crate) mod relay;
 pub(crate) mod secret;
 mod secret_file;
@@ -40,6 +41,7 @@ use address::{HostName, Listen, TrustedProxy};
 use cors::{CorsHeader, CorsOrigin};
 use log::{LogFilter, LogFormat};
 pub(crate) use plan::Plan;
+use poison::OnPoison;
 use secret::Secret;
 use topics::TopicRule;
 use value::{Count, DAY, GIB, HOUR, KIB, MIB, MINUTE, Size, Span, TIB, YEAR};
@@ -205,6 +207,12 @@ pub(crate) struct Archive {
     #[config(default = "always", env = "TIDEWIRE_ARCHIVE_DURABILITY")]
     #[config(layer_attr(arg(long, value_name = "WHEN")))]
     pub(crate) durability: Durability,
+
+    /// When the log can no longer be written, after a failed sync for example, only a restart helps: "stay" goes on serving
+    /// readers, with /readyz red; "unhealthy" makes /healthz red too; "exit" drains and ends with exit code 1.
+    #[config(default = "stay", env = "TIDEWIRE_ARCHIVE_ON_POISON")]
+    #[config(layer_attr(arg(long, value_name = "WHAT")))]
+    pub(crate) on_poison: OnPoison,
 
     /// Keep at most this many bytes of events, over all topics. Unset: 1 GiB on disk, 64 MiB in memory.
     #[config(env = "TIDEWIRE_ARCHIVE_MAX_BYTES")]

@@ -1,6 +1,6 @@
 //! Routes of the relay, as settings: `[[relay]]` in the file, `--relay URL` for one.
 
-use std::{collections::BTreeMap, env, str::FromStr};
+use std::{collections::BTreeMap, env, fs, path::PathBuf, str::FromStr};
 
 use axum::http::{HeaderName, HeaderValue, Method};
 use reqwest::Url;
@@ -30,6 +30,9 @@ pub(crate) struct Route {
     path: String,
     /// What stands for that path, such as `https://api.openai.com/v1`.
     upstream: Address,
+    /// A file with certificates (PEM) of authorities that the upstream's may be signed by, beside those that the system
+    /// trusts.
+    ca_file: Option<PathBuf>,
     /// The name of an environment variable with our key. Without it, the client's own key is passed through.
     key_env: Option<String>,
     /// The header for our key. In "authorization" it is preceded by "Bearer ".
@@ -50,6 +53,9 @@ pub(crate) struct Route {
     /// "foreign" or "app".
     #[serde(default)]
     content: ContentText,
+    /// Whether clients may open WebSockets of the upstream.
+    #[serde(default)]
+    websocket: bool,
     /// Headers and query parameters with credentials, beside those that are known.
     #[serde(default)]
     credential_headers: Vec<Header>,
@@ -177,6 +183,7 @@ impl Route {
         Self {
             path,
             upstream,
+            ca_file: None,
             key_env: None,
             key_header: None,
             allow: None,
@@ -185,6 +192,7 @@ impl Route {
             pass_cookies: false,
             forwarded: None,
             content: ContentText::default(),
+            websocket: false,
             credential_headers: Vec::new(),
             credential_parameters: Vec::new(),
             remove_headers: Vec::new(),
@@ -234,6 +242,17 @@ impl Route {
             *value = HeaderValue::try_from(text).map_err(wrong)?;
             value.set_sensitive(true);
         }
+        if let Some(file) = &self.ca_file {
+            let cannot = |error| {
+                format!(
+                    "the relay route {}: cannot read its ca_file {}: {error}",
+                    self.path,
+                    file.display()
+                )
+            };
+            route.authorities = Some(fs::read_to_string(file).map_err(cannot)?);
+            route.check().map_err(|error| error.to_string())?;
+        }
         Ok(route)
     }
 
@@ -275,6 +294,7 @@ impl Route {
             pass_cookies: self.pass_cookies,
             forwarded: self.forwarded.unwrap_or(self.content.0 == Content::App),
             content: self.content.0,
+            websocket: self.websocket,
             credential_headers: names(&self.credential_headers),
             credential_parameters: self
                 .credential_parameters

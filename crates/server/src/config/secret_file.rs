@@ -22,9 +22,21 @@ pub(super) fn read(name: &str, path: &Path) -> Result<String, String> {
             if mode & 0o020 == 0 { "read" } else { "change" }
         );
     }
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(cannot)?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(cannot)?;
+    text(bytes).map_err(|why| format!("{name}: {} {why}", path.display()))
+}
+
+/// UTF-8 without the byte order mark that editors on Windows write: it would be part of the first secret.
+fn text(bytes: Vec<u8>) -> Result<String, &'static str> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err("is UTF-16: save it as UTF-8");
+    }
+    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8: save it as UTF-8")?;
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(text) => text.to_owned(),
+        None => text,
+    })
 }
 
 /// Refuses a file that every user can write. One that is not there may still come.
@@ -62,4 +74,26 @@ fn mode(metadata: &Metadata) -> Option<u32> {
 #[cfg(not(unix))]
 fn mode(_: &Metadata) -> Option<u32> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_secret() {
+        assert_eq!(text(b"\xef\xbb\xbftoken\r\n".to_vec()).unwrap(), "token\r\n");
+        assert_eq!(text(b"token\n".to_vec()).unwrap(), "token\n");
+        assert_eq!(text(Vec::new()).unwrap(), "");
+        let twice = "\u{feff}\u{feff}token";
+        assert_eq!(text(twice.into()).unwrap(), "\u{feff}token", "one is a mark");
+    }
+
+    #[test]
+    fn another_encoding_is_refused_by_its_name() {
+        for bytes in [&b"\xff\xfet\0"[..], b"\xfe\xff\0t"] {
+            assert!(text(bytes.to_vec()).unwrap_err().contains("UTF-16"));
+        }
+        assert!(text(b"t\xe9".to_vec()).unwrap_err().contains("not UTF-8"));
+    }
 }

@@ -4,7 +4,6 @@ use std::{str::FromStr as _, time::Duration};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use reqwest::Url;
-use tidewire_hub::clock::Clock;
 
 use super::stream::{Gone, Snapshot};
 use crate::{
@@ -22,15 +21,12 @@ pub(super) fn of(snapshot: &Snapshot) -> Vec<Finding> {
 
 fn observed(snapshot: &Snapshot) -> Option<Observation> {
     let recording::Head {
-        time,
-        request,
-        response,
-        ..
+        request, response, ..
     } = &snapshot.head;
     let after = Duration::from_millis(response.after);
     let since_request = |at: u64| after + Duration::from_millis(at);
     let end = match snapshot.gone() {
-        Gone::Not => End::Open(Duration::from_millis(Clock::system().now().saturating_sub(*time))),
+        Gone::Not => End::Open(snapshot.sent.elapsed()),
         Gone::Unseen(at) => End::Open(since_request(at)),
         Gone::Finished(at) => End::Finished(since_request(at)),
         Gone::Cut(at, why) => End::Cut(since_request(at), why.to_owned()),

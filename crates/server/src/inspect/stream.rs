@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::{
     Bounds,
@@ -15,6 +16,8 @@ use crate::recording::{self, Head, Taken, Writer};
 pub(super) struct Opened {
     pub(super) form: Form,
     pub(super) head: Head,
+    /// When its request was sent.
+    pub(super) sent: Instant,
     /// The `Last-Event-ID` that the client came with.
     pub(super) came_with: Option<String>,
 }
@@ -99,6 +102,7 @@ impl Stream {
     pub(super) fn snapshot(&self) -> Snapshot {
         Snapshot {
             head: self.opened.head.clone(),
+            sent: self.opened.sent,
             chunks: self.kept.chunks.clone(),
             is_full: self.kept.is_full,
             over: self.over.clone(),
@@ -153,6 +157,7 @@ impl Kept {
 /// A stream at one moment.
 pub(super) struct Snapshot {
     pub(super) head: Head,
+    pub(super) sent: Instant,
     pub(super) chunks: Vec<(u64, Bytes)>,
     is_full: bool,
     over: Option<Over>,

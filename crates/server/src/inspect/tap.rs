@@ -169,6 +169,7 @@ impl Tap {
         };
         let id = self.store.open(Opened {
             form,
+            sent: asked.sent,
             head: Head::new(asked.time, asked.request, response),
             came_with: asked.came_with,
         });

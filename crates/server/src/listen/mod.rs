@@ -16,6 +16,7 @@ mod linger;
 mod refusal;
 
 use std::{
+    fmt::Display,
     io,
     net::SocketAddr,
     os::fd::{AsRawFd as _, RawFd},
@@ -32,6 +33,7 @@ use hyper::{
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use socket2::SockRef;
 use tidewire_doors::guard::{Guard, Peer};
+use tidewire_hub::trouble::Trouble;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::{io::InspectReader, sync::CancellationToken, task::TaskTracker};
@@ -90,11 +92,17 @@ pub(crate) async fn serve(
     stop: CancellationToken,
 ) {
     let refusals = Refusals::new(guard);
+    let trouble = Trouble::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => return,
         };
+        let about_all = accepted
+            .as_ref()
+            .err()
+            .filter(|error| !is_about_one_connection(error));
+        trouble.note("accept connections", about_all.map(|error| error as &dyn Display));
         match accepted {
             // Closed without a word: also that would take a descriptor for a while.
             Ok((stream, peer)) if stream.as_raw_fd() >= bounds.kept_from => {
@@ -124,10 +132,7 @@ pub(crate) async fn serve(
                 }
             },
             Err(error) if is_about_one_connection(&error) => {}
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(OUT_OF_ROOM).await;
-            }
+            Err(_) => tokio::time::sleep(OUT_OF_ROOM).await,
         }
     }
 }

@@ -60,7 +60,8 @@ impl Refusals {
         let answer = service_fn(async |request: Request<Incoming>| {
             let mut response = problem(why).into_response();
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-            let response = self.guard.refuse(request.headers(), request.method(), response);
+            let (path, method) = (request.uri().path(), request.method());
+            let response = self.guard.refuse(request.headers(), method, path, response);
             Ok::<_, Infallible>(response)
         });
         let told = http1::Builder::new()

@@ -2,7 +2,13 @@
 
 use std::fs;
 
-use crate::folder::{Folder, json_lines};
+use rustix::process::Signal;
+
+use crate::{
+    binary::Server,
+    client::field,
+    folder::{Folder, json_lines},
+};
 
 fn flip(folder: &Folder, name: &str, at: usize) {
     let path = folder.data.join(name);
@@ -94,14 +100,304 @@ fn every_bad_place_is_told_and_what_is_good_behind_it_is_read() {
         "{text:?}"
     );
     assert!(text.stderr.contains("is damaged: 2 findings"), "{text:?}");
-    // What reads it says the same, and passes nothing over.
+    // What reads it says the same, and goes on behind it.
     let export = folder.log(&["export", folder.beside("e").to_str().unwrap()]);
     assert_eq!(export.code, Some(1), "{export:?}");
+    assert_eq!(export.stderr.matches("left out: ").count(), 2, "{export:?}");
     assert!(
-        export.stderr.contains(&sealed) && export.stderr.contains("log verify"),
+        export
+            .stderr
+            .contains(&format!("left out: {sealed} at byte 64: "))
+            && export.stderr.contains("log repair"),
         "{export:?}"
     );
-    assert_eq!(folder.names_beside(), ["data"], "nothing half is left");
+    assert_eq!(folder.names_beside(), ["data", "e"]);
+}
+
+/// A log of which one record in the middle is damaged.
+struct Damaged {
+    folder: Folder,
+    /// The segment.
+    sealed: String,
+    /// The number of the record, and what the event said, again and again.
+    lost: u64,
+    said: u64,
+}
+
+/// A record of the topic `big` in a sealed segment has a flipped bit.
+fn one_of_many() -> Damaged {
+    let folder = Folder::grown();
+    let segments = folder.files(".seg");
+    let sealed = segments[segments.len() - 4].clone();
+    let bytes = fs::read(folder.data.join(&sealed)).unwrap();
+    // The text of the segment's first large event.
+    let at = 64 + 40 + 10_000;
+    let text = String::from_utf8(bytes[at..at + 20].to_vec()).unwrap();
+    let said: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
+    let lines = json_lines(&folder.log(&["export"]).stdout);
+    let line = lines
+        .iter()
+        .find(|line| line["id"] == format!("big-{said}"))
+        .unwrap();
+    let lost = line["seq"].as_u64().unwrap();
+    flip(&folder, &sealed, at);
+    Damaged {
+        folder,
+        sealed,
+        lost,
+        said,
+    }
+}
+
+impl Damaged {
+    /// The id of the event of the topic in front of the one that is lost.
+    fn before(&self) -> String {
+        format!("big-{}", self.said - 1)
+    }
+}
+
+/// The data of all events up to the last one of the topic `big`, and for each gap its reason.
+fn read_big(server: &Server, cursor: &str) -> (Vec<String>, Vec<String>) {
+    let mut reader = server.get(&format!("/events/big?last_event_id={cursor}"), &[]);
+    let (mut events, mut gaps) = (Vec::new(), Vec::new());
+    loop {
+        let block = reader.block();
+        let data = field(&block, "data").unwrap();
+        match field(&block, "event").as_deref() {
+            Some("tidewire.gap") => {
+                let gap: serde_json::Value = serde_json::from_str(&data).unwrap();
+                gaps.push(gap["reason"].as_str().unwrap().to_owned());
+            }
+            _ => events.push(data.split(' ').next().unwrap().to_owned()),
+        }
+        if events.last().is_some_and(|last| last == "49") {
+            return (events, gaps);
+        }
+    }
+}
+
+#[test]
+fn readers_go_on_behind_a_damaged_record_and_operators_are_told() {
+    let damaged = one_of_many();
+    let (folder, before) = (&damaged.folder, damaged.before());
+    let server = folder.serve();
+    let ready = |server: &Server| server.ask("GET", "/readyz", &[], "");
+    assert_eq!(ready(&server).body, "ready\n", "nobody has come there yet");
+    let (events, gaps) = read_big(&server, "earliest");
+    assert_eq!(gaps, ["damaged"]);
+    let numbers: Vec<u64> = events.iter().map(|event| event.parse().unwrap()).collect();
+    let missing: Vec<_> = (numbers[0]..50)
+        .filter(|number| !numbers.contains(number))
+        .collect();
+    assert_eq!(missing, [damaged.said]);
+    // Who stands right in front of it is told at once.
+    let mut reader = server.get(&format!("/events/big?last_event_id={before}"), &[]);
+    assert_eq!(reader.head.get("tidewire-resume"), Some("gap"));
+    assert!(reader.data().contains("\"damaged\""));
+    let behind = format!("big-{}", damaged.said + 1);
+    assert_eq!(
+        read_big(&server, &behind).1,
+        [""; 0],
+        "who is behind it misses nothing"
+    );
+    let answer = ready(&server);
+    assert_eq!(answer.status(), 200, "a restart would mend nothing");
+    assert_eq!(
+        answer.body,
+        "ready, but the log is damaged: the server's log says where\n"
+    );
+    let metrics = server.ask("GET", "/metrics", &[], "").body;
+    assert!(
+        metrics.contains("\ntidewire_archive_damaged_places 1\n"),
+        "{metrics}"
+    );
+    assert_eq!(
+        server.ask("GET", "/stats", &[], "").json()["archive"]["damaged"],
+        1
+    );
+    server.post("/events/big?id=more", "more");
+    server.signal(Signal::TERM);
+    let (code, stderr) = server.ended();
+    assert_eq!(code, Some(0));
+    assert_eq!(stderr.matches("the log is damaged").count(), 1, "{stderr}");
+    assert!(
+        stderr.contains(&damaged.sealed) && stderr.contains("log repair"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn dump_and_export_go_on_behind_a_damaged_record_and_say_so() {
+    let Damaged {
+        folder, sealed, lost, ..
+    } = one_of_many();
+    let was = folder.content();
+    let dump = folder.log(&["dump", "--topic", "big", "--json"]);
+    assert_eq!(dump.code, Some(1), "{}", dump.stderr);
+    assert_eq!(dump.stdout.matches("\"damaged\"").count(), 1);
+    assert!(
+        dump.stdout.lines().last().unwrap().contains("big-49"),
+        "it goes on"
+    );
+    assert!(
+        dump.stderr.contains(&format!("left out: {sealed} at byte ")) && dump.stderr.contains("log repair"),
+        "{}",
+        dump.stderr
+    );
+    let small = folder.log(&["dump", "--topic", "small"]);
+    assert_eq!((small.code, &*small.stderr), (Some(0), ""), "it has lost nothing");
+    let export = folder.log(&["export"]);
+    assert_eq!(export.code, Some(1), "{}", export.stderr);
+    assert!(
+        export.stderr.contains(&format!("record {lost} is lost")),
+        "{}",
+        export.stderr
+    );
+    let lines = json_lines(&export.stdout);
+    let seqs: Vec<_> = lines.iter().filter_map(|line| line["seq"].as_u64()).collect();
+    assert!(!seqs.contains(&lost) && seqs.contains(&(lost - 1)) && seqs.contains(&(lost + 1)));
+    assert_eq!(lines.last().unwrap()["kind"], "end");
+    assert!(folder.content() == was);
+}
+
+#[test]
+fn a_repaired_copy_has_all_else_and_the_log_stays_as_it_is() {
+    let damaged = one_of_many();
+    let before = damaged.before();
+    let Damaged {
+        folder,
+        sealed,
+        lost,
+        said,
+    } = damaged;
+    let was = folder.content();
+    let copy = folder.beside("copy");
+    let to = copy.to_str().unwrap();
+    let epochs = |folder: &Folder| {
+        let info = json_lines(&folder.log(&["info", "--json"]).stdout).remove(0);
+        info["epochs"].as_array().unwrap().clone()
+    };
+    let old = epochs(&folder);
+    let repair = folder.log(&["repair", "--to", to]);
+    assert_eq!(repair.code, Some(0), "{repair:?}");
+    assert!(
+        repair.stderr.contains(&format!("lost: {sealed} at byte "))
+            && repair.stderr.contains(&format!("record {lost} is lost")),
+        "{repair:?}"
+    );
+    assert!(folder.content() == was, "it is only read");
+    assert_eq!(folder.names_beside(), ["copy", "data"]);
+    assert_eq!(folder.log(&["repair", "--to", to]).code, Some(2), "it is taken");
+
+    let copy = Folder::at(folder, "copy");
+    assert_eq!(verify(&copy), (Some(0), vec![]));
+    let new = epochs(&copy);
+    assert_eq!(new[..old.len()], old[..]);
+    assert!(new.len() > old.len(), "a new epoch");
+    let server = copy.serve();
+    let reader = server.get(&format!("/events/big?last_event_id={before}"), &[]);
+    assert_eq!(reader.head.get("tidewire-resume"), Some("gap"));
+    let (events, _) = read_big(&server, "earliest");
+    let numbers: Vec<u64> = events.iter().map(|event| event.parse().unwrap()).collect();
+    let missing: Vec<_> = (numbers[0]..50)
+        .filter(|number| !numbers.contains(number))
+        .collect();
+    assert_eq!(missing, [said]);
+    let first = json_lines(&copy.log(&["dump", "--topic", "small", "--json"]).stdout).remove(0);
+    let reader = server.get(
+        &format!("/events/small?last_event_id={}", first["id"].as_str().unwrap()),
+        &[],
+    );
+    assert_eq!(
+        reader.head.get("tidewire-resume"),
+        Some("resumed"),
+        "it has lost nothing"
+    );
+    server.post("/events/big", "more");
+    assert_eq!(server.ask("GET", "/readyz", &[], "").body, "ready\n");
+}
+
+#[test]
+fn a_log_that_is_not_opened_can_be_dumped_and_repaired() {
+    let folder = Folder::grown();
+    let active = folder.files(".seg").pop().unwrap();
+    flip(&folder, &active, 0);
+    let started = folder.serve_fails();
+    assert!(
+        started.contains(&active) && started.contains("log repair"),
+        "{started}"
+    );
+    let dump = folder.log(&["dump", "--topic", "small", "--last", "1"]);
+    assert_eq!(dump.code, Some(1), "{dump:?}");
+    assert!(
+        dump.stdout.ends_with(" 49\n") && dump.stderr.contains("no record is lost there"),
+        "{dump:?}"
+    );
+    let repair = folder.log(&["repair", "--to", folder.beside("copy").to_str().unwrap()]);
+    assert_eq!(repair.code, Some(0), "{repair:?}");
+    let copy = Folder::at(folder, "copy");
+    let (events, gaps) = read_big(&copy.serve(), "earliest");
+    assert_eq!((events.last().map(|last| &**last), gaps), (Some("49"), vec![]));
+}
+
+#[test]
+fn a_file_of_a_newer_release_is_not_called_damaged() {
+    let folder = Folder::grown();
+    let name = folder.files(".seg").remove(0);
+    let path = folder.data.join(&name);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[8] = 9;
+    let sum = crc32c::crc32c(&bytes[..60]);
+    bytes[60..64].copy_from_slice(&sum.to_le_bytes());
+    fs::write(&path, bytes).unwrap();
+    let was = folder.content();
+    for args in [
+        &["verify"][..],
+        &["export"],
+        &["dump", "--topic", "big"],
+        &["repair", "--to", "/nowhere/at/all"],
+    ] {
+        let run = folder.log(args);
+        assert_eq!(run.code, Some(2), "{args:?}: {run:?}");
+        assert!(
+            run.stderr.contains("written by a newer Tidewire: use that"),
+            "{args:?}: {run:?}"
+        );
+    }
+    let started = folder.serve_fails();
+    assert!(
+        started.contains(&name) && started.contains("newer Tidewire") && !started.contains("move it away"),
+        "{started}"
+    );
+    let is = folder.content();
+    for (path, bytes) in was.iter().filter(|(path, _)| !path.ends_with("LOCK")) {
+        assert!(is.get(path) == Some(bytes), "{} was changed", path.display());
+    }
+}
+
+#[test]
+fn a_missing_segment_is_told_by_its_index_and_by_the_numbers() {
+    for with_index in [true, false] {
+        let folder = Folder::grown();
+        let segments = folder.files(".seg");
+        let name = segments[segments.len() - 4].clone();
+        let oldest = json_lines(&folder.log(&["dump", "--topic", "big", "--json"]).stdout).remove(0);
+        let oldest = oldest["id"].as_str().unwrap();
+        fs::remove_file(folder.data.join(&name)).unwrap();
+        if !with_index {
+            fs::remove_file(folder.data.join(name.replace(".seg", ".idx"))).unwrap();
+        }
+        let (code, damage) = verify(&folder);
+        assert_eq!((code, damage.len()), (Some(1), 1), "{damage:?}");
+        let repair = folder.log(&["repair", "--to", folder.beside("copy").to_str().unwrap()]);
+        assert!(repair.stderr.contains("are lost"), "{repair:?}");
+        let server = folder.serve();
+        let (_, gaps) = read_big(&server, oldest);
+        assert_eq!(gaps, [if with_index { "damaged" } else { "expired" }]);
+        assert!(server.ask("GET", "/readyz", &[], "").body.contains("damaged"));
+        let copy = Folder::at(folder, "copy");
+        assert_eq!(verify(&copy), (Some(0), vec![]));
+    }
 }
 
 #[test]
@@ -113,7 +409,7 @@ fn a_segment_that_is_gone_is_missed() {
     fs::remove_file(folder.data.join(newest_sealed)).unwrap();
     let run = folder.log(&["verify"]);
     assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stdout.contains("a segment is missing"), "{}", run.stdout);
+    assert!(run.stdout.contains("the segment is missing"), "{}", run.stdout);
     fs::write(folder.data.join(newest_sealed), hidden).unwrap();
     // One of another log is none of this one.
     let other = Folder::grown();

@@ -25,6 +25,28 @@ impl Folder {
         Self { home, data }
     }
 
+    /// Another log beside one, in whose place it is looked at.
+    pub fn at(other: Self, name: &str) -> Self {
+        Self {
+            data: other.home.path().join(name),
+            home: other.home,
+        }
+    }
+
+    /// What a server that does not start on it says.
+    pub fn serve_fails(&self) -> String {
+        let run = tidewire([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--data",
+            self.data.to_str().unwrap(),
+        ])
+        .run();
+        assert!(run.code.is_some_and(|code| code != 0), "{run:?}");
+        run.stderr
+    }
+
     /// A log of several segments, from which the oldest have been let go; the server was killed.
     pub fn grown() -> Self {
         let folder = Self::new();

@@ -1,12 +1,22 @@
 //! A log on disk over restarts: what readers, publishers and operators see of it.
 
+use std::{collections::BTreeSet, fs, path::Path};
+
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::{binary::Server, client::field, support::process::tidewire};
+use crate::{
+    binary::Server,
+    client::{Reader, field},
+    support::process::tidewire,
+};
 
 fn on(folder: &tempfile::TempDir) -> Server {
     Server::with(&[("TIDEWIRE_DATA", folder.path().to_str().unwrap())])
+}
+
+fn epoch(id: &str) -> &str {
+    id.rsplit_once('-').unwrap().0
 }
 
 /// How it ended, in turn: in order, and not.
@@ -27,13 +37,8 @@ fn s4_a_reader_goes_on_at_the_next_event_after_a_restart() {
     assert_eq!(reader.head.get("tidewire-resume"), Some("resumed"));
     assert_eq!([reader.data(), reader.data()], ["2", "3"]);
     let id = server.post("/events/a", "4");
-    assert_eq!(
-        field(&reader.block(), "id").unwrap(),
-        id,
-        "live, in the same history"
-    );
-    let epoch = |id: &str| id.split('-').next().unwrap().to_owned();
-    assert_eq!(epoch(&id), epoch(&first));
+    assert_eq!(field(&reader.block(), "id").unwrap(), id, "live");
+    assert_ne!(epoch(&id), epoch(&first), "each start begins an epoch");
     assert_eq!(
         server.ask("GET", "/stats", &[], "").json()["archive"]["kind"],
         "segments"
@@ -92,7 +97,7 @@ fn a_second_server_on_the_same_folder_is_told_so_and_changes_nothing() {
 }
 
 #[test]
-fn what_may_be_lost_begins_a_new_history_after_a_crash_and_only_then() {
+fn a_cursor_is_good_to_the_end_of_its_epoch_under_every_durability() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     let start = || Server::with(&[("TIDEWIRE_DATA", path), ("TIDEWIRE_ARCHIVE_DURABILITY", "never")]);
@@ -102,23 +107,95 @@ fn what_may_be_lost_begins_a_new_history_after_a_crash_and_only_then() {
     server.ended();
     let server = start();
     let second = server.post("/events/a", "2");
-    let epoch = |id: &str| id.split('-').next().unwrap().to_owned();
-    assert_eq!(epoch(&first), epoch(&second), "it was closed in order");
     server.signal(Signal::KILL);
     server.ended();
     let server = start();
-    assert_ne!(epoch(&server.post("/events/a", "3")), epoch(&first));
+    let third = server.post("/events/a", "3");
+    assert!(epoch(&first) != epoch(&second) && epoch(&second) != epoch(&third));
     let mut reader = server.get("/events/a", &[("Last-Event-ID", &first)]);
     assert_eq!(
         reader.head.get("tidewire-resume"),
         Some("resumed"),
-        "the old history is good to its end"
+        "good to its end"
     );
     assert_eq!([reader.data(), reader.data()], ["2", "3"]);
-    let beyond = format!("{}-9", epoch(&first));
-    let mut reader = server.get("/events/a", &[("Last-Event-ID", &beyond)]);
-    let gap: serde_json::Value = serde_json::from_str(&field(&reader.block(), "data").unwrap()).unwrap();
-    assert_eq!(gap["reason"], json!("reset"));
+    for of in [&first, &second, &third] {
+        let beyond = format!("{}-9", epoch(of));
+        let mut reader = server.get("/events/a", &[("Last-Event-ID", &beyond)]);
+        assert_eq!(gap_of(&mut reader)["reason"], json!("reset"), "{beyond}");
+    }
+}
+
+/// The notice of a gap, which comes first.
+fn gap_of(reader: &mut Reader) -> serde_json::Value {
+    let block = reader.block();
+    assert_eq!(field(&block, "event").as_deref(), Some("tidewire.gap"), "{block}");
+    serde_json::from_str(&field(&block, "data").unwrap()).unwrap()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).unwrap()),
+        }
+    }
+}
+
+/// The operator puts back what they copied at 112, after 400 were published: readers of those are told at once.
+#[test]
+fn an_older_copy_of_the_folder_gives_no_id_out_again_and_readers_are_told_what_is_lost() {
+    let above = tempfile::tempdir().unwrap();
+    let (data, saved) = (above.path().join("data"), above.path().join("saved"));
+    let start = || Server::with(&[("TIDEWIRE_DATA", data.to_str().unwrap())]);
+    let server = start();
+    let mut ids: Vec<_> = (1..=112)
+        .map(|n| server.post("/events/a", &n.to_string()))
+        .collect();
+    let own = server.ask("POST", "/events/a?id=own-1", &[], "own").id();
+    assert_eq!(own, "own-1");
+    copy(&data, &saved);
+    ids.extend((113..=400).map(|n| server.post("/events/a", &n.to_string())));
+    server.ask("POST", "/events/a?id=own-2", &[], "lost");
+    server.signal(Signal::TERM);
+    server.ended();
+    fs::remove_dir_all(&data).unwrap();
+    fs::rename(&saved, &data).unwrap();
+
+    let check = |server: &Server, first: &str| {
+        for (cursor, reason) in [
+            (&ids[399], "reset"),
+            (&ids[112], "reset"),
+            (&"own-2".to_owned(), "unknown"),
+        ] {
+            let mut reader = server.get("/events/a", &[("Last-Event-ID", cursor)]);
+            assert_eq!(reader.head.get("tidewire-resume"), Some("gap"), "{cursor}");
+            assert_eq!(gap_of(&mut reader)["reason"], reason, "{cursor}");
+            assert_eq!(reader.data(), "1", "then all that there is");
+        }
+        for cursor in [&ids[111], "own-1"] {
+            let mut reader = server.get("/events/a", &[("Last-Event-ID", cursor)]);
+            assert_eq!(reader.head.get("tidewire-resume"), Some("resumed"), "{cursor}");
+            let next = if cursor == "own-1" { first } else { "own" };
+            assert_eq!(reader.data(), next, "{cursor}");
+        }
+    };
+    let mut server = start();
+    let new: Vec<_> = (1..=300)
+        .map(|n| server.post("/events/a", &format!("new {n}")))
+        .collect();
+    check(&server, "new 1");
+    let given: BTreeSet<_> = ids.iter().chain(&new).collect();
+    assert_eq!(given.len(), 700, "an id stands for two events");
+    for signal in ENDS {
+        server.signal(signal);
+        server.ended();
+        server = start();
+        check(&server, "new 1");
+    }
 }
 
 /// The product's row on retention: a topic is bounded by its own rule, who is behind is told, others are not.

@@ -224,3 +224,13 @@ fn a_server_that_is_to_ignore_hangups_outlives_its_terminal() {
     kill_process(pid, Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn a_signal_confirms_the_clock_and_ends_nothing() {
+    let server = Server::start();
+    server.signal(Signal::USR1);
+    server.post("/events/a", "still served");
+    server.signal(Signal::TERM);
+    let (code, stderr) = server.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+}

@@ -9,6 +9,7 @@
 //! | [`durable`] | a log on disk over restarts |
 //! | [`demo`] | the demo's answers over restarts |
 //! | [`demo_upstream`] | the demo's upstream for the relay |
+//! | [`lost_folder`] | the log's folder goes while the server runs |
 //! | [`kills`] | kill -9, again and again, while some publish and others read |
 //! | [`access`] | tokens and CORS as the settings say |
 //! | [`bodies`] | many large bodies at a time |
@@ -16,6 +17,7 @@
 //! | [`crowds`] | more connections than there may be |
 //! | [`heads`], [`broken`] | odd requests that are right, and those that are not |
 //! | [`relay`] | answers of an upstream: routes, keys, measures, logs |
+//! | [`troubles`] | what goes wrong again and again is logged once |
 //! | [`gone`] | which clients count as gone |
 //! | [`observed`] | metrics, stats, and logs without secrets |
 //! | [`bounds`] | heads that are too large or too slow, readers that stall, a port that is taken |
@@ -45,6 +47,7 @@ mod gone;
 mod heads;
 mod kills;
 mod leaving;
+mod lost_folder;
 mod observed;
 mod place;
 mod relay;
@@ -54,5 +57,6 @@ mod sending;
 mod signals;
 #[path = "../support/mod.rs"]
 mod support;
+mod troubles;
 #[path = "../../../doors/tests/http/relay/upstream.rs"]
 mod upstream;

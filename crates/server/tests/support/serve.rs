@@ -59,6 +59,19 @@ impl Serve {
     }
 }
 
+#[cfg(target_os = "linux")]
+impl Serve {
+    /// The most memory that it has held, in bytes.
+    pub fn most_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        1024 * peak.trim().trim_end_matches(" kB").parse::<usize>().unwrap()
+    }
+}
+
 #[cfg(unix)]
 impl Serve {
     /// Ends it as a supervisor does, and says what it wrote to standard error.

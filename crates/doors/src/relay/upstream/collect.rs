@@ -56,7 +56,7 @@ pub(super) async fn keep_whole(
     match collect(&whole, watch, bytes, route.limits.max_answer, make_room).await {
         Came::All => {
             // In this order: whoever has seen the end may ask again.
-            answers.keep_whole(answer, &whole, relay.now());
+            answers.keep_whole(answer, &whole, relay.times().stamp);
             whole.finish();
         }
         Came::Broken => {

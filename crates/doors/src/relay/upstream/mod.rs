@@ -6,6 +6,7 @@
 mod body;
 mod collect;
 mod streaming;
+mod unreachable;
 mod watch;
 
 use std::sync::Arc;
@@ -19,9 +20,11 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+pub(super) use self::unreachable::unreachable;
 use self::{
     collect::keep_whole,
     streaming::Streaming,
+    unreachable::causes,
     watch::{Watch, Within},
 };
 use super::{
@@ -149,8 +152,8 @@ impl Call {
         let response = match watch.within(limit, asked.as_mut()).await {
             Ok(Within::Ready(Ok(response))) => response,
             Ok(Within::Ready(Err(error))) => {
-                let why = unreachable(&relay.route(&answer).path, &error);
-                return fail(&relay, &answer, head, why);
+                let why = unreachable(route, &error);
+                return fail(&relay, &answer, head, bad_gateway(why.code, why.message));
             }
             Ok(Within::TimedOut) if may_begin => {
                 // The client waits: it gets its 200 and heartbeats, and whatever comes of it comes in band.
@@ -259,31 +262,6 @@ pub(super) fn is_stream(response: &Response) -> bool {
     );
     let is_event_stream = content_type::is_event_stream(lines.iter().map(HeaderValue::as_bytes));
     status.is_success() && has_body && is_event_stream
-}
-
-fn unreachable(route: &str, error: &reqwest::Error) -> Problem {
-    // Its text names the address, which may hold a key.
-    let what = match () {
-        () if error.is_timeout() => "no connection within the time it may take (connect)",
-        () if error.is_connect() => "no connection: is it running, and its address right?",
-        () => "the connection broke before an answer came",
-    };
-    tracing::warn!(route, error = %causes(error), "an upstream cannot be asked");
-    bad_gateway(
-        "upstream_unreachable",
-        format!("the upstream cannot be asked: {what}"),
-    )
-}
-
-/// What lies under an error of the client, without the address that it was about.
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}{}{error}", if text.is_empty() { "" } else { ": " });
-        cause = error.source();
-    }
-    text
 }
 
 fn before_the_answer(over: &Over) -> Problem {

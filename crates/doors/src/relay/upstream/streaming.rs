@@ -31,7 +31,8 @@ use super::{
     },
     Over,
     body::{text, unpacked},
-    broken, causes, is_stream,
+    broken, is_stream,
+    unreachable::unreachable,
     watch::{Watch, Within},
 };
 
@@ -116,11 +117,7 @@ impl<'a> Streaming<'a> {
         let response = match watch.within(self.until_first_event(), asked.as_mut()).await {
             Ok(Within::Ready(Ok(response))) => response,
             Ok(Within::Ready(Err(error))) => {
-                tracing::warn!(error = %causes(&error), "an upstream cannot be asked");
-                return Over::Broken(Broken {
-                    code: "upstream_unreachable",
-                    message: "the upstream cannot be asked: the connection failed".into(),
-                });
+                return Over::Broken(unreachable(self.route, &error));
             }
             Ok(Within::TimedOut) => return self.no_first_event(),
             Err(over) => return over,
@@ -404,7 +401,8 @@ impl<'a> Streaming<'a> {
     }
 
     fn note_end(&self, how: Ending) {
-        self.relay.inner.answers.ended(self.answer, self.relay.now(), how);
+        let now = self.relay.times().stamp;
+        self.relay.inner.answers.ended(self.answer, now, how);
         self.relay
             .measures(self.answer)
             .ended(how, self.asked_at.elapsed());
@@ -426,6 +424,7 @@ impl From<Outcome> for Ending {
 /// not come.
 fn is_silence(body: &[u8]) -> bool {
     const FIELDS: [&[u8]; 4] = [b"event", b"id", b"data", b"retry"];
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let mut lines = body.split(|&byte| matches!(byte, b'\r' | b'\n'));
     lines.all(|line| {
         let name = line.split(|&byte| byte == b':').next().unwrap_or_default();

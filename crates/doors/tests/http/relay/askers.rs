@@ -11,7 +11,10 @@ use std::{
 
 use axum::{extract::Request, middleware::Next};
 use tidewire_doors::relay::{Route, config::OnDisconnect};
-use tidewire_hub::archive::{Memory, Retention};
+use tidewire_hub::{
+    Clock,
+    archive::{Memory, Retention},
+};
 use tokio::runtime::Runtime;
 
 use super::{Call, Relayed, Upstream, chat, stream_of};
@@ -66,7 +69,7 @@ impl Watched {
         let (runtime, upstream) = (Runtime::new().unwrap(), Upstream::start());
         let archive = Memory::new(Retention::default());
         let change = |config: &mut tidewire_doors::relay::Config| change(&mut config.routes[0]);
-        let relayed = Relayed::served(runtime, upstream, archive, change, |router| {
+        let relayed = Relayed::served(Clock::system(), runtime, upstream, archive, change, |router| {
             router.layer(axum::middleware::from_fn(move |request: Request, next: Next| {
                 let waiting = Waiting(Some(Arc::clone(&count)));
                 async move { waiting.over(next.run(request)).await }

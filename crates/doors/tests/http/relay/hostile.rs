@@ -70,7 +70,8 @@ fn paths_that_may_mean_another_one_do_not_reach_the_upstream() {
     for path in [
         "/v1/../admin",
         "/v1/%2e%2e/admin",
-        "/v1/a%2Fb",
+        "/v1/a%2F..%2F..%2Fadmin",
+        "/v1/a%252f%252e%252e%252f..%252fadmin",
         "/v1/a%5cb",
         "/v1/./a",
         // Servlet containers cut parameters off a segment before they look at its dots.
@@ -86,6 +87,23 @@ fn paths_that_may_mean_another_one_do_not_reach_the_upstream() {
         assert_eq!(relayed.request("POST", path, &[], "").head.status, 404, "{path}");
     }
     relayed.upstream.is_left_alone();
+}
+
+#[test]
+fn a_name_with_an_encoded_slash_goes_on_as_it_was_sent() {
+    let relayed = Relayed::open();
+    for path in [
+        "/v1/models/meta-llama%2FLlama-3",
+        "/v1/files/a%2fb%2Ec/x%252Fy?q=%2F",
+    ] {
+        scope(|scope| {
+            let asked = scope.spawn(|| relayed.request("GET", path, &[], ""));
+            let call = relayed.upstream.call();
+            assert!(call.head.starts_with(&format!("GET {path} ")), "{}", call.head);
+            call.answer("200 OK", "", "{}");
+            assert_eq!(asked.join().unwrap().head.status, 200, "{path}");
+        });
+    }
 }
 
 #[test]

@@ -11,14 +11,19 @@ mod faults;
 mod hostile;
 mod lines;
 mod lost;
+mod pages;
 mod passed;
 mod readers;
+mod refusals;
 mod restart;
 mod resumed_upstream;
 mod returned;
+mod secure;
 mod twins;
+mod uploads;
 mod upstream;
 mod users;
+mod websockets;
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -28,7 +33,7 @@ use tidewire_doors::{
     relay::{Config, Relay, Route, config::Times},
 };
 use tidewire_hub::{
-    Hub,
+    Clock, Hub,
     archive::{Archive, Memory, Retention},
 };
 use tokio::runtime::Runtime;
@@ -82,7 +87,7 @@ impl Relayed {
     pub fn guarded(guard: Guard, change: impl FnOnce(&mut Config)) -> Self {
         let (runtime, upstream) = (Runtime::new().unwrap(), Upstream::start());
         let archive = Memory::new(Retention::default());
-        Self::served(runtime, upstream, archive, change, |router| {
+        Self::served(Clock::system(), runtime, upstream, archive, change, |router| {
             let local = Peer((Ipv4Addr::LOCALHOST, 1).into());
             guard.protect(router).layer(Extension(local))
         })
@@ -95,7 +100,9 @@ impl Relayed {
         archive: A,
         change: impl FnOnce(&mut Config),
     ) -> Self {
-        Self::served(runtime, upstream, archive, change, |router| router)
+        Self::served(Clock::system(), runtime, upstream, archive, change, |router| {
+            router
+        })
     }
 
     /// Behind a guard that says so of each request's caller, over this archive.
@@ -113,10 +120,21 @@ impl Relayed {
             request.extensions_mut().insert(caller.clone());
             std::future::ready(request)
         });
-        Self::served(runtime, upstream, archive, change, |router| router.layer(guard))
+        Self::served(Clock::system(), runtime, upstream, archive, change, |router| {
+            router.layer(guard)
+        })
+    }
+
+    /// With a clock of the test's.
+    pub fn by_clock(clock: Clock, change: impl FnOnce(&mut Route)) -> Self {
+        let change = |config: &mut Config| change(&mut config.routes[0]);
+        let (runtime, upstream) = (Runtime::new().unwrap(), Upstream::start());
+        let archive = Memory::new(Retention::default());
+        Self::served(clock, runtime, upstream, archive, change, |router| router)
     }
 
     fn served<A: Archive>(
+        clock: Clock,
         runtime: Runtime,
         upstream: Upstream,
         archive: A,
@@ -133,7 +151,11 @@ impl Relayed {
         let mut config = Config::new(vec![route]);
         change(&mut config);
         let (relay, hub) = runtime.block_on(async {
-            let hub = Hub::start(tidewire_hub::Config::default(), archive).unwrap();
+            let bounds = tidewire_hub::Config {
+                clock,
+                ..tidewire_hub::Config::default()
+            };
+            let hub = Hub::start(bounds, archive).unwrap();
             let relay = Relay::start(hub.clone(), config, TaskTracker::new())
                 .await
                 .unwrap();

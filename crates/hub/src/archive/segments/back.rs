@@ -8,6 +8,7 @@ use std::{borrow::Cow, collections::BinaryHeap, io, rc::Rc};
 use parking_lot::RwLock;
 
 use super::{
+    damage::is_damage,
     format::{Damaged, RECORD_HEADER},
     index::{Line, Posting, Sealed},
     segment::{Body, SealedSegment},
@@ -47,8 +48,12 @@ pub(crate) fn back(state: &RwLock<State>, topics: &TopicSet, through: Seq, count
             let Some(segment) = view.sealed[..older].last() else {
                 return Ok(Back::default());
             };
-            let part = Part::of_sealed(segment, topics, &view, through)?;
-            (&segment.body, part.back(count)?)
+            let part = Part::of_sealed(segment, topics, &view, through);
+            let passed = match part.and_then(|part| part.back(count)) {
+                Err(error) if is_damage(&error) && segment.body.is_missing() => (0, None),
+                passed => passed?,
+            };
+            (&segment.body, passed)
         };
         let (events, reached) = passed;
         let reached = reached.map_or(body.header.base, |reached| body.seq(reached));

@@ -27,26 +27,30 @@ const CHUNK: u32 = 256;
 
 impl Log {
     /// See [`Archive::trim_topics`](crate::archive::Archive::trim_topics).
-    pub(crate) fn trim_topics(&self, now: Millis) {
+    pub(crate) fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
         let mut writer = self.writer.lock();
-        if writer.poisoned().is_none() {
-            self.apply_rules(now, LOOKS);
-            // Once a second is often enough to ask for what files wait for, and to try what has failed.
-            let is_waiting = writer.leaving.front().is_some_and(|next| next.is_needed(&writer));
-            writer.wants_snapshot |= is_waiting || writer.owes_snapshot;
+        if writer.poisoned().is_some() {
+            return Vec::new();
         }
+        let gone = self.apply_rules(now, LOOKS);
+        // Once a second is often enough to ask for what files wait for, and to try what has failed.
+        let is_waiting = writer.leaving.front().is_some_and(|next| next.is_needed(&writer));
+        writer.wants_snapshot |= is_waiting || writer.owes_snapshot;
+        gone
     }
 
     /// Looks at so many topics. Whoever calls it is the only one that writes.
-    fn apply_rules(&self, now: Millis, looks: usize) {
+    fn apply_rules(&self, now: Millis, looks: usize) -> Vec<(Topic, Seq)> {
+        let (mut gone, mut failed) = (Vec::new(), None);
         for _ in 0..looks {
             let Some((topic, load, allowed)) = self.state.write().ruled.next(now) else {
-                return;
+                break;
             };
             let cut = match self.cut(&topic, load, &allowed) {
                 Ok(cut) => cut,
                 Err(error) => {
-                    tracing::warn!(%error, "cannot tell which events of a topic are too many: trying again");
+                    self.state.read().damage.wish(&error);
+                    failed.get_or_insert(error);
                     self.state.write().ruled.looked(&topic, load, Some(now), now);
                     continue;
                 }
@@ -56,11 +60,20 @@ impl Log {
                 state.topics.raise(&topic, cut.floor, cut.cleared);
             }
             state.ruled.looked(&topic, cut.load, cut.oldest, now);
+            if cut.cleared > Seq::ZERO {
+                gone.push((topic, cut.cleared));
+            }
         }
+        // A topic that cannot be looked at now has its turn again later: until then it is not well.
+        if let Some(error) = failed {
+            let trouble = &self.troubles.rules;
+            trouble.note("tell which events of a topic are too many", Some(&error));
+        }
+        gone
     }
 
-    /// Counts what is kept, and lets go what is too much by now: before anybody reads.
-    pub(crate) fn begin_rules(&self) -> io::Result<()> {
+    /// Counts what is kept, and lets go what is too much at this time: before anybody reads.
+    pub(crate) fn begin_rules(&self, now: Millis) -> io::Result<()> {
         let _writer = self.writer.lock();
         if self.state.read().ruled.is_off() {
             return Ok(());
@@ -91,8 +104,7 @@ impl Log {
             let part = self.kept_of_active(&view.active, &topic)?;
             self.count_part(&topic, since, part);
         }
-        let time = self.state.read().topics.time;
-        self.apply_rules(time, usize::MAX);
+        self.apply_rules(now, usize::MAX);
         Ok(())
     }
 

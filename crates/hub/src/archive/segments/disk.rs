@@ -31,6 +31,14 @@ pub trait Disk: Send + Sync + 'static {
 
     /// Makes safe which names a folder has. `""` is the log's own folder.
     fn sync_dir(&self, folder: &str) -> io::Result<()>;
+
+    /// Whether the folders that were synced are still the ones that stand under their names.
+    ///
+    /// # Errors
+    /// One of them was removed or replaced. A disk that cannot tell returns none.
+    fn in_place(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// An open file. It can be read after its name is gone.
@@ -57,4 +65,12 @@ pub trait DiskFile: Send + Sync + 'static {
 
     /// Makes its bytes and its length safe (fdatasync).
     fn sync(&self) -> io::Result<()>;
+
+    /// Whether the name that it was made or opened under still stands for it.
+    ///
+    /// # Errors
+    /// It was removed or replaced. A disk that cannot tell returns none.
+    fn in_place(&self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -12,6 +12,8 @@
 //!
 //! Bytes from a disk never panic: what does not fit is [`Damaged`].
 
+use std::{cmp::Ordering, io};
+
 use tidewire_codec::{Event, EventId, EventName};
 
 use super::index::MAX_DELTA;
@@ -45,6 +47,28 @@ pub(crate) type LogId = [u8; 16];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Damaged(pub(crate) &'static str);
+
+impl Damaged {
+    /// A file that a later release wrote. Nothing is wrong with it.
+    pub(crate) const NEWER: Self = Self("it was written by a newer Tidewire: use that");
+
+    /// Of an error that says so.
+    pub(crate) fn kind(self) -> io::ErrorKind {
+        match self == Self::NEWER {
+            true => io::ErrorKind::Unsupported,
+            false => io::ErrorKind::InvalidData,
+        }
+    }
+}
+
+/// Checks the version that a file says it has.
+pub(crate) fn version(version: u32) -> Result<(), Damaged> {
+    match version.cmp(&VERSION) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(Damaged::NEWER),
+        Ordering::Less => Err(Damaged("it has the format of a version that there never was")),
+    }
+}
 
 /// A segment's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,19 +104,18 @@ impl SegmentHeader {
         if bytes.len() < 64 || crc32c::crc32c(&bytes[..60]).to_le_bytes() != bytes[60..64] {
             return Err(Damaged("the segment's header is damaged"));
         }
-        if fields.u32()? != VERSION {
-            return Err(Damaged("the segment has the format of another version"));
-        }
+        version(fields.u32()?)?;
         let flags = fields.u32()?;
         if flags & !HOLES != 0 {
-            return Err(Damaged("the segment has a mark of another version"));
+            return Err(Damaged::NEWER);
         }
         let log = fields.array()?;
         let base = Seq(fields.u64()?);
-        if bytes[40..60] != [0; 20] || base > MAX_SEQ {
-            return Err(Damaged(
-                "the segment's header says what this version does not know",
-            ));
+        if bytes[40..60] != [0; 20] {
+            return Err(Damaged::NEWER);
+        }
+        if base > MAX_SEQ {
+            return Err(Damaged("the segment's first number cannot be"));
         }
         Ok(Self {
             log,

@@ -21,7 +21,7 @@ use twox_hash::XxHash3_64;
 
 use super::{
     disk::{Disk, DiskFile},
-    format::{Damaged, Fields, LogId, VERSION},
+    format::{Damaged, Fields, LogId, VERSION, version},
     paged::{PAGE, Paged, ROOM, log_seed, replace, write},
     segment::index_name,
 };
@@ -32,6 +32,8 @@ use crate::{
 
 const MAGIC: [u8; 8] = *b"TIDEWIDX";
 const HEADER: u64 = 96;
+/// Where in the header the segment's length stands: behind magic, version, topics, log and base.
+const SEGMENT_LEN_AT: u64 = 40;
 const LINE: u64 = 40;
 const POSTING: u64 = 8;
 const ID: u64 = 12;
@@ -335,9 +337,14 @@ impl Sealed {
             seen: None,
         };
         let head: [u8; HEADER as usize] = pages.array(0)?;
-        let damaged = |_| io::Error::new(io::ErrorKind::InvalidData, "the header is damaged");
+        let named = |why: Damaged| io::Error::new(why.kind(), format!("{}: {why}", pages.name));
+        let damaged = |_| named(Damaged("the header is damaged"));
         let mut fields = Fields(&head);
-        let is_ours = (|| Ok(fields.array()? == MAGIC && fields.u32()? == VERSION))().map_err(damaged)?;
+        let is_ours = fields.array().map_err(damaged)? == MAGIC;
+        fields
+            .u32()
+            .and_then(|found| if is_ours { version(found) } else { Ok(()) })
+            .map_err(named)?;
         let mut rest = || -> Result<_, Damaged> {
             let topics = fields.u32()?;
             let is_ours =
@@ -381,6 +388,18 @@ impl Sealed {
         })
     }
 
+    /// The same of a segment whose length nothing else tells.
+    pub(crate) fn of_any_length(file: Arc<dyn DiskFile>, log: &LogId, base: Seq) -> io::Result<Self> {
+        let pages = Paged {
+            name: index_name(base),
+            file: Arc::clone(&file),
+            seed: seed(log, base),
+            seen: None,
+        };
+        let len = pages.array(SEGMENT_LEN_AT)?;
+        Self::open(file, log, base, u64::from_le_bytes(len))
+    }
+
     /// Whether events stand in several topics. Reads all lines, once, where the header does not tell.
     pub(crate) fn is_shared(&self) -> io::Result<bool> {
         if self.postings <= self.totals.events {
@@ -395,6 +414,16 @@ impl Sealed {
             listed += lines.iter().map(|line| u64::from(line.events)).sum::<u64>();
         }
         Ok(*self.is_shared.get_or_init(|| listed > self.totals.events))
+    }
+
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// `InvalidData` if a page is damaged.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        let mut page = [0; ROOM];
+        (0..self.content / ROOM as u64)
+            .try_for_each(|number| self.pages.read(number * ROOM as u64, &mut page))
     }
 
     /// The same index for one read of many topics, which look at the same pages.

@@ -1,10 +1,10 @@
-//! The file `meta`: which log it is, its histories, and how it was left.
+//! The file `meta`: which log it is, its epochs, and how it was left.
 
 use std::io;
 
 use super::{
     disk::Disk,
-    format::{Damaged, Fields, LogId, VERSION},
+    format::{Damaged, Fields, LogId, VERSION, version},
     paged::{read, replace},
 };
 use crate::{Epoch, Seq, archive::shortage::Told};
@@ -12,6 +12,9 @@ use crate::{Epoch, Seq, archive::shortage::Told};
 const NAME: &str = "meta";
 const MAGIC: [u8; 8] = *b"TIDEWMET";
 pub(crate) const SEED: u32 = 0x7469_6465;
+
+/// How many epochs are remembered. A cursor of an older one is answered with a gap (`reset`).
+const MAX_EPOCHS: usize = 1024;
 
 /// See the module's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,17 @@ pub(crate) struct Meta {
 }
 
 impl Meta {
+    /// Begins an epoch after the number `last`, where the log ends. Each opening does: the log may have lost its end, or may be an
+    /// older copy that was put back, and readers then hold numbers that it is going to give to other events. An epoch without a
+    /// record is replaced, never reused: the log that this copy was made of may have gone on in it.
+    pub(crate) fn begin_epoch(&mut self, last: Seq) -> Result<(), getrandom::Error> {
+        self.epochs.retain(|(_, first)| *first <= last);
+        self.epochs.push((Epoch::random()?, last.next()));
+        let forgotten = self.epochs.len().saturating_sub(MAX_EPOCHS);
+        self.epochs.drain(..forgotten);
+        Ok(())
+    }
+
     pub(crate) fn save(&self, disk: &dyn Disk) -> io::Result<()> {
         let mut out = Vec::new();
         out.extend(MAGIC);
@@ -44,7 +58,7 @@ impl Meta {
         match read(disk, NAME, SEED) {
             Ok(content) => {
                 let meta = Self::decode(&content);
-                let damaged = |why| io::Error::new(io::ErrorKind::InvalidData, format!("{NAME}: {why}"));
+                let damaged = |why: Damaged| io::Error::new(why.kind(), format!("{NAME}: {why}"));
                 meta.map(Some).map_err(damaged)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -58,9 +72,7 @@ impl Meta {
         if fields.array()? != MAGIC {
             return Err(Damaged("it does not say which log this is"));
         }
-        if fields.u32()? != VERSION {
-            return Err(Damaged("the log has the format of another version"));
-        }
+        version(fields.u32()?)?;
         let log = fields.array()?;
         let [is_whole] = fields.array()?;
         let count = fields.u32()?;

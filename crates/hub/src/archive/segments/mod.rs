@@ -9,30 +9,40 @@
 //! | `topics`, `snapshot`, `meta` | what is known beside the records, written down |
 //! | `state` | what a log is made of while it is open |
 //! | `recover` | opening: torn tails, damage, rebuilding |
+//! | `missing` | segments whose files are gone though nothing let them go |
+//! | `good` | what is good of a segment that is damaged |
+//! | `mend` | damaged indexes, made anew |
+//! | `damage` | damaged places that were met |
 //! | `writer` | appending, syncing, rolling |
 //! | `reads` | reading by topic, cursor and id |
 //! | `back` | going back from the end, and counting |
 //! | `retain`, `by_topic` | letting go: the oldest of all; of single topics |
+//! | `leap` | leaps of the clock that the log tells of |
 //! | `rewrite` | giving back the room of what is gone |
 //! | [`inspect`] | looking without changing, checking, carrying elsewhere |
 //! | `fuzzing` | what fuzzers check |
 //!
 //! Invariants:
 //! - What was acknowledged under [`Durability::Always`] is there after any crash, once, in order.
-//! - A bad place in what was safe is an error that names file and offset; it is never passed over.
+//! - A bad place in what was safe is never passed over without a word: who reads over it is told, and the log names file and offset.
 //! - Memory does not grow with the log: the newest segment's index and the topics' names are in it, the rest is read where
 //!   it is needed.
 
 mod back;
 mod by_topic;
+mod damage;
 mod disk;
 mod format;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod good;
 mod index;
 pub mod inspect;
+mod leap;
+mod mend;
 mod meta;
+mod missing;
 mod paged;
 mod reads;
 mod real_disk;
@@ -46,6 +56,7 @@ mod topics;
 mod writer;
 
 use std::{
+    fmt::Display,
     io,
     sync::{Arc, mpsc::RecvTimeoutError},
     thread::JoinHandle,
@@ -55,14 +66,13 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use tidewire_codec::EventId;
 
-use super::{AppendError, Archive, Back, History, Retention, Scan};
+use super::{AppendError, Archive, Back, History, Retention, Scan, ruled::Ruled};
 use crate::{Millis, Record, Seq, Topic, TopicSet, stats::Held};
 pub use disk::{Disk, DiskFile};
-use meta::Meta;
 pub use real_disk::RealDisk;
 pub use recover::OpenError;
 use recover::Opened;
-use writer::{Log, Writer};
+use writer::{Log, Troubles, Writer};
 
 /// When what is published is safe from a crash of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,9 +80,9 @@ pub enum Durability {
     /// Before it is acknowledged and visible.
     #[default]
     Always,
-    /// So long after, at most. A crash begins a new history, so that no reader resumes into it unawares.
+    /// So long after, at most. A crash of the machine may take what came last.
     Interval(Duration),
-    /// When the system writes it. A crash begins a new history.
+    /// When the system writes it. A crash of the machine may take what came last.
     Never,
 }
 
@@ -106,7 +116,6 @@ impl Default for Settings {
 pub struct Segments {
     log: Arc<Log>,
     history: History,
-    meta: Mutex<Meta>,
     /// Held for its end.
     _syncer: Option<Syncer>,
 }
@@ -131,10 +140,12 @@ impl Segments {
             );
         }
         let last = state.last();
+        let believed = leap::believed(&state);
         let history = History {
             epochs: meta.epochs.clone(),
             last,
             time: state.topics.time,
+            believed,
             snapshot,
         };
         let log = Log {
@@ -142,16 +153,19 @@ impl Segments {
             id: meta.log,
             settings,
             state: RwLock::new(state),
-            writer: Mutex::new(Writer::new(last, snapshots)),
+            writer: Mutex::new(Writer::new(last, snapshots, meta)),
             rewriting: Mutex::default(),
+            troubles: Troubles::default(),
         };
-        log.begin_rules()?;
+        log.mending(|| {
+            log.state.write().ruled = Ruled::new(log.settings.retention.rules.clone());
+            log.begin_rules(believed)
+        })?;
         let log = Arc::new(log);
         Ok(Self {
             _syncer: Syncer::start(&log)?,
             log,
             history,
-            meta: Mutex::new(meta),
         })
     }
 }
@@ -173,32 +187,44 @@ impl Archive for Segments {
         self.log.append(batch)
     }
 
+    fn poisoned(&self) -> Option<String> {
+        self.log.poisoned()
+    }
+
     fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
-        reads::scan(&self.log.state, topics, after, through, budget)
+        self.log
+            .mending(|| reads::scan(&self.log.state, topics, after, through, budget))
     }
 
     fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
-        back::back(&self.log.state, topics, through, count)
+        self.log
+            .mending(|| back::back(&self.log.state, topics, through, count))
     }
 
     fn last_event(&self, topics: &TopicSet, through: Seq) -> io::Result<Option<Seq>> {
         let mut last = None;
         for topic in topics {
-            last = last.max(back::last_event(&self.log.state, topic, through)?);
+            let found = self
+                .log
+                .mending(|| back::last_event(&self.log.state, topic, through));
+            last = last.max(found?);
         }
         Ok(last)
     }
 
     fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
-        reads::find(&self.log.state, topics, id)
+        self.log.mending(|| reads::find(&self.log.state, topics, id))
     }
 
     fn trim(&self, now: Millis) {
         self.log.trim(now);
+        self.log.mend_if_asked();
     }
 
-    fn trim_topics(&self, now: Millis) {
-        self.log.trim_topics(now);
+    fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
+        let gone = self.log.trim_topics(now);
+        self.log.mend_if_asked();
+        gone
     }
 
     fn compact(&self, go_on: &dyn Fn() -> bool) {
@@ -206,11 +232,15 @@ impl Archive for Segments {
     }
 
     fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
-        self.log.purge(topics, through)
+        self.log.mending(|| self.log.purge(topics, through))
     }
 
     fn held(&self) -> Held {
         self.log.held()
+    }
+
+    fn damaged(&self) -> usize {
+        self.log.state.read().damage.places()
     }
 
     fn forget_idle(&self) -> Vec<Topic> {
@@ -231,19 +261,20 @@ impl Archive for Segments {
     fn snapshot(&self, seq: Seq, state: &[u8]) {
         let written = self.log.write_down(seq, state);
         self.log.writer.lock().owes_snapshot = written.is_err();
-        if let Err(error) = written {
-            tracing::warn!(%error, "cannot write down what is remembered of topics: trying again");
-        }
+        let trouble = &self.log.troubles.snapshot;
+        trouble.note("write down what is remembered of topics", cause(&written));
     }
 
     fn close(&self) {
-        let mut meta = self.meta.lock();
-        meta.is_whole = true;
-        let closed = self.log.end().map_err(io::Error::other);
-        if let Err(error) = closed.and_then(|()| meta.save(&*self.log.disk)) {
+        if let Err(error) = self.log.end() {
             tracing::error!(%error, "cannot close the log in order");
         }
     }
+}
+
+/// Of what failed, for those who log it.
+fn cause<T>(done: &io::Result<T>) -> Option<&dyn Display> {
+    done.as_ref().err().map(|error| error as &dyn Display)
 }
 
 impl Log {

@@ -15,6 +15,7 @@ use parking_lot::RwLock;
 use tidewire_codec::EventId;
 
 use super::{
+    damage::{Damage, is_damage},
     format::Damaged,
     index::{Line, Posting, Sealed, len32, partition},
     segment::{Body, SealedSegment},
@@ -40,6 +41,7 @@ pub(crate) fn scan(
         records: Vec::new(),
         cost: 0,
         budget,
+        is_damaged: false,
     };
     let (mut from, mut looks) = (after, 0);
     loop {
@@ -58,21 +60,10 @@ pub(crate) fn scan(
             let some = (0..topics.len()).filter(|topic| has_some(*topic)).count();
             looks += some;
             if looks > LOOKS && looks > some {
-                return Ok(Scan {
-                    records: taken.records,
-                    through: from,
-                    floors: state.read().floors(topics),
-                });
+                return Ok(taken.scan(from, state, topics));
             }
-            let flow = scan_sealed(
-                segment,
-                topics,
-                &view.starts,
-                has_some,
-                (from, through),
-                &mut taken,
-            )?;
-            if flow.is_break() {
+            let flow = scan_sealed(segment, topics, &view, has_some, (from, through), &mut taken);
+            if flow?.is_break() {
                 return Ok(taken.stopped(state, topics, after));
             }
             from = from.max(segment.index.totals.last);
@@ -89,7 +80,7 @@ pub(crate) fn scan(
         // What is in the index now may lie beyond where the file was when it was looked at.
         let mut body = view.active;
         body.len = u64::MAX;
-        let flow = taken.read(&body, &postings, topics)?;
+        let flow = taken.read(&body, &postings, topics, &view.damage)?;
         if flow.is_break() {
             return Ok(taken.stopped(state, topics, after));
         }
@@ -98,11 +89,7 @@ pub(crate) fn scan(
             _ => break,
         }
     }
-    Ok(Scan {
-        records: taken.records,
-        through: through.max(after),
-        floors: state.read().floors(topics),
-    })
+    Ok(taken.scan(through.max(after), state, topics))
 }
 
 /// The first so many of sorted runs, each once, and whether there are more.
@@ -119,24 +106,57 @@ struct Taken {
     records: Vec<Arc<Record>>,
     cost: usize,
     budget: usize,
+    /// Something was passed over in front of the first record.
+    is_damaged: bool,
 }
 
 impl Taken {
-    fn read(&mut self, body: &Body, postings: &[Posting], topics: &TopicSet) -> io::Result<ControlFlow<()>> {
+    /// Reads what the postings say. In front of a damaged record it stops, if it has got something, so that the next read begins
+    /// there; otherwise it goes on behind it.
+    fn read(
+        &mut self,
+        body: &Body,
+        postings: &[Posting],
+        topics: &TopicSet,
+        damage: &Damage,
+    ) -> io::Result<ControlFlow<()>> {
         if !self.has_room() && !postings.is_empty() {
             return Ok(ControlFlow::Break(()));
         }
-        let mut left = postings.len();
-        body.read(postings, Some(topics), |record| {
-            left -= 1;
-            self.cost += record.cost();
-            self.records.push(Arc::new(record));
-            self.has_room()
-        })?;
-        Ok(match left {
-            0 => ControlFlow::Continue(()),
-            _ => ControlFlow::Break(()),
-        })
+        let mut left = postings;
+        loop {
+            let mut passed = 0;
+            let read = body.read(left, Some(topics), |record| {
+                passed += 1;
+                self.cost += record.cost();
+                self.records.push(Arc::new(record));
+                self.has_room()
+            });
+            left = left.get(passed..).unwrap_or_default();
+            match read {
+                Ok(_) if left.is_empty() => return Ok(ControlFlow::Continue(())),
+                Ok(_) => return Ok(ControlFlow::Break(())),
+                Err(error) => {
+                    if self.pass(damage, body.header.base, error)?.is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    left = left.get(1..).unwrap_or_default();
+                }
+            }
+        }
+    }
+
+    /// Something of a segment is damaged: breaks off where it is told only later.
+    fn pass(&mut self, damage: &Damage, base: Seq, error: io::Error) -> io::Result<ControlFlow<()>> {
+        if !is_damage(&error) {
+            return Err(error);
+        }
+        if !self.records.is_empty() {
+            return Ok(ControlFlow::Break(()));
+        }
+        damage.note(base, &error.to_string());
+        self.is_damaged = true;
+        Ok(ControlFlow::Continue(()))
     }
 
     fn has_room(&self) -> bool {
@@ -144,10 +164,16 @@ impl Taken {
     }
 
     fn stopped(self, state: &RwLock<State>, topics: &TopicSet, after: Seq) -> Scan {
+        let through = self.records.last().map_or(after, |last| last.seq);
+        self.scan(through, state, topics)
+    }
+
+    fn scan(self, through: Seq, state: &RwLock<State>, topics: &TopicSet) -> Scan {
         Scan {
-            through: self.records.last().map_or(after, |last| last.seq),
             records: self.records,
+            through,
             floors: state.read().floors(topics),
+            is_damaged: self.is_damaged,
         }
     }
 }
@@ -155,12 +181,12 @@ impl Taken {
 fn scan_sealed(
     segment: &SealedSegment,
     topics: &TopicSet,
-    starts: &[Seq],
+    view: &View,
     has_some: impl Fn(usize) -> bool,
     (after, through): (Seq, Seq),
     taken: &mut Taken,
 ) -> io::Result<ControlFlow<()>> {
-    let mut merge = Merge::new(segment, topics, has_some, |topic| after.max(starts[topic]))?;
+    let mut merge = Merge::new(segment, topics, has_some, |topic| after.max(view.starts[topic]))?;
     let last = segment.body.delta(through);
     loop {
         let mut postings = Vec::new();
@@ -173,7 +199,10 @@ fn scan_sealed(
         if postings.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
-        if taken.read(&segment.body, &postings, topics)?.is_break() {
+        if taken
+            .read(&segment.body, &postings, topics, &view.damage)?
+            .is_break()
+        {
             return Ok(ControlFlow::Break(()));
         }
     }
@@ -278,8 +307,15 @@ pub(crate) fn find(state: &RwLock<State>, topics: &TopicSet, id: &EventId) -> io
                     continue;
                 }
                 let places = index.ids(topic, id)?;
-                let seq = earliest(places, |number| index.place(number), body, (topic, id), *start)?;
-                found = [found, seq].into_iter().flatten().min();
+                match earliest(places, |number| index.place(number), body, (topic, id), *start) {
+                    // It may be the earliest. A later one would stand for another place in the log.
+                    Err(error) if is_damage(&error) => {
+                        index.check()?;
+                        view.damage.note(body.header.base, &error.to_string());
+                        return Ok(None);
+                    }
+                    seq => found = [found, seq?].into_iter().flatten().min(),
+                }
             }
             if found.is_some() {
                 return Ok(found);
@@ -297,8 +333,13 @@ pub(crate) fn find(state: &RwLock<State>, topics: &TopicSet, id: &EventId) -> io
                 }
             };
             let place = |number: u32| Ok(places.get(number as usize).copied().unwrap_or_default());
-            let seq = earliest(0..len32(places.len()), place, &body, (topic, id), *start)?;
-            found = [found, seq].into_iter().flatten().min();
+            match earliest(0..len32(places.len()), place, &body, (topic, id), *start) {
+                Err(error) if is_damage(&error) => {
+                    view.damage.note(body.header.base, &error.to_string());
+                    return Ok(None);
+                }
+                seq => found = [found, seq?].into_iter().flatten().min(),
+            }
         }
         if state.read().active.header == body.header {
             return Ok(found);

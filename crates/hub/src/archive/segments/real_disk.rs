@@ -7,7 +7,9 @@ use std::{
     collections::HashMap,
     fs::{self, File, Permissions, TryLockError},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{
+        DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    },
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -190,11 +192,16 @@ impl Disk for RealDisk {
         };
         sync().map_err(|error: io::Error| about("sync the folder", &path, &error))
     }
+
+    fn in_place(&self) -> io::Result<()> {
+        let folders = self.folders.lock();
+        folders.iter().try_for_each(|(path, file)| in_place(path, file))
+    }
 }
 
 struct RealFile {
     file: File,
-    /// For errors only: the file may have another name by now.
+    /// The name it was opened under: a rename does not change it.
     path: PathBuf,
     /// Who can still write keeps other processes out.
     _lock: Option<Arc<File>>,
@@ -256,6 +263,27 @@ impl DiskFile for RealFile {
         let synced = self.file.sync_data();
         synced.map_err(|error| self.about("sync", &error))
     }
+
+    fn in_place(&self) -> io::Result<()> {
+        in_place(&self.path, &self.file)
+    }
+}
+
+/// Fails if a path no longer stands for what was opened under it. Two calls of the system, about 2 µs.
+fn in_place(path: &Path, file: &File) -> io::Result<()> {
+    use io::ErrorKind::{NotADirectory, NotFound, StaleNetworkFileHandle};
+    let fate = match (fs::metadata(path), file.metadata()) {
+        (Ok(there), Ok(own)) if (there.dev(), there.ino()) != (own.dev(), own.ino()) => "replaced",
+        (Err(error), _) | (_, Err(error))
+            if matches!(error.kind(), NotFound | NotADirectory | StaleNetworkFileHandle) =>
+        {
+            "removed"
+        }
+        // Another error says nothing about the file: writing and syncing tell whether the disk fails.
+        _ => return Ok(()),
+    };
+    let why = format!("{} was {fate} while it was in use", path.display());
+    Err(io::Error::new(NotFound, why))
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {

@@ -1,8 +1,10 @@
 //! Opening a log: what is there is checked, what is torn is cut off, what can be rebuilt is.
 //!
 //! - **A torn tail** is no error: bytes after the last good batch that nobody was told of. It is cut off.
-//! - **Damage** is: a bad place that a later batch knows to have been safe. The log is then not opened, and the error names file
-//!   and offset.
+//! - **Damage** is: a bad place that a later batch knows to have been safe, or the list of topics, a snapshot or an index. The log is
+//!   then not opened, and the error names file and offset.
+//! - Damage in a sealed segment is met by who reads it; a sealed segment that is [`missing`] keeps no log closed either, unless the
+//!   machine must be told what was in it.
 //! - Indexes and the list of topics are rebuilt from the segments where they are missing or damaged.
 //! - Only the last segment is read whole.
 
@@ -10,12 +12,14 @@ use std::{io, sync::Arc};
 
 use super::{
     Settings,
+    damage::{is_damage, is_newer},
     disk::Disk,
     format::{BATCH_HEADER, Damaged, LogId, SEGMENT_HEADER, SegmentHeader},
     index::{Active, Sealed},
     meta::Meta,
+    missing,
     paged::TEMPORARY,
-    segment::{Body, FOLDER, SealedSegment, bases, index_name, numbered, segment_name},
+    segment::{Body, FOLDER, SealedSegment, bases, index_name, numbered, segment_name, step, take_room},
     snapshot::{self, Snapshots},
     state::State,
     topics::Topics,
@@ -24,9 +28,6 @@ use crate::{
     Epoch, Record, Seq,
     archive::{ruled::Ruled, rules::Rules, shares::Each, shortage::is_shortage},
 };
-
-/// How many histories are remembered. A cursor of an older one is answered with a gap (`reset`).
-const MAX_EPOCHS: usize = 1024;
 
 /// Why a log cannot be opened. None of its records has been changed.
 #[derive(Debug, thiserror::Error)]
@@ -37,9 +38,13 @@ pub enum OpenError {
     Io(#[from] io::Error),
     /// What was safe is damaged.
     #[error(
-        "the log is damaged: {0}. No record was changed. `tidewire log verify` tells more; restore the folder from a copy, or move it away to begin anew"
+        "the log is damaged: {0}. No record was changed. `tidewire log verify` tells more; `tidewire log repair` makes a sound copy \
+         without what is damaged, or restore the folder from a copy"
     )]
     Damaged(String),
+    /// A file has the format of a later release.
+    #[error("cannot open the log: {0}. No record was changed")]
+    Newer(String),
     /// The system has no randomness to name a log or an epoch.
     #[error("the system gives no randomness: {0}")]
     Randomness(#[from] getrandom::Error),
@@ -47,6 +52,7 @@ pub enum OpenError {
 
 /// A log that has been opened.
 pub(crate) struct Opened {
+    /// With the epoch that this opening begins, which is written with the first record of it.
     pub(crate) meta: Meta,
     pub(crate) state: State,
     pub(crate) snapshot: Option<(Seq, Vec<u8>)>,
@@ -63,8 +69,8 @@ pub(crate) fn open(disk: &dyn Disk, settings: &Settings) -> Result<Opened, OpenE
     // What goes from the log counts on the snapshots that are found.
     disk.sync_dir(snapshot::FOLDER)?;
     let bases = bases(disk)?;
-    sweep(disk, &bases);
-    let meta = match Meta::load(disk) {
+    sweep(disk);
+    let mut meta = match Meta::load(disk) {
         Ok(Some(meta)) => meta,
         Ok(None) if bases.is_empty() => create(disk)?,
         Ok(None) => {
@@ -76,8 +82,9 @@ pub(crate) fn open(disk: &dyn Disk, settings: &Settings) -> Result<Opened, OpenE
     let (torn, state) = segments(disk, &meta.log, &bases, settings)?;
     let last = state.last();
     snapshot::forget_after(disk, last)?;
-    let (snapshot, snapshots) = Snapshots::load(disk, &meta.log, last)?;
-    let meta = go_on(disk, meta, last, settings)?;
+    let (snapshot, snapshots) = Snapshots::load(disk, &meta.log, last).map_err(refuse)?;
+    meta.begin_epoch(last)?;
+    meta.is_whole = settings.durability.is_always();
     if !settings.durability.is_always() {
         disk.create(UNSYNCED_READY)?;
     }
@@ -90,21 +97,14 @@ pub(crate) fn open(disk: &dyn Disk, settings: &Settings) -> Result<Opened, OpenE
     })
 }
 
-/// Removes what was left half-made or half-removed. Nobody reads it: that it cannot be removed does no harm.
-fn sweep(disk: &dyn Disk, bases: &[Seq]) {
+/// Removes what was left half-made. Nobody reads it: that it cannot be removed does no harm.
+fn sweep(disk: &dyn Disk) {
     for folder in ["", FOLDER, snapshot::FOLDER] {
         let names = disk.list(folder).unwrap_or_default();
         for name in names.iter().filter(|name| name.ends_with(TEMPORARY)) {
             let separator = if folder.is_empty() { "" } else { "/" };
             drop(disk.remove(&format!("{folder}{separator}{name}")));
         }
-    }
-    let indexes = numbered(disk, FOLDER, ".idx").unwrap_or_default();
-    for base in indexes
-        .into_iter()
-        .filter(|base| bases.binary_search(base).is_err())
-    {
-        drop(disk.remove(&index_name(base)));
     }
 }
 
@@ -127,26 +127,6 @@ pub(crate) fn log_id() -> Result<LogId, getrandom::Error> {
     Ok(log)
 }
 
-/// Where it may be that something acknowledged was lost, another history begins, so that no reader resumes into it unawares.
-fn go_on(disk: &dyn Disk, mut meta: Meta, last: Seq, settings: &Settings) -> Result<Meta, OpenError> {
-    let was = meta.clone();
-    if !meta.is_whole {
-        let first = last.next();
-        // A history may have been thought longer than it turned out to be, when a disk had lost what it showed.
-        meta.epochs
-            .iter_mut()
-            .for_each(|(_, began)| *began = first.min(*began));
-        meta.epochs.push((Epoch::random()?, first));
-        let forgotten = meta.epochs.len().saturating_sub(MAX_EPOCHS);
-        meta.epochs.drain(..forgotten);
-    }
-    meta.is_whole = settings.durability.is_always();
-    if meta != was {
-        meta.save(disk)?;
-    }
-    Ok(meta)
-}
-
 fn segments(
     disk: &dyn Disk,
     log: &LogId,
@@ -155,16 +135,25 @@ fn segments(
 ) -> Result<(u64, State), OpenError> {
     // Missing or damaged, it is made anew.
     let written = match Topics::load(disk, log) {
-        Err(error) if is_shortage(&error) => return Err(error.into()),
+        Err(error) if is_shortage(&error) || is_newer(&error) => return Err(refuse(error)),
         loaded => loaded.ok(),
     };
-    let mut sealed = Vec::new();
+    let mut missing = missing::segments(disk, log, bases, written.as_ref())?
+        .into_iter()
+        .peekable();
+    let safe = proven(disk, log, bases, written.as_ref())?;
+    let mut sealed: Vec<Arc<SealedSegment>> = Vec::new();
+    let end_of = |sealed: &[Arc<SealedSegment>]| sealed.last().map(|segment| segment.index.totals.last);
     for (number, base) in bases.iter().enumerate() {
         let is_last = number + 1 == bases.len();
+        while let Some(segment) = missing.next_if(|segment| segment.body.header.base < *base) {
+            let fits = Some(segment.body.header.base) > end_of(&sealed) && segment.index.totals.last < *base;
+            sealed.extend(fits.then(|| Arc::new(segment)));
+        }
         let body = match Body::open(disk, *base) {
             Ok(body) => body,
             // It was being made when the power went: it holds nothing.
-            Err(error) if is_last && is_unfinished(disk, log, *base)? => {
+            Err(error) if is_last && is_damage(&error) && is_unfinished(disk, log, *base)? => {
                 tracing::warn!(%error, "a segment that was being made when the power went is removed");
                 disk.remove(&segment_name(*base))?;
                 disk.sync_dir(FOLDER)?;
@@ -176,10 +165,7 @@ fn segments(
             let text = format!("{} belongs to another log", segment_name(*base));
             return Err(OpenError::Damaged(text));
         }
-        let before = sealed
-            .last()
-            .map(|before: &Arc<SealedSegment>| before.index.totals.last);
-        if before >= Some(*base) {
+        if end_of(&sealed) >= Some(*base) {
             let text = format!(
                 "{} begins before the one in front of it ends",
                 segment_name(*base)
@@ -187,9 +173,9 @@ fn segments(
             return Err(OpenError::Damaged(text));
         }
         if is_last {
-            let safe = written.as_ref().map_or(Seq::ZERO, |topics| topics.last);
-            let (torn, body, index) = tail(disk, safe, body, settings.segment_bytes)?;
-            if index.totals.records == 0 && *base > next_after(&sealed, written.as_ref()).unwrap_or(*base) {
+            let (torn, body, index) = tail(disk, &safe, body)?;
+            let next = next_after(&sealed, written.as_ref()).map(|next| next.max(safe.seq.next()));
+            if index.totals.records == 0 && *base > next.unwrap_or(*base) {
                 // It was begun for a batch with a higher number, which did not come: what comes now would not fit.
                 disk.remove(&segment_name(*base))?;
                 disk.sync_dir(FOLDER)?;
@@ -203,8 +189,17 @@ fn segments(
         }
         sealed.push(Arc::new(open_sealed(disk, log, body)?));
     }
+    let end = end_of(&sealed).or(written.as_ref().map(|topics| topics.last));
+    safe.check(end.unwrap_or_default(), || {
+        "there is no segment behind the last".into()
+    })?;
     let next = next_after(&sealed, written.as_ref()).unwrap_or(Seq(1));
-    let active = make_segment(disk, log, next, settings.segment_bytes)?;
+    let header = SegmentHeader {
+        log: *log,
+        base: next,
+        has_holes: false,
+    };
+    let active = make_segment(disk, header, step(settings.segment_bytes))?;
     Ok((
         0,
         assemble(
@@ -251,15 +246,10 @@ pub(crate) fn is_unfinished(disk: &dyn Disk, log: &LogId, base: Seq) -> io::Resu
     Ok(true)
 }
 
-/// Makes a segment's file, safe and with room. It replaces one that was left unfinished.
-pub(crate) fn make_segment(disk: &dyn Disk, log: &LogId, base: Seq, room: u64) -> io::Result<Body> {
-    let header = SegmentHeader {
-        log: *log,
-        base,
-        has_holes: false,
-    };
-    let file = disk.create(&segment_name(base))?;
-    file.allocate(room)?;
+/// Makes a segment's file, safe and with so much room, if there is. It replaces one that was left unfinished.
+pub(crate) fn make_segment(disk: &dyn Disk, header: SegmentHeader, room: u64) -> io::Result<Body> {
+    let file = disk.create(&segment_name(header.base))?;
+    take_room(&*file, 0, room);
     file.write_at(&header.encode(), 0)?;
     file.sync()?;
     disk.sync_dir(FOLDER)?;
@@ -270,8 +260,66 @@ pub(crate) fn make_segment(disk: &dyn Disk, log: &LogId, base: Seq, room: u64) -
     })
 }
 
+/// The last record that something beside the segments knows to have been safe, and what knows it.
+pub(crate) struct Proven {
+    pub(crate) seq: Seq,
+    pub(crate) by: String,
+}
+
+impl Proven {
+    /// # Errors
+    /// [`OpenError::Damaged`] if the log ends before it: what is missing is no torn tail.
+    fn check(&self, last: Seq, place: impl FnOnce() -> String) -> Result<(), OpenError> {
+        match self.seq > last {
+            true => Err(OpenError::Damaged(format!(
+                "{}: the records after {} are missing or damaged, and {} knows that they were safe up to {}",
+                place(),
+                last.0,
+                self.by,
+                self.seq.0
+            ))),
+            false => Ok(()),
+        }
+    }
+}
+
+/// What the list of topics, the snapshots and the indexes say of the log's end. All of them are written only when the log is safe up
+/// to there.
+pub(crate) fn proven(
+    disk: &dyn Disk,
+    log: &LogId,
+    bases: &[Seq],
+    topics: Option<&Topics>,
+) -> io::Result<Proven> {
+    let mut proven = Proven {
+        seq: topics.map_or(Seq::ZERO, |topics| topics.last),
+        by: Topics::NAME.into(),
+    };
+    let mut learn = |seq, by| {
+        if seq > proven.seq {
+            proven = Proven { seq, by };
+        }
+    };
+    if let Some((seq, by)) = snapshot::newest(disk, log)? {
+        learn(seq, by);
+    }
+    // The last segment has one if it was sealed, and the one behind it is missing.
+    let newest = numbered(disk, FOLDER, ".idx")?.pop();
+    if let Some(base) = newest.filter(|base| bases.last().is_none_or(|last| base >= last)) {
+        let opened = disk
+            .open(&index_name(base))
+            .and_then(|file| Sealed::of_any_length(file, log, base));
+        match opened {
+            Ok(index) => learn(index.totals.last, index_name(base)),
+            Err(error) if is_damage(&error) || error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(proven)
+}
+
 /// Reads the last segment, cuts off what is torn, and makes safe what is left. Up to `safe` it was already.
-fn tail(disk: &dyn Disk, safe: Seq, mut body: Body, room: u64) -> Result<(u64, Body, Active), OpenError> {
+fn tail(disk: &dyn Disk, safe: &Proven, mut body: Body) -> Result<(u64, Body, Active), OpenError> {
     let mut index = Active::default();
     let base = body.header.base;
     let walked = body.walk(|record, at, len| {
@@ -284,18 +332,18 @@ fn tail(disk: &dyn Disk, safe: Seq, mut body: Body, room: u64) -> Result<(u64, B
     {
         return Err(refuse(why));
     }
+    safe.check(last, || format!("{} at byte {}", segment_name(base), walked.end))?;
     let torn = bytes_at(&body, walked.end)?;
     if torn > 0 {
         // Zeros from here on, on disk too, before anything new is written there.
         body.file.set_len(walked.end)?;
-        body.file.allocate(room)?;
     }
     body.len = walked.end;
     // Also what is good may have been written by a process that died before it was safe.
     body.file.sync()?;
     if disk.list("")?.iter().any(|name| name == UNSYNCED) {
         // Not what was safe: should this fail, what is written down of it would be newer than the log.
-        write_again(&body, walked.synced_through.max(safe))?;
+        write_again(&body, walked.synced_through.max(safe.seq))?;
         body.file.sync()?;
         disk.remove(UNSYNCED)?;
     }
@@ -357,7 +405,7 @@ fn open_sealed(disk: &dyn Disk, log: &LogId, body: Body) -> Result<SealedSegment
         .and_then(|file| Sealed::open(file, log, base, body.len));
     let index = match opened {
         Ok(index) => index,
-        Err(error) if is_shortage(&error) => return Err(error.into()),
+        Err(error) if is_shortage(&error) || is_newer(&error) => return Err(refuse(error)),
         Err(error) => {
             tracing::warn!(%error, index = index_name(base), "an index is made anew");
             build_index(disk, log, &body)?
@@ -397,6 +445,7 @@ fn assemble(
         topics: Topics::default(),
         ruled: Ruled::new(rules.clone()),
         cut: Each::default(),
+        damage: Arc::default(),
     };
     let sealed_last = state.sealed.last().map(|segment| segment.index.totals.last);
     let last = state.index.totals.last.max(sealed_last.unwrap_or_default());
@@ -404,21 +453,15 @@ fn assemble(
         .sealed
         .first()
         .map_or(state.active.header.base, |segment| segment.body.header.base);
-    // What is newer than the log tells of a log that is not this one any more; but an empty segment may follow what is gone.
-    let end = last.max(state.active.header.base.before());
-    let is_wrong = written.as_ref().is_some_and(|topics| topics.last > end);
-    let is_made_anew = is_wrong || written.is_none();
-    // Time does not go back, not even to what it was before the log lost its end.
-    let time = written.as_ref().map_or(0, |topics| topics.time);
-    let mut topics = match written {
-        Some(written) if !is_made_anew => written,
-        _ => {
-            let mut topics = Topics::anew(holes(&state).max(oldest.before()), oldest.before());
-            topics.last = if last == Seq::ZERO { end } else { Seq::ZERO };
-            topics.time = time;
-            topics
+    let is_made_anew = written.is_none();
+    let mut topics = written.unwrap_or_else(|| {
+        let mut topics = Topics::anew(holes(&state).max(oldest.before()), oldest.before());
+        // An empty segment may follow what is gone.
+        if last == Seq::ZERO {
+            topics.last = state.active.header.base.before();
         }
-    };
+        topics
+    });
     let after = if is_made_anew { Seq::ZERO } else { topics.last };
     replay(&state, after, &mut |record| {
         topics.note(record);
@@ -426,9 +469,9 @@ fn assemble(
     })
     .map_err(refuse)?;
     topics.is_complete();
+    missing::tell(&state.sealed, &state.active.header, &mut topics, &state.damage);
     let state = State { topics, ..state };
-    // A wrong one would pass for right when the log has grown.
-    if is_wrong || (is_made_anew && !state.sealed.is_empty()) {
+    if is_made_anew && !state.sealed.is_empty() {
         tracing::warn!(
             "the list of topics was made anew: some readers may be told of a gap though they missed nothing"
         );
@@ -457,6 +500,9 @@ pub(crate) fn replay(state: &State, after: Seq, each: &mut dyn FnMut(&Record)) -
         .filter(|segment| segment.index.totals.last > after)
         .map(|segment| (&segment.body, segment.index.totals.last));
     for (body, last) in sealed.chain([(&state.active, state.index.totals.last)]) {
+        if body.is_missing() {
+            return Err(body.damaged(0, Damaged("the segment is missing")));
+        }
         let mut is_beyond = false;
         let walked = body.walk(|record, _, _| match record.seq {
             seq if seq > last => is_beyond = true,
@@ -479,6 +525,7 @@ pub(crate) fn replay(state: &State, after: Seq, each: &mut dyn FnMut(&Record)) -
 fn refuse(error: io::Error) -> OpenError {
     match error.kind() {
         io::ErrorKind::InvalidData => OpenError::Damaged(error.to_string()),
+        _ if is_newer(&error) => OpenError::Newer(error.to_string()),
         _ => OpenError::Io(error),
     }
 }

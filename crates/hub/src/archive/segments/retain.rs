@@ -12,7 +12,7 @@
 use std::{io, sync::Arc};
 
 use super::{
-    back,
+    back, cause,
     segment::{FOLDER, SealedSegment, index_name, segment_name},
     writer::{Log, Writer, not_there},
 };
@@ -48,9 +48,11 @@ impl Log {
         if writer.poisoned().is_some() {
             return;
         }
-        if let Err(error) = self.let_go(&mut writer, now) {
-            tracing::warn!(%error, "cannot let old events go: trying again");
+        let done = self.let_go(&mut writer, now);
+        if let Err(error) = &done {
+            self.state.read().damage.wish(error);
         }
+        self.troubles.trim.note("let old events go", cause(&done));
     }
 
     fn let_go(&self, writer: &mut Writer, now: Millis) -> io::Result<()> {
@@ -235,6 +237,8 @@ impl Log {
         let is_old = |segment: &Arc<SealedSegment>| old.iter().any(|old| Arc::ptr_eq(old, segment));
         let kept = state.sealed.iter().filter(|segment| !is_old(segment)).cloned();
         state.sealed = Arc::new(kept.collect());
+        old.iter()
+            .for_each(|segment| state.damage.forget(segment.body.header.base));
         uncounted
             .iter()
             .for_each(|(topic, part)| state.ruled.take(topic, *part));

@@ -18,6 +18,8 @@
 use std::{collections::BTreeMap, io, sync::Arc};
 
 use super::{
+    cause,
+    damage::is_damage,
     disk::DiskFile,
     format::{BATCH_HEADER, BatchHeader, SegmentHeader, encode_record},
     index::{Active, Sealed},
@@ -93,8 +95,10 @@ impl Log {
         let sealed = Arc::clone(&self.state.read().sealed);
         let lines = sealed.iter().map(|segment| u64::from(segment.index.len()) + 1);
         rewriting.lines = rewriting.lines.min(lines.max().unwrap_or_default());
+        let trouble = &self.troubles.compact;
+        trouble.note("give back the room of events that are gone", cause(&compacted));
         if let Err(error) = compacted {
-            tracing::warn!(%error, "cannot give back the room of events that are gone: trying again");
+            self.state.read().damage.wish(&error);
             rewriting.rest = REST;
         }
     }
@@ -135,6 +139,10 @@ impl Log {
             let is_new_dead = bytes.live == 0 && !segment.body.header.has_holes;
             let stays = if bytes.live == 0 && self.drop_dead(segment)? {
                 stays
+            } else if self.state.read().damage.is_in(base(segment)) {
+                // Its copy would not say any more that something is damaged.
+                rewriting.found.insert(base(segment), Found { raised, stays });
+                continue;
             } else if is_new_dead {
                 self.rewrite(segment, dead, 0, go_on)?
             } else if dead.saturating_sub(stays) * part >= segment.body.len {
@@ -200,6 +208,13 @@ impl Log {
             Some(topics) => self.copy(segment, &topics, go_on),
             None => Ok(None),
         });
+        let rewritten = rewritten.or_else(|error| match is_damage(&error) {
+            true => {
+                self.state.read().damage.note(base, &error.to_string());
+                Ok(None)
+            }
+            false => Err(error),
+        });
         let swapped = rewritten.and_then(|copied| match copied {
             Some(copy) => {
                 let (was, is) = (segment.body.len, copy.body.len);
@@ -250,13 +265,7 @@ impl Log {
             has_holes: true,
             ..segment.body.header
         };
-        let mut copy = Copy {
-            file: self.disk.create(&temporary(&segment_name(base)))?,
-            header,
-            index: Active::default(),
-            bytes: header.encode().to_vec(),
-            written: 0,
-        };
+        let mut copy = Copy::begin(self.disk.create(&temporary(&segment_name(base)))?, header);
         let mut failed = None;
         let walked = segment.body.batches(|batch, records| {
             let left = records
@@ -273,8 +282,7 @@ impl Log {
         if walked.end != segment.body.len || !go_on() {
             return Ok(None);
         }
-        copy.write()?;
-        copy.file.sync()?;
+        copy.end()?;
         let (len, name) = (copy.written, temporary(&index_name(base)));
         copy.index.prepare(&*self.disk, &name, &self.id, base, len)?;
         let index = Sealed::open(self.disk.open(&name)?, &self.id, base, len)?;
@@ -314,7 +322,7 @@ fn share(whole: u64, parts: u64, of: u64) -> u64 {
 }
 
 /// A segment that is being written anew.
-struct Copy {
+pub(crate) struct Copy {
     file: Arc<dyn DiskFile>,
     header: SegmentHeader,
     index: Active,
@@ -325,6 +333,33 @@ struct Copy {
 }
 
 impl Copy {
+    pub(crate) fn begin(file: Arc<dyn DiskFile>, header: SegmentHeader) -> Self {
+        Self {
+            file,
+            header,
+            index: Active::default(),
+            bytes: header.encode().to_vec(),
+            written: 0,
+        }
+    }
+
+    /// Adds a record as a batch of its own, which knows of nothing that was safe before it.
+    pub(crate) fn add_alone(&mut self, record: &Record) -> io::Result<()> {
+        let batch = BatchHeader {
+            len: 0,
+            count: 0,
+            first: record.seq,
+            synced_through: Seq::ZERO,
+        };
+        self.add(&batch, std::iter::once(record))
+    }
+
+    /// Writes what is left, and makes it safe.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        self.write()?;
+        self.file.sync()
+    }
+
     /// Adds what is left of a batch.
     fn add<'a>(&mut self, batch: &BatchHeader, left: impl Iterator<Item = &'a Record>) -> io::Result<()> {
         let start = self.bytes.len();

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    damage::is_damage,
     disk::{Disk, DiskFile},
     format::{
         BATCH_HEADER, BatchHeader, Damaged, RECORD_HEADER, SEGMENT_HEADER, SegmentHeader, decode_record,
@@ -20,6 +21,26 @@ use crate::{
 
 /// The folder of the segments and their indexes.
 pub(crate) const FOLDER: &str = "log";
+
+/// Room on the disk is taken in steps of at most so many bytes: what is free on it may be less than a segment.
+const STEP: u64 = 4 << 20;
+
+/// The room that is taken at once in segments of this length.
+pub(crate) fn step(segment_bytes: u64) -> u64 {
+    (segment_bytes / 16).clamp(1, STEP)
+}
+
+/// Takes room in a segment whose records end at `len`. Up to where there is room then: a disk that has too little gives none.
+pub(crate) fn take_room(file: &dyn DiskFile, len: u64, upto: u64) -> u64 {
+    match file.allocate(upto) {
+        Ok(()) => upto,
+        Err(_) => {
+            // Some file systems have taken what there was, which others need.
+            drop(file.set_len(len));
+            len
+        }
+    }
+}
 
 pub(crate) fn segment_name(base: Seq) -> String {
     format!("{FOLDER}/{:020}.seg", base.0)
@@ -82,6 +103,11 @@ impl Body {
         Ok(Self { header, file, len })
     }
 
+    /// Whether only its index is there. A segment that is there has a header at least.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.len == 0
+    }
+
     pub(crate) fn damaged(&self, at: u64, why: Damaged) -> io::Error {
         damaged(self.header.base, at, why)
     }
@@ -133,7 +159,7 @@ impl Body {
         Ok(true)
     }
 
-    /// Reads the time and the length of records, until `each` says that it is enough.
+    /// Reads the time and the length of records, until `each` says that it is enough. A damaged one is as old as can be, and takes nothing.
     pub(crate) fn measure(
         &self,
         postings: &[Posting],
@@ -142,14 +168,16 @@ impl Body {
         let mut window = Window::default();
         for posting in postings {
             let offset = u64::from(posting.offset);
-            let bytes = window.record(self, offset, SPARSE)?;
-            let record =
-                decode_record(bytes, self.header.base, None).map_err(|why| self.damaged(offset, why))?;
-            if record.seq != self.seq(*posting) {
-                return Err(self.damaged(offset, Damaged("another record stands where the index has one")));
-            }
-            let len = bytes.len() as u64;
-            if !each(*posting, record.time, len) {
+            let measured = match window.record(self, offset, SPARSE) {
+                Ok(bytes) => decode_record(bytes, self.header.base, None)
+                    .ok()
+                    .filter(|record| record.seq == self.seq(*posting))
+                    .map_or((0, 0), |record| (record.time, bytes.len() as u64)),
+                Err(error) if is_damage(&error) => (0, 0),
+                Err(error) => return Err(error),
+            };
+            let (time, len) = measured;
+            if !each(*posting, time, len) {
                 return Ok(false);
             }
         }
@@ -300,7 +328,7 @@ pub(crate) struct Walked {
 
 fn damaged(base: Seq, at: u64, why: Damaged) -> io::Error {
     let text = format!("{} at byte {at}: {why}", segment_name(base));
-    io::Error::new(io::ErrorKind::InvalidData, text)
+    io::Error::new(why.kind(), text)
 }
 
 /// Read at once where records stand close together.
@@ -333,6 +361,9 @@ impl Window {
         let start = match have(self) {
             Some(start) => start,
             None => {
+                if body.is_missing() {
+                    return Err(body.damaged(at, Damaged("the segment is missing")));
+                }
                 if at + len as u64 > body.len {
                     return Err(body.damaged(at, Damaged("a record is cut off")));
                 }

@@ -6,9 +6,10 @@
 use std::io;
 
 use super::{
+    damage::{is_damage, is_newer},
     disk::Disk,
-    format::{Damaged, Fields, LogId, VERSION},
-    paged::{log_seed, read, replace},
+    format::{Damaged, Fields, LogId, VERSION, version},
+    paged::{Paged, log_seed, read, replace},
     segment::numbered,
 };
 use crate::{Seq, archive::shortage::is_shortage};
@@ -49,6 +50,29 @@ pub(crate) fn all(disk: &dyn Disk) -> io::Result<Vec<Place>> {
     let mut all: Vec<Place> = firsts.chain(seconds).collect();
     all.sort_unstable_by_key(|place| std::cmp::Reverse(*place));
     Ok(all)
+}
+
+/// The newest that this log has: after which record, and its name. Only its beginning is read.
+pub(crate) fn newest(disk: &dyn Disk, log: &LogId) -> io::Result<Option<(Seq, String)>> {
+    for place in all(disk)? {
+        let name = place.name();
+        let head = disk.open(&name).and_then(|file| {
+            let paged = Paged {
+                name: name.clone(),
+                file,
+                seed: log_seed(log),
+                seen: None,
+            };
+            paged.array::<HEADER>(0)
+        });
+        match head.map(|head| header(&mut Fields(&head), place.0)) {
+            Ok(Ok(())) => return Ok(Some((place.0, name))),
+            Ok(Err(_)) => {}
+            Err(error) if is_damage(&error) || error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 /// After which record one was taken, and what it holds.
@@ -102,14 +126,15 @@ impl Snapshots {
             }
             let content = read(disk, &place.name(), log_seed(log));
             let state = content.and_then(|content| {
-                decode(&content, place.0).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))
+                let named = |why: Damaged| io::Error::new(why.kind(), format!("{}: {why}", place.name()));
+                decode(&content, place.0).map_err(named)
             });
             match state {
                 Ok(state) => {
                     newest.get_or_insert((place.0, state));
                     good.0.push(place);
                 }
-                Err(error) if is_shortage(&error) => return Err(error),
+                Err(error) if is_shortage(&error) || is_newer(&error) => return Err(error),
                 Err(error) => {
                     tracing::warn!(%error, snapshot = place.name(), "a snapshot is passed over");
                 }
@@ -133,9 +158,19 @@ pub(crate) fn forget_after(disk: &dyn Disk, last: Seq) -> io::Result<()> {
 
 pub(crate) fn decode(content: &[u8], seq: Seq) -> Result<Vec<u8>, Damaged> {
     let mut fields = Fields(content);
-    if fields.array()? != MAGIC || fields.u32()? != VERSION || Seq(fields.u64()?) != seq {
-        return Err(Damaged("it is no snapshot of this name and version"));
-    }
+    header(&mut fields, seq)?;
     let len = fields.u32()?;
     Ok(fields.take(len as usize)?.to_vec())
+}
+
+/// Of magic, version and the record's number.
+const HEADER: usize = 20;
+
+fn header(fields: &mut Fields<'_>, seq: Seq) -> Result<(), Damaged> {
+    let is_ours = fields.array()? == MAGIC;
+    version(fields.u32()?)?;
+    match is_ours && Seq(fields.u64()?) == seq {
+        true => Ok(()),
+        false => Err(Damaged("it is no snapshot of this name")),
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::{
+    damage::Damage,
     index::{Active, Posting},
     segment::{Body, SealedSegment},
     topics::Topics,
@@ -27,6 +28,7 @@ pub(crate) struct State {
     pub(crate) ruled: Ruled,
     /// Of each namespace, the first number of the last sealed segment of which nothing is kept any more, nor of those before it.
     pub(crate) cut: Each<Seq>,
+    pub(crate) damage: Arc<Damage>,
 }
 
 /// A log as a reader sees it.
@@ -37,6 +39,7 @@ pub(crate) struct View {
     pub(crate) starts: Vec<Seq>,
     /// The last record of each topic.
     pub(crate) lasts: Vec<Seq>,
+    pub(crate) damage: Arc<Damage>,
 }
 
 impl View {
@@ -52,6 +55,7 @@ impl View {
             active: state.active.clone(),
             starts,
             lasts,
+            damage: Arc::clone(&state.damage),
         }
     }
 

@@ -7,12 +7,11 @@ use std::{collections::HashMap, io};
 
 use super::{
     disk::Disk,
-    format::{Damaged, Fields, LogId, MAX_SEQ, VERSION},
+    format::{Damaged, Fields, LogId, MAX_SEQ, VERSION, version},
     paged::{log_seed, read, replace},
 };
 use crate::{Change, Floors, Millis, Namespace, Record, Seq, Topic, TopicSet};
 
-const NAME: &str = "topics";
 const MAGIC: [u8; 8] = *b"TIDEWTOP";
 
 /// See the module's text.
@@ -56,6 +55,9 @@ struct Purge {
 }
 
 impl Topics {
+    /// The file.
+    pub(crate) const NAME: &str = "topics";
+
     /// The list is missing, and is made anew from what is left: events up to `floor` may be gone, and what is kept comes after
     /// `start`.
     pub(crate) fn anew(floor: Seq, start: Seq) -> Self {
@@ -147,6 +149,21 @@ impl Topics {
         }
     }
 
+    /// Events of any topic may be missing up to here; those that are there are read.
+    pub(crate) fn miss(&mut self, through: Seq) {
+        self.absent_floor = self.absent_floor.max(through);
+        for place in self.known.values_mut() {
+            place.floor = place.floor.max(through);
+        }
+    }
+
+    /// An event of the topic is missing; those around it are read.
+    pub(crate) fn miss_of(&mut self, topic: &Topic, event: Seq) {
+        if let Some(place) = self.known.get_mut(topic) {
+            place.floor = place.floor.max(event);
+        }
+    }
+
     pub(crate) fn raise_absent(&mut self, floor: Seq) {
         self.absent_floor = self.absent_floor.max(floor);
     }
@@ -208,20 +225,22 @@ impl Topics {
                 out.extend(number.0.to_le_bytes());
             }
         }
-        replace(disk, NAME, &out, log_seed(log))
+        replace(disk, Self::NAME, &out, log_seed(log))
     }
 
     /// As it was written down.
     pub(crate) fn load(disk: &dyn Disk, log: &LogId) -> io::Result<Self> {
-        let content = read(disk, NAME, log_seed(log))?;
-        Self::decode(&content).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))
+        let content = read(disk, Self::NAME, log_seed(log))?;
+        let named = |why: Damaged| io::Error::new(why.kind(), format!("{}: {why}", Self::NAME));
+        Self::decode(&content).map_err(named)
     }
 
     fn decode(content: &[u8]) -> Result<Self, Damaged> {
         let mut fields = Fields(content);
-        if fields.array()? != MAGIC || fields.u32()? != VERSION {
-            return Err(Damaged("it is no list of topics of this version"));
+        if fields.array()? != MAGIC {
+            return Err(Damaged("it is no list of topics"));
         }
+        version(fields.u32()?)?;
         let count = fields.u32()?;
         let mut topics = Self {
             last: Seq(fields.u64()?),

@@ -11,18 +11,20 @@ use parking_lot::{Mutex, RwLock};
 use super::{
     Durability, Settings,
     disk::{Disk, DiskFile},
-    format::{BATCH_HEADER, BatchHeader, Damaged, LogId, SEGMENT_HEADER, encode_record},
+    format::{BATCH_HEADER, BatchHeader, Damaged, LogId, SEGMENT_HEADER, SegmentHeader, encode_record},
     index::{Active, MAX_DELTA, Sealed, len32},
+    meta::Meta,
     recover::{UNSYNCED, UNSYNCED_READY, make_segment},
     retain::Leaving,
     rewrite::Rewriting,
-    segment::{Body, FOLDER, SealedSegment, index_name, segment_name},
+    segment::{Body, FOLDER, SealedSegment, index_name, segment_name, step, take_room},
     snapshot::Snapshots,
     state::State,
 };
 use crate::{
     Record, Seq,
     archive::{AppendError, shortage::is_shortage},
+    trouble::Trouble,
 };
 
 /// A segment is never longer: offsets have 32 bits.
@@ -34,6 +36,8 @@ pub(crate) struct Writer {
     synced: Seq,
     /// Everything up to here is written.
     written: Seq,
+    /// Up to where room is taken in the segment that is written. 0: it is not known.
+    room: u64,
     poisoned: Option<String>,
     /// What a write that failed has left. Nothing is written before it is gone.
     owed: Option<Owed>,
@@ -42,6 +46,10 @@ pub(crate) struct Writer {
     /// The last try to write it down has failed.
     pub(crate) owes_snapshot: bool,
     pub(crate) snapshots: Snapshots,
+    meta: Meta,
+    /// `meta` is not on disk yet, with the epoch of this opening. Written with the first record, it does not keep a log on a
+    /// full disk from being opened and read.
+    pub(crate) owes_epoch: bool,
     /// Segments that are gone, but for their files: the oldest first.
     pub(crate) leaving: VecDeque<Leaving>,
 }
@@ -63,18 +71,32 @@ pub(crate) struct Log {
     pub(crate) state: RwLock<State>,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) rewriting: Mutex<Rewriting>,
+    pub(crate) troubles: Troubles,
+}
+
+/// What goes wrong again and again, by what is tried.
+#[derive(Default)]
+pub(crate) struct Troubles {
+    pub(crate) trim: Trouble,
+    pub(crate) rules: Trouble,
+    pub(crate) compact: Trouble,
+    pub(crate) snapshot: Trouble,
 }
 
 impl Writer {
-    pub(crate) fn new(last: Seq, snapshots: Snapshots) -> Self {
+    /// `meta` names the epoch that this opening begins.
+    pub(crate) fn new(last: Seq, snapshots: Snapshots, meta: Meta) -> Self {
         Self {
             synced: last,
             written: last,
+            room: 0,
             poisoned: None,
             owed: None,
             wants_snapshot: false,
             owes_snapshot: false,
             snapshots,
+            meta,
+            owes_epoch: true,
             leaving: VecDeque::new(),
         }
     }
@@ -91,6 +113,15 @@ impl Writer {
         self.poisoned = Some(text.clone());
         AppendError::Poisoned(text)
     }
+
+    /// A restart would not find what is written from now on.
+    fn lose(&mut self, error: &io::Error) -> AppendError {
+        let text = format!(
+            "{error}: nothing more is acknowledged. Restart the server, which goes on in the folder that it finds"
+        );
+        self.poisoned = Some(text.clone());
+        AppendError::Poisoned(text)
+    }
 }
 
 impl Log {
@@ -104,15 +135,20 @@ impl Log {
             return Err(AppendError::Poisoned(text.clone()));
         }
         self.settle(&mut writer)?;
+        // Before the first record of the epoch.
+        if writer.owes_epoch {
+            self.save_meta(&mut writer)?;
+        }
         if self.is_far(first.seq, last.seq) {
-            self.roll(&mut writer, first.seq)?;
+            self.roll(&mut writer, self.next_base(first.seq, last.seq))?;
         }
         let mut encoded = self.encode(batch, first.seq, writer.synced)?;
         if !self.fits(encoded.bytes.len()) {
-            self.roll(&mut writer, first.seq)?;
+            self.roll(&mut writer, self.next_base(first.seq, last.seq))?;
             encoded = self.encode(batch, first.seq, writer.synced)?;
         }
         let mut body = self.state.read().active.clone();
+        self.take_room(&mut writer, &body, body.len + encoded.bytes.len() as u64);
         if let Err(error) = body.file.write_at(&encoded.bytes, body.len) {
             writer.owed = Some(Owed::Tail);
             // What cannot be taken back now is when the next batch comes.
@@ -123,9 +159,12 @@ impl Log {
             });
         }
         writer.written = last.seq;
-        if self.settings.durability.is_always()
-            && let Err(error) = self.sync_active(&mut writer)
-        {
+        let synced = match self.settings.durability.is_always() {
+            true => self.sync_active(&mut writer),
+            false => Ok(()),
+        };
+        let kept = synced.and_then(|()| body.file.in_place().map_err(|error| writer.lose(&error)));
+        if let Err(error) = kept {
             // The system may go on to show what it could not write: the next process would take it for safe. Nobody has been told
             // of the batch, so it goes.
             drop(body.file.set_len(body.len));
@@ -145,6 +184,16 @@ impl Log {
         Ok(())
     }
 
+    /// Takes room for a batch that ends there, a step at a time. Where there is none, writing takes what it needs, or says that the
+    /// disk is full.
+    fn take_room(&self, writer: &mut Writer, body: &Body, end: u64) {
+        if end > writer.room {
+            let most = self.settings.segment_bytes.min(MAX_SEGMENT);
+            let step = (end + step(most)).min(most.max(end));
+            writer.room = take_room(&*body.file, body.len, step);
+        }
+    }
+
     /// Takes back what a write that failed has left.
     fn settle(&self, writer: &mut Writer) -> Result<(), AppendError> {
         match writer.owed {
@@ -152,6 +201,7 @@ impl Log {
             Some(Owed::Tail) => {
                 let body = self.state.read().active.clone();
                 body.file.set_len(body.len).map_err(refused)?;
+                writer.room = body.len;
             }
             Some(Owed::Segment(base)) => {
                 let removed = self.disk.remove(&segment_name(base)).or_else(not_there);
@@ -175,7 +225,34 @@ impl Log {
         if writer.poisoned().is_none() {
             self.settle(&mut writer)?;
         }
-        self.sync_written(&mut writer)
+        self.sync_written(&mut writer)?;
+        match std::mem::replace(&mut writer.meta.is_whole, true) {
+            true => Ok(()),
+            false => self.save_meta(&mut writer),
+        }
+    }
+
+    fn save_meta(&self, writer: &mut Writer) -> Result<(), AppendError> {
+        writer.meta.save(&*self.disk).map_err(refused)?;
+        writer.owes_epoch = false;
+        Ok(())
+    }
+
+    /// See [`Archive::poisoned`](crate::archive::Archive::poisoned).
+    pub(crate) fn poisoned(&self) -> Option<String> {
+        let mut writer = self.writer.lock();
+        if writer.poisoned.is_none()
+            && let Err(error) = self.in_place()
+        {
+            writer.lose(&error);
+        }
+        writer.poisoned.clone()
+    }
+
+    fn in_place(&self) -> io::Result<()> {
+        self.disk.in_place()?;
+        let active = Arc::clone(&self.state.read().active.file);
+        active.in_place()
     }
 
     /// Makes safe what has been written since.
@@ -217,6 +294,16 @@ impl Log {
     fn is_far(&self, first: Seq, last: Seq) -> bool {
         let base = self.state.read().active.header.base;
         first > base && last.0 - base.0 > MAX_DELTA
+    }
+
+    /// Where a segment for a batch begins: right after the one in front of it, so that one that is missing is missed, also where
+    /// numbers were not given. Where that is too far away it begins with the batch, and its header says that numbers are missing.
+    fn next_base(&self, first: Seq, last: Seq) -> Seq {
+        let next = self.state.read().last().next();
+        match last.0.saturating_sub(next.0) > MAX_DELTA {
+            true => first,
+            false => next.min(first),
+        }
     }
 
     /// Whether so many bytes go into the segment that is being written. What is longer than a segment has one of its own.
@@ -268,10 +355,13 @@ impl Log {
 
     fn seal(&self, writer: &mut Writer, next: Seq) -> Result<(SealedSegment, Body), AppendError> {
         self.settle(writer)?;
+        // In another folder the new segment would miss the ones before it.
+        self.in_place().map_err(|error| writer.lose(&error))?;
         // Nobody else writes, so this keeps no reader out.
         let state = self.state.read();
         let body = state.active.clone();
         // Room that was taken in advance is given back, so that the file ends where its records do.
+        writer.room = 0;
         body.file.set_len(body.len).map_err(refused)?;
         self.sync_file(writer, &*body.file)?;
         let base = body.header.base;
@@ -281,7 +371,12 @@ impl Log {
             Sealed::open(self.disk.open(&name)?, &self.id, base, body.len)
         };
         let index = index().map_err(refused)?;
-        let active = match make_segment(&*self.disk, &self.id, next, self.settings.segment_bytes) {
+        let header = SegmentHeader {
+            log: self.id,
+            base: next,
+            has_holes: next > state.last().next(),
+        };
+        let active = match make_segment(&*self.disk, header, step(self.settings.segment_bytes)) {
             Ok(active) => active,
             Err(error) => {
                 drop(state);

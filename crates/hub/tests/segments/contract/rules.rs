@@ -33,7 +33,16 @@ pub(super) fn a_rule_bounds_each_topic_of_its_prefix_and_no_other(archive: Open<
     }
     archive.trim(500);
     assert_eq!(scanned(&*archive, "chat/a").len(), 100, "only once a second");
-    archive.trim_topics(500);
+    let mut gone = archive.trim_topics(500);
+    gone.sort_unstable();
+    let named: Vec<_> = gone.iter().map(|(topic, _)| topic.name()).collect();
+    assert_eq!(named, ["chat/a", "chat/b", "chat/long/a"]);
+    for (topic, through) in gone {
+        let kept = scanned(&*archive, topic.name());
+        assert!(through < Seq(kept[0]), "{through:?} of {topic:?}");
+        assert!(through >= floors(&*archive, topic.name()).highest());
+    }
+    assert_eq!(archive.trim_topics(500), [], "nothing more");
     assert_eq!(scanned(&*archive, "chat/a"), [490, 495, 500]);
     assert_eq!(scanned(&*archive, "chat/b"), [486, 491, 496]);
     assert_eq!(floors(&*archive, "chat/a chat/b"), of([485, 481]));

@@ -1,7 +1,7 @@
 //! One run: works, crashes, opens again, and compares.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -37,8 +37,8 @@ pub(super) enum Troubles {
     All,
 }
 
-/// What is known to be true.
-#[derive(Default)]
+/// What is known to be true of the log that is there.
+#[derive(Clone, Default)]
 struct Truth {
     /// Everything that was acknowledged, or found when a log was opened; also what is gone by now.
     records: BTreeMap<Seq, Arc<Record>>,
@@ -46,9 +46,8 @@ struct Truth {
     pending: Vec<Arc<Record>>,
     /// What was refused for want of room since the log was opened.
     refused: Vec<Seq>,
+    /// The last one was begun when the log was opened.
     epochs: Vec<(Epoch, Seq)>,
-    /// Under which record a number was ever seen.
-    seen: HashMap<(Epoch, Seq), Arc<Record>>,
     /// What was written down after a record, perhaps several times.
     snapshots: BTreeMap<Seq, Vec<Vec<u8>>>,
     /// When retention was last asked for, and the last event at that time.
@@ -59,8 +58,15 @@ struct Truth {
     closed: bool,
     /// A sync has failed since it was opened.
     failed: bool,
-    /// It was opened since, by a process that did not come far.
-    touched: bool,
+}
+
+/// What readers have been told, by this log or by the one that an older copy of it was put in the place of.
+#[derive(Default)]
+struct Told {
+    /// Under which record a number was ever seen.
+    seen: HashMap<(Epoch, Seq), Arc<Record>>,
+    /// All epochs that ever were.
+    names: HashSet<Epoch>,
 }
 
 pub(super) struct Run<'a> {
@@ -70,8 +76,15 @@ pub(super) struct Run<'a> {
     rng: Rng,
     disk: SimDisk,
     truth: Truth,
+    told: Told,
+    /// A copy of the log, and what was true when it was made.
+    copy: Option<(SimDisk, Truth)>,
+    /// When one is made, and put back.
+    copying: Rng,
     /// What must stand in the archive that is open.
     model: Model,
+    /// There were records of a batch whose answer nobody saw.
+    has_found: bool,
     next: Seq,
     now: Millis,
     ids: Vec<EventId>,
@@ -82,19 +95,17 @@ impl Truth {
         self.records.keys().next_back().copied().unwrap_or_default()
     }
 
-    fn add(&mut self, batch: &[Arc<Record>]) {
-        let epoch = self.epochs.last().map(|(epoch, _)| *epoch);
-        for record in batch {
-            self.records.insert(record.seq, Arc::clone(record));
-            let epoch = epoch.expect("a log has an epoch");
-            if let Some(other) = self.seen.insert((epoch, record.seq), Arc::clone(record)) {
-                assert!(
-                    same(&other, record),
-                    "{epoch}-{} stood for {other:?} and stands for {record:?}",
-                    record.seq.0
-                );
-            }
-        }
+    /// The epoch to which a number belongs.
+    fn epoch_of(&self, seq: Seq) -> Epoch {
+        let mut since = self.epochs.iter().rev();
+        since.find(|(_, first)| *first <= seq).expect("it has an epoch").0
+    }
+
+    /// Where an epoch ends in this log, if it has it.
+    fn end_of(&self, epoch: Epoch) -> Option<Seq> {
+        let mut since = self.epochs.iter();
+        since.find(|(name, _)| *name == epoch)?;
+        Some(since.next().map_or(self.last(), |(_, next)| next.before()))
     }
 
     /// What stands if retention takes nothing.
@@ -110,6 +121,43 @@ impl Truth {
     }
 }
 
+impl Told {
+    fn add(&mut self, truth: &Truth, record: &Arc<Record>) {
+        let epoch = truth.epoch_of(record.seq);
+        if let Some(other) = self.seen.insert((epoch, record.seq), Arc::clone(record)) {
+            assert!(
+                same(&other, record),
+                "{epoch}-{} stood for {other:?} and stands for {record:?}",
+                record.seq.0
+            );
+        }
+    }
+
+    /// Whether a cursor that some reader may have stands for what it stood for, or for nothing.
+    fn check(&self, truth: &Truth) {
+        for ((epoch, seq), record) in &self.seen {
+            if truth.end_of(*epoch).is_some_and(|end| *seq <= end) {
+                let here = truth.records.get(seq);
+                assert!(
+                    here.is_some_and(|here| same(here, record)),
+                    "{epoch}-{} stood for {record:?} and stands for {here:?}",
+                    seq.0
+                );
+            }
+        }
+        for (seq, record) in &truth.records {
+            let epoch = truth.epoch_of(*seq);
+            let told = self.seen.get(&(epoch, *seq));
+            assert!(
+                told.is_some_and(|told| same(told, record)),
+                "{record:?} has got another id, {epoch}-{}: {:?}",
+                seq.0,
+                truth.epochs
+            );
+        }
+    }
+}
+
 impl<'a> Run<'a> {
     pub(super) fn new(seed: u64, open: Open<'a>, troubles: Troubles) -> Self {
         let mut rng = Rng::with_seed(seed);
@@ -120,7 +168,11 @@ impl<'a> Run<'a> {
             disk: SimDisk::new(rng.u64(..)),
             rng,
             truth: Truth::default(),
+            told: Told::default(),
+            copy: None,
+            copying: Rng::with_seed(seed ^ 0x0063_6f70_7900),
             model: Model::default(),
+            has_found: false,
             next: Seq(1),
             now: 1_000_000,
             ids: work::all_ids(),
@@ -137,6 +189,9 @@ impl<'a> Run<'a> {
             self.work(&*archive);
             has_rewritten |= self.has_holes();
             end = self.end(archive);
+            if self.copying.u8(..4) == 0 {
+                self.put_back(&mut end);
+            }
         }
         let archive = self.reopen(&mut end);
         self.compare(&*archive, end);
@@ -150,10 +205,26 @@ impl<'a> Run<'a> {
         segments.any(|name| self.disk.bytes(name).get(12) == Some(&1))
     }
 
+    /// Makes a copy of the log, now and then, if what it shows is what there is.
+    fn copy(&mut self) {
+        let is_well = !self.disk.is_off() && !self.disk.has_failed() && self.truth.pending.is_empty();
+        if is_well && self.copying.u8(..20) == 0 {
+            self.copy = Some((self.disk.copy(), self.truth.clone()));
+        }
+    }
+
+    /// Puts the copy in the place of the log, which has gone on.
+    fn put_back(&mut self, end: &mut End) {
+        if let Some((disk, truth)) = self.copy.clone() {
+            (self.disk, self.truth) = (disk.copy(), truth);
+            self.disk.set_room(None);
+            *end = End::Killed;
+        }
+    }
+
     /// Opens the log, after a few tries that are cut short.
     fn reopen(&mut self, end: &mut End) -> Box<dyn Archive> {
         for attempt in 0.. {
-            self.truth.touched = attempt > 0;
             let cut = attempt < 4 && self.rng.bool();
             let fails = attempt < 4 && self.rng.u8(..6) == 0;
             if cut {
@@ -196,7 +267,8 @@ impl<'a> Run<'a> {
             let is_well = !self.disk.has_failed() && !self.disk.is_full() && !self.disk.is_short();
             self.truth.closed = !self.disk.is_off() && is_well;
         }
-        let end = match self.disk.is_off() || self.rng.bool() {
+        // Also in the midst of something the process alone may have ended.
+        let end = match self.rng.bool() {
             true => End::Power,
             false => End::Killed,
         };
@@ -219,8 +291,10 @@ impl<'a> Run<'a> {
             5 if self.troubles == Troubles::All => self.disk.set_short(Some(self.rng.u64(1..30))),
             _ => {}
         }
-        // Now and then it ends as soon as it has begun: what it found is then all that it had.
-        let most = if self.rng.u8(..5) == 0 { 2 } else { 60 };
+        // Now and then it ends as soon as it has begun, most of all where it found what had not been acknowledged: what it
+        // found is then all that it had.
+        let is_brief = self.rng.u8(..5) == 0 || (self.has_found && self.rng.bool());
+        let most = if is_brief { 2 } else { 60 };
         for _ in 0..self.rng.usize(..most) {
             if self.may_be_unreadable() {
                 return self.append(archive);
@@ -247,6 +321,7 @@ impl<'a> Run<'a> {
             if archive.wants_snapshot() {
                 self.snapshot(archive);
             }
+            self.copy();
             if self.disk.is_off() || !self.truth.pending.is_empty() {
                 return;
             }
@@ -275,7 +350,7 @@ impl<'a> Run<'a> {
         }
         match result {
             Ok(()) => {
-                self.truth.add(&batch);
+                self.add(&batch);
                 self.model.append(&batch);
                 for record in &batch {
                     if record.change == Some(Change::Purges) {
@@ -318,6 +393,13 @@ impl<'a> Run<'a> {
                     "after {why}: {again:?}"
                 );
             }
+        }
+    }
+
+    fn add(&mut self, batch: &[Arc<Record>]) {
+        for record in batch {
+            self.truth.records.insert(record.seq, Arc::clone(record));
+            self.told.add(&self.truth, record);
         }
     }
 
@@ -396,9 +478,10 @@ impl<'a> Run<'a> {
 
     /// The archive has just been opened: is everything as it must be?
     fn compare(&mut self, archive: &dyn Archive, end: End) {
+        assert_eq!(archive.damaged(), 0, "a crash damages nothing");
         let history = archive.history();
         let lost = self.find_end(history.last, end);
-        self.compare_epochs(&history.epochs, lost);
+        self.compare_epochs(&history.epochs, history.last);
         let found: Vec<_> = self
             .truth
             .pending
@@ -414,7 +497,9 @@ impl<'a> Run<'a> {
             history.last,
             history.time
         );
-        self.truth.add(&found);
+        self.has_found = !found.is_empty();
+        self.add(&found);
+        self.told.check(&self.truth);
         self.truth.refused.clear();
         self.next = history.last.next();
 
@@ -464,33 +549,14 @@ impl<'a> Run<'a> {
         true
     }
 
-    fn compare_epochs(&mut self, found: &[(Epoch, Seq)], lost: bool) {
+    /// Whether an epoch has begun that never was before, after those that have records.
+    fn compare_epochs(&mut self, found: &[(Epoch, Seq)], last: Seq) {
         let known = &self.truth.epochs;
-        let what = format!("the epochs are {found:?}; they were {known:?}");
-        // A history that was begun where no record is any more began no later than there.
-        let end = self
-            .truth
-            .last()
-            .max(self.truth.pending.last().map_or(Seq::ZERO, |record| record.seq));
-        let began = known
-            .iter()
-            .map(|(epoch, first)| (*epoch, if lost { end.next().min(*first) } else { *first }));
-        let begins = found.iter().copied().take(known.len()).eq(began);
-        assert!(!found.is_empty() && begins, "{what}");
-        let is_new = found.len() > known.len() && !known.is_empty();
-        assert!(is_new || !lost, "records were lost, but {what}");
-        let was_closed = self.truth.closed && !self.truth.touched;
-        let has_reason = self.plan.promise != Promise::Always && !was_closed;
-        assert!(!is_new || has_reason, "without a reason, {what}");
-        let last = self
-            .truth
-            .last()
-            .max(self.truth.pending.last().map_or(Seq::ZERO, |record| record.seq));
-        assert!(
-            found.iter().all(|(_, first)| *first <= last.next())
-                && found.is_sorted_by_key(|(_, first)| *first),
-            "the log ends with {last:?}, but {what}"
-        );
+        let what = format!("the log ends with {last:?}; its epochs are {found:?}; they were {known:?}");
+        let (new, before) = found.split_last().expect("a log has an epoch");
+        let with_records = known.iter().filter(|(_, first)| *first <= last);
+        assert!(before.iter().eq(with_records) && new.1 == last.next(), "{what}");
+        assert!(self.told.names.insert(new.0), "one comes again: {what}");
         self.truth.epochs = found.to_vec();
     }
 

@@ -168,8 +168,14 @@ impl SimDisk {
 
     /// Ends the process that has the disk, not the system. This one is off from now on.
     pub fn kill(&self) -> Self {
+        let killed = self.copy();
+        self.world().off = true;
+        killed
+    }
+
+    /// A disk of its own with what this one shows at the moment.
+    pub fn copy(&self) -> Self {
         let mut world = self.world();
-        world.off = true;
         let rng = &mut world.rng.fork();
         Self::of(World {
             files: world.files.clone(),
@@ -301,7 +307,7 @@ impl Disk for SimDisk {
             };
             Ok(())
         })?;
-        self.file(id.ok_or_else(off)?)
+        self.file(name, id.ok_or_else(off)?)
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
@@ -313,7 +319,7 @@ impl Disk for SimDisk {
             world.want(Errno::NFILE)?;
             world.names.file(name).ok_or_else(|| not_found(name))?
         };
-        self.file(id)
+        self.file(name, id)
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
@@ -343,18 +349,28 @@ impl Disk for SimDisk {
             false => Err(io::Error::other("the sync of a folder has failed")),
         }
     }
+
+    fn in_place(&self) -> io::Result<()> {
+        let world = self.world();
+        ["log", "snap"].into_iter().try_for_each(|folder| {
+            let list = world.names.list(folder);
+            list.map(drop)
+        })
+    }
 }
 
 impl SimDisk {
     #[expect(clippy::unnecessary_wraps, reason = "what the trait's methods return")]
-    fn file(&self, id: usize) -> io::Result<Arc<dyn DiskFile>> {
-        let disk = self.clone();
-        Ok(Arc::new(SimFile { disk, id }))
+    fn file(&self, name: &str, id: usize) -> io::Result<Arc<dyn DiskFile>> {
+        let (disk, name) = (self.clone(), name.to_owned());
+        Ok(Arc::new(SimFile { disk, name, id }))
     }
 }
 
 struct SimFile {
     disk: SimDisk,
+    /// That it was made or opened under.
+    name: String,
     id: usize,
 }
 
@@ -442,5 +458,13 @@ impl DiskFile for SimFile {
         let old: Vec<_> = world.old.iter().cloned().collect();
         world.files[self.id].fail_to_sync(&mut world.rng, &old);
         Err(io::Error::other("the sync of a file has failed"))
+    }
+
+    fn in_place(&self) -> io::Result<()> {
+        let world = self.disk.world();
+        match world.off || world.names.file(&self.name) == Some(self.id) {
+            true => Ok(()), // A machine that is off says so elsewhere.
+            false => Err(not_found(&self.name)),
+        }
     }
 }

@@ -11,6 +11,18 @@ Exit codes:
   1    it is damaged
   2    there is no log, or it cannot be read";
 
+const REPAIR_EXIT_CODES: &str = "\
+Exit codes:
+  0    the copy is made; it says what is lost, if anything is
+  1    it cannot be written
+  2    there is no log, it cannot be read, or the folder of the copy is taken";
+
+const PASSED_OVER: &str = "\
+Exit codes:
+  0    all of it was written
+  1    something is damaged: it was left out, and is named on standard error
+  2    there is no log, or it cannot be read";
+
 /// Looks into a log on disk, checks it, or carries it elsewhere.
 ///
 /// A log that is looked at is not changed by one byte, and may be in use by a server meanwhile: what is good at that moment counts.
@@ -32,6 +44,8 @@ pub(super) enum Command {
     Export(Export),
     /// Make a log from such lines, in a folder of its own.
     Import(Import),
+    /// Make a sound copy of a log that is damaged, and tell what is lost.
+    Repair(Repair),
 }
 
 #[derive(Debug, Args)]
@@ -83,8 +97,9 @@ pub(super) struct Verify {
     pub(super) folder: Folder,
 }
 
-/// Prints the events of topics, as a reader would get them, and ends where the log does.
+/// Prints the events of topics, as a reader would get them, and ends where the log does. What is damaged is passed over.
 #[derive(Debug, Args)]
+#[command(after_help = PASSED_OVER)]
 pub(super) struct Dump {
     /// A topic; may be given several times
     #[arg(long = "topic", value_name = "TOPIC", required = true)]
@@ -130,8 +145,10 @@ impl Door {
 
 /// Writes the whole log as lines of JSON: all that a reader could get, and what is remembered of topics and idempotency keys.
 ///
-/// It holds everything, also what only some may read: keep it as you keep the log. `tidewire log import` reads it.
+/// It holds everything, also what only some may read: keep it as you keep the log. `tidewire log import` reads it. What is damaged is
+/// left out.
 #[derive(Debug, Args)]
+#[command(after_help = PASSED_OVER)]
 pub(super) struct Export {
     /// The file to write; `-` is standard output
     #[arg(default_value = "-")]
@@ -140,6 +157,22 @@ pub(super) struct Export {
     /// Replace the file if it is there
     #[arg(long)]
     pub(super) force: bool,
+
+    #[command(flatten)]
+    pub(super) folder: Folder,
+}
+
+/// Makes a sound copy of a log that is damaged: all records that can still be read, with their numbers, ids and times, ends and
+/// idempotency keys, under a new epoch. The log itself is not changed.
+///
+/// What is lost is told, place by place. Readers of the copy whose cursors stand in front of it are told of a gap. Stop the server
+/// first, or the copy misses what it publishes meanwhile; then start it on the copy.
+#[derive(Debug, Args)]
+#[command(after_help = REPAIR_EXIT_CODES)]
+pub(super) struct Repair {
+    /// The folder of the copy: new or empty
+    #[arg(long, value_name = "DIR")]
+    pub(super) to: PathBuf,
 
     #[command(flatten)]
     pub(super) folder: Folder,

@@ -7,9 +7,12 @@ use std::{
 
 use anyhow::Context as _;
 use serde::Serialize;
-use tidewire_hub::{Gap, Record, Start, Topic, TopicSet, archive::segments::inspect::Dumped};
+use tidewire_hub::{
+    Gap, Record, Start, Topic, TopicSet,
+    archive::segments::inspect::{Dumped, ReadOnly},
+};
 
-use super::{about_io, args::Dump, open, show};
+use super::{about, about_io, args::Dump, disk, left_out, salvage, show, words};
 use crate::cmd::{
     stderr, stdout,
     visible::{visible, visible_json},
@@ -43,7 +46,12 @@ pub(super) fn run(args: &Dump) -> anyhow::Result<()> {
     });
     let topics = TopicSet::new(named.collect::<Result<Vec<_>, _>>()?)?;
     let folder = args.folder.path();
-    let log = open(folder)?;
+    let log = ReadOnly::open(&disk(folder)?);
+    // What keeps the log from being opened is left out.
+    let log = match log {
+        Err(error) if error.is_damage() => salvage(folder)?,
+        log => log.map_err(|error| about(folder, error))?,
+    };
     for topic in topics.iter().filter(|topic| !log.knows(topic)) {
         stderr::say(format_args!("nothing is kept of {:?}", topic.name()));
     }
@@ -67,7 +75,9 @@ pub(super) fn run(args: &Dump) -> anyhow::Result<()> {
         }
     });
     written.and_then(|()| out.to.flush()).map_err(stdout::failed)?;
-    dumped.map_err(|error| about_io(folder, error))
+    dumped.map_err(|error| about_io(folder, error))?;
+    let salvaged = log.losses().iter().map(words);
+    left_out(folder, &salvaged.chain(log.passed_over()).collect::<Vec<_>>())
 }
 
 struct Out<'a, W> {

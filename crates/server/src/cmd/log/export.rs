@@ -16,8 +16,9 @@ use tidewire_hub::{Clock, archive::segments::inspect::ReadOnly};
 use super::{
     about, about_io,
     args::Export,
+    left_out,
     line::{EndLine, KeyLine, Line, LogLine, RecordLine, TopicLine},
-    open, progress, show,
+    progress, salvage, show, words,
 };
 use crate::{
     cli::UsageError,
@@ -28,26 +29,32 @@ use crate::{
 pub(super) fn run(args: &Export) -> anyhow::Result<()> {
     let folder = args.folder.path();
     if args.file == Path::new("-") {
-        let log = open(folder)?;
+        let log = salvage(folder)?;
         let mut out = Lines::new(BufWriter::with_capacity(1 << 16, io::stdout().lock()));
         out.is_terminal = io::stdout().is_terminal();
         let ended = write(&log, folder, &mut out, stdout::failed)?;
         out.to.flush().map_err(stdout::failed)?;
-        return tell(ended, "standard output");
+        tell(ended, "standard output");
+        return left_out(folder, &losses(&log));
     }
     if args.file.exists() && !args.force {
         return Err(UsageError("the file is there already: give another, or --force to replace it").into());
     }
-    let log = open(folder)?;
+    let log = salvage(folder)?;
     let (file, temporary) = create(&args.file)?;
     let written = write_file(&log, args, file, &temporary);
     if written.is_err() {
         drop(fs::remove_file(&temporary));
     }
-    tell(written?, &args.file.display().to_string())
+    tell(written?, &args.file.display().to_string());
+    left_out(folder, &losses(&log))
 }
 
-fn tell(ended: EndLine, place: &str) -> anyhow::Result<()> {
+fn losses(log: &ReadOnly) -> Vec<String> {
+    log.losses().iter().map(words).collect()
+}
+
+fn tell(ended: EndLine, place: &str) {
     stderr::say(format_args!(
         "{} record{}, {} topic{} and {} idempotency key{} written to {place}",
         show::count(ended.records),
@@ -57,7 +64,6 @@ fn tell(ended: EndLine, place: &str) -> anyhow::Result<()> {
         show::count(ended.keys),
         show::plural(ended.keys)
     ));
-    Ok(())
 }
 
 /// The file that becomes `path`. Only its owner may read it: it holds everything.
@@ -121,7 +127,7 @@ fn write<W: Write>(
     let read = log.records(&mut |record, bytes| {
         records += 1;
         bar.set_position(bytes);
-        written = out.write(&Line::Record(RecordLine::new(record)));
+        written = out.write(&Line::Record(RecordLine::new(&record)));
         match written {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),

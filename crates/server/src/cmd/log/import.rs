@@ -11,12 +11,9 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow, bail, ensure};
-use tidewire_hub::{
-    Epoch,
-    archive::segments::{
-        RealDisk,
-        inspect::{self, ImportError},
-    },
+use tidewire_hub::archive::segments::{
+    RealDisk,
+    inspect::{self, ImportError},
 };
 
 use super::{
@@ -56,9 +53,9 @@ pub(super) fn run(args: &args::Import) -> anyhow::Result<()> {
     if made.is_err() {
         drop(fs::remove_dir_all(&beside));
     }
-    let (epoch, ended) = made?;
+    let ended = made?;
     stderr::say(format_args!(
-        "{} record{}, {} topic{} and {} idempotency key{} are in {}; the epoch {epoch} goes on after them",
+        "{} record{}, {} topic{} and {} idempotency key{} are in {}; the next start begins a new epoch after them",
         show::count(ended.records),
         show::plural(ended.records),
         show::count(ended.topics),
@@ -71,7 +68,7 @@ pub(super) fn run(args: &args::Import) -> anyhow::Result<()> {
 }
 
 /// Where it is made.
-fn beside(folder: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn beside(folder: &Path) -> anyhow::Result<PathBuf> {
     let name = folder.file_name().map(OsString::from);
     let mut name = name.ok_or_else(|| CannotLook(format!("{} is no folder's name", folder.display())))?;
     name.push(".importing");
@@ -79,7 +76,7 @@ fn beside(folder: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// The log gets a folder of its own.
-fn is_free(folder: &Path) -> anyhow::Result<()> {
+pub(super) fn is_free(folder: &Path) -> anyhow::Result<()> {
     let shown = folder.display();
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -93,11 +90,11 @@ fn is_free(folder: &Path) -> anyhow::Result<()> {
         true => "has a log already",
         false => "is not empty",
     };
-    Err(CannotLook(format!("{shown} {what}: import into a new folder (--data DIR)")).into())
+    Err(CannotLook(format!("{shown} {what}: give a new folder")).into())
 }
 
 /// Removes what an import that was broken off has left.
-fn clear(beside: &Path) -> anyhow::Result<()> {
+pub(super) fn clear(beside: &Path) -> anyhow::Result<()> {
     for entry in fs::read_dir(beside)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -118,7 +115,7 @@ fn clear(beside: &Path) -> anyhow::Result<()> {
 }
 
 /// Moves it to its place.
-fn place(beside: &Path, folder: &Path) -> anyhow::Result<()> {
+pub(super) fn place(beside: &Path, folder: &Path) -> anyhow::Result<()> {
     fs::rename(beside, folder).with_context(|| {
         format!(
             "cannot move the log to {} (is it the root of a file system? then import into a folder in it)",
@@ -131,7 +128,7 @@ fn place(beside: &Path, folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Reads all lines into a log on this disk.
-fn read(input: Box<dyn BufRead>, len: Option<u64>, disk: RealDisk) -> anyhow::Result<(Epoch, EndLine)> {
+fn read(input: Box<dyn BufRead>, len: Option<u64>, disk: RealDisk) -> anyhow::Result<EndLine> {
     let bar = progress::bar("importing", len);
     let mut lines = Lines {
         input,
@@ -144,11 +141,7 @@ fn read(input: Box<dyn BufRead>, len: Option<u64>, disk: RealDisk) -> anyhow::Re
     read.with_context(|| format!("line {}", lines.number))
 }
 
-fn read_lines(
-    lines: &mut Lines,
-    disk: Arc<RealDisk>,
-    progress: impl Fn(u64),
-) -> anyhow::Result<(Epoch, EndLine)> {
+fn read_lines(lines: &mut Lines, disk: Arc<RealDisk>, progress: impl Fn(u64)) -> anyhow::Result<EndLine> {
     ensure!(lines.next()?, "there is none: nothing to import");
     let Line::Log(head) = lines.parse()? else {
         bail!("an export begins with a line of the kind `log`, which says what it is");
@@ -191,7 +184,8 @@ fn read_lines(
     }
     ensure!(!lines.next()?, "there is more behind the line of the kind `end`");
     lines.number -= 1;
-    Ok((import.finish()?, count))
+    import.finish()?;
+    Ok(count)
 }
 
 fn check(end: EndLine, count: EndLine) -> anyhow::Result<()> {

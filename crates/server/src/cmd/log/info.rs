@@ -116,7 +116,7 @@ fn to_text(info: &Info, shown: &Shown<'_>) -> Result<String, std::fmt::Error> {
     let left = match info.is_whole {
         true => "whole: all that was acknowledged is here",
         false => {
-            "open, or not closed, under a durability other than `always`: the next start begins a new epoch"
+            "open, or not closed, under a durability other than `always`: what was acknowledged last may be missing"
         }
     };
     writeln!(out, "state      {left}")?;

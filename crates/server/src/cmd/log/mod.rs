@@ -5,6 +5,7 @@
 //! | [`args`] | the command line |
 //! | `info`, `verify`, `dump` | looking |
 //! | `export`, `import`, `line` | the log as lines of JSON |
+//! | `repair` | a sound copy of a damaged log |
 //! | `progress`, `show` | bars on a terminal; times and sizes for people |
 //!
 //! What a log holds is known to `tidewire_hub`; here it gets words.
@@ -16,18 +17,19 @@ mod import;
 mod info;
 mod line;
 mod progress;
+mod repair;
 mod show;
 mod verify;
 
 use std::{io, path::Path, sync::Arc};
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use tidewire_hub::archive::segments::{
     Disk, RealDisk,
-    inspect::{LookError, ReadOnly},
+    inspect::{LookError, Loss, ReadOnly},
 };
 
-use crate::descriptors;
+use crate::{cmd::stderr, descriptors};
 use args::{Command, Log};
 
 /// There is nothing to look at, or it cannot be read (exit code 2).
@@ -45,6 +47,7 @@ pub(crate) fn run(args: Log) -> anyhow::Result<()> {
         Command::Dump(args) => dump::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Repair(args) => repair::run(&args),
     }
 }
 
@@ -55,8 +58,42 @@ fn disk(folder: &Path) -> anyhow::Result<Arc<dyn Disk>> {
     }
 }
 
-fn open(folder: &Path) -> anyhow::Result<ReadOnly> {
-    ReadOnly::open(&disk(folder)?).map_err(|error| about(folder, error))
+/// What is good of the log.
+fn salvage(folder: &Path) -> anyhow::Result<ReadOnly> {
+    ReadOnly::salvage(&disk(folder)?).map_err(|error| about(folder, error))
+}
+
+/// What is lost at a place, in words.
+fn words(loss: &Loss) -> String {
+    let place = loss.offset.map_or(String::new(), |at| format!(" at byte {at}"));
+    let what = match loss.numbers {
+        None => "no record is lost there".to_owned(),
+        Some((first, last)) if first == last => format!("record {} is lost", first.0),
+        Some((first, last)) => format!(
+            "records {} to {} are lost, as far as there were any",
+            first.0, last.0
+        ),
+    };
+    format!("{}{place}: {}; {what}", loss.file, loss.what)
+}
+
+/// Says what was left out of what was written, and fails if anything was.
+fn left_out(folder: &Path, losses: &[String]) -> anyhow::Result<()> {
+    for loss in losses {
+        stderr::say(format_args!("left out: {loss}"));
+    }
+    match losses.len() as u64 {
+        0 => Ok(()),
+        places => bail!(
+            "the log in {shown} is damaged: {places} place{s} left out, all else was written (`tidewire log repair --data {shown} --to DIR` \
+             makes a sound copy)",
+            shown = folder.display(),
+            s = match places {
+                1 => " was",
+                _ => "s were",
+            }
+        ),
+    }
 }
 
 fn about(folder: &Path, error: LookError) -> anyhow::Error {

@@ -1,12 +1,14 @@
 //! Whole logs: opened, read, written on, opened again.
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 use tidewire_codec::{Event, EventId};
 
 use super::{
     super::{
-        Durability, Segments, Settings, meta,
+        Disk, Durability, Segments, Settings,
+        inspect::ReadOnly,
+        meta,
         paged::{log_seed, pages},
         segment::{index_name, segment_name},
     },
@@ -30,6 +32,7 @@ pub fn log(mut input: &[u8]) {
         file(&disk, &mut input);
         files += 1;
     }
+    salvaged(&disk);
     let Ok(log) = open(&disk) else { return };
     let (last, time) = (log.history().last, log.history().time);
     log.trim(time);
@@ -63,6 +66,25 @@ fn open(disk: &MemDisk) -> Result<Segments, super::super::OpenError> {
         ..Settings::default()
     };
     Segments::open(Arc::new(disk.clone()), settings)
+}
+
+/// What is left of a log that may be damaged is in order, and can be read.
+fn salvaged(disk: &MemDisk) {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let Ok(log) = ReadOnly::salvage(&disk) else {
+        return;
+    };
+    let mut told = Seq::ZERO;
+    let read = log.records(&mut |record, _| {
+        assert!(
+            told < record.seq && record.seq <= log.last(),
+            "{told:?}, then {:?}",
+            record.seq
+        );
+        told = record.seq;
+        ControlFlow::Continue(())
+    });
+    read.unwrap_or_else(|why| super::segment::unreadable(&why));
 }
 
 /// Puts a file of the input on the disk.

@@ -11,7 +11,7 @@
 //!
 //! Beside "no panic": whatever is read is written again to the same bytes; what is written is read again; nothing is allocated by
 //! a length that was not checked (the targets run with a limit on single allocations); a log that opens serves in order, goes
-//! on, and opens again.
+//! on, and opens again; what is left of one that may not open is in order.
 
 mod index;
 mod log;

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use super::{
     super::{
+        damage::is_newer,
         meta::Meta,
         paged::{log_seed, pages, read},
         snapshot::Snapshots,
@@ -42,9 +43,15 @@ pub fn notes(mut input: &[u8]) {
         2 => {
             let seq = Seq(number(&mut input, 8));
             put(&format!("snap/{:020}.snap", seq.0), input, log_seed(&LOG));
-            let before = ok(Snapshots::load(&disk, &LOG, seq.before())).0;
+            // One of a newer release is refused.
+            let Some(before) = known(Snapshots::load(&disk, &LOG, seq.before())) else {
+                return;
+            };
+            let before = before.0;
             assert!(before.is_none() || seq == Seq::ZERO);
-            let (newest, mut good) = ok(Snapshots::load(&disk, &LOG, seq));
+            let Some((newest, mut good)) = known(Snapshots::load(&disk, &LOG, seq)) else {
+                return;
+            };
             if let Some((found, state)) = newest {
                 assert_eq!(found, seq);
                 ok(good.save(&disk, &LOG, seq, &state));
@@ -57,6 +64,13 @@ pub fn notes(mut input: &[u8]) {
             disk.put("meta", input);
             let _ = (Topics::load(&disk, &LOG).is_ok(), Meta::load(&disk).is_ok());
         }
+    }
+}
+
+fn known<T: Debug>(result: std::io::Result<T>) -> Option<T> {
+    match result {
+        Err(error) if is_newer(&error) => None,
+        result => Some(ok(result)),
     }
 }
 

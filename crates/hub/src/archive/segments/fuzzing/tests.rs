@@ -191,4 +191,12 @@ fn seeds() {
     put("log", "without-indexes", &[&without(3)]);
     put("log", "without-topics", &[&without(1)]);
     put("log", "without-segments", &[&without(5)]);
+    let segments: Vec<_> = whole.iter().filter(|file| file[0] == 5).collect();
+    for (name, missing) in [
+        ("a-segment-is-missing", segments[2]),
+        ("the-last-segment-is-missing", segments[segments.len() - 1]),
+    ] {
+        let left = whole.iter().filter(|file| *file != missing).flatten();
+        put("log", name, &[&left.copied().collect::<Vec<u8>>()]);
+    }
 }

@@ -10,12 +10,14 @@ use super::{
 use crate::{
     Namespace, Seq, Topic,
     archive::segments::{
+        damage::is_newer,
         disk::Disk,
-        format::LogId,
-        index::{Active, seed},
+        format::{Damaged, LogId},
+        index::{Active, Sealed, seed},
         meta::Meta,
+        missing,
         paged::{PAGE, Paged, ROOM, log_seed},
-        segment::{Body, index_name},
+        segment::{Body, FOLDER, index_name, numbered, segment_name},
         snapshot,
         topics::Topics,
     },
@@ -90,6 +92,10 @@ pub(super) fn index(
     let name = index_name(base);
     let bad = match pages(disk, &name, seed(log, base)) {
         Ok(Ok(content)) => {
+            let newer = Sealed::open(disk.open(&name)?, log, base, body.len).err();
+            if let Some(newer) = newer.filter(is_newer) {
+                return Err(newer);
+            }
             let mut right = records.encode(log, base, body.len);
             right.resize(right.len().next_multiple_of(ROOM), 0);
             let differs = content.iter().zip(&right).position(|(is, should)| is != should);
@@ -103,7 +109,7 @@ pub(super) fn index(
             }
         }
         Ok(Err(bad)) => BadPage {
-            what: format!("{}: readers that come here are cut (`damaged`)", bad.what),
+            what: format!("{}: the server makes it anew when a reader comes here", bad.what),
             ..bad
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -119,6 +125,46 @@ pub(super) fn index(
     Ok(0)
 }
 
+/// Indexes without their segments. Where something is missing that nothing has let go: the first numbers.
+pub(super) fn missing(
+    disk: &dyn Disk,
+    log: &LogId,
+    bases: &[Seq],
+    topics: Option<&Topics>,
+    tell: &mut dyn FnMut(Finding),
+) -> io::Result<Vec<Seq>> {
+    let mut missing = Vec::new();
+    for base in numbered(disk, FOLDER, ".idx")? {
+        if bases.contains(&base) {
+            continue;
+        }
+        let segment = match missing::segment(disk, log, base, topics) {
+            // It went meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            segment => segment?,
+        };
+        let Some(segment) = segment else {
+            let what = "its segment has been let go: the next start removes it";
+            tell(note(index_name(base), what));
+            continue;
+        };
+        // The segment may have been begun, and sealed, since the others were listed.
+        if disk.open(&segment_name(base)).is_ok() {
+            continue;
+        }
+        let totals = segment.index.totals;
+        let what = format!(
+            "the segment is missing, and nothing has let it go: its index names {} records, up to {}. Readers of their topics are told \
+             (`damaged`) and go on behind it",
+            totals.records, totals.last.0
+        );
+        let bad = BadPage { offset: None, what };
+        tell(damage(segment_name(base), bad, super::verify::RESTORE));
+        missing.push(base);
+    }
+    Ok(missing)
+}
+
 /// The list of topics, or what is wrong with it.
 pub(super) fn load_topics(
     disk: &dyn Disk,
@@ -128,8 +174,10 @@ pub(super) fn load_topics(
     match pages(disk, TOPICS, log_seed(log)) {
         Ok(Ok(_)) => match Topics::load(disk, log) {
             Ok(topics) => return Ok(Some(topics)),
+            Err(error) if is_newer(&error) => return Err(error),
             Err(error) => {
-                let what = error.to_string();
+                let text = error.to_string();
+                let what = text.strip_prefix("topics: ").unwrap_or(&text).to_owned();
                 tell(damage(TOPICS.into(), BadPage { offset: None, what }, NEW_TOPICS));
             }
         },
@@ -150,7 +198,7 @@ pub(super) struct Known {
     /// The last event and the last record of each.
     topics: HashMap<Topic, (Seq, Seq)>,
     /// No segment is missing or damaged, as far as one can see.
-    is_whole: bool,
+    pub(super) is_whole: bool,
 }
 
 impl Known {
@@ -251,12 +299,7 @@ fn named(topic: &Topic) -> String {
 }
 
 /// Checks what was remembered.
-pub(super) fn snapshots(
-    disk: &dyn Disk,
-    meta: &Meta,
-    end: Seq,
-    tell: &mut dyn FnMut(Finding),
-) -> io::Result<()> {
+pub(super) fn snapshots(disk: &dyn Disk, meta: &Meta, tell: &mut dyn FnMut(Finding)) -> io::Result<()> {
     let all = match snapshot::all(disk) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         all => all?,
@@ -264,12 +307,12 @@ pub(super) fn snapshots(
     for place in all {
         let (seq, name) = (place.seq(), place.name());
         let what = match pages(disk, &name, log_seed(&meta.log)) {
+            Ok(Ok(content)) if snapshot::decode(&content, seq) == Err(Damaged::NEWER) => {
+                let text = format!("{name}: {}", Damaged::NEWER);
+                return Err(io::Error::new(Damaged::NEWER.kind(), text));
+            }
             Ok(Ok(content)) => match unreadable(&content, seq, meta) {
-                None if seq > end => {
-                    let what = "it tells of records that are not there (or came meanwhile): the next start does not use it";
-                    tell(note(name, what));
-                    continue;
-                }
+                // What it knows of has come meanwhile, or was told to be missing.
                 None => continue,
                 Some(what) => BadPage { offset: None, what },
             },

@@ -97,7 +97,7 @@ impl ReadOnly {
             epochs: Vec::new(),
             ..self.log.history()
         };
-        let mut machine = hub::recall(&self.log, history, self.epochs.clone(), UNBOUNDED)?;
+        let mut machine = hub::recall(&self.log, history, self.epochs.clone(), UNBOUNDED, Millis::MAX)?;
         let state = self.log.log.state.read();
         let known = |(topic, ended)| {
             // Of what the list does not know, nothing is left.
@@ -146,7 +146,7 @@ impl ReadOnly {
     ///
     /// # Errors
     /// When they cannot be read; `InvalidData` if a file is damaged.
-    pub fn records(&self, each: &mut dyn FnMut(&Record, u64) -> ControlFlow<()>) -> io::Result<()> {
+    pub fn records(&self, each: &mut dyn FnMut(Record, u64) -> ControlFlow<()>) -> io::Result<()> {
         let state = self.log.log.state.read();
         let bodies = state.sealed.iter().map(|segment| &segment.body);
         let (mut read, mut last) = (0, None);
@@ -159,7 +159,7 @@ impl ReadOnly {
                 for (record, _, _) in records.drain(..) {
                     last = Some(record.seq);
                     let is_left = is_left(&record, &state.topics);
-                    if is_left && each(&record, read + at).is_break() {
+                    if is_left && each(record, read + at).is_break() {
                         return Ok(());
                     }
                 }

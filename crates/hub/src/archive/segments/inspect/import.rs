@@ -1,5 +1,5 @@
 //! A log made of the parts of another: numbers, ids, times, ends, floors and keys stay as they were, so that what readers and
-//! publishers were told of the old log holds here; a new epoch goes on after them.
+//! publishers were told of the old log holds here; the next start begins a new epoch after them.
 //!
 //! It is no log before [`Import::finish`]: `meta` is written last. The new log has an id of its own, so that no file of the
 //! old one passes for one of it.
@@ -8,18 +8,18 @@ use std::{io, sync::Arc};
 
 use super::{FORMAT, Head, KnownKey, KnownTopic, UNBOUNDED};
 use crate::{
-    Change, Epoch, Record, Seq, TopicSet,
+    Change, Record, Seq, TopicSet,
     archive::{
         AppendError, Retention,
         ruled::Ruled,
         segments::{
-            Durability, Log, Settings, Writer,
+            Durability, Log, Settings, Troubles, Writer,
             disk::Disk,
             format::{LogId, SegmentHeader},
             index::{Active, MAX_DELTA},
             meta::Meta,
             recover::{log_id, make_segment},
-            segment::FOLDER,
+            segment::{FOLDER, step},
             snapshot::{self, Snapshots},
             state::State,
             topics::{Place, Topics},
@@ -194,20 +194,13 @@ impl Import {
         }
     }
 
-    /// Makes it a log, and safe: with a new epoch that goes on after the last number. Returns its name.
+    /// Makes it a log, and safe.
     ///
     /// # Errors
     /// [`ImportError`].
-    pub fn finish(mut self) -> Result<Epoch, ImportError> {
+    pub fn finish(mut self) -> Result<(), ImportError> {
         self.write()?;
         let Head { last, time, .. } = self.head;
-        if self.log.is_some() && self.last.0 != last {
-            let text = format!(
-                "the last record has the number {}, but the first line says that the log ends with {}",
-                self.last.0.0, last.0
-            );
-            return Err(wrong(&text));
-        }
         let is_empty = self.log.is_none();
         let log = self.log(last.next())?;
         if !is_empty {
@@ -217,19 +210,14 @@ impl Import {
         self.machine.go_on_after(last, time);
         self.topics.save(&*self.disk, &self.id)?;
         Snapshots::default().save(&*self.disk, &self.id, last, &self.machine.snapshot())?;
-        let epoch = Epoch::random()?;
-        let mut epochs = self.head.epochs;
-        epochs
-            .iter_mut()
-            .for_each(|(_, first)| *first = last.next().min(*first));
-        epochs.push((epoch, last.next()));
-        let meta = Meta {
+        let mut meta = Meta {
             log: self.id,
-            epochs,
+            epochs: self.head.epochs,
             is_whole: true,
         };
+        meta.begin_epoch(last)?;
         meta.save(&*self.disk)?;
-        Ok(epoch)
+        Ok(())
     }
 
     fn write(&mut self) -> Result<(), ImportError> {
@@ -275,21 +263,36 @@ fn begin(disk: Arc<dyn Disk>, id: LogId, first: Seq) -> io::Result<Log> {
         },
         ..Settings::default()
     };
+    let header = SegmentHeader {
+        log: id,
+        base: first,
+        has_holes: false,
+    };
     let state = State {
         sealed: Arc::default(),
-        active: make_segment(&*disk, &id, first, settings.segment_bytes)?,
+        active: make_segment(&*disk, header, step(settings.segment_bytes))?,
         index: Active::default(),
         topics: Topics::default(),
         ruled: Ruled::default(),
         cut: Each::default(),
+        damage: Arc::default(),
     };
+    let meta = Meta {
+        log: id,
+        epochs: Vec::new(),
+        is_whole: true,
+    };
+    let mut writer = Writer::new(first.before(), Snapshots::default(), meta);
+    // It is no log before the end.
+    writer.owes_epoch = false;
     Ok(Log {
         disk,
         id,
         settings,
         state: parking_lot::RwLock::new(state),
-        writer: parking_lot::Mutex::new(Writer::new(first.before(), Snapshots::default())),
+        writer: parking_lot::Mutex::new(writer),
         rewriting: parking_lot::Mutex::default(),
+        troubles: Troubles::default(),
     })
 }
 

@@ -23,9 +23,9 @@ pub struct Info {
     pub format: u32,
     /// Its id, as hexadecimal digits.
     pub log: String,
-    /// Its histories, oldest first, each with its first number.
+    /// Its epochs, oldest first, each with its first number.
     pub epochs: Vec<(Epoch, Seq)>,
-    /// Everything acknowledged is on disk. If not, the next start begins a new epoch.
+    /// Everything acknowledged is on disk. If not, what was acknowledged last may be missing.
     pub is_whole: bool,
     /// A sync has failed: the next start writes what may not be safe once more.
     pub is_unsynced: bool,

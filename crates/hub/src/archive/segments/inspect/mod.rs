@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `overlay` | a disk whose changes stay in memory |
 //! | `read` | [`ReadOnly`]: a log as its readers would see it after a start |
+//! | `salvage` | what is good of a log that is damaged |
 //! | `info` | [`info`]: what there is, in figures |
 //! | `verify`, `walk`, `beside` | [`verify`]: everything read and compared |
 //! | `export`, `import` | a log as its parts, and a log made of them |
@@ -17,6 +18,7 @@ mod import;
 mod info;
 mod overlay;
 mod read;
+mod salvage;
 mod verify;
 mod walk;
 
@@ -26,6 +28,7 @@ pub use export::{Head, KnownKey, KnownTopic};
 pub use import::{Import, ImportError};
 pub use info::{IndexState, Info, SegmentInfo, SnapshotInfo, TopicInfo, info};
 pub use read::{Dumped, ReadOnly};
+pub use salvage::Loss;
 pub use verify::{Finding, Gravity, Verified, bytes_to_verify, verify};
 
 use super::{OpenError, disk::Disk, format::LogId, meta::Meta, segment::bases};

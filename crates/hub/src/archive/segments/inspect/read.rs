@@ -4,7 +4,11 @@ use std::{io, ops::ControlFlow, sync::Arc};
 
 use tidewire_codec::EventId;
 
-use super::{LookError, meta, overlay::Overlay};
+use super::{
+    LookError, Loss, meta,
+    overlay::Overlay,
+    salvage::{Salvaged, salvage},
+};
 use crate::{
     Gap, GapReason, Position, Record, Seq, Start, Topic, TopicSet,
     archive::{
@@ -27,6 +31,8 @@ pub struct ReadOnly {
     /// As it is on disk.
     pub(super) meta: Meta,
     pub(super) epochs: Epochs,
+    /// What was left out so that it could be opened.
+    losses: Vec<Loss>,
 }
 
 /// What a reader gets.
@@ -44,9 +50,21 @@ impl ReadOnly {
     /// # Errors
     /// [`LookError`].
     pub fn open(disk: &Arc<dyn Disk>) -> Result<Self, LookError> {
+        Self::open_in_time(disk, false)
+    }
+
+    /// Reads the whole log on this disk, and opens what is good of it: [`ReadOnly::losses`] says what is not.
+    ///
+    /// # Errors
+    /// [`LookError`]; damage is one only of the file `meta`.
+    pub fn salvage(disk: &Arc<dyn Disk>) -> Result<Self, LookError> {
+        Self::open_in_time(disk, true)
+    }
+
+    fn open_in_time(disk: &Arc<dyn Disk>, salvages: bool) -> Result<Self, LookError> {
         let mut before = None;
         for _ in 1..TRIES {
-            let error = match Self::try_open(disk) {
+            let error = match Self::try_open(disk, salvages) {
                 Ok(Some(log)) => return Ok(log),
                 Ok(None) => continue,
                 Err(error) => error,
@@ -62,15 +80,40 @@ impl ReadOnly {
         Err(io::Error::new(io::ErrorKind::ResourceBusy, busy).into())
     }
 
-    /// None if a segment was begun meanwhile: what was read first may not fit what was read last.
-    fn try_open(disk: &Arc<dyn Disk>) -> Result<Option<Self>, LookError> {
+    /// None if a segment or an epoch was begun meanwhile: what was read first may not fit what was read last.
+    fn try_open(disk: &Arc<dyn Disk>, salvages: bool) -> Result<Option<Self>, LookError> {
         let meta = meta(&**disk)?;
         let newest = || Ok::<_, io::Error>(bases(&**disk)?.pop());
         let was = newest()?;
-        let log = Segments::open(Arc::new(Overlay::over(Arc::clone(disk))), Settings::default())?;
+        let overlay: Arc<dyn Disk> = Arc::new(Overlay::over(Arc::clone(disk)));
+        let salvaged = match salvages {
+            true => salvage(&*overlay, &meta.log)?,
+            false => Salvaged::default(),
+        };
+        let mut log = Segments::open(overlay, Settings::default())?;
+        log.history.last = salvaged.tell(&mut log.log.state.write().topics);
         let no_epochs = || OpenError::Damaged("meta: it names no epoch".into());
         let epochs = Epochs::of_log(meta.epochs.clone()).ok_or_else(no_epochs)?;
-        Ok((was == newest()?).then_some(Self { log, meta, epochs }))
+        // With the first record after a start, `meta` gets the epoch to which it belongs.
+        let stands_still = was == newest()? && meta == self::meta(&**disk)?;
+        Ok(stands_still.then_some(Self {
+            log,
+            meta,
+            epochs,
+            losses: salvaged.losses,
+        }))
+    }
+
+    /// What was left out so that it could be opened.
+    #[must_use]
+    pub fn losses(&self) -> &[Loss] {
+        &self.losses
+    }
+
+    /// Damaged places that were met since it was opened, and passed over, in words.
+    #[must_use]
+    pub fn passed_over(&self) -> Vec<String> {
+        self.log.log.state.read().damage.list()
     }
 
     /// The last record.
@@ -110,6 +153,17 @@ impl ReadOnly {
         }
         while after < self.last() {
             let scan = self.scan(topics, after, BUDGET)?;
+            if scan.is_damaged {
+                let requested = self.position(after).to_string();
+                let gap = Gap::new(
+                    &requested,
+                    self.position(goes_on_after(&scan)),
+                    GapReason::Damaged,
+                );
+                if each(Dumped::Gap(&gap)).is_break() {
+                    return Ok(());
+                }
+            }
             for record in &scan.records {
                 let Some(event) = &record.event else { continue };
                 let id = event.id.clone();
@@ -140,7 +194,7 @@ impl ReadOnly {
             Start::After(id) => id,
         };
         let cursor = match id.parse::<Position>() {
-            Ok(position) => self.epochs.place(position).ok_or(GapReason::Reset),
+            Ok(position) => self.epochs.place(position, self.last()).ok_or(GapReason::Reset),
             Err(_) if id.starts_with('~') => Err(GapReason::Unknown),
             Err(_) => {
                 let id = EventId::new(id.as_str()).ok();
@@ -154,6 +208,7 @@ impl ReadOnly {
                 let scan = self.scan(topics, cursor, 1)?;
                 match scan.floors.highest() > cursor {
                     true => Ok((goes_on_after(&scan), Some(GapReason::Expired))),
+                    false if scan.is_damaged => Ok((goes_on_after(&scan), Some(GapReason::Damaged))),
                     false => Ok((cursor, None)),
                 }
             }

@@ -17,8 +17,9 @@ use crate::{
         disk::Disk,
         format::LogId,
         meta::Meta,
-        recover::UNSYNCED,
-        segment::{Body, FOLDER, bases, index_name, numbered, segment_name},
+        missing::between,
+        recover::{UNSYNCED, proven},
+        segment::{Body, FOLDER, bases, index_name, segment_name},
         snapshot,
     },
 };
@@ -62,7 +63,8 @@ pub struct Verified {
     pub damage: u64,
 }
 
-pub(super) const RESTORE: &str = "restore the folder from a copy, or move it away to begin anew; the other records stay readable as they are";
+pub(super) const RESTORE: &str =
+    "`tidewire log repair` makes a sound copy without what is lost; or restore the folder from a copy";
 
 /// The bytes of segments and indexes: what [`verify`] has to read.
 ///
@@ -118,15 +120,33 @@ pub fn verify(
     };
     // Before the segments: what it says is in them then, whatever comes meanwhile.
     let topics = beside::load_topics(disk, &log, &mut tell)?;
+    let safe = proven(disk, &log, &bases, topics.as_ref())?.seq;
     bases.extend(self::bases_since(disk, &bases)?);
     let mut known = Known::new(topics.as_ref());
+    let missing = beside::missing(disk, &log, &bases, topics.as_ref(), &mut tell)?;
+    known.is_whole &= missing.is_empty();
     let mut end = (Seq::ZERO, 0);
+    // None where it is not known: the last number in front of the next segment.
+    let mut before = None;
     for (number, base) in bases.iter().enumerate() {
-        let is_last = number + 1 == bases.len();
-        let Some(checked) = twice(disk, &log, *base, is_last, end, progress)? else {
+        let safe = (number + 1 == bases.len()).then_some(safe);
+        let Some(checked) = twice(disk, &log, *base, safe, end, progress)? else {
             tell(note(segment_name(*base), "it was let go meanwhile"));
+            before = None;
             continue;
         };
+        let is_told = missing
+            .iter()
+            .any(|missing| Some(*missing) > before && missing < base);
+        if let Some(hole) = before
+            .zip(checked.header)
+            .and_then(|(before, header)| between(before, &header))
+            && !is_told
+        {
+            tell(hole_before(*base, hole));
+            known.is_whole = false;
+        }
+        before = checked.is_whole().then_some(checked.end.0.max(base.before()));
         verified.segments += 1;
         verified.records += checked.index.totals.records;
         verified.events += checked.index.totals.events;
@@ -140,12 +160,26 @@ pub fn verify(
         known.compare(disk, &log, topics, end, &mut tell)?;
     }
     if let Some(meta) = &meta {
-        about_epochs(meta, end.0, &mut tell);
-        beside::snapshots(disk, meta, end.0, &mut tell)?;
+        about_epochs(meta, &mut tell);
+        beside::snapshots(disk, meta, &mut tell)?;
     }
-    leftovers(disk, &bases, &mut tell)?;
+    leftovers(disk, &mut tell)?;
     verified.damage = damage;
     Ok(verified)
+}
+
+fn hole_before(base: Seq, (first, last): (Seq, Seq)) -> Finding {
+    Finding {
+        gravity: Gravity::Damage,
+        file: segment_name(base),
+        offset: None,
+        what: format!(
+            "in front of it records are missing, {} to {}, which nothing has let go: a segment is missing. Readers that come over it \
+             are told of a gap",
+            first.0, last.0
+        ),
+        advice: RESTORE,
+    }
 }
 
 /// Those that were begun meanwhile.
@@ -160,7 +194,7 @@ fn twice(
     disk: &dyn Disk,
     log: &LogId,
     base: Seq,
-    is_last: bool,
+    safe: Option<Seq>,
     after: (Seq, Millis),
     progress: &mut dyn FnMut(u64),
 ) -> Result<Option<Checked>, LookError> {
@@ -169,7 +203,7 @@ fn twice(
             disk,
             log,
             base,
-            is_last,
+            safe,
             after,
         };
         match walk.check(progress) {
@@ -181,7 +215,9 @@ fn twice(
     let first = once(progress)?;
     match first {
         // A torn tail stays one.
-        Some(checked) if checked.findings.is_empty() || is_last && checked.is_whole() => Ok(Some(checked)),
+        Some(checked) if checked.findings.is_empty() || safe.is_some() && checked.is_whole() => {
+            Ok(Some(checked))
+        }
         Some(_) => Ok(once(&mut |_| ())?),
         None => Ok(None),
     }
@@ -207,23 +243,20 @@ fn about_meta(what: &str) -> Finding {
     }
 }
 
-fn about_epochs(meta: &Meta, end: Seq, tell: &mut dyn FnMut(Finding)) {
+fn about_epochs(meta: &Meta, tell: &mut dyn FnMut(Finding)) {
     let firsts = meta.epochs.iter().map(|(_, first)| *first);
     let last: Option<&(Epoch, Seq)> = meta.epochs.last();
     if last.is_none() || !firsts.is_sorted() {
         tell(about_meta("its epochs are not in order"));
     }
     if !meta.is_whole {
-        let what = format!(
-            "the log was not closed under a durability other than `always`, or is open now: the next start begins a new epoch after {}",
-            end.0
-        );
+        let what = "the log was not closed under a durability other than `always`, or is open now: after a crash of the machine, what was acknowledged last may be missing";
         tell(note("meta".into(), what));
     }
 }
 
 /// What is there besides.
-fn leftovers(disk: &dyn Disk, bases: &[Seq], tell: &mut dyn FnMut(Finding)) -> io::Result<()> {
+fn leftovers(disk: &dyn Disk, tell: &mut dyn FnMut(Finding)) -> io::Result<()> {
     for folder in ["", FOLDER, snapshot::FOLDER] {
         let names = match disk.list(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -235,14 +268,6 @@ fn leftovers(disk: &dyn Disk, bases: &[Seq], tell: &mut dyn FnMut(Finding)) -> i
                 _ => format!("{folder}/{name}"),
             };
             tell(note(path, "it was being made, and does not count"));
-        }
-    }
-    for base in numbered(disk, FOLDER, ".idx")? {
-        if !bases.contains(&base) && bases.last().is_none_or(|last| base < *last) {
-            tell(note(
-                index_name(base),
-                "its segment is not there, so it does not count",
-            ));
         }
     }
     if disk.list("")?.iter().any(|name| name == UNSYNCED) {

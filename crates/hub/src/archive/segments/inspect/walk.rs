@@ -11,9 +11,10 @@ use crate::{
     archive::segments::{
         disk::Disk,
         format::{
-            BATCH_HEADER, BatchHeader, Damaged, LogId, RECORD_HEADER, SEGMENT_HEADER, decode_record,
-            record_len,
+            BATCH_HEADER, BatchHeader, Damaged, LogId, RECORD_HEADER, SEGMENT_HEADER, SegmentHeader,
+            decode_record, record_len,
         },
+        good::search,
         index::{Active, MAX_DELTA},
         recover::{bytes_at, is_unfinished},
         segment::{Body, WINDOW, Window, segment_name},
@@ -25,8 +26,8 @@ pub(super) struct Walk<'a> {
     pub(super) disk: &'a dyn Disk,
     pub(super) log: &'a LogId,
     pub(super) base: Seq,
-    /// It is the one that is written.
-    pub(super) is_last: bool,
+    /// It is the one that is written, and was safe up to this number.
+    pub(super) safe: Option<Seq>,
     /// Number and time of the last record before it.
     pub(super) after: (Seq, Millis),
 }
@@ -34,6 +35,8 @@ pub(super) struct Walk<'a> {
 /// What was found.
 pub(super) struct Checked {
     pub(super) base: Seq,
+    /// None if it cannot be read.
+    pub(super) header: Option<SegmentHeader>,
     /// Of its good records.
     pub(super) index: Active,
     /// Number and time of its last record, or of the one before it.
@@ -77,6 +80,7 @@ impl Walk<'_> {
     pub(super) fn check(&self, progress: &mut dyn FnMut(u64)) -> io::Result<Checked> {
         let mut checked = Checked {
             base: self.base,
+            header: None,
             index: Active::default(),
             end: self.after,
             read: 0,
@@ -95,8 +99,9 @@ impl Walk<'_> {
             }
             Err(error) => return Err(error),
         };
+        checked.header = Some(body.header);
         checked.read = self.batches(&body, &mut checked, progress)?;
-        if !self.is_last && checked.is_whole() {
+        if self.safe.is_none() && checked.is_whole() {
             let read = beside::index(self.disk, self.log, &body, &checked.index, &mut checked.findings)?;
             progress(read);
             checked.read += read;
@@ -105,7 +110,7 @@ impl Walk<'_> {
     }
 
     fn headless(&self, checked: &mut Checked, error: &io::Error) -> io::Result<()> {
-        if self.is_last && is_unfinished(self.disk, self.log, self.base)? {
+        if self.safe.is_some() && is_unfinished(self.disk, self.log, self.base)? {
             let what =
                 "it was being made when the process died, and holds nothing: the next start removes it";
             checked.findings.push(note(segment_name(self.base), what));
@@ -125,9 +130,11 @@ impl Walk<'_> {
             let mut window = Window::default();
             let mut records = Vec::new();
             let mut read = batch(body, &mut window, at, &mut records)?;
-            if read.is_err() && self.is_last {
+            if read.is_err()
+                && let Some(safe) = self.safe
+            {
                 let next = checked.end.0.max(self.base.before()).next();
-                if !body.is_covered(at, next)? {
+                if safe < next && !body.is_covered(at, next)? {
                     self.tail(body, checked, at)?;
                     progress(body.len - at);
                     return Ok(at);
@@ -153,6 +160,16 @@ impl Walk<'_> {
             progress(next - at);
             at = next;
         }
+        if let Some(safe) = self
+            .safe
+            .filter(|safe| *safe > checked.end.0 && checked.is_whole())
+        {
+            let what = format!(
+                "the segment ends too early: records up to {} were safe, so the log is not opened",
+                safe.0
+            );
+            checked.find(Gravity::Damage, at, what, RESTORE);
+        }
         Ok(at)
     }
 
@@ -177,9 +194,9 @@ impl Walk<'_> {
             Some(end) => end,
             None => search(body, at + 1)?,
         };
-        let meaning = match self.is_last {
+        let meaning = match self.safe.is_some() {
             true => "what stood here was acknowledged, so the log is not opened",
-            false => "readers that come here are cut (`damaged`)",
+            false => "readers that come here are told (`damaged`) and go on behind it",
         };
         let rest = match next < body.len {
             true => format!("good records may follow at byte {next}"),
@@ -282,29 +299,4 @@ fn record(body: &Body, window: &mut Window, at: u64, end: u64) -> io::Result<Res
     };
     let bytes = window.bytes(body, at, len, WINDOW)?;
     Ok(decode_record(bytes, body.header.base, None).map(|record| (record, len as u64)))
-}
-
-/// Where the next good header of a batch stands, or the file's end.
-fn search(body: &Body, from: u64) -> io::Result<u64> {
-    let mut at = from;
-    let mut chunk = vec![0; 1 << 20];
-    while at < body.len {
-        let read = body.file.read_at(&mut chunk, at)?;
-        let mut looked = 0;
-        while let Some(found) = BatchHeader::search(&chunk[looked..read]) {
-            let place = at + (looked + found) as u64;
-            let mut head = [0; BATCH_HEADER];
-            let len = body.file.read_at(&mut head, place)?;
-            if BatchHeader::decode(&head[..len], &body.header, place).is_ok() {
-                return Ok(place);
-            }
-            looked += found + 1;
-        }
-        if read < chunk.len() {
-            break;
-        }
-        // A mark may lie across two chunks.
-        at += (read - BATCH_HEADER) as u64;
-    }
-    Ok(body.len)
 }
