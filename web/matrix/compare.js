@@ -17,7 +17,8 @@ export function differences(direct, relayed) {
   for (const [index, seen] of direct.seen.entries()) {
     for (const line of between(seen, relayed.seen[index])) asks.set(line, [...(asks.get(line) ?? []), index + 1]);
   }
-  return [...asks].map(([line, numbers]) => `ask ${numbers.slice(0, MANY).join(', ')}${numbers.length > MANY ? ' …' : ''}: ${line}`);
+  const listed = (numbers) => `${numbers.slice(0, MANY).join(', ')}${numbers.length > MANY ? ' …' : ''}`;
+  return [...asks].map(([line, numbers]) => `ask ${listed(numbers)}: ${line}`);
 }
 
 /**

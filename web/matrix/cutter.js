@@ -10,7 +10,8 @@ import { isMiddle } from './words.js';
 const QUIET_MS = 200;
 
 /**
- * @param {string} origin where it leads @param {'head' | 'middle'} place @param {Promise<void>} called the upstream has the request
+ * @param {string} origin where it leads @param {'head' | 'middle'} place
+ * @param {Promise<void>} called the upstream has the request
  */
 export async function cutter(origin, place, called) {
   const sockets = new Set();

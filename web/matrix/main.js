@@ -36,5 +36,6 @@ for (const name of rows) {
   say(`${name}: ${told.join(', ')}`);
 }
 const wrong = results.filter((result) => result.wrong.length > 0);
-say(`${results.length} cells of ${Object.keys(CELLS).length} kinds and ${rows.length} rows, ${wrong.length} not as they should be`);
+const counted = `${results.length} cells of ${Object.keys(CELLS).length} kinds and ${rows.length} rows`;
+say(`${counted}, ${wrong.length} not as they should be`);
 process.exitCode = results.length > 0 && wrong.length === 0 ? 0 : 1;

@@ -34,8 +34,8 @@ commit_after = "1s"
 
 /** Every cell there is: `row` (a client and a variant), `client`, `variant`, `cell`. */
 export function everyCell() {
-  return Object.entries(ROWS).flatMap(([client, { dialect, variants = DIALECTS[dialect].variants.slice(0, 1), lacks = [], cells }]) =>
-    variants.flatMap((variant, index) => {
+  return Object.entries(ROWS).flatMap(([client, { dialect, variants, lacks = [], cells }]) =>
+    (variants ?? DIALECTS[dialect].variants.slice(0, 1)).flatMap((variant, index) => {
       const row = index === 0 ? client : `${client} (${variant})`;
       const all = cells ?? Object.keys(CELLS).filter((name) => CELLS[name].only?.includes(dialect) ?? true);
       const names = index === 0 ? all : all.filter((name) => VARIANT_CELLS.includes(name));

@@ -34,8 +34,8 @@ export class Runner {
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.toLowerCase().endsWith('_proxy')));
     this.#process = spawn(program, [script], { env, stdio: ['pipe', 'pipe', 'ignore'] });
     const failed = new Promise((resolve) => {
-      this.#process.once('error', (error) => resolve({ clients: [], missing: { [language]: error.message } }));
-      this.#process.once('exit', (code) => resolve({ clients: [], missing: { [language]: `ended with ${code}` } }));
+      this.#process.once('error', (error) => resolve({ clients: [], missing: { all: error.message } }));
+      this.#process.once('exit', (code) => resolve({ clients: [], missing: { all: `ended with ${code}` } }));
     });
     const lines = createInterface({ input: this.#process.stdout });
     const told = new Promise((resolve) => {
@@ -45,7 +45,9 @@ export class Runner {
         else this.#waiting.get(said.id)?.(said.seen);
       });
     });
-    Object.assign(this, await Promise.race([told, failed]));
+    const { clients, missing } = await Promise.race([told, failed]);
+    this.clients = clients;
+    this.missing = Object.fromEntries(Object.entries(missing).map(([file, why]) => [`${language} ${file}`, why]));
     return this;
   }
 
@@ -55,7 +57,8 @@ export class Runner {
     let timer;
     const seen = new Promise((resolve) => {
       this.#waiting.set(job.id, resolve);
-      timer = setTimeout(() => resolve([{ events: [], error: { class: HUNG, message: `${PATIENCE_MS / 1000} s` } }]), PATIENCE_MS);
+      const error = { class: HUNG, message: `${PATIENCE_MS / 1000} s` };
+      timer = setTimeout(() => resolve([{ events: [], error }]), PATIENCE_MS);
     });
     this.#process.stdin.write(`${JSON.stringify(job)}\n`);
     return seen.finally(() => {

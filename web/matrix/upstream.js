@@ -1,6 +1,6 @@
 /**
- * The provider of the matrix: one server for all dialects. A run has a path of its own, `/{route}/{run}`; the driver says in which
- * dialect and by which script it is answered, and reads there how often it was called and how many tokens it wrote.
+ * The provider of the matrix: one server for all dialects. A run has a path of its own, `/{route}/{run}`; the driver says in
+ * which dialect and by which script it is answered, and reads there how often it was called and how many tokens it wrote.
  */
 
 import { once } from 'node:events';
@@ -126,10 +126,15 @@ const SCRIPTS = {
   early: (answer, to) => steps(answer, to, { middle: () => to.response.end() }),
   dies: (answer, to) => steps(answer, to, { middle: () => died(to.response) }),
   error: (answer, to) => steps(answer, to, { middle: () => to.response.end(answer.error) }),
-  'goes on': (answer, to) => steps(answer, to, { after: () => sleep(AFTER_LAST_WORD_MS).then(() => to.write(answer.more)) }),
+  'goes on': (answer, to) => steps(answer, to, { after: () => goOn(answer, to) }),
   refused: (answer, to) => refuse(answer.refusal(400), to),
   busy: (answer, to) => (to.nth === 1 ? refuse(answer.refusal(429), to) : steps(answer, to, {})),
 };
+
+async function goOn({ more }, { write }) {
+  await sleep(AFTER_LAST_WORD_MS);
+  write(more);
+}
 
 async function steps(answer, { response, write, writeWhole }, { before, middle, after }) {
   await before?.();

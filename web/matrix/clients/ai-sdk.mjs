@@ -13,10 +13,13 @@ const SESSION = { Authorization: 'Bearer session' };
 /** Names and times that it invents itself. */
 const INVENTED = new Set(['id', 'timestamp', 'response', 'responseMessageId', 'messageId', 'performance']);
 const told = (value) =>
-  JSON.parse(JSON.stringify(value, (key, each) => (INVENTED.has(key) ? undefined : each instanceof Error ? named(each) : each)));
-const named = ({ name, message }) => ({ name, message });
+  JSON.parse(JSON.stringify(value, (key, each) => (INVENTED.has(key) ? undefined : named(each))));
+const named = (each) => (each instanceof Error ? { name: each.name, message: each.message } : each);
 
-/** Of every provider. @param {(at: { baseURL: string, apiKey: string, headers: any }) => any} model @param {string} suffix */
+/**
+ * Of every provider.
+ * @param {(at: { baseURL: string, apiKey: string, headers: any }) => any} model @param {string} suffix
+ */
 const provider = (model, suffix) =>
   async function* ({ base, headers, plain }) {
     const asked = { model: model({ baseURL: `${base}${suffix}`, apiKey: 'k', headers }), prompt: 'Hello' };
@@ -39,7 +42,8 @@ async function* ui({ base, headers }) {
   const transport = new DefaultChatTransport({ api: `${base}/api/chat`, headers: { ...SESSION, ...headers } });
   const message = { id: 'u1', role: 'user', parts: [{ type: 'text', text: 'Hello' }] };
   const abort = new AbortController();
-  const asked = { trigger: 'submit-message', chatId: 'c1', messageId: undefined, messages: [message], abortSignal: abort.signal };
+  const { signal: abortSignal } = abort;
+  const asked = { trigger: 'submit-message', chatId: 'c1', messageId: undefined, messages: [message], abortSignal };
   try {
     yield* await transport.sendMessages(asked);
   } finally {

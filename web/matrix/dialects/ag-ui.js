@@ -17,7 +17,7 @@ function answer(call) {
     { type: 'TEXT_MESSAGE_END', messageId: 'm1' },
     { type: 'RUN_FINISHED', ...run },
   ];
-  const again = [{ type: 'RUN_STARTED', threadId, runId: `${runId}-2` }, { type: 'RUN_FINISHED', threadId, runId: `${runId}-2` }];
+  const again = ['RUN_STARTED', 'RUN_FINISHED'].map((type) => ({ type, threadId, runId: `${runId}-2` }));
   const refusal = (status) => ({ status, body: { error: `Refused with ${status}.` } });
   return {
     head: HEAD,

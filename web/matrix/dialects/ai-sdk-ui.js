@@ -5,7 +5,12 @@
 import { TOKENS } from '../words.js';
 import { data } from './sse.js';
 
-const HEAD = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache', 'x-vercel-ai-ui-message-stream': 'v1', 'x-accel-buffering': 'no' };
+const HEAD = {
+  'Content-Type': 'text/event-stream',
+  'Cache-Control': 'no-cache',
+  'x-vercel-ai-ui-message-stream': 'v1',
+  'x-accel-buffering': 'no',
+};
 const DONE = 'data: [DONE]\n\n';
 
 function answer() {

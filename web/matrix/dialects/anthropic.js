@@ -12,7 +12,10 @@ const message = (content, stop_reason) => ({
 const failure = (type, text) => ({ type: 'error', error: { type, message: text }, request_id: 'req-1' });
 
 function answer(call) {
-  const refusal = (status) => ({ status, body: failure(status === 429 ? 'rate_limit_error' : 'invalid_request_error', `Refused with ${status}.`) });
+  const refusal = (status) => {
+    const type = status === 429 ? 'rate_limit_error' : 'invalid_request_error';
+    return { status, body: failure(type, `Refused with ${status}.`) };
+  };
   if (!JSON.parse(call.body).stream) return { ...whole(message([{ type: 'text', text: TEXT }], 'end_turn')), refusal };
   const events = [
     { type: 'message_start', message: message([], null) },

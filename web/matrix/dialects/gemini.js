@@ -5,7 +5,11 @@
 import { TEXT, TOKENS } from '../words.js';
 import { whole } from './sse.js';
 
-const HEAD = { 'Content-Type': 'text/event-stream', 'Content-Disposition': 'attachment', 'Server-Timing': 'gfet4t7; dur=300' };
+const HEAD = {
+  'Content-Type': 'text/event-stream',
+  'Content-Disposition': 'attachment',
+  'Server-Timing': 'gfet4t7; dur=300',
+};
 const block = (data) => `data: ${JSON.stringify(data)}\r\n\r\n`;
 
 const chunk = (text, finishReason) => ({
@@ -17,7 +21,10 @@ const chunk = (text, finishReason) => ({
 const failure = (code, status, message) => ({ error: { code, message, status } });
 
 function answer(call, { variant }) {
-  const refusal = (status) => ({ status, body: failure(status, status === 429 ? 'RESOURCE_EXHAUSTED' : 'INVALID_ARGUMENT', `Refused with ${status}.`) });
+  const refusal = (status) => {
+    const name = status === 429 ? 'RESOURCE_EXHAUSTED' : 'INVALID_ARGUMENT';
+    return { status, body: failure(status, name, `Refused with ${status}.`) };
+  };
   if (!call.path.includes(':streamGenerateContent')) return { ...whole(chunk(TEXT, 'STOP')), refusal };
   const last = TOKENS.length - 1;
   const ends = variant === 'gemini';

@@ -9,10 +9,12 @@ const HEAD = { 'Content-Type': 'application/x-ndjson' };
 const base = { model: 'm', created_at: '2026-11-30T12:00:00Z' };
 const END = { done_reason: 'stop', done: true, total_duration: 5, load_duration: 1, prompt_eval_count: 7, eval_count: 12 };
 /** As Go writes JSON: line separators of Unicode, which some clients take for line ends, are escaped. */
-const line = (value) => `${JSON.stringify(value).replace(/[\u2028\u2029]/g, (one) => `\\u${one.charCodeAt(0).toString(16)}`)}\n`;
+const escaped = (one) => `\\u${one.charCodeAt(0).toString(16)}`;
+const line = (value) => `${JSON.stringify(value).replace(/[\u2028\u2029]/g, escaped)}\n`;
 
 function answer(call) {
-  const said = call.path.endsWith('/generate') ? (response) => ({ response }) : (content) => ({ message: { role: 'assistant', content } });
+  const isGenerate = call.path.endsWith('/generate');
+  const said = (text) => (isGenerate ? { response: text } : { message: { role: 'assistant', content: text } });
   const refusal = (status) => ({ status, body: { error: `refused with ${status}` } });
   if (JSON.parse(call.body).stream === false) return { ...whole({ ...base, ...said(TEXT), ...END }), refusal };
   return {

@@ -8,6 +8,9 @@ import { data, EVENTS, whole } from './sse.js';
 const CREATED = 1_700_000_000;
 const USAGE = { prompt_tokens: 7, completion_tokens: 12, total_tokens: 19 };
 const FILTERED = { hate: { filtered: false, severity: 'safe' } };
+const DONE = 'data: [DONE]\n\n';
+/** Of vLLM. */
+const FAILED = { type: 'InternalServerError', param: null, code: 500 };
 const openaiError = (message, type, code) => ({ error: { message, type, param: null, code } });
 
 const VARIANTS = {
@@ -26,15 +29,18 @@ const VARIANTS = {
     before: ': OPENROUTER PROCESSING\n\n',
     head: { provider: 'Example' },
     choice: { native_finish_reason: null },
-    error: (chunk) => data({ ...chunk({ content: '' }, 'error'), error: { code: 'server_error', message: 'Provider disconnected unexpectedly' } }) + 'data: [DONE]\n\n',
+    error: (chunk) => {
+      const error = { code: 'server_error', message: 'Provider disconnected unexpectedly' };
+      return data({ ...chunk({ content: '' }, 'error'), error }) + DONE;
+    },
   },
   /** An error of its own shape, then `[DONE]`. */
   vllm: {
     choice: { stop_reason: null, token_ids: null },
-    error: () => data({ error: { message: 'EngineCore encountered an issue.', type: 'InternalServerError', param: null, code: 500 } }) + 'data: [DONE]\n\n',
+    error: () => data({ error: { message: 'EngineCore encountered an issue.', ...FAILED } }) + DONE,
   },
   'vllm, before 0.10': {
-    error: () => data({ object: 'error', message: 'Request failed.', type: 'InternalServerError', param: null, code: 500 }) + 'data: [DONE]\n\n',
+    error: () => data({ object: 'error', message: 'Request failed.', ...FAILED }) + DONE,
   },
   mistral: { head: { p: 'abcdef' } },
   /** Heads that are not as they should be. */
@@ -56,7 +62,8 @@ function answer(call, { variant }) {
     const choices = [{ index: 0, message, logprobs: null, finish_reason: 'stop' }];
     return { ...whole({ ...head('chat.completion'), choices, usage: USAGE }), refusal };
   }
-  const usage = body.stream_options?.include_usage ? [data({ ...head('chat.completion.chunk'), choices: [], usage: USAGE })] : [];
+  const wantsUsage = body.stream_options?.include_usage;
+  const usage = data({ ...head('chat.completion.chunk'), choices: [], usage: USAGE });
   return {
     head: { ...EVENTS, ...kind.headers },
     pieces: [
@@ -65,8 +72,8 @@ function answer(call, { variant }) {
       data(chunk({ role: 'assistant', content: '', refusal: null })),
       ...TOKENS.map((content) => data(chunk({ content }))),
       data(chunk({}, 'stop')),
-      ...usage,
-      'data: [DONE]\n\n',
+      ...(wantsUsage ? [usage] : []),
+      DONE,
     ],
     error: kind.error?.(chunk) ?? data(openaiError('The server had an error.', 'server_error', 'wall')),
     refusal,

@@ -23,7 +23,9 @@ const completed = () => response('completed', [item('completed', [part(TEXT)])])
 
 /** How it fails: an event `error`, or the response that failed. */
 const ERRORS = {
-  error: (number) => ({ type: 'error', code: 'server_error', message: 'The server had an error.', param: null, sequence_number: number }),
+  error: (number) => ({
+    type: 'error', code: 'server_error', message: 'The server had an error.', param: null, sequence_number: number,
+  }),
   failed: (number) => ({
     type: 'response.failed',
     response: response('failed', [], { error: { code: 'server_error', message: 'The server had an error.' } }),
@@ -33,7 +35,8 @@ const ERRORS = {
 
 function answer(call, { variant }) {
   const refusal = (status) => ({
-    status, body: { error: { message: `Refused with ${status}.`, type: 'invalid_request_error', param: null, code: 'refused' } },
+    status,
+    body: { error: { message: `Refused with ${status}.`, type: 'invalid_request_error', param: null, code: 'refused' } },
   });
   if (!JSON.parse(call.body).stream) return { ...whole(completed()), refusal };
   const deltas = TOKENS.map((delta) => ({ type: 'response.output_text.delta', ...PART, delta, logprobs: [] }));

@@ -4,12 +4,9 @@
 
 use std::{fs, ops::ControlFlow, path::Path, sync::Arc};
 
-use tidewire_hub::{
-    Epoch,
-    archive::segments::{
-        RealDisk,
-        inspect::{Import, ImportError, ReadOnly},
-    },
+use tidewire_hub::archive::segments::{
+    RealDisk,
+    inspect::{Import, ImportError, ReadOnly},
 };
 
 use super::{
@@ -34,7 +31,7 @@ pub(super) fn run(args: &args::Repair) -> anyhow::Result<()> {
     if made.is_err() {
         drop(fs::remove_dir_all(&beside));
     }
-    let (epoch, records) = made?;
+    let records = made?;
     for loss in log.losses() {
         stderr::say(format_args!("lost: {}", words(loss)));
     }
@@ -42,7 +39,7 @@ pub(super) fn run(args: &args::Repair) -> anyhow::Result<()> {
         stderr::say(format_args!("nothing is lost"));
     }
     stderr::say(format_args!(
-        "{} record{} are in {}; the epoch {epoch} goes on after them. Start the server on it: --data {}",
+        "{} record{} are in {}. Start the server on it: --data {}",
         show::count(records),
         show::plural(records),
         to.display(),
@@ -51,7 +48,7 @@ pub(super) fn run(args: &args::Repair) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn copy(log: &ReadOnly, folder: &Path, disk: RealDisk) -> anyhow::Result<(Epoch, u64)> {
+fn copy(log: &ReadOnly, folder: &Path, disk: RealDisk) -> anyhow::Result<u64> {
     let mut import = Import::begin(Arc::new(disk), log.head())?;
     let (topics, keys) = log.memory().map_err(|error| about(folder, error))?;
     topics.into_iter().try_for_each(|topic| import.topic(topic))?;
@@ -70,5 +67,6 @@ fn copy(log: &ReadOnly, folder: &Path, disk: RealDisk) -> anyhow::Result<(Epoch,
     bar.finish_and_clear();
     taken?;
     read.map_err(|error| about_io(folder, error))?;
-    Ok((import.finish()?, records))
+    import.finish()?;
+    Ok(records)
 }
