@@ -116,7 +116,7 @@ fn an_allowed_page_reads_the_headers_of_an_answer_but_those_that_carry_a_secret(
     // What is no stream; also an error of the upstream, and one of ours.
     for status in ["200 OK", "429 Too Many Requests"] {
         let mut client = relayed.server.connect();
-        client.send(request("PUT", "/v1/x", &[("Origin", PAGE)], "{}"));
+        client.send(request("POST", "/v1/x", &[("Origin", PAGE)], "{}"));
         relayed.upstream.call().answer(status, HEADERS, "{}");
         check(&client.response().head, &READ);
     }
