@@ -1,7 +1,7 @@
 //! Dialects: what is known of a provider's traffic, a row each.
 //!
 //! A dialect is recognised by the request, else by the head of the answer, else by the first event, and is decided before the
-//! first byte of the answer goes out. What fits no row is [`Dialect::Unknown`]. A route can name its dialect.
+//! first byte of the answer goes out. An answer that fits no row is [`Dialect::Unknown`]. A route can name its dialect.
 //!
 //! | dialect | a clean end without its last word | after an error of ours | ids, comments of ours | resumed by |
 //! |---|---|---|---|---|
@@ -12,7 +12,7 @@
 //! | `mistral` | as `openai-chat` | there is none: abort | yes | the relay |
 //! | `llama.cpp` | as `openai-chat` | clean end | no: its clients count bytes | the relay, at the address of the answer |
 //! | `ollama` | truncated | clean end | no: lines of JSON | the relay |
-//! | `mcp`, `langgraph` | whole | abort, clean end | its own, untouched | the upstream |
+//! | `mcp`, `langgraph` | whole | abort, clean end | yes, where a route says that the relay resumes them | the upstream |
 //! | `unknown` | whole | abort | yes | the relay |
 //!
 //! | file | holds |
@@ -153,10 +153,7 @@ impl Dialect {
 
     /// Whether its clients survive an `id` of ours on each event, and comments of ours between them.
     pub(super) const fn takes_ids_and_comments(self) -> bool {
-        !matches!(
-            self,
-            Self::Gemini | Self::LlamaCpp | Self::Ollama | Self::Mcp | Self::Langgraph
-        )
+        !matches!(self, Self::Gemini | Self::LlamaCpp | Self::Ollama)
     }
 
     /// Whether the upstream resumes its streams itself, by ids of its own.

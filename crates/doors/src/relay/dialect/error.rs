@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tidewire_codec::{Event, EventName};
 
-use super::{Dialect, reading::failure_of_body};
+use super::{Dialect, member::Member, reading::failure_of_body};
 use crate::problem::shorten;
 
 /// Why an answer ended before its end.
@@ -71,21 +71,19 @@ impl Dialect {
             self,
             Self::OpenaiChat | Self::LlamaCpp | Self::Anthropic | Self::Gemini
         );
-        let said = serde_json::from_str::<Value>(body).ok();
-        let said = said.filter(|said| is_its_own && said["error"].is_object());
-        match (said, failure_of_body(body)) {
-            (Some(said), _) if self == Self::Gemini => vec![Event::new(said.to_string())],
-            (Some(said), _) => vec![named_error(&said)],
-            (None, Some(message)) => {
-                let code = "upstream_refused";
-                self.broken(&Broken { code, message }, number)
-            }
-            (None, None) => {
-                let message = format!("the upstream answered {status}: {}", shorten(body));
-                let code = "upstream_refused";
-                self.broken(&Broken { code, message }, number)
-            }
+        let body = body.trim();
+        if is_its_own && Member::of(body).member("error").is_object() {
+            // Between the values of JSON a line end is a space.
+            let said = Event::new(body.replace(['\r', '\n'], " "));
+            return vec![match self {
+                Self::Gemini => said,
+                _ => said.with_name(EventName::from_static("error")),
+            }];
         }
+        let message = failure_of_body(body)
+            .unwrap_or_else(|| format!("the upstream answered {status}: {}", shorten(body)));
+        let code = "upstream_refused";
+        self.broken(&Broken { code, message }, number)
     }
 }
 

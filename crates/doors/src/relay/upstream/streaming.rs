@@ -426,6 +426,7 @@ impl From<Outcome> for Ending {
 /// not come.
 fn is_silence(body: &[u8]) -> bool {
     const FIELDS: [&[u8]; 4] = [b"event", b"id", b"data", b"retry"];
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let mut lines = body.split(|&byte| matches!(byte, b'\r' | b'\n'));
     lines.all(|line| {
         let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
