@@ -169,7 +169,7 @@ impl Answers {
     /// It is no stream, and all of it is here: for the twins that wait, and where it is a success for later ones.
     pub(super) fn keep_whole(&self, answer: &Arc<Answer>, whole: &Arc<Whole>, at: Millis) {
         answer.set_whole(Arc::clone(whole));
-        if !whole.is_success() {
+        if !whole.may_be_replayed() {
             return self.close(answer, Phase::Whole);
         }
         let mut table = self.0.lock();

@@ -2,7 +2,7 @@
 //!
 //! Its asker gets the bytes as they come. Twins wait until all of them are there, and get them as one body; later requests
 //! with the key get them too, for as long as the answer is kept. A failure is shared by those that wait, and not kept: any
-//! status but a success, and any break of the connection.
+//! status but a success, a body that is an error, and no answer at all.
 //!
 //! Bounds: `max_answer` of the route for one answer; [`Budget`] for all together, of which the oldest go first. What is too
 //! large is passed on to its asker, and its twins ask for themselves. The bytes are in memory: a restart frees the keys.
@@ -22,12 +22,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::answer::Reader;
+use super::{answer::Reader, dialect::failure_of_body};
 
 /// What an answer and a piece of it count beside their text: their places in tables, and what is allocated with them.
 const ANSWER: usize = 1 << 10;
 const PIECE: usize = 128;
 const HEADER: usize = 64;
+
+/// No error is larger.
+const MAX_ERROR: usize = 64 << 10;
 
 pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
@@ -161,9 +164,19 @@ impl Whole {
         self.changed.send_replace(());
     }
 
-    /// Whether a later request with its key gets it.
     pub(super) fn is_success(&self) -> bool {
         self.status.is_success()
+    }
+
+    /// Whether a later request with its key gets it, now that all of it is here. Some providers report an error with a 200.
+    pub(super) fn may_be_replayed(&self) -> bool {
+        let pieces = &self.state.lock().pieces;
+        let is_error = || {
+            let body = pieces.concat();
+            failure_of_body(&String::from_utf8_lossy(&body)).is_some()
+        };
+        let is_small = pieces.iter().map(Bytes::len).sum::<usize>() <= MAX_ERROR;
+        self.is_success() && !(is_small && is_error())
     }
 
     /// For its asker, who reads as long as the body is there.

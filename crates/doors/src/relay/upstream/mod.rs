@@ -141,6 +141,8 @@ impl Call {
         let asked_at = Instant::now();
         let mut watch = Watch::new(&relay, &answer, wants_stream);
         let is_head = *request.method() == Method::HEAD;
+        // A key makes sense for what does something. Who asks how things are wants to know it anew.
+        let does_nothing = request.method().is_safe();
         // Boxed, so that it can be let go, and its connection with it, before the log has the end of the answer.
         let mut asked = Box::pin(relay.client(&answer).execute(request));
 
@@ -178,7 +180,7 @@ impl Call {
             return fail(&relay, &answer, head, bad_gateway("upstream_switched", detail));
         }
         let form = Form::of(&response, wants_stream);
-        if !is_head && form.is_none() && answer.named.key.is_some() {
+        if !does_nothing && form.is_none() && answer.named.key.is_some() {
             return keep_whole(&relay, &answer, &mut watch, response, asked_at, head).await;
         }
         let Some(form) = form.filter(|_| is_kept && !is_head) else {

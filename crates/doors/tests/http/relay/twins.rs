@@ -114,13 +114,19 @@ fn twins_share_a_failure_and_the_next_request_with_the_key_is_a_call_of_its_own(
             assert_eq!(told(&client.response()), (code, "no", number > 0));
         }
     }
+    // Some providers report an error with a 200.
+    let (clients, call) = three(&relayed);
+    call.answer("200 OK", CLOSE, "{\"error\":{\"message\":\"overloaded\"}}");
+    for mut client in clients {
+        assert_eq!(client.response().head.status, 200);
+    }
     // The upstream breaks off before its head.
     let (clients, call) = three(&relayed);
     drop(call);
     for mut client in clients {
         assert_eq!(client.response().head.status, 502);
     }
-    assert_eq!(relayed.relay.stats()[0].upstream_calls, 6);
+    assert_eq!(relayed.relay.stats()[0].upstream_calls, 7);
     eventually(|| relayed.relay.answers() == (0, 0));
     relayed.upstream.is_left_alone();
 }
@@ -239,12 +245,16 @@ fn answers_are_kept_for_their_time_and_the_oldest_go_where_there_is_no_room() {
 }
 
 #[test]
-fn a_part_of_a_body_and_a_head_alone_are_nothing_to_share() {
+fn a_part_of_a_body_is_nothing_to_share_and_a_question_is_asked_anew() {
     let relayed = Relayed::open();
-    for (method, answer) in [("POST", "206 Partial Content"), ("HEAD", "200 OK")] {
+    for (method, answer) in [
+        ("POST", "206 Partial Content"),
+        ("HEAD", "200 OK"),
+        ("GET", "200 OK"),
+    ] {
         for _ in 0..2 {
             let mut client = relayed.server.connect();
-            client.send(request(method, "/v1/files", &MINE, ""));
+            client.send(request(method, "/v1/batches/1", &MINE, ""));
             relayed.upstream.call().answer(answer, CLOSE, "");
             assert_eq!(client.reader().head.get("idempotency-replayed"), None);
             eventually(|| relayed.relay.answers() == (0, 0));
