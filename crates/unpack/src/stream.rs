@@ -45,6 +45,7 @@ impl Unpacked {
             body,
             is_packed: packing != Packing::None,
             counts: Arc::clone(&counts),
+            over: None,
         };
         let reader = StreamReader::new;
         let pieces: Pieces = match packing {
@@ -137,12 +138,17 @@ struct Counted {
     body: Pieces,
     is_packed: bool,
     counts: Arc<Counts>,
+    /// Its end or its error, which comes next.
+    over: Option<Option<io::Error>>,
 }
 
 impl Stream for Counted {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(over) = self.over.take() {
+            return Poll::Ready(over.map(Err));
+        }
         let next = ready!(self.body.as_mut().poll_next(cx));
         let counted = next.map(|piece| {
             let piece = piece?;
@@ -154,7 +160,15 @@ impl Stream for Counted {
             self.counts.packed.fetch_add(piece.len() as u64, Relaxed);
             Ok(piece)
         });
-        Poll::Ready(counted)
+        // A decoder hands out what it has unpacked when it has to wait, and drops it at an error, or at an end that is too early.
+        let over = match counted {
+            Some(Err(error)) if self.is_packed => Some(error),
+            None if self.is_packed => None,
+            counted => return Poll::Ready(counted),
+        };
+        self.over = Some(over);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -232,6 +246,24 @@ mod tests {
             Bomb::check(members << 20, 8 << 20).is_ok(),
             "one for each small event"
         );
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_cut_comes_though_both_are_there_at_once() {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(b"data: 1\n\n").unwrap();
+        encoder.flush().unwrap();
+        let begun = Bytes::from(encoder.get_ref().clone());
+        let reset = io::ErrorKind::ConnectionReset;
+        for (cut, told) in [(Some(reset), reset), (None, io::ErrorKind::UnexpectedEof)] {
+            let pieces = [Ok(begun.clone())]
+                .into_iter()
+                .chain(cut.map(|cut| Err(cut.into())));
+            let mut body = Unpacked::new(Packing::Gzip, stream::iter(pieces));
+            assert_eq!(body.next().await.unwrap().unwrap(), "data: 1\n\n");
+            assert_eq!(body.next().await.unwrap().unwrap_err().kind(), told);
+            assert!(body.next().await.is_none());
+        }
     }
 
     #[tokio::test]
