@@ -13,7 +13,7 @@ use super::{
     asking::Asking,
     config::{Resume, Route},
     dialect::{self, Dialect},
-    forward, lines, pass,
+    forward, lines, pass, path,
     pick::{Scalar, pick},
     read,
     refusal::Refusal,
@@ -44,6 +44,7 @@ pub(super) async fn call(
     if let Some(chat) = read::chat(route, &parts) {
         return read::of_chat(&relay, number, &parts, &chat).await;
     }
+    path::check_route(&relay.inner.config.routes, route, parts.uri.path())?;
     let target = forward::target(route, &parts)?;
     let scope = Scope::of(route, &parts)?;
     let stream = StreamId::random().map_err(no_randomness)?;

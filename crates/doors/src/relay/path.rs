@@ -4,10 +4,11 @@
 //! and proxies differ in how often they decode a path and where they then cut it, so the path is
 //! looked at after each decoding, with every sign that one of them takes for the end of a segment.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, iter::successors};
 
 use percent_encoding::percent_decode;
 
+use super::config::Route;
 use crate::{Problem, problem::shorten};
 
 /// How often a path may be encoded. Names that are encoded twice exist, more is a disguise.
@@ -22,8 +23,10 @@ pub(super) fn check(rest: &str) -> Result<(), Problem> {
         let detail = format!("the path {} {what}: send the path that is meant", shorten(rest));
         Err(Problem::bad_request("bad_path", detail))
     };
-    let mut path = Cow::Borrowed(rest.as_bytes());
-    for _ in 0..=MAX_ENCODINGS {
+    for (decodings, path) in spellings(rest).enumerate() {
+        if decodings > MAX_ENCODINGS {
+            return bad(&format!("is encoded more than {MAX_ENCODINGS} times"));
+        }
         if path.contains(&b'\\') {
             return bad("holds a backslash");
         }
@@ -33,13 +36,48 @@ pub(super) fn check(rest: &str) -> Result<(), Problem> {
         if has_other_encoding(&path) {
             return bad("is encoded in a way that no standard has");
         }
-        let decoded: Vec<u8> = percent_decode(&path).collect();
-        if decoded == *path {
-            return Ok(());
-        }
-        path = Cow::Owned(decoded);
     }
-    bad(&format!("is encoded more than {MAX_ENCODINGS} times"))
+    Ok(())
+}
+
+/// Refuses a path that an upstream may read as one of a more exact route, whose rules it would pass by.
+///
+/// # Errors
+/// 400, with the route that is meant.
+pub(super) fn check_route(routes: &[Route], route: &Route, path: &str) -> Result<(), Problem> {
+    let is_below =
+        |other: &&Route| other.path.len() > route.path.len() && other.path.starts_with(&route.path);
+    let is_meant = |other: &&Route| spellings(path).any(|path| begins_with(&path, other.path.as_bytes()));
+    match routes.iter().filter(is_below).find(is_meant) {
+        Some(other) => {
+            let (path, other) = (shorten(path), &other.path);
+            let detail =
+                format!("the path {path} may mean the route {other}: write it as the route is written");
+            Err(Problem::bad_request("bad_path", detail))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A path after no decoding, one, two, and so on: one more than there may be.
+fn spellings(path: &str) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    let decode = |path: &Cow<'_, [u8]>| {
+        let decoded: Vec<u8> = percent_decode(path).collect();
+        (decoded != **path).then_some(Cow::Owned(decoded))
+    };
+    successors(Some(Cow::Borrowed(path.as_bytes())), decode).take(MAX_ENCODINGS + 2)
+}
+
+/// Whether one path begins with the segments of another for a server that skips empty segments, cuts off parameters and takes
+/// capital letters for small ones.
+fn begins_with(path: &[u8], other: &[u8]) -> bool {
+    let segments = |path| {
+        let all = <[u8]>::split(path, |byte| *byte == b'/');
+        let names = all.map(|segment| segment.split(|byte| *byte == b';').next().unwrap_or_default());
+        names.filter(|name| !name.is_empty())
+    };
+    let mut names = segments(path);
+    segments(other).all(|name| names.next().is_some_and(|found| found.eq_ignore_ascii_case(name)))
 }
 
 /// Whether a segment is `.` or `..` to some server. Servlet containers cut parameters off

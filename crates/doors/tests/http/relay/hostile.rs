@@ -90,6 +90,41 @@ fn paths_that_may_mean_another_one_do_not_reach_the_upstream() {
 }
 
 #[test]
+fn a_more_exact_route_is_not_passed_by_in_another_spelling() {
+    let relayed = Relayed::built(|config| {
+        let mut admin = config.routes[0].clone();
+        admin.path = "/v1/admin/keys".into();
+        config.routes.push(admin);
+    });
+    for path in [
+        "/v1/%61dmin/keys",
+        "/v1/admin/%6beys/x",
+        "/v1/admin%2Fkeys",
+        "/v1/%2561dmin/keys",
+        "/v1//admin/keys",
+        "/v1/admin//keys",
+        "/v1/admin;x=1/keys",
+        "/v1/admin/keys;x",
+        "/v1/Admin/KEYS",
+    ] {
+        assert_eq!(relayed.request("POST", path, &[], "").head.status, 400, "{path}");
+    }
+    relayed.upstream.is_left_alone();
+    for path in [
+        "/v1/admin/keys/x",
+        "/v1/admin",
+        "/v1/admin/keysx",
+        "/v1/%61dmin/key",
+    ] {
+        scope(|scope| {
+            let asked = scope.spawn(|| relayed.request("GET", path, &[], ""));
+            relayed.upstream.call().answer("200 OK", "", "{}");
+            assert_eq!(asked.join().unwrap().head.status, 200, "{path}");
+        });
+    }
+}
+
+#[test]
 fn a_name_with_an_encoded_slash_goes_on_as_it_was_sent() {
     let relayed = Relayed::open();
     for path in [
