@@ -106,7 +106,7 @@ test("Anthropic's SDK raises an error for half an answer", async () => {
   // Who comes back to it is told in the provider's words.
   const kept = await (await fetch(`${server.url}${place}`)).text();
   const last = /event: error\ndata: (.*)\n\n$/.exec(kept);
-  assert.equal(JSON.parse(last[1]).error.type, 'interrupted');
+  assert.equal(JSON.parse(last[1]).error.code, 'interrupted');
   const types = Array.from(kept.matchAll(/^event: (.*)$/gm), ([, type]) => type).filter((type) => type !== 'ping');
   assert.deepEqual(types.slice(0, SOME), seen.slice(0, SOME).map(({ type }) => type));
 });
