@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 
 use support::process::tidewire;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "serve",
     "config",
     "pub",
@@ -25,6 +25,7 @@ const COMMANDS: [&str; 15] = [
     "inspect",
     "log",
     "log-info",
+    "log-repair",
     "log-verify",
     "log-dump",
     "log-export",
