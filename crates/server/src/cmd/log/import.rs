@@ -118,7 +118,7 @@ pub(super) fn clear(beside: &Path) -> anyhow::Result<()> {
 pub(super) fn place(beside: &Path, folder: &Path) -> anyhow::Result<()> {
     fs::rename(beside, folder).with_context(|| {
         format!(
-            "cannot move the log to {} (is it the root of a file system? then import into a folder in it)",
+            "cannot move the log to {} (is it the root of a file system, such as a volume? then name a folder in it)",
             folder.display()
         )
     })?;
