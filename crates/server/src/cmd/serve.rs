@@ -125,7 +125,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
                     break "the log can no longer be written (archive.on_poison)";
                 }
                 () = confirmations.next() => match hub.confirm_clock() {
-                    true => tracing::info!("SIGUSR1: the clock is believed, what is too old by it expires"),
+                    true => tracing::info!("SIGUSR1: the clock is confirmed, and records that are too old by it expire"),
                     false => tracing::info!("SIGUSR1: the clock was not in doubt"),
                 },
                 hangup = hangups.next() => match hangup {
