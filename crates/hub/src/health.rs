@@ -90,7 +90,7 @@ impl Pulse {
             }
             (_, Health::Full(why)) => tracing::error!("the log is full, publishes are refused: {why}"),
             (_, Health::Poisoned(why)) => {
-                tracing::error!("the log can no longer be written, restart the server: {why}");
+                tracing::error!("the log can no longer be written until the server is restarted: {why}");
             }
         }
         self.0.send_replace(now);

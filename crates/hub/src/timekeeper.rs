@@ -63,8 +63,8 @@ impl Timekeeper {
         let state = match by.unsigned_abs() > FAR {
             true => {
                 tracing::warn!(
-                    "the clock is {} the newest record of the log: nothing expires by it until it has gone on so for an hour, or is \
-                     confirmed (SIGUSR1 to tidewire serve)",
+                    "the clock is {} the newest record of the log: nothing expires by it until it has gone on so for an hour. If \
+                     the clock is right, SIGUSR1 to this process confirms it at once; if not, set it",
                     Shown(by)
                 );
                 let since = now.monotonic;
@@ -126,8 +126,8 @@ impl State {
             }
             _ => {
                 tracing::warn!(
-                    "the clock has leapt: it is {} where it should be. Nothing expires by it until it has gone on so for an hour, or \
-                     is confirmed (SIGUSR1 to tidewire serve)",
+                    "the clock has leapt: it is {} where it should be. Nothing expires by it until it has gone on so for an hour. If \
+                     the clock is right, SIGUSR1 to this process confirms it at once; if not, set it",
                     Shown(by)
                 );
                 self.leap = Some(Leap {

@@ -90,7 +90,7 @@ impl Scope {
                 let value = cookie(&parts.headers, name);
                 hash(
                     "cookie",
-                    &value.ok_or_else(|| nobody(&format!("the cookie {name}")))?,
+                    &value.ok_or_else(|| nobody(&format!("send the cookie {name}")))?,
                 )
             }
         };
@@ -120,7 +120,7 @@ impl Scope {
 
 fn no_owner_header(name: &HeaderName) -> Problem {
     nobody(&format!(
-        "the header {name}, which counts if a trusted proxy sends it, once (trusted_proxies)"
+        "a trusted proxy (trusted_proxies) has to send the header {name}, once"
     ))
 }
 
@@ -128,7 +128,7 @@ fn nobody(wanted: &str) -> Problem {
     Problem::new(
         StatusCode::UNAUTHORIZED,
         "no_owner",
-        format!("whose request this is must be said in {wanted}"),
+        format!("this route needs the owner of each request: {wanted}"),
     )
 }
 

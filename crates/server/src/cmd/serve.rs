@@ -1,6 +1,7 @@
 //! `tidewire serve`: wires the parts, runs until a signal, leaves as [`drain`](super::drain) says.
 
 use std::{
+    io,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     sync::Arc,
@@ -124,7 +125,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
                     break "the log can no longer be written (archive.on_poison)";
                 }
                 () = confirmations.next() => match hub.confirm_clock() {
-                    true => tracing::info!("SIGUSR1: the clock is believed, what is too old by it expires"),
+                    true => tracing::info!("SIGUSR1: the clock is confirmed, and records that are too old by it expire"),
                     false => tracing::info!("SIGUSR1: the clock was not in doubt"),
                 },
                 hangup = hangups.next() => match hangup {
@@ -264,17 +265,26 @@ fn start_hub(config: &Config) -> anyhow::Result<Hub> {
         segment_bytes: segment_bytes(retention.max_bytes as u64),
         retention,
     };
-    let disk = RealDisk::open(folder).map_err(|why| {
-        let place = in_full(folder);
-        anyhow::anyhow!(
-            "cannot keep the log in {place}: {why}. --data DIR takes another folder, --memory keeps the log in memory"
-        )
-    })?;
+    let disk = RealDisk::open(folder).map_err(|why| cannot_keep(folder, &why))?;
     let open = || {
         let log = Segments::open(Arc::new(disk), settings)?;
         anyhow::Ok(Hub::start(bounds, log)?)
     };
     open().with_context(|| format!("the log in {}", in_full(folder)))
+}
+
+fn cannot_keep(folder: &Path, why: &io::Error) -> anyhow::Error {
+    let place = in_full(folder);
+    let owner = match why.kind() {
+        // For example of a folder that root has restored or repaired.
+        io::ErrorKind::PermissionDenied => {
+            "The folder must belong to the user that runs the server (`chown -R`). "
+        }
+        _ => "",
+    };
+    anyhow::anyhow!(
+        "cannot keep the log in {place}: {why}. {owner}--data DIR takes another folder, --memory keeps the log in memory"
+    )
 }
 
 /// A folder as it can be found from anywhere.
@@ -352,4 +362,20 @@ fn announce(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
 /// A setting as the platform counts; what does not fit is as much as there is.
 fn to_usize(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_another_users_is_told_with_what_to_do() {
+        let told = |kind: io::ErrorKind| cannot_keep(Path::new("/var/log"), &kind.into()).to_string();
+        assert_eq!(
+            told(io::ErrorKind::PermissionDenied),
+            "cannot keep the log in /var/log: permission denied. The folder must belong to the user that runs the \
+             server (`chown -R`). --data DIR takes another folder, --memory keeps the log in memory"
+        );
+        assert!(!told(io::ErrorKind::ResourceBusy).contains("chown"));
+    }
 }

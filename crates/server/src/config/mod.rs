@@ -203,7 +203,8 @@ pub(crate) struct Cors {
 #[config(layer_attr(derive(Debug, clap::Args)), layer_attr(serde(deny_unknown_fields)))]
 pub(crate) struct Archive {
     /// When an event is safe on disk: "always" before it is acknowledged, "interval=100ms" so long after at most,
-    /// "never" when the system writes it. After a crash in the latter two a new history begins, and readers are told.
+    /// "never" when the system writes it. With the latter two a crash of the machine can take the newest events;
+    /// readers of them are told.
     #[config(default = "always", env = "TIDEWIRE_ARCHIVE_DURABILITY")]
     #[config(layer_attr(arg(long, value_name = "WHEN")))]
     pub(crate) durability: Durability,

@@ -31,7 +31,8 @@ impl Damage {
             drop(places);
             tracing::error!(
                 "the log is damaged: {what}; readers that come there are told (`damaged`) and go on behind it. \
-                 `tidewire log verify` tells all that is damaged, `tidewire log repair` makes a sound copy"
+                 `tidewire log verify --data DIR` tells all that is damaged, `tidewire log repair --data DIR --to NEW` makes a \
+                 sound copy"
             );
         }
     }

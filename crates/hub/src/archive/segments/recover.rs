@@ -38,8 +38,8 @@ pub enum OpenError {
     Io(#[from] io::Error),
     /// What was safe is damaged.
     #[error(
-        "the log is damaged: {0}. No record was changed. `tidewire log verify` tells more; `tidewire log repair` makes a sound copy \
-         without what is damaged, or restore the folder from a copy"
+        "the log is damaged: {0}. No record was changed. `tidewire log verify --data DIR` tells more; \
+         `tidewire log repair --data DIR --to NEW` makes a sound copy without what is damaged, or restore the folder from a backup"
     )]
     Damaged(String),
     /// A file has the format of a later release.

@@ -117,7 +117,8 @@ impl Writer {
     /// A restart would not find what is written from now on.
     fn lose(&mut self, error: &io::Error) -> AppendError {
         let text = format!(
-            "{error}: nothing more is acknowledged. Restart the server, which goes on in the folder that it finds"
+            "{error}: nothing more is acknowledged. Put it back (mount the volume), then restart the server: a restart \
+             without it begins a new log"
         );
         self.poisoned = Some(text.clone());
         AppendError::Poisoned(text)

@@ -78,6 +78,12 @@ pub(super) fn beside(folder: &Path) -> anyhow::Result<PathBuf> {
 /// The log gets a folder of its own.
 pub(super) fn is_free(folder: &Path) -> anyhow::Result<()> {
     let shown = folder.display();
+    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let mut around = whole.ancestors().skip(1);
+    if let Some(log) = around.find(|above| above.join("meta").is_file() && above.join("log").is_dir()) {
+        let log = log.display();
+        return Err(CannotLook(format!("{shown} is inside the log {log}: give a folder elsewhere")).into());
+    }
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -118,7 +124,7 @@ pub(super) fn clear(beside: &Path) -> anyhow::Result<()> {
 pub(super) fn place(beside: &Path, folder: &Path) -> anyhow::Result<()> {
     fs::rename(beside, folder).with_context(|| {
         format!(
-            "cannot move the log to {} (is it the root of a file system? then import into a folder in it)",
+            "cannot move the log to {} (is it the root of a file system, such as a volume? then name a folder in it)",
             folder.display()
         )
     })?;
