@@ -285,9 +285,15 @@ fn a_repaired_copy_has_all_else_and_the_log_stays_as_it_is() {
             && repair.stderr.contains(&format!("record {lost} is lost")),
         "{repair:?}"
     );
-    assert!(folder.content() == was, "it is only read");
     assert_eq!(folder.names_beside(), ["copy", "data"]);
     assert_eq!(folder.log(&["repair", "--to", to]).code, Some(2), "it is taken");
+    let within = folder.beside("data").join("log");
+    for place in [within.join("sub"), within.join("../sub")] {
+        let repair = folder.log(&["repair", "--to", place.to_str().unwrap()]);
+        assert_eq!(repair.code, Some(2), "{repair:?}");
+        assert!(repair.stderr.contains("is inside the log"), "{repair:?}");
+    }
+    assert!(folder.content() == was, "it is only read");
 
     let copy = Folder::at(folder, "copy");
     assert_eq!(verify(&copy), (Some(0), vec![]));

@@ -78,11 +78,19 @@ pub(super) fn beside(folder: &Path) -> anyhow::Result<PathBuf> {
 /// The log gets a folder of its own.
 pub(super) fn is_free(folder: &Path) -> anyhow::Result<()> {
     let shown = folder.display();
-    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    let mut around = whole.ancestors().skip(1);
+    let above = std::path::absolute(folder)
+        .ok()
+        .and_then(|folder| folder.parent().map(Path::to_owned));
+    let above = above
+        .and_then(|above| fs::canonicalize(above).ok())
+        .unwrap_or_default();
+    let mut around = above.ancestors();
     if let Some(log) = around.find(|above| above.join("meta").is_file() && above.join("log").is_dir()) {
         let log = log.display();
-        return Err(CannotLook(format!("{shown} is inside the log {log}: give a folder elsewhere")).into());
+        return Err(CannotLook(format!(
+            "{shown} is inside the log {log}: give a folder elsewhere"
+        ))
+        .into());
     }
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
