@@ -16,7 +16,7 @@ use tidewire_doors::{
     sending::SendBuffers,
 };
 use tidewire_hub::{
-    Hub,
+    Hub, Seq,
     archive::{
         Memory, Retention,
         segments::{self, RealDisk, Segments},
@@ -94,7 +94,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         typists: tasks.clone(),
     });
 
-    announce(&config, listener.local_addr()?)?;
+    announce(&config, listener.local_addr()?, &hub)?;
     let on_poison = config.archive.on_poison;
 
     let bounds = Bounds {
@@ -335,7 +335,7 @@ fn guests(config: &Config, files: Budget) -> Arc<Guests> {
     )
 }
 
-fn announce(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
+fn announce(config: &Config, address: SocketAddr, hub: &Hub) -> anyhow::Result<()> {
     // Nobody goes to 0.0.0.0, but to a name that the server answers for.
     let name = config.hosts.first().filter(|_| address.ip().is_unspecified());
     let place = name.map_or(address.to_string(), |name| {
@@ -351,6 +351,10 @@ fn announce(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
         false => format!("Try: {hint}"),
     };
     let log = match config.data.folder() {
+        // Where a volume is not mounted, there is suddenly nothing.
+        Some(folder) if hub.position().seq == Seq::ZERO => {
+            format!("The log is in {}, empty", in_full(folder))
+        }
         Some(folder) => format!("The log is in {}", in_full(folder)),
         None => "The log is in memory: a restart begins a new one".into(),
     };

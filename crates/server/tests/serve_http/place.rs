@@ -17,7 +17,8 @@ fn without_a_word_the_log_is_in_the_folder_where_it_was_started() {
     let start = || Server::of(serve(&[]).within(home.path()));
     let server = start();
     let folder = home.path().canonicalize().unwrap().join("tidewire-data");
-    assert_eq!(server.log, format!("The log is in {}\n", folder.display()));
+    let place = format!("The log is in {}", folder.display());
+    assert_eq!(server.log, format!("{place}, empty\n"));
     assert!(folder.join("LOCK").is_file());
     let first = server.post("/events/a", "1");
     server.post("/events/a", "2");
@@ -25,6 +26,7 @@ fn without_a_word_the_log_is_in_the_folder_where_it_was_started() {
     server.ended();
 
     let server = start();
+    assert_eq!(server.log, format!("{place}\n"));
     let mut reader = server.get("/events/a", &[("Last-Event-ID", &first)]);
     assert_eq!(reader.head.get("tidewire-resume"), Some("resumed"));
     assert_eq!(reader.data(), "2");
