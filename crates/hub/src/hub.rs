@@ -353,6 +353,7 @@ impl Hub {
         let mut stats = Stats {
             archive: inner.archive.held(),
             damaged: inner.archive.damaged(),
+            is_clock_in_doubt: inner.time.is_in_doubt(),
             ..Stats::default()
         };
         inner.tail.read_into(&mut stats);

@@ -24,6 +24,8 @@ pub struct Stats {
     pub archive: Held,
     /// Damaged places of the archive that are known.
     pub damaged: usize,
+    /// Whether the clock is in doubt after a leap, so that nothing expires by it.
+    pub is_clock_in_doubt: bool,
     /// Idempotency keys that are remembered.
     pub keys: usize,
     /// What is remembered of them, in bytes.

@@ -95,6 +95,13 @@ impl Timekeeper {
         }
     }
 
+    /// Whether the wall clock is not believed.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        let mut state = self.state.lock();
+        state.judge(self.clock.read());
+        state.leap.is_some()
+    }
+
     /// An operator says that the wall clock is right. Whether it was in doubt.
     pub(crate) fn confirm(&self) -> bool {
         let mut state = self.state.lock();
@@ -250,8 +257,11 @@ mod tests {
     #[test]
     fn an_operator_confirms_a_leap() {
         let (keeper, clock) = kept_at(NOW, None);
+        assert!(!keeper.is_in_doubt());
         clock.leap(8 * DAY.cast_signed());
+        assert!(keeper.is_in_doubt());
         assert!(keeper.confirm());
+        assert!(!keeper.is_in_doubt());
         assert_eq!(keeper.read().expiry, NOW + 8 * DAY);
     }
 

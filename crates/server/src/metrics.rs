@@ -166,6 +166,11 @@ impl Source {
             count(stats.damaged),
         )?;
         out.gauge(
+            "clock_in_doubt",
+            "1 while nothing expires by the clock, which has leapt",
+            stats.is_clock_in_doubt.into(),
+        )?;
+        out.gauge(
             "idempotency_keys",
             "Idempotency keys that are remembered",
             count(stats.keys),
