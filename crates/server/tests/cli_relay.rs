@@ -77,6 +77,14 @@ fn each_route_that_cannot_be_is_refused_with_what_to_write_instead() {
         ("owner = \"header:X User\"", &["is no name of a header"]),
         ("chat_key = \"/id\"", &["/v1", "chat keys need an owner"]),
         (
+            "chat_key = \"/id\"\nowner = \"cookie:user\"\nresume = \"off\"",
+            &["/v1", "chat_key finds answers that the relay keeps", "resume"],
+        ),
+        (
+            "chat_key = \"/id\"\nowner = \"cookie:user\"\ndialect = \"langgraph\"",
+            &["/v1", "chat_key finds answers that the relay keeps", "dialect"],
+        ),
+        (
             "chat_key = \"id\"\nowner = \"cookie:user\"",
             &["chat_key is a JSON pointer"],
         ),

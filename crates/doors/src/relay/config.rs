@@ -406,6 +406,11 @@ impl Route {
                 "chat keys need an owner (owner = \"header:NAME\" or \"cookie:NAME\"), or one user could guess another's",
             ));
         }
+        if self.chat_key.is_some() && self.resumes(self.dialect) != Resume::Relay {
+            return Err(wrong(
+                "chat_key finds answers that the relay keeps, and with this resume or dialect it keeps none: leave chat_key out, or write resume = \"relay\"",
+            ));
+        }
         if self
             .chat_key
             .as_ref()
