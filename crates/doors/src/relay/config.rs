@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, header};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 use url::Url;
 
-use super::{dialect::Dialect, forward::METHODS};
+use super::{
+    dialect::Dialect,
+    forward::{HOP_BY_HOP, METHODS},
+};
 use crate::{
     BodyBounds,
     credentials::{COOKIES, HEADERS, PARAMETERS},
@@ -375,6 +378,14 @@ impl Route {
         if let Some(name) = set.find(|name| self.is_credential_header(name)) {
             return Err(wrong(&format!(
                 "set_headers has {name}, with which whoever asks spends your money: give it as the server's key (key_env, key_header)"
+            )));
+        }
+        let mut written = self.set_headers.iter().chain(&self.key).map(|(name, _)| name);
+        let frames =
+            |name: &&HeaderName| HOP_BY_HOP.contains(&name.as_str()) || **name == header::CONTENT_LENGTH;
+        if let Some(name) = written.find(frames) {
+            return Err(wrong(&format!(
+                "{name} is written for each connection and body by the server itself: leave it out of set_headers and key_header"
             )));
         }
         let mut allowed = self.allow.iter().flatten().map(|allowed| &allowed.method);
