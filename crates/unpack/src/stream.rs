@@ -45,6 +45,7 @@ impl Unpacked {
             body,
             is_packed: packing != Packing::None,
             counts: Arc::clone(&counts),
+            end: None,
         };
         let reader = StreamReader::new;
         let pieces: Pieces = match packing {
@@ -137,13 +138,27 @@ struct Counted {
     body: Pieces,
     is_packed: bool,
     counts: Arc<Counts>,
+    /// The end, an error or none, which is told at the next poll.
+    end: Option<Option<io::Error>>,
 }
 
 impl Stream for Counted {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = ready!(self.body.as_mut().poll_next(cx));
+        if let Some(end) = self.end.take() {
+            return Poll::Ready(end.map(Err));
+        }
+        let next = match ready!(self.body.as_mut().poll_next(cx)) {
+            Some(Ok(piece)) => Some(Ok(piece)),
+            // A decoder that asks for more drops what it has unpacked in the same poll if it gets an error or the end.
+            end if self.is_packed => {
+                self.end = Some(end.and_then(Result::err));
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            end => end,
+        };
         let counted = next.map(|piece| {
             let piece = piece?;
             // Here too: a decoder asks for more within one poll as long as nothing has come of it. Before this piece
@@ -194,6 +209,23 @@ mod tests {
         assert!(bytes <= FREE, "{bytes}");
         assert!(error.get_ref().unwrap().is::<Bomb>(), "{error}");
         assert!(body.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_break_is_unpacked_also_where_both_come_at_once() {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(b"data: 1\n\n").unwrap();
+        encoder.flush().unwrap();
+        let begun = Bytes::from(encoder.get_ref().clone());
+        for is_clean in [false, true] {
+            let broken = (!is_clean).then(|| Err(io::ErrorKind::ConnectionReset.into()));
+            let pieces = stream::iter([Ok(begun.clone())].into_iter().chain(broken));
+            let mut body = Unpacked::new(Packing::Deflate, pieces);
+            let first = body.next().await.unwrap();
+            assert_eq!(first.unwrap(), "data: 1\n\n", "{is_clean}");
+            assert!(body.next().await.unwrap().is_err(), "{is_clean}");
+            assert!(body.next().await.is_none(), "{is_clean}");
+        }
     }
 
     #[tokio::test]
