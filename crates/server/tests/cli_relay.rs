@@ -77,6 +77,14 @@ fn each_route_that_cannot_be_is_refused_with_what_to_write_instead() {
         ("owner = \"header:X User\"", &["is no name of a header"]),
         ("chat_key = \"/id\"", &["/v1", "chat keys need an owner"]),
         (
+            "chat_key = \"/id\"\nowner = \"cookie:user\"\nresume = \"off\"",
+            &["/v1", "chat_key finds answers that the relay keeps", "resume"],
+        ),
+        (
+            "chat_key = \"/id\"\nowner = \"cookie:user\"\ndialect = \"langgraph\"",
+            &["/v1", "chat_key finds answers that the relay keeps", "dialect"],
+        ),
+        (
             "chat_key = \"id\"\nowner = \"cookie:user\"",
             &["chat_key is a JSON pointer"],
         ),
@@ -105,6 +113,18 @@ fn each_route_that_cannot_be_is_refused_with_what_to_write_instead() {
         (
             "set_headers = { X-House = \"hush\" }\ncredential_headers = [\"X-House\"]",
             &["set_headers has x-house"],
+        ),
+        (
+            "set_headers = { Content-Length = \"5\" }",
+            &["content-length is written for each connection", "set_headers"],
+        ),
+        (
+            "set_headers = { Transfer-Encoding = \"chunked\" }",
+            &["transfer-encoding is written for each connection"],
+        ),
+        (
+            "key_env = \"TEST_KEY\"\nallow = [\"POST /chat\"]\nkey_header = \"Content-Length\"",
+            &["content-length is written for each connection", "key_header"],
         ),
         ("credential_headers = [\"X House\"]", &["is no name of a header"]),
         ("auth = \"nobody\"", &["\"nobody\" is nobody who", "\"upstream\""]),

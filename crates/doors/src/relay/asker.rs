@@ -7,6 +7,7 @@
 //! | asker | sign | when it has gone |
 //! |---|---|---|
 //! | SDKs of OpenAI and Anthropic, all that Stainless makes | `x-stainless-retry-count` | before the head 3 s for the SDK's own retry, after it cancel |
+//! | the same without a count of their retries (older than 2024-09) | `x-stainless-lang` | cancel |
 //! | SDKs of Google, Cohere, Mistral, Ollama; providers of the AI SDK | `x-goog-api-client`, `x-fern-sdk-name`, `user-agent` | cancel |
 //! | clients of MCP | `mcp-protocol-version`, `mcp-session-id` | cancel: the server decides |
 //! | any with a key, a cursor or a chat key; browsers; TanStack AI; our own client; all others | | `on_disconnect` of the route |
@@ -45,6 +46,8 @@ impl Asker {
             || has("x-run-id")
             || agent.starts_with("tidewire-");
         let never_returns = has("x-fern-sdk-name")
+            // Of Stainless too, where it counts no retries: before 2024-09, or its user took the count away.
+            || has("x-stainless-lang")
             || has("mcp-protocol-version")
             || has("mcp-session-id")
             || text(headers, "x-goog-api-client").contains("google-genai-sdk")
@@ -130,7 +133,11 @@ mod tests {
         for headers in [&[stainless][..], &[stainless, stream], &[stainless, ai]] {
             assert_eq!(asker(headers), Asker::Retries, "{headers:?}");
         }
-        for known in [google, cohere, mistral, ollama, program, ai, ai_4, ai_7, mcp] {
+        let uncounted = ("x-stainless-lang", "python");
+        assert_eq!(asker(&[uncounted, stainless]), Asker::Retries);
+        for known in [
+            uncounted, google, cohere, mistral, ollama, program, ai, ai_4, ai_7, mcp,
+        ] {
             assert_eq!(asker(&[known, stream]), Asker::NeverReturns, "{known:?}");
         }
         for unknown in [

@@ -1,7 +1,9 @@
 //! A request to a route: the answer that there is, or a call of the upstream.
 
+use std::borrow::Cow;
+
 use axum::{body::Body, extract::Request};
-use http::{HeaderName, HeaderValue, Method, Response, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header, request::Parts};
 use tidewire_hub::{Error, Start};
 use tokio::sync::oneshot;
 
@@ -48,7 +50,7 @@ pub(super) async fn call(
     let target = forward::target(route, &parts)?;
     let scope = Scope::of(route, &parts)?;
     let stream = StreamId::random().map_err(no_randomness)?;
-    if parts.method == Method::GET && request::wants_websocket(&parts.headers) {
+    if websocket::is_asked(&parts) {
         return websocket::open(relay.clone(), number, parts, target, scope, stream).await;
     }
     let body = Sent::read(route, &parts, body, &relay.inner.config.bodies).await?;
@@ -74,14 +76,14 @@ pub(super) async fn call(
         return Ok(response);
     }
     // Two requests with one key can only be compared if both are held.
-    let key = parts.headers.get(IDEMPOTENCY_KEY);
+    let key = idempotency_key(&parts.headers);
     let key = key.filter(|_| is_kept && body.held().is_some());
     let named = Named {
         stream,
         route: number,
         owner: scope.hash(),
         request: hash,
-        key: key.and_then(|key| scope.key("idempotency", &request::idempotency_key(key))),
+        key: key.and_then(|key| scope.key("idempotency", &key)),
         chat: asked
             .chat
             .as_ref()
@@ -166,6 +168,15 @@ pub(super) async fn call(
         headers.insert(TIDEWIRE_IDEMPOTENCY, HeaderValue::from_static("passed-on"));
     }
     Ok(response)
+}
+
+/// The key of a request; none if it is empty or stands twice.
+fn idempotency_key(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
+    let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
+    match (keys.next(), keys.next()) {
+        (Some(key), None) => Some(request::idempotency_key(key)).filter(|key| !key.is_empty()),
+        _ => None,
+    }
 }
 
 /// What a request is known by. One that is not held is like no other.

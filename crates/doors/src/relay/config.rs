@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, header};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 use url::Url;
 
-use super::{dialect::Dialect, forward::METHODS};
+use super::{
+    dialect::Dialect,
+    forward::{HOP_BY_HOP, METHODS},
+};
 use crate::{
     BodyBounds,
     credentials::{COOKIES, HEADERS, PARAMETERS},
@@ -377,6 +380,14 @@ impl Route {
                 "set_headers has {name}, with which whoever asks spends your money: give it as the server's key (key_env, key_header)"
             )));
         }
+        let mut written = self.set_headers.iter().chain(&self.key).map(|(name, _)| name);
+        let frames =
+            |name: &&HeaderName| HOP_BY_HOP.contains(&name.as_str()) || **name == header::CONTENT_LENGTH;
+        if let Some(name) = written.find(frames) {
+            return Err(wrong(&format!(
+                "{name} is written for each connection and body by the server itself: leave it out of set_headers and key_header"
+            )));
+        }
         let mut allowed = self.allow.iter().flatten().map(|allowed| &allowed.method);
         if let Some(method) = allowed.find(|method| !METHODS.contains(method)) {
             return Err(wrong(&format!(
@@ -404,6 +415,11 @@ impl Route {
         if self.chat_key.is_some() && self.owner == Owner::Capability {
             return Err(wrong(
                 "chat keys need an owner (owner = \"header:NAME\" or \"cookie:NAME\"), or one user could guess another's",
+            ));
+        }
+        if self.chat_key.is_some() && self.resumes(self.dialect) != Resume::Relay {
+            return Err(wrong(
+                "chat_key finds answers that the relay keeps, and with this resume or dialect it keeps none: leave chat_key out, or write resume = \"relay\"",
             ));
         }
         if self

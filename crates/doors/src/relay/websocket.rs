@@ -10,7 +10,7 @@
 use std::{io, time::Duration};
 
 use axum::body::Body;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
@@ -26,7 +26,7 @@ use super::{
     answer::{Answer, Named, Phase, Share},
     asker::Asker,
     config::Times,
-    forward::{bad_gateway, request_headers},
+    forward::{bad_gateway, connection_named, request_headers},
     pass::{self, Place},
     returned::stream_headers,
     scope::{Hash, Scope},
@@ -46,6 +46,15 @@ const UPGRADES: HeaderValue = HeaderValue::from_static("upgrade");
 
 /// How pages give OpenAI a key, for lack of headers.
 const KEY_IN_PROTOCOL: &str = "openai-insecure-api-key.";
+
+/// Whether a request asks for a WebSocket on its own connection. If `Connection` does not say so, a
+/// proxy may have passed `Upgrade` on without a look at it, and sends requests of others on the
+/// connection (RFC 9110 § 7.8).
+pub(super) fn is_asked(parts: &Parts) -> bool {
+    parts.method == Method::GET
+        && wants_websocket(&parts.headers)
+        && connection_named(&parts.headers).contains(&header::UPGRADE)
+}
 
 /// Asks the route's upstream for a WebSocket, and joins the two sides.
 pub(super) async fn open(

@@ -30,10 +30,12 @@ pub(super) fn unpacked(response: Response) -> Result<Unpacked, Over> {
     Ok(Unpacked::new(packing, bytes))
 }
 
-/// An error's body, as far as it is shown.
+/// An error's body, as far as it is shown. What cannot be unpacked is not.
 pub(super) async fn text(response: Response) -> String {
     let mut bytes = Vec::new();
-    let mut body = response.bytes_stream();
+    let Ok(mut body) = unpacked(response) else {
+        return String::new();
+    };
     while let Ok(Some(Ok(piece))) = timeout(NEXT_PIECE, body.next()).await {
         bytes.extend_from_slice(&piece);
         if bytes.len() >= MAX_REFUSAL {

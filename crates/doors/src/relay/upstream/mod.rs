@@ -146,6 +146,8 @@ impl Call {
         // Boxed, so that it can be let go, and its connection with it, before the log has the end of the answer.
         let mut asked = Box::pin(relay.client(&answer).execute(request));
 
+        // What begins must have its time for the first event still before it.
+        let may_begin = may_begin && route.times.commit_after < route.times.first_event;
         let (bound, limit) = match wants_stream {
             true if may_begin => ("commit_after", route.times.commit_after),
             true => ("first_event", route.times.first_event),

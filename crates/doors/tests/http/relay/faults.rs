@@ -8,7 +8,7 @@ use async_compression::{
 };
 use tokio::io::AsyncWriteExt as _;
 
-use super::{Call, Relayed, stream_of};
+use super::{Call, Relayed, chat, stream_of};
 use crate::client::{End, Reader};
 
 /// A short stream with most of what there is, and its events as they arrive.
@@ -346,6 +346,39 @@ fn headers_that_come_late_are_answered_in_band_whatever_they_say() {
         );
         assert_eq!(end, End::Finished);
     }
+}
+
+#[test]
+fn an_error_that_comes_late_and_packed_is_told_unpacked() {
+    let relayed = Relayed::with(|route| route.times.commit_after = Duration::from_millis(50));
+    for encoding in ["gzip", "br", "zstd", "deflate"] {
+        let error = "{\"error\":{\"message\":\"slow down\"}}";
+        let packed = packed(&relayed, encoding, &[error]).concat();
+        let reader = relayed.answered(|mut call| {
+            sleep(Duration::from_millis(200));
+            let length = packed.len();
+            call.send(format!(
+                "HTTP/1.1 429 Too Many Requests\r\nContent-Encoding: {encoding}\r\nContent-Length: {length}\r\n\r\n"
+            ));
+            call.send(&packed);
+        });
+        let (text, _) = reader.rest();
+        assert!(text.contains("slow down"), "{encoding}: {text}");
+    }
+}
+
+#[test]
+fn an_answer_is_not_begun_for_an_upstream_whose_time_is_over() {
+    let relayed = Relayed::with(|route| {
+        route.times.first_event = Duration::from_millis(100);
+        route.times.commit_after = Duration::from_secs(600);
+    });
+    let mut client = relayed.server.connect();
+    client.send(chat("hello", &[]));
+    let _silent = relayed.upstream.call();
+    let response = client.response();
+    assert_eq!(response.status(), 504, "{response:?}");
+    assert!(response.body.contains("first_event"), "{response:?}");
 }
 
 #[test]

@@ -44,6 +44,26 @@ fn three(relayed: &Relayed) -> ([Client; 3], Call) {
 }
 
 #[test]
+fn a_key_that_is_empty_or_stands_twice_is_passed_on() {
+    let relayed = Relayed::open();
+    for keys in [&[""][..], &["\"\""], &["a", "b"]] {
+        let mut headers = MINE[..1].to_vec();
+        headers.extend(keys.iter().map(|key| ("Idempotency-Key", *key)));
+        for body in ["{}", "{}", "{\"n\":2}"] {
+            let mut client = relayed.server.connect();
+            client.send(request("POST", "/v1/embeddings", &headers, body));
+            let call = relayed.upstream.call();
+            assert_eq!(call.header("idempotency-key"), Some(keys[0]));
+            call.answer("200 OK", CLOSE, "own");
+            let response = client.response();
+            assert_eq!(told(&response), (200, "own", false), "{keys:?} {body}");
+            let says = response.head.get("tidewire-idempotency");
+            assert_eq!(says, Some("passed-on"), "{keys:?}");
+        }
+    }
+}
+
+#[test]
 fn one_call_answers_all_twins_and_those_that_come_later() {
     let relayed = Relayed::open();
     let ([first, mut second, mut third], mut call) = three(&relayed);

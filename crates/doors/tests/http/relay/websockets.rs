@@ -101,6 +101,25 @@ fn bytes_go_to_and_fro_and_the_end_of_either_side_ends_the_other() {
 }
 
 #[test]
+fn an_upgrade_that_its_connection_does_not_name_is_passed_over() {
+    let relayed = relayed(|_| {});
+    for connection in ["keep-alive", "close"] {
+        let headers = [&[("Connection", connection)][..], &ASKED[1..]].concat();
+        let mut client = relayed.server.connect();
+        client.send(request("GET", "/v1/realtime", &headers, ""));
+        let call = relayed.upstream.call();
+        assert_eq!(call.header("upgrade"), None, "{connection}");
+        call.answer("200 OK", "Connection: close\r\n", "no tunnel");
+        let response = client.response();
+        assert_eq!(
+            (response.status(), &*response.body),
+            (200, "no tunnel"),
+            "{connection}"
+        );
+    }
+}
+
+#[test]
 fn a_tunnel_has_the_bounds_of_an_answer() {
     let one = relayed(|config| config.routes[0].limits.max_running = Some(1));
     let (_client, _call) = opened(&one, &[]);
