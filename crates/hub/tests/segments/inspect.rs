@@ -237,15 +237,43 @@ fn whatever_byte_is_damaged_all_other_records_are_left_and_the_lost_one_is_named
 }
 
 #[test]
+fn a_segment_cut_off_between_batches_is_found_and_its_copy_names_what_is_lost() {
+    let disk = whole();
+    let names = segments(&disk);
+    let numbers = [&names[1], &names[2]].map(|name| name[4..24].parse::<u64>().unwrap());
+    let bytes = disk.bytes(&names[1]);
+    disk.put(&names[1], &bytes[..64]);
+    let (log, _, lost) = salvaged(&disk);
+    assert_eq!(lost, [(numbers[0], numbers[1] - 1)]);
+    assert_eq!(log.losses()[0].file, names[1]);
+    let mut found = Vec::new();
+    let under: Arc<dyn Disk> = Arc::new(disk.clone());
+    verify(&*under, &mut |_| (), &mut |finding| found.push(finding)).unwrap();
+    let damage: Vec<_> = found
+        .iter()
+        .filter(|finding| finding.gravity == Gravity::Damage)
+        .collect();
+    assert_eq!(damage.len(), 1, "{found:?}");
+    assert_eq!(damage[0].file, names[1]);
+}
+
+#[test]
 fn a_repaired_copy_tells_readers_in_front_of_what_is_lost_and_no_others() {
     let disk = whole();
-    let name = &segments(&disk)[1];
+    let names = segments(&disk);
+    let base = |name: &String| name[4..24].parse::<u64>().unwrap();
+    let last = disk.bytes(&names[1]).len() - 1;
+    // The first record of a segment, and its last.
+    for (at, lost) in [(64 + 40 + 8, base(&names[1])), (last, base(&names[2]) - 1)] {
+        copy_tells(&disk.kill(), &names[1], at, lost);
+    }
+}
+
+fn copy_tells(disk: &SimDisk, name: &str, at: usize, lost: u64) {
     let mut bytes = disk.bytes(name);
-    // The first record of the segment.
-    bytes[64 + 40 + 8] ^= 1;
+    bytes[at] ^= 1;
     disk.put(name, &bytes);
-    let lost: u64 = name[4..24].parse().unwrap();
-    let (log, left, _) = salvaged(&disk);
+    let (log, left, _) = salvaged(disk);
     assert_eq!(left, (1..=42).filter(|seq| *seq != lost).collect::<Vec<_>>());
     let copy = SimDisk::new(2);
     let mut import = Import::begin(Arc::new(copy.clone()), log.head()).unwrap();
@@ -304,4 +332,15 @@ fn an_end_that_is_lost_is_told_and_its_numbers_are_not_given_again() {
         .unwrap();
         assert!(told, "who has read all that is left has still missed something");
     }
+}
+
+#[test]
+fn a_log_without_any_of_its_segments_has_lost_them_all() {
+    let disk = whole();
+    let mut gone = disk.files();
+    gone.retain(|name| name.starts_with("log/"));
+    gone.iter().for_each(|name| disk.take(name));
+    let (log, left, lost) = salvaged(&disk);
+    assert_eq!((left, lost), (vec![], vec![(1, 42)]));
+    assert_eq!(log.last(), Seq(42), "no number is given again");
 }

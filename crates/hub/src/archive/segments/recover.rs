@@ -189,7 +189,12 @@ fn segments(
         }
         sealed.push(Arc::new(open_sealed(disk, log, body)?));
     }
-    let end = end_of(&sealed).or(written.as_ref().map(|topics| topics.last));
+    // Where there is no segment at all, retention did not do it: the newest event always stays.
+    let let_go = written
+        .as_ref()
+        .filter(|_| !bases.is_empty())
+        .map(|topics| topics.last);
+    let end = end_of(&sealed).or(let_go);
     safe.check(end.unwrap_or_default(), || {
         "there is no segment behind the last".into()
     })?;
@@ -406,12 +411,24 @@ fn open_sealed(disk: &dyn Disk, log: &LogId, body: Body) -> Result<SealedSegment
     let index = match opened {
         Ok(index) => index,
         Err(error) if is_shortage(&error) || is_newer(&error) => return Err(refuse(error)),
-        Err(error) => {
-            tracing::warn!(%error, index = index_name(base), "an index is made anew");
-            build_index(disk, log, &body)?
-        }
+        Err(error) => match index_of_more(disk, log, &body) {
+            Some(index) => index,
+            None => {
+                tracing::warn!(%error, index = index_name(base), "an index is made anew");
+                build_index(disk, log, &body)?
+            }
+        },
     };
     Ok(SealedSegment::new(body, index))
+}
+
+/// The index of a segment that has lost its end, which says whose events stood there. One that was written anew without what is gone
+/// may be shorter than the index that it had before.
+fn index_of_more(disk: &dyn Disk, log: &LogId, body: &Body) -> Option<Sealed> {
+    let base = body.header.base;
+    let file = disk.open(&index_name(base)).ok()?;
+    let index = Sealed::of_any_length(file, log, base).ok()?;
+    (!body.header.has_holes && index.segment_len().ok()? > body.len).then_some(index)
 }
 
 /// Makes the index of a sealed segment from its records.
@@ -470,6 +487,7 @@ fn assemble(
     .map_err(refuse)?;
     topics.is_complete();
     missing::tell(&state.sealed, &state.active.header, &mut topics, &state.damage);
+    topics.begins_with(oldest);
     let state = State { topics, ..state };
     if is_made_anew && !state.sealed.is_empty() {
         tracing::warn!(
@@ -503,15 +521,21 @@ pub(crate) fn replay(state: &State, after: Seq, each: &mut dyn FnMut(&Record)) -
         if body.is_missing() {
             return Err(body.damaged(0, Damaged("the segment is missing")));
         }
-        let mut is_beyond = false;
-        let walked = body.walk(|record, _, _| match record.seq {
-            seq if seq > last => is_beyond = true,
-            seq if seq > after => each(record),
-            _ => {}
+        let (mut is_beyond, mut reached) = (false, Seq::ZERO);
+        let walked = body.walk(|record, _, _| {
+            reached = record.seq;
+            match record.seq {
+                seq if seq > last => is_beyond = true,
+                seq if seq > after => each(record),
+                _ => {}
+            }
         })?;
         // What is read here was good when the log was opened, or belongs to a sealed segment.
         if let Some(why) = walked.stopped_by {
             return Err(why);
+        }
+        if reached < last {
+            return Err(body.damaged(walked.end, Damaged("the segment ends too early")));
         }
         if is_beyond {
             let why = Damaged("it has records that its index does not know");

@@ -96,6 +96,20 @@ pub(super) fn index(
             if let Some(newer) = newer.filter(is_newer) {
                 return Err(newer);
             }
+            let named = Sealed::of_any_length(disk.open(&name)?, log, base).map(|index| index.totals.last);
+            if let Some(last) = named.ok().filter(|last| *last > records.totals.last) {
+                let what = format!(
+                    "the segment ends too early: its index names records up to {}. Readers that come here are told (`damaged`) and go \
+                     on behind it",
+                    last.0
+                );
+                let bad = BadPage {
+                    offset: Some(body.len),
+                    what,
+                };
+                findings.push(damage(segment_name(base), bad, super::verify::RESTORE));
+                return Ok(0);
+            }
             let mut right = records.encode(log, base, body.len);
             right.resize(right.len().next_multiple_of(ROOM), 0);
             let differs = content.iter().zip(&right).position(|(is, should)| is != should);
