@@ -10,7 +10,7 @@ use std::{
 };
 
 use tidewire_hub::archive::{
-    Archive as _,
+    Archive as _, Retention,
     segments::{
         Disk, DiskFile, Segments, Settings,
         inspect::{Finding, Gravity, Import, ReadOnly, verify},
@@ -343,4 +343,48 @@ fn a_log_without_any_of_its_segments_has_lost_them_all() {
     let (log, left, lost) = salvaged(&disk);
     assert_eq!((left, lost), (vec![], vec![(1, 42)]));
     assert_eq!(log.last(), Seq(42), "no number is given again");
+}
+
+/// What the machine remembered of them stands nowhere else.
+#[test]
+fn snapshots_that_are_gone_are_missed_once_records_were_let_go() {
+    let disk = SimDisk::new(1);
+    let settings = Settings {
+        segment_bytes: 900,
+        retention: Retention {
+            max_events: Some(20),
+            ..Retention::default()
+        },
+        ..Settings::default()
+    };
+    let log = Segments::open(Arc::new(disk.clone()), settings).unwrap();
+    let damage = || {
+        let under: Arc<dyn Disk> = Arc::new(disk.copy());
+        let mut files = Vec::new();
+        verify(&*under, &mut |_| (), &mut |finding| {
+            files.extend((finding.gravity == Gravity::Damage).then_some(finding.file));
+        })
+        .unwrap();
+        files
+    };
+    let snapshots = || {
+        let mut files = disk.files();
+        files.retain(|name| name.starts_with("snap/"));
+        files
+    };
+    for seq in 1..=60 {
+        log.append(&batch([event(seq, "a")])).unwrap();
+    }
+    snapshots().iter().for_each(|name| disk.take(name));
+    assert_eq!(damage(), [""; 0], "all records are there");
+    for _ in 0..2 {
+        log.snapshot(Seq(60), &[]);
+    }
+    log.trim(0);
+    assert!(
+        !segments(&disk)[0].ends_with("/00000000000000000001.seg"),
+        "something was let go"
+    );
+    snapshots().iter().for_each(|name| disk.take(name));
+    assert_eq!(damage(), ["snap"]);
 }

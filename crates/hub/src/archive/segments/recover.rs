@@ -83,6 +83,14 @@ pub(crate) fn open(disk: &dyn Disk, settings: &Settings) -> Result<Opened, OpenE
     let last = state.last();
     snapshot::forget_after(disk, last)?;
     let (snapshot, snapshots) = Snapshots::load(disk, &meta.log, last).map_err(refuse)?;
+    let first = state.first();
+    if snapshot.as_ref().map_or(Seq::ZERO, |(seq, _)| *seq) < first.before() {
+        tracing::error!(
+            "the log is damaged: no snapshot is left of what the records up to {} said, which were let go: ends of streams and idempotency \
+             keys of then are forgotten. Restore the folder from a copy if they are needed",
+            first.before().0
+        );
+    }
     meta.begin_epoch(last)?;
     meta.is_whole = settings.durability.is_always();
     if !settings.durability.is_always() {
@@ -466,10 +474,7 @@ fn assemble(
     };
     let sealed_last = state.sealed.last().map(|segment| segment.index.totals.last);
     let last = state.index.totals.last.max(sealed_last.unwrap_or_default());
-    let oldest = state
-        .sealed
-        .first()
-        .map_or(state.active.header.base, |segment| segment.body.header.base);
+    let oldest = state.first();
     let is_made_anew = written.is_none();
     let mut topics = written.unwrap_or_else(|| {
         let mut topics = Topics::anew(holes(&state).max(oldest.before()), oldest.before());

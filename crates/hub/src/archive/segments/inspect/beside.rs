@@ -312,8 +312,14 @@ fn named(topic: &Topic) -> String {
     }
 }
 
-/// Checks what was remembered.
-pub(super) fn snapshots(disk: &dyn Disk, meta: &Meta, tell: &mut dyn FnMut(Finding)) -> io::Result<()> {
+/// Checks what was remembered; of the records in front of the log's `first` number nothing else tells.
+pub(super) fn snapshots(
+    disk: &dyn Disk,
+    meta: &Meta,
+    first: Seq,
+    tell: &mut dyn FnMut(Finding),
+) -> io::Result<()> {
+    let mut reached = Seq::ZERO;
     let all = match snapshot::all(disk) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         all => all?,
@@ -327,7 +333,10 @@ pub(super) fn snapshots(disk: &dyn Disk, meta: &Meta, tell: &mut dyn FnMut(Findi
             }
             Ok(Ok(content)) => match unreadable(&content, seq, meta) {
                 // What it knows of has come meanwhile, or was told to be missing.
-                None => continue,
+                None => {
+                    reached = reached.max(seq);
+                    continue;
+                }
                 Some(what) => BadPage { offset: None, what },
             },
             Ok(Err(bad)) => bad,
@@ -336,6 +345,19 @@ pub(super) fn snapshots(disk: &dyn Disk, meta: &Meta, tell: &mut dyn FnMut(Findi
             Err(error) => return Err(error),
         };
         tell(damage(name, what, NO_SNAPSHOT));
+    }
+    if reached < first.before() {
+        let what = format!(
+            "no snapshot is left of what the records up to {} said, which were let go: ends of streams and idempotency keys of then are \
+             forgotten",
+            first.before().0
+        );
+        let bad = BadPage { offset: None, what };
+        tell(damage(
+            snapshot::FOLDER.into(),
+            bad,
+            "restore the folder from a copy",
+        ));
     }
     Ok(())
 }

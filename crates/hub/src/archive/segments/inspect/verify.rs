@@ -162,7 +162,8 @@ pub fn verify(
     }
     if let Some(meta) = &meta {
         about_epochs(meta, &mut tell);
-        beside::snapshots(disk, meta, &mut tell)?;
+        let first = bases.first().copied().unwrap_or_default();
+        beside::snapshots(disk, meta, first, &mut tell)?;
     }
     leftovers(disk, &mut tell)?;
     verified.damage = damage;
