@@ -450,9 +450,9 @@ fn what_the_next_start_makes_anew_or_cuts_off_is_no_damage() {
     let index = folder.files(".idx").remove(0);
     fs::remove_file(folder.data.join(&index)).unwrap();
     fs::remove_file(folder.data.join("topics")).unwrap();
-    for snapshot in folder.files(".snap") {
-        fs::remove_file(folder.data.join(snapshot)).unwrap();
-    }
+    // Of two: the other one says the same of what was let go.
+    let snapshot = folder.files(".snap").pop().unwrap();
+    fs::remove_file(folder.data.join(snapshot)).unwrap();
     fs::write(folder.data.join("log/00000000000000000777.idx.tmp"), "half").unwrap();
     let active = folder.files(".seg").pop().unwrap();
     let path = folder.data.join(&active);
