@@ -462,7 +462,7 @@ impl Inner {
         let mut subscription = Subscription::new(Arc::clone(self), channel, reader, watermark, name);
         let place = match start {
             Start::Live if !has_ended => Place::new(watermark, Resume::Live),
-            Start::Live => self.oldest(topics)?,
+            Start::Live => self.oldest(topics, "")?,
             Start::Last(count) => {
                 let walk = match walk {
                     Some(walk) => walk,
@@ -470,12 +470,15 @@ impl Inner {
                         Walk::new(watermark, *count).run(|through, left| self.back(topics, through, left))?
                     }
                 };
-                let oldest = self.oldest(topics)?;
-                let cursor = match walk.left {
-                    0 => walk.through,
-                    _ => oldest.cursor,
-                };
-                Place { cursor, ..oldest }
+                let oldest = self.oldest(topics, "")?;
+                match walk.left {
+                    0 => Place {
+                        cursor: walk.through,
+                        resume: Resume::Resumed,
+                        ..oldest
+                    },
+                    _ => oldest,
+                }
             }
             Start::After(id) => self.resume(topics, id)?,
         };
@@ -513,21 +516,31 @@ impl Inner {
         Ok(walk)
     }
 
-    /// All that is kept.
-    fn oldest(&self, topics: &TopicSet) -> io::Result<Place> {
-        Ok(Place::what_is_left(self.scan(topics, Seq::ZERO, 1)?))
+    /// All that is kept. What is damaged in front of it is told.
+    fn oldest(&self, topics: &TopicSet, requested: &str) -> io::Result<Place> {
+        let scan = self.scan(topics, Seq::ZERO, 1)?;
+        let is_damaged = scan.is_damaged;
+        let place = Place::what_is_left(scan);
+        Ok(match is_damaged {
+            true => self.gap(requested, GapReason::Damaged, place),
+            false => place,
+        })
+    }
+
+    fn gap(&self, requested: &str, reason: GapReason, place: Place) -> Place {
+        Place {
+            resume: Resume::Gap(Gap::new(requested, self.position(place.cursor), reason)),
+            ..place
+        }
     }
 
     fn resume(&self, topics: &TopicSet, id: &str) -> io::Result<Place> {
         if id == Start::EARLIEST {
-            return self.oldest(topics);
+            return self.oldest(topics, id);
         }
-        let gap = |reason, place: Place| Place {
-            resume: Resume::Gap(Gap::new(id, self.position(place.cursor), reason)),
-            ..place
-        };
+        let gap = |reason, place| self.gap(id, reason, place);
         Ok(match self.find(topics, id)? {
-            Err(reason) => gap(reason, self.oldest(topics)?),
+            Err(reason) => gap(reason, self.oldest(topics, id)?),
             Ok(cursor) => {
                 let scan = self.scan(topics, cursor, 1)?;
                 match scan.floors.highest() > cursor {

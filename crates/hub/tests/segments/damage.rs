@@ -438,6 +438,98 @@ fn a_missing_segment_without_its_index_is_a_gap_for_all_who_come_over_it() {
 }
 
 #[test]
+fn a_missing_first_segment_is_missed_where_retention_did_not_let_it_go() {
+    let disk = three_topics();
+    for name in [".seg", ".idx"].map(|end| files(&disk, end).remove(0)) {
+        disk.take(&name);
+    }
+    let first: u64 = files(&disk, ".seg")[0][4..24].parse().unwrap();
+    for _ in 0..2 {
+        let log = open_all(&disk).unwrap();
+        assert_eq!(log.damaged(), 1);
+        let scan = log.scan(&topics("a b"), Seq::ZERO, ALL, usize::MAX).unwrap();
+        assert_eq!(seqs(&scan.records)[0], first);
+        assert_eq!(scan.floors.highest(), Seq(first - 1));
+    }
+}
+
+/// Topics that are forgotten do not say any more how far a purge went that was let go with them.
+#[test]
+fn purges_that_were_let_go_are_not_missed() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk).unwrap();
+    for seq in (1..=398).step_by(2) {
+        log.append(&batch([event(seq, "z")])).unwrap();
+        log.append(&batch([purge(seq + 1, "z")])).unwrap();
+        log.purge(&topics("z"), Seq(seq + 1)).unwrap();
+        log.forget_idle();
+    }
+    for seq in 399..=600 {
+        log.append(&batch([event(seq, "a")])).unwrap();
+        log.snapshot(Seq(seq), b"what is remembered");
+        log.snapshot(Seq(seq), b"what is remembered");
+        log.trim(0);
+        log.forget_idle();
+        let first: u64 = files(&disk, ".seg")[0][4..24].parse().unwrap();
+        if first > 1 {
+            let again = open(&disk.copy()).unwrap();
+            assert_eq!(again.damaged(), 0, "{seq}: {first}");
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_has_lost_its_end_is_told_to_readers_of_what_stood_there() {
+    let disk = three_topics();
+    let segment = files(&disk, ".seg").remove(1);
+    let lost = numbers(&disk, &segment);
+    let bytes = disk.bytes(&segment);
+    // In the midst of a batch, and behind the header, where no batch is cut off.
+    for len in [bytes.len() / 2, 64] {
+        let disk = disk.kill();
+        disk.put(&segment, &bytes[..len]);
+        for _ in 0..2 {
+            let log = open_all(&disk).unwrap();
+            for name in ["a", "b"] {
+                let (records, told) = read_told(&log, name);
+                let behind = records.iter().find(|seq| *seq > lost.end()).unwrap();
+                assert_eq!(told, [*behind], "{len}: {name}");
+            }
+            assert_eq!(
+                read_told(&log, "c"),
+                (vec![10, 80], vec![]),
+                "{len}: it has lost nothing"
+            );
+            assert_eq!(
+                log.scan(&topics("c"), Seq::ZERO, ALL, 1)
+                    .unwrap()
+                    .floors
+                    .highest(),
+                Seq::ZERO
+            );
+        }
+    }
+}
+
+#[test]
+fn a_log_without_any_of_its_segments_is_not_opened_as_an_empty_one() {
+    for is_index_there in [true, false] {
+        let disk = three_topics();
+        for name in files(&disk, ".seg") {
+            disk.take(&name);
+        }
+        if !is_index_there {
+            files(&disk, ".idx").iter().for_each(|name| disk.take(name));
+        }
+        let refused = open_all(&disk).map(drop).unwrap_err();
+        assert!(matches!(refused, OpenError::Damaged(_)), "{refused}");
+        let disk = disk.kill();
+        let refused = open_all(&disk).map(drop).unwrap_err();
+        assert!(matches!(refused, OpenError::Damaged(_)), "{refused}");
+    }
+}
+
+#[test]
 fn a_hole_that_retention_has_made_is_no_damage() {
     let retention = Retention {
         rules: Rules::new([Rule {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tidewire_hub::archive::{
-    Archive as _,
+    Archive as _, Retention,
     segments::{
         Disk, DiskFile, Segments, Settings,
         inspect::{Finding, Gravity, Import, ReadOnly, verify},
@@ -237,15 +237,43 @@ fn whatever_byte_is_damaged_all_other_records_are_left_and_the_lost_one_is_named
 }
 
 #[test]
+fn a_segment_cut_off_between_batches_is_found_and_its_copy_names_what_is_lost() {
+    let disk = whole();
+    let names = segments(&disk);
+    let numbers = [&names[1], &names[2]].map(|name| name[4..24].parse::<u64>().unwrap());
+    let bytes = disk.bytes(&names[1]);
+    disk.put(&names[1], &bytes[..64]);
+    let (log, _, lost) = salvaged(&disk);
+    assert_eq!(lost, [(numbers[0], numbers[1] - 1)]);
+    assert_eq!(log.losses()[0].file, names[1]);
+    let mut found = Vec::new();
+    let under: Arc<dyn Disk> = Arc::new(disk.clone());
+    verify(&*under, &mut |_| (), &mut |finding| found.push(finding)).unwrap();
+    let damage: Vec<_> = found
+        .iter()
+        .filter(|finding| finding.gravity == Gravity::Damage)
+        .collect();
+    assert_eq!(damage.len(), 1, "{found:?}");
+    assert_eq!(damage[0].file, names[1]);
+}
+
+#[test]
 fn a_repaired_copy_tells_readers_in_front_of_what_is_lost_and_no_others() {
     let disk = whole();
-    let name = &segments(&disk)[1];
+    let names = segments(&disk);
+    let base = |name: &String| name[4..24].parse::<u64>().unwrap();
+    let last = disk.bytes(&names[1]).len() - 1;
+    // The first record of a segment, and its last.
+    for (at, lost) in [(64 + 40 + 8, base(&names[1])), (last, base(&names[2]) - 1)] {
+        copy_tells(&disk.kill(), &names[1], at, lost);
+    }
+}
+
+fn copy_tells(disk: &SimDisk, name: &str, at: usize, lost: u64) {
     let mut bytes = disk.bytes(name);
-    // The first record of the segment.
-    bytes[64 + 40 + 8] ^= 1;
+    bytes[at] ^= 1;
     disk.put(name, &bytes);
-    let lost: u64 = name[4..24].parse().unwrap();
-    let (log, left, _) = salvaged(&disk);
+    let (log, left, _) = salvaged(disk);
     assert_eq!(left, (1..=42).filter(|seq| *seq != lost).collect::<Vec<_>>());
     let copy = SimDisk::new(2);
     let mut import = Import::begin(Arc::new(copy.clone()), log.head()).unwrap();
@@ -304,4 +332,59 @@ fn an_end_that_is_lost_is_told_and_its_numbers_are_not_given_again() {
         .unwrap();
         assert!(told, "who has read all that is left has still missed something");
     }
+}
+
+#[test]
+fn a_log_without_any_of_its_segments_has_lost_them_all() {
+    let disk = whole();
+    let mut gone = disk.files();
+    gone.retain(|name| name.starts_with("log/"));
+    gone.iter().for_each(|name| disk.take(name));
+    let (log, left, lost) = salvaged(&disk);
+    assert_eq!((left, lost), (vec![], vec![(1, 42)]));
+    assert_eq!(log.last(), Seq(42), "no number is given again");
+}
+
+/// What the machine remembered of them stands nowhere else.
+#[test]
+fn snapshots_that_are_gone_are_missed_once_records_were_let_go() {
+    let disk = SimDisk::new(1);
+    let settings = Settings {
+        segment_bytes: 900,
+        retention: Retention {
+            max_events: Some(20),
+            ..Retention::default()
+        },
+        ..Settings::default()
+    };
+    let log = Segments::open(Arc::new(disk.clone()), settings).unwrap();
+    let damage = || {
+        let under: Arc<dyn Disk> = Arc::new(disk.copy());
+        let mut files = Vec::new();
+        verify(&*under, &mut |_| (), &mut |finding| {
+            files.extend((finding.gravity == Gravity::Damage).then_some(finding.file));
+        })
+        .unwrap();
+        files
+    };
+    let snapshots = || {
+        let mut files = disk.files();
+        files.retain(|name| name.starts_with("snap/"));
+        files
+    };
+    for seq in 1..=60 {
+        log.append(&batch([event(seq, "a")])).unwrap();
+    }
+    snapshots().iter().for_each(|name| disk.take(name));
+    assert_eq!(damage(), [""; 0], "all records are there");
+    for _ in 0..2 {
+        log.snapshot(Seq(60), &[]);
+    }
+    log.trim(0);
+    assert!(
+        !segments(&disk)[0].ends_with("/00000000000000000001.seg"),
+        "something was let go"
+    );
+    snapshots().iter().for_each(|name| disk.take(name));
+    assert_eq!(damage(), ["snap"]);
 }

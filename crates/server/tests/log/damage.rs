@@ -227,6 +227,30 @@ fn readers_go_on_behind_a_damaged_record_and_operators_are_told() {
 }
 
 #[test]
+fn readers_of_all_that_is_kept_are_told_of_damage_in_front_of_it() {
+    let folder = Folder::grown();
+    let oldest = json_lines(&folder.log(&["dump", "--topic", "big", "--json"]).stdout).remove(0);
+    let oldest = oldest["data"].as_str().unwrap().to_owned();
+    let place = folder.files(".seg").into_iter().find_map(|name| {
+        let bytes = fs::read(folder.data.join(&name)).unwrap();
+        let mut windows = bytes.windows(20);
+        let at = windows.position(|window| window == &oldest.as_bytes()[..20])?;
+        Some((name, at))
+    });
+    let (name, at) = place.unwrap();
+    flip(&folder, &name, at);
+    let server = folder.serve();
+    for query in ["last_event_id=earliest", "last=1000"] {
+        let mut reader = server.get(&format!("/events/big?{query}"), &[]);
+        assert_eq!(reader.head.get("tidewire-resume"), Some("gap"), "{query}");
+        assert!(reader.data().contains("\"damaged\""), "{query}");
+    }
+    let last = server.get("/events/big?last=1", &[]);
+    assert_eq!(last.head.get("tidewire-resume"), Some("resumed"));
+    assert_eq!(read_big(&server, "earliest").1, ["damaged"]);
+}
+
+#[test]
 fn dump_and_export_go_on_behind_a_damaged_record_and_say_so() {
     let Damaged {
         folder, sealed, lost, ..
@@ -432,9 +456,9 @@ fn what_the_next_start_makes_anew_or_cuts_off_is_no_damage() {
     let index = folder.files(".idx").remove(0);
     fs::remove_file(folder.data.join(&index)).unwrap();
     fs::remove_file(folder.data.join("topics")).unwrap();
-    for snapshot in folder.files(".snap") {
-        fs::remove_file(folder.data.join(snapshot)).unwrap();
-    }
+    // Of two: the other one says the same of what was let go.
+    let snapshot = folder.files(".snap").pop().unwrap();
+    fs::remove_file(folder.data.join(snapshot)).unwrap();
     fs::write(folder.data.join("log/00000000000000000777.idx.tmp"), "half").unwrap();
     let active = folder.files(".seg").pop().unwrap();
     let path = folder.data.join(&active);

@@ -42,8 +42,8 @@ pub(crate) fn places(index: &Sealed) -> BTreeSet<u64> {
 /// How far a segment goes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Until {
-    /// It is sealed: this number is not in it any more.
-    Before(Seq),
+    /// It is sealed: `next` is not in it any more, and it ended with `last`, if that is known.
+    Sealed { next: Seq, last: Option<Seq> },
     /// It is the one that is written, and was safe up to this number. What stands behind its last good batch and was not is a torn tail.
     Safe(Seq),
 }
@@ -81,7 +81,7 @@ pub(crate) fn records(
                     before: None,
                 });
             }
-            let is_beyond = matches!(until, Until::Before(next) if record.seq >= next);
+            let is_beyond = matches!(until, Until::Sealed { next, .. } if record.seq >= next);
             if record.seq <= last || is_beyond || record.seq.0 - body.header.base.0 > MAX_DELTA {
                 let why = Damaged("a record's number does not come after the one before");
                 let (at, after) = (place, last);
@@ -106,12 +106,16 @@ pub(crate) fn records(
         }));
         at = batch.end;
     }
-    if let Until::Safe(safe) = until
-        && safe > last
+    let end = match until {
+        Until::Sealed { last, .. } => last,
+        Until::Safe(safe) => Some(safe),
+    };
+    if let Some(end) = end
+        && end > last
         && lost.iter().all(|lost| lost.before.is_some())
     {
         let why = Damaged("the segment ends too early");
-        let before = Some(safe.next());
+        let before = Some(end.next());
         let (at, after) = (body.len, last);
         lost.push(Lost {
             at,

@@ -400,6 +400,11 @@ impl Sealed {
         Self::open(file, log, base, u64::from_le_bytes(len))
     }
 
+    /// The length of the segment that it was made for.
+    pub(crate) fn segment_len(&self) -> io::Result<u64> {
+        self.pages.array(SEGMENT_LEN_AT).map(u64::from_le_bytes)
+    }
+
     /// Whether events stand in several topics. Reads all lines, once, where the header does not tell.
     pub(crate) fn is_shared(&self) -> io::Result<bool> {
         if self.postings <= self.totals.events {

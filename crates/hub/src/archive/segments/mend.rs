@@ -60,7 +60,10 @@ impl Log {
             false => good::records(
                 body,
                 &BTreeSet::new(),
-                Until::Before(totals.last.next()),
+                Until::Sealed {
+                    next: totals.last.next(),
+                    last: Some(totals.last),
+                },
                 |record, at, len| {
                     let at = u32::try_from(at).map_err(io::Error::other)?;
                     index.add(record, base, at, len);

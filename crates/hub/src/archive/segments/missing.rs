@@ -3,8 +3,8 @@
 //! - **With its index** a missing segment stays in the list, so that whoever reads over it is told of exactly what is lost, and
 //!   retention lets it go in its turn. An index that retention has left behind is of no use: everything that it names is gone by the
 //!   list of topics, which is written down before a file is removed. It is removed.
-//! - **Without it** only the numbers tell: a segment begins right after the one in front of it, unless its header says that records
-//!   were taken out. Nobody knows then whose events are lost, so all topics count as having lost some.
+//! - **Without it** only the numbers tell: a segment begins right after the one in front of it, or after what the list of topics says
+//!   was let go, unless its header says that records were taken out. Nobody knows then whose events are lost, so all topics count as having lost some.
 
 use std::{io, sync::Arc};
 
@@ -94,14 +94,14 @@ pub(crate) fn between(before: Seq, header: &SegmentHeader) -> Option<(Seq, Seq)>
     (first < header.base && !header.has_holes).then(|| (first, header.base.before()))
 }
 
-/// Takes note of what is missing between segments.
+/// Takes note of what is missing between segments, and in front of the first.
 pub(crate) fn tell(
     sealed: &[Arc<SealedSegment>],
     active: &SegmentHeader,
     topics: &mut Topics,
     damage: &Damage,
 ) {
-    let mut before = None;
+    let mut before = topics.let_go();
     let headers = sealed.iter().map(|segment| (&segment.body.header, Some(segment)));
     for (header, segment) in headers.chain([(active, None)]) {
         if let Some((first, last)) = before.and_then(|before| between(before, header)) {

@@ -83,6 +83,14 @@ pub(crate) fn open(disk: &dyn Disk, settings: &Settings) -> Result<Opened, OpenE
     let last = state.last();
     snapshot::forget_after(disk, last)?;
     let (snapshot, snapshots) = Snapshots::load(disk, &meta.log, last).map_err(refuse)?;
+    let first = state.first();
+    if snapshot.as_ref().map_or(Seq::ZERO, |(seq, _)| *seq) < first.before() {
+        tracing::error!(
+            "the log is damaged: no snapshot is left of what the records up to {} said, which were let go: ends of streams and idempotency \
+             keys of then are forgotten. Restore the folder from a copy if they are needed",
+            first.before().0
+        );
+    }
     meta.begin_epoch(last)?;
     meta.is_whole = settings.durability.is_always();
     if !settings.durability.is_always() {
@@ -189,7 +197,12 @@ fn segments(
         }
         sealed.push(Arc::new(open_sealed(disk, log, body)?));
     }
-    let end = end_of(&sealed).or(written.as_ref().map(|topics| topics.last));
+    // Where there is no segment at all, retention did not do it: the newest event always stays.
+    let let_go = written
+        .as_ref()
+        .filter(|_| !bases.is_empty())
+        .map(|topics| topics.last);
+    let end = end_of(&sealed).or(let_go);
     safe.check(end.unwrap_or_default(), || {
         "there is no segment behind the last".into()
     })?;
@@ -406,12 +419,24 @@ fn open_sealed(disk: &dyn Disk, log: &LogId, body: Body) -> Result<SealedSegment
     let index = match opened {
         Ok(index) => index,
         Err(error) if is_shortage(&error) || is_newer(&error) => return Err(refuse(error)),
-        Err(error) => {
-            tracing::warn!(%error, index = index_name(base), "an index is made anew");
-            build_index(disk, log, &body)?
-        }
+        Err(error) => match index_of_more(disk, log, &body) {
+            Some(index) => index,
+            None => {
+                tracing::warn!(%error, index = index_name(base), "an index is made anew");
+                build_index(disk, log, &body)?
+            }
+        },
     };
     Ok(SealedSegment::new(body, index))
+}
+
+/// The index of a segment that has lost its end, which says whose events stood there. One that was written anew without what is gone
+/// may be shorter than the index that it had before.
+fn index_of_more(disk: &dyn Disk, log: &LogId, body: &Body) -> Option<Sealed> {
+    let base = body.header.base;
+    let file = disk.open(&index_name(base)).ok()?;
+    let index = Sealed::of_any_length(file, log, base).ok()?;
+    (!body.header.has_holes && index.segment_len().ok()? > body.len).then_some(index)
 }
 
 /// Makes the index of a sealed segment from its records.
@@ -449,10 +474,7 @@ fn assemble(
     };
     let sealed_last = state.sealed.last().map(|segment| segment.index.totals.last);
     let last = state.index.totals.last.max(sealed_last.unwrap_or_default());
-    let oldest = state
-        .sealed
-        .first()
-        .map_or(state.active.header.base, |segment| segment.body.header.base);
+    let oldest = state.first();
     let is_made_anew = written.is_none();
     let mut topics = written.unwrap_or_else(|| {
         let mut topics = Topics::anew(holes(&state).max(oldest.before()), oldest.before());
@@ -470,6 +492,7 @@ fn assemble(
     .map_err(refuse)?;
     topics.is_complete();
     missing::tell(&state.sealed, &state.active.header, &mut topics, &state.damage);
+    topics.begins_with(oldest);
     let state = State { topics, ..state };
     if is_made_anew && !state.sealed.is_empty() {
         tracing::warn!(
@@ -503,15 +526,21 @@ pub(crate) fn replay(state: &State, after: Seq, each: &mut dyn FnMut(&Record)) -
         if body.is_missing() {
             return Err(body.damaged(0, Damaged("the segment is missing")));
         }
-        let mut is_beyond = false;
-        let walked = body.walk(|record, _, _| match record.seq {
-            seq if seq > last => is_beyond = true,
-            seq if seq > after => each(record),
-            _ => {}
+        let (mut is_beyond, mut reached) = (false, Seq::ZERO);
+        let walked = body.walk(|record, _, _| {
+            reached = record.seq;
+            match record.seq {
+                seq if seq > last => is_beyond = true,
+                seq if seq > after => each(record),
+                _ => {}
+            }
         })?;
         // What is read here was good when the log was opened, or belongs to a sealed segment.
         if let Some(why) = walked.stopped_by {
             return Err(why);
+        }
+        if reached < last {
+            return Err(body.damaged(walked.end, Damaged("the segment ends too early")));
         }
         if is_beyond {
             let why = Damaged("it has records that its index does not know");

@@ -212,9 +212,8 @@ impl Log {
     /// Lets go what a segment has of a namespace. What was written is safe. The room comes back when the segment goes, or is
     /// rewritten.
     fn cut_part(&self, segment: &Arc<SealedSegment>, namespace: Namespace) -> io::Result<()> {
-        let uncounted = self.raise_floors(std::slice::from_ref(segment), |topic| {
-            topic.namespace() == namespace
-        })?;
+        let is_of = |topic: &Topic| topic.namespace() == namespace;
+        let uncounted = self.raise_floors(std::slice::from_ref(segment), is_of, Seq::ZERO)?;
         let mut state = self.state.write();
         *state.cut.of_mut(namespace) = segment.body.header.base;
         uncounted
@@ -232,9 +231,14 @@ impl Log {
 
     /// Lets segments go that are the oldest, or have nothing that is kept. What was written is safe.
     pub(crate) fn drop_whole(&self, writer: &mut Writer, old: &[Arc<SealedSegment>]) -> io::Result<()> {
-        let uncounted = self.raise_floors(old, |_| true)?;
-        let mut state = self.state.write();
         let is_old = |segment: &Arc<SealedSegment>| old.iter().any(|old| Arc::ptr_eq(old, segment));
+        let first = {
+            let state = self.state.read();
+            let kept = state.sealed.iter().find(|segment| !is_old(segment));
+            kept.map_or(state.active.header.base, |segment| segment.body.header.base)
+        };
+        let uncounted = self.raise_floors(old, |_| true, first)?;
+        let mut state = self.state.write();
         let kept = state.sealed.iter().filter(|segment| !is_old(segment)).cloned();
         state.sealed = Arc::new(kept.collect());
         old.iter()
@@ -249,12 +253,13 @@ impl Log {
         Ok(())
     }
 
-    /// Writes down that what segments have of some topics is gone, and lets no reader read it any more. Returns what was counted
-    /// of them.
+    /// Writes down that what segments have of some topics is gone, and everything in front of `first`, and lets no reader read it any
+    /// more. Returns what was counted of them.
     fn raise_floors(
         &self,
         segments: &[Arc<SealedSegment>],
         goes: impl Fn(&Topic) -> bool,
+        first: Seq,
     ) -> io::Result<Vec<(Topic, Load)>> {
         let mut topics = self.state.read().topics.clone();
         let mut uncounted = Vec::new();
@@ -271,6 +276,7 @@ impl Log {
                 uncounted.extend(part.map(|part| (topic, part)));
             }
         }
+        topics.begins_with(first);
         topics.save(&*self.disk, &self.id)?;
         self.state.write().topics = topics;
         Ok(uncounted)

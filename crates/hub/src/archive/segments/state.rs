@@ -84,6 +84,12 @@ impl State {
         postings.get(from..to).unwrap_or_default()
     }
 
+    /// Where the log begins: everything in front of this number was let go, or is missing.
+    pub(crate) fn first(&self) -> Seq {
+        let sealed = self.sealed.first();
+        sealed.map_or(self.active.header.base, |segment| segment.body.header.base)
+    }
+
     /// The last record that was appended, whether it is still there or not.
     pub(crate) fn last(&self) -> Seq {
         self.topics.last

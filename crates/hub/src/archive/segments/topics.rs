@@ -31,6 +31,8 @@ pub(crate) struct Topics {
     is_anew: bool,
     /// Counts what has been let go.
     pub(crate) raised: u64,
+    /// Everything up to here was let go since the log was opened. The file says it of each topic as what is cleared of it.
+    let_go: Seq,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -168,6 +170,19 @@ impl Topics {
         self.absent_floor = self.absent_floor.max(floor);
     }
 
+    /// The log begins with this number now: what stood in front of it was let go.
+    pub(crate) fn begins_with(&mut self, first: Seq) {
+        self.let_go = self.let_go.max(first.before());
+    }
+
+    /// Up to where retention has let the log's beginning go, or further: a purge may have taken more of a topic. None if no topic is
+    /// known that could tell.
+    pub(crate) fn let_go(&self) -> Option<Seq> {
+        let places = self.known.values();
+        let gone = places.map(|place| place.floor.max(place.cleared)).max()?;
+        Some(gone.max(self.absent_floor).max(self.let_go))
+    }
+
     /// What is known of a topic, if it is.
     pub(crate) fn place(&self, topic: &Topic) -> Option<Place> {
         self.known.get(topic).copied()
@@ -221,7 +236,8 @@ impl Topics {
             #[expect(clippy::cast_possible_truncation, reason = "Topic::MAX_LEN")]
             out.extend((topic.name().len() as u16).to_le_bytes());
             out.extend(topic.name().as_bytes());
-            for number in [place.event, place.last, place.floor, place.cleared] {
+            let cleared = place.cleared.max(self.let_go);
+            for number in [place.event, place.last, place.floor, cleared] {
                 out.extend(number.0.to_le_bytes());
             }
         }

@@ -96,6 +96,20 @@ pub(super) fn index(
             if let Some(newer) = newer.filter(is_newer) {
                 return Err(newer);
             }
+            let named = Sealed::of_any_length(disk.open(&name)?, log, base).map(|index| index.totals.last);
+            if let Some(last) = named.ok().filter(|last| *last > records.totals.last) {
+                let what = format!(
+                    "the segment ends too early: its index names records up to {}. Readers that come here are told (`damaged`) and go \
+                     on behind it",
+                    last.0
+                );
+                let bad = BadPage {
+                    offset: Some(body.len),
+                    what,
+                };
+                findings.push(damage(segment_name(base), bad, super::verify::RESTORE));
+                return Ok(0);
+            }
             let mut right = records.encode(log, base, body.len);
             right.resize(right.len().next_multiple_of(ROOM), 0);
             let differs = content.iter().zip(&right).position(|(is, should)| is != should);
@@ -298,8 +312,14 @@ fn named(topic: &Topic) -> String {
     }
 }
 
-/// Checks what was remembered.
-pub(super) fn snapshots(disk: &dyn Disk, meta: &Meta, tell: &mut dyn FnMut(Finding)) -> io::Result<()> {
+/// Checks what was remembered; of the records in front of the log's `first` number nothing else tells.
+pub(super) fn snapshots(
+    disk: &dyn Disk,
+    meta: &Meta,
+    first: Seq,
+    tell: &mut dyn FnMut(Finding),
+) -> io::Result<()> {
+    let mut reached = Seq::ZERO;
     let all = match snapshot::all(disk) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         all => all?,
@@ -313,7 +333,10 @@ pub(super) fn snapshots(disk: &dyn Disk, meta: &Meta, tell: &mut dyn FnMut(Findi
             }
             Ok(Ok(content)) => match unreadable(&content, seq, meta) {
                 // What it knows of has come meanwhile, or was told to be missing.
-                None => continue,
+                None => {
+                    reached = reached.max(seq);
+                    continue;
+                }
                 Some(what) => BadPage { offset: None, what },
             },
             Ok(Err(bad)) => bad,
@@ -322,6 +345,19 @@ pub(super) fn snapshots(disk: &dyn Disk, meta: &Meta, tell: &mut dyn FnMut(Findi
             Err(error) => return Err(error),
         };
         tell(damage(name, what, NO_SNAPSHOT));
+    }
+    if reached < first.before() {
+        let what = format!(
+            "no snapshot is left of what the records up to {} said, which were let go: ends of streams and idempotency keys of then are \
+             forgotten",
+            first.before().0
+        );
+        let bad = BadPage { offset: None, what };
+        tell(damage(
+            snapshot::FOLDER.into(),
+            bad,
+            "restore the folder from a copy",
+        ));
     }
     Ok(())
 }

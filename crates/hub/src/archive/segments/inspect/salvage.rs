@@ -16,7 +16,7 @@ use crate::{
         missing::{self, between},
         recover::{is_unfinished, make_segment, proven},
         rewrite::Copy,
-        segment::{Body, SealedSegment, bases, index_name, segment_name},
+        segment::{Body, FOLDER, SealedSegment, bases, index_name, segment_name},
         topics::Topics,
     },
 };
@@ -93,6 +93,7 @@ pub(super) fn salvage(disk: &dyn Disk, log: &LogId) -> io::Result<Salvaged> {
         safe,
         losses,
         misses: Vec::new(),
+        let_go: topics.as_ref().and_then(Topics::let_go),
         before: None,
     };
     for (number, base) in bases.iter().enumerate() {
@@ -108,6 +109,9 @@ pub(super) fn salvage(disk: &dyn Disk, log: &LogId) -> io::Result<Salvaged> {
     for segment in missing {
         salvage.missing(&segment)?;
     }
+    if bases.is_empty() && safe > Seq::ZERO && salvage.before.is_none() {
+        salvage.nothing_left();
+    }
     salvage.end()
 }
 
@@ -117,8 +121,20 @@ struct Salvage<'a> {
     safe: Seq,
     losses: Vec<Loss>,
     misses: Vec<(Option<Topic>, Seq)>,
-    /// The last number of the segment before, and whether what is missing behind it has been told.
-    before: Option<(Seq, bool)>,
+    /// What the list of topics says was let go, if there is one.
+    let_go: Option<Seq>,
+    before: Option<Before>,
+}
+
+/// What stands in front of a segment.
+#[derive(Clone, Copy)]
+struct Before {
+    /// The last number of the segment, lost or not.
+    last: Seq,
+    /// The last one that is left.
+    left: Seq,
+    /// What is missing behind it has been told.
+    is_told: bool,
 }
 
 impl Salvage<'_> {
@@ -151,14 +167,25 @@ impl Salvage<'_> {
         self.lose(segment_name(base), None, what, Some((base, last)));
         self.miss(Some((&segment.index, base)), &[(base, last)]);
         self.disk.remove(&index_name(base))?;
-        self.before = Some((last, true));
+        let left = self.before.map_or(base.before(), |before| before.left);
+        self.before = Some(Before {
+            last,
+            left,
+            is_told: true,
+        });
         Ok(())
+    }
+
+    fn nothing_left(&mut self) {
+        let all = (Seq(1), self.safe);
+        self.lose(FOLDER.into(), None, "it has no segment".into(), Some(all));
+        self.miss(None, &[all]);
     }
 
     /// One whose file is there; `next` is the first number of the one behind it.
     fn segment(&mut self, base: Seq, next: Option<Seq>) -> io::Result<()> {
         let is_last = next.is_none();
-        if self.before.is_some_and(|(before, _)| before >= base) {
+        if self.before.is_some_and(|before| before.last >= base) {
             return self.foreign(base, "it begins before the one in front of it ends");
         }
         let own = SegmentHeader {
@@ -196,7 +223,8 @@ impl Salvage<'_> {
             Err(_) => None,
         };
         let places = index.as_ref().map(good::places).unwrap_or_default();
-        let until = next.map_or(Until::Safe(self.safe), Until::Before);
+        let known = index.as_ref().map(|index| index.totals.last);
+        let until = next.map_or(Until::Safe(self.safe), |next| Until::Sealed { next, last: known });
         let read = || {
             let mut last = base.before();
             let lost = good::records(&body, &places, until, |record, _, _| {
@@ -212,7 +240,6 @@ impl Salvage<'_> {
         }
         let (lost, last) = found;
         self.in_front(&body.header)?;
-        let known = index.as_ref().map(|index| index.totals.last);
         let end = match (known, next) {
             (_, None) => self.safe.max(last),
             (Some(known), _) => known.max(last),
@@ -224,7 +251,11 @@ impl Salvage<'_> {
         } else {
             end
         };
-        self.before = Some((reached, !lost.is_empty()));
+        self.before = Some(Before {
+            last: reached,
+            left: last,
+            is_told: !lost.is_empty(),
+        });
         if lost.is_empty() && !is_bad {
             let is_sound = |index: &Sealed| index.totals.last == last && index.check().is_ok();
             if !is_last && index.as_ref().is_some_and(|index| !is_sound(index)) {
@@ -249,13 +280,20 @@ impl Salvage<'_> {
 
     /// Numbers that are missing in front of a segment, which nothing has let go.
     fn in_front(&mut self, header: &SegmentHeader) -> io::Result<()> {
-        let Some((before, is_told)) = self.before else {
+        let let_go = self.let_go.map(|last| Before {
+            last,
+            left: last,
+            is_told: false,
+        });
+        let Some(before) = self.before.or(let_go) else {
             return Ok(());
         };
-        let Some(hole) = between(before, header) else {
+        if between(before.left, header).is_none() {
             return Ok(());
-        };
-        if !is_told {
+        }
+        if let Some(hole) = between(before.last, header)
+            && !before.is_told
+        {
             let what = "in front of it a segment is missing".into();
             self.lose(segment_name(header.base), None, what, Some(hole));
             self.miss(None, &[hole]);
@@ -291,7 +329,7 @@ impl Salvage<'_> {
     }
 
     fn end(self) -> io::Result<Salvaged> {
-        let last = self.before.map_or(Seq::ZERO, |(last, _)| last).max(self.safe);
+        let last = self.before.map_or(Seq::ZERO, |before| before.last).max(self.safe);
         let end = bases(self.disk)?.pop();
         let body = end.map(|base| Body::open(self.disk, base)).transpose();
         let mut reached = Seq::ZERO;

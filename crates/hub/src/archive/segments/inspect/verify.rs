@@ -21,6 +21,7 @@ use crate::{
         recover::{UNSYNCED, proven},
         segment::{Body, FOLDER, bases, index_name, segment_name},
         snapshot,
+        topics::Topics,
     },
 };
 
@@ -127,7 +128,7 @@ pub fn verify(
     known.is_whole &= missing.is_empty();
     let mut end = (Seq::ZERO, 0);
     // None where it is not known: the last number in front of the next segment.
-    let mut before = None;
+    let mut before = topics.as_ref().and_then(Topics::let_go);
     for (number, base) in bases.iter().enumerate() {
         let safe = (number + 1 == bases.len()).then_some(safe);
         let Some(checked) = twice(disk, &log, *base, safe, end, progress)? else {
@@ -161,7 +162,8 @@ pub fn verify(
     }
     if let Some(meta) = &meta {
         about_epochs(meta, &mut tell);
-        beside::snapshots(disk, meta, &mut tell)?;
+        let first = bases.first().copied().unwrap_or_default();
+        beside::snapshots(disk, meta, first, &mut tell)?;
     }
     leftovers(disk, &mut tell)?;
     verified.damage = damage;
