@@ -1,4 +1,4 @@
-//! A close that lets the other side read the last answer.
+//! A close that lets the other side read the last answer, and has its last request.
 //!
 //! Who is refused in the midst of a large body still sends. If the socket were closed on it, the system
 //! would answer with a reset, which makes the client throw away what it has received: the very
@@ -9,6 +9,9 @@
 //! hyper drops their sockets.
 //!
 //! While the server drains, a client that takes nothing for [`STUCK`] is cut too: one would hold all others.
+//!
+//! A client may send a request and close right after it. hyper drops a request when it sees such an end,
+//! also one of which nobody has seen the body yet. So the end is told [`NOTICE`] later.
 
 use std::{
     io,
@@ -29,12 +32,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a client may take nothing of what waits for it while the server drains.
 const STUCK: Duration = Duration::from_secs(1);
 
+/// How long after it the end of what a client sends is told.
+const NOTICE: Duration = Duration::from_millis(20);
+
 pub(super) struct Lingering<S> {
     socket: S,
     hurry: CancellationToken,
     shut_down: Option<Pin<Box<Sleep>>>,
     /// Since when it takes nothing while the server drains.
     stuck: Option<Pin<Box<Sleep>>>,
+    /// Since when the client sends nothing more.
+    ended: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Lingering<S> {
@@ -45,6 +53,7 @@ impl<S> Lingering<S> {
             hurry,
             shut_down: None,
             stuck: None,
+            ended: None,
         }
     }
 
@@ -112,6 +121,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Lingering<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        if self.ended.is_none() {
+            ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
+        }
+        if buffer.filled().len() == before && buffer.remaining() > 0 {
+            let timer = self.ended.get_or_insert_with(|| Box::pin(sleep(NOTICE)));
+            ready!(timer.as_mut().poll(cx));
+        }
+        Poll::Ready(Ok(()))
     }
 }

@@ -54,6 +54,23 @@ fn s5_who_closes_the_sending_side_has_gone_before_the_first_event_and_after_it()
 }
 
 #[test]
+fn a_request_that_was_sent_whole_counts_though_its_client_goes_right_after_it() {
+    let server = Server::start();
+    for number in 0..100 {
+        let mut client = server.connect();
+        client.send(request("POST", "/events/a", &[], number.to_string()));
+    }
+    let count = || {
+        server
+            .ask("HEAD", "/events/a", &[], "")
+            .head
+            .get("tidewire-count")
+            .map(str::to_owned)
+    };
+    eventually(|| count().as_deref() == Some("100"));
+}
+
+#[test]
 fn s5_who_has_sent_the_whole_request_and_waits_has_not_gone() {
     let upstream = Upstream::start();
     let server = relayed(&upstream);
