@@ -280,14 +280,16 @@ impl Body {
         Ok((end, header))
     }
 
-    /// Whether a good batch stands anywhere after a place that knows that everything up to `seq` was safe.
+    /// Whether a good batch stands anywhere after a place that knows that everything up to `seq` was safe. What a server has
+    /// written behind its length since it was opened does not count: nothing else of it is read either.
     pub(crate) fn is_covered(&self, from: u64, seq: Seq) -> io::Result<bool> {
         let mut at = from;
         let room = self.len.saturating_sub(from).clamp(4 << 10, 1 << 20);
         let mut chunk = vec![0; usize::try_from(room).unwrap_or(1 << 20)];
         let zeros = vec![0; chunk.len()];
         while at < self.len {
-            let read = self.file.read_at(&mut chunk, at)?;
+            let left = usize::try_from(self.len - at).unwrap_or(usize::MAX);
+            let read = self.file.read_at(&mut chunk, at)?.min(left);
             let is_empty = chunk[..read] == zeros[..read];
             let bytes = if is_empty { &[][..] } else { &chunk[..read] };
             let mut looked = 0;

@@ -13,7 +13,13 @@ use crate::{
     Gap, GapReason, Position, Record, Seq, Start, Topic, TopicSet,
     archive::{
         Archive as _, Scan,
-        segments::{Disk, OpenError, Segments, Settings, meta::Meta, segment::bases},
+        segments::{
+            Disk, OpenError, Segments, Settings,
+            damage::is_damage,
+            meta::Meta,
+            segment::{SealedSegment, bases},
+            topics::Topics,
+        },
     },
     ids::Epochs,
     subscription::goes_on_after,
@@ -58,7 +64,34 @@ impl ReadOnly {
     /// # Errors
     /// [`LookError`]; damage is one only of the file `meta`.
     pub fn salvage(disk: &Arc<dyn Disk>) -> Result<Self, LookError> {
-        Self::open_in_time(disk, true)
+        match Self::open(disk) {
+            // What is open stays as it is while it is read, however fast a server writes meanwhile.
+            Ok(log) if log.is_sound(&**disk)? => Ok(log),
+            Err(error) if !error.is_damage() => Err(error),
+            Ok(_) | Err(_) => Self::open_in_time(disk, true),
+        }
+    }
+
+    /// Whether nothing of it is damaged or missing.
+    fn is_sound(&self, disk: &dyn Disk) -> io::Result<bool> {
+        match Topics::load(disk, &self.meta.log) {
+            Err(error) if is_damage(&error) => return Ok(false),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+        let sealed = Arc::clone(&self.log.log.state.read().sealed);
+        for SealedSegment { body, index, .. } in sealed.iter().map(|segment| &**segment) {
+            match index.check() {
+                Err(error) if is_damage(&error) => return Ok(false),
+                checked => checked?,
+            }
+            let mut last = body.header.base.before();
+            let walked = body.walk(|record, _, _| last = record.seq)?;
+            if walked.stopped_by.is_some() || last != index.totals.last {
+                return Ok(false);
+            }
+        }
+        Ok(self.passed_over().is_empty())
     }
 
     fn open_in_time(disk: &Arc<dyn Disk>, salvages: bool) -> Result<Self, LookError> {
