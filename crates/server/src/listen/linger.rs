@@ -11,7 +11,8 @@
 //! While the server drains, a client that takes nothing for [`STUCK`] is cut too: one would hold all others.
 //!
 //! A client may send a request and close right after it. hyper drops a request when it sees such an end,
-//! also one of which nobody has seen the body yet. So the end is told [`NOTICE`] later.
+//! also one of which nobody has seen the body yet. So an end that comes after a request, and before anything
+//! of its answer, is told [`NOTICE`] later.
 
 use std::{
     io,
@@ -41,6 +42,8 @@ pub(super) struct Lingering<S> {
     shut_down: Option<Pin<Box<Sleep>>>,
     /// Since when it takes nothing while the server drains.
     stuck: Option<Pin<Box<Sleep>>>,
+    /// Something has come since the last write.
+    is_asked: bool,
     /// Since when the client sends nothing more.
     ended: Option<Pin<Box<Sleep>>>,
 }
@@ -53,12 +56,14 @@ impl<S> Lingering<S> {
             hurry,
             shut_down: None,
             stuck: None,
+            is_asked: false,
             ended: None,
         }
     }
 
     /// What comes of a write. The connection is polled when the drain begins, so one that waits is seen here then.
     fn written(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.is_asked &= write.is_pending();
         if write.is_ready() || !self.hurry.is_cancelled() {
             self.stuck = None;
             return write;
@@ -125,7 +130,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Lingering<S> {
         if self.ended.is_none() {
             ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
         }
-        if buffer.filled().len() == before && buffer.remaining() > 0 {
+        let is_end = buffer.filled().len() == before && buffer.remaining() > 0;
+        self.is_asked |= !is_end;
+        if is_end && self.is_asked {
             let timer = self.ended.get_or_insert_with(|| Box::pin(sleep(NOTICE)));
             ready!(timer.as_mut().poll(cx));
         }
