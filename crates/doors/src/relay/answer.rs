@@ -27,7 +27,7 @@ use super::{
 use crate::{Problem, guard::Caller};
 
 /// What an answer is at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) enum Phase {
     /// The upstream has not answered yet.
     Asking,
@@ -38,9 +38,9 @@ pub(super) enum Phase {
     /// All of it has come, or no more will.
     Ended,
     /// It is no stream, and all of it is there for the twins of its request.
-    Whole,
-    /// There was no answer, which is shared by the twins of its request.
-    Failed,
+    Whole(Arc<Whole>),
+    /// There was no answer, for this reason, which is shared by the twins of its request.
+    Failed(Problem),
 }
 
 /// What an answer is known by.
@@ -112,10 +112,6 @@ pub(super) struct Answer {
     pub(super) events: AtomicU64,
     /// Of a stream of lines, the number of the last one if it has no end. A restart forgets it, and gives it one.
     unended: OnceLock<u64>,
-    /// What there is in phase [`Phase::Whole`].
-    whole: OnceLock<Arc<Whole>>,
-    /// What there is in phase [`Phase::Failed`].
-    failed: OnceLock<Problem>,
     /// It no longer counts among those that run.
     pub(super) has_stopped: AtomicBool,
 }
@@ -139,8 +135,6 @@ impl Answer {
             headers: OnceLock::new(),
             events: AtomicU64::new(0),
             unended: OnceLock::new(),
-            whole: OnceLock::new(),
-            failed: OnceLock::new(),
             has_stopped: AtomicBool::new(false),
         })
     }
@@ -157,27 +151,9 @@ impl Answer {
     /// Waits until it is known whether it is a stream.
     pub(super) async fn settled(&self) -> Phase {
         let mut phase = self.phase.subscribe();
-        let settled = phase.wait_for(|phase| *phase != Phase::Asking).await;
+        let settled = phase.wait_for(|phase| !matches!(phase, Phase::Asking)).await;
         // The sender is here.
-        settled.map_or(Phase::Nothing, |phase| *phase)
-    }
-
-    /// It is no stream, and all of it is here. Counts once.
-    pub(super) fn set_whole(&self, whole: Arc<Whole>) {
-        let _ = self.whole.set(whole);
-    }
-
-    pub(super) fn whole(&self) -> Option<Arc<Whole>> {
-        self.whole.get().cloned()
-    }
-
-    /// Nothing comes of it, for this reason. Counts once.
-    pub(super) fn set_failed(&self, why: Problem) {
-        let _ = self.failed.set(why);
-    }
-
-    pub(super) fn failed(&self) -> Option<Problem> {
-        self.failed.get().cloned()
+        settled.map_or(Phase::Nothing, |phase| phase.clone())
     }
 
     /// It is a stream of this dialect, if it is known already, with these headers for each reader. Counts once.

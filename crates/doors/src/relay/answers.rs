@@ -162,19 +162,18 @@ impl Answers {
 
     /// Nothing comes of it, which the twins of its request are told too: none of them asks for itself.
     pub(super) fn fail(&self, answer: &Arc<Answer>, why: Problem) {
-        answer.set_failed(why);
-        self.close(answer, Phase::Failed);
+        self.close(answer, Phase::Failed(why));
     }
 
     /// It is no stream, and all of it is here: for the twins that wait, and where it is a success for later ones.
     pub(super) fn keep_whole(&self, answer: &Arc<Answer>, whole: &Arc<Whole>, at: Millis) {
-        answer.set_whole(Arc::clone(whole));
+        let phase = Phase::Whole(Arc::clone(whole));
         if !whole.may_be_replayed() {
-            return self.close(answer, Phase::Whole);
+            return self.close(answer, phase);
         }
         let mut table = self.0.lock();
         table.stopped_running(answer);
-        table.note_end(answer, at, Ending::Done, Phase::Whole);
+        table.note_end(answer, at, Ending::Done, phase);
     }
 
     fn close(&self, answer: &Arc<Answer>, phase: Phase) {
@@ -404,11 +403,11 @@ impl Table {
 
     fn note_end(&mut self, answer: &Arc<Answer>, at: Millis, how: Ending, phase: Phase) {
         self.free_key_after(answer, how);
-        answer.set_phase(phase);
         let line = Line {
             route: answer.named.route,
-            is_whole: phase == Phase::Whole,
+            is_whole: matches!(phase, Phase::Whole(_)),
         };
+        answer.set_phase(phase);
         let ended = self.ended.entry(line).or_default();
         // Nearly always the last; after a restart they come in the order in which they began.
         let place = ended.partition_point(|(other, _)| *other <= at);

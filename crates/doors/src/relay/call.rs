@@ -116,11 +116,12 @@ pub(super) async fn call(
             Taken::Same(same) => {
                 let reader = same.join();
                 let _waiting = read::Counted::new(relay.clone(), same.join());
-                if same.settled().await == Phase::Nothing {
+                let phase = same.settled().await;
+                if matches!(phase, Phase::Nothing) {
                     continue; // Nothing of it is there.
                 }
                 relay.inner.measures[number].joined();
-                return replay(&relay, &parts, reader);
+                return replay(&relay, &parts, reader, phase);
             }
         }
     };
@@ -203,15 +204,13 @@ fn respond(relay: &Relay, parts: &Parts, reader: Reader, head: Head) -> Result<R
 }
 
 /// The answer to a twin of the request that it was asked for with.
-fn replay(relay: &Relay, parts: &Parts, reader: Reader) -> Result<Response<Body>, Problem> {
-    let answer = reader.answer();
-    if let Some(problem) = answer.failed() {
-        return Err(problem);
+fn replay(relay: &Relay, parts: &Parts, reader: Reader, phase: Phase) -> Result<Response<Body>, Problem> {
+    match phase {
+        Phase::Failed(problem) => return Err(problem),
+        Phase::Whole(whole) => return Ok(whole.replayed(reader)),
+        _ => {}
     }
-    if let Some(whole) = answer.whole() {
-        return Ok(whole.replayed(reader));
-    }
-    let headers = answer.headers();
+    let headers = reader.answer().headers();
     let mut response = read::reply(relay, parts, reader, &from_the_first(), &headers)?;
     let replayed = HeaderValue::from_static("true");
     response.headers_mut().insert(IDEMPOTENCY_REPLAYED, replayed);
@@ -253,9 +252,9 @@ impl Asked {
         let headers = &parts.headers;
         let mut accepts = headers.get_all(header::ACCEPT).iter();
         let accepts = accepts.any(|accept| {
-            let accept = accept.to_str().unwrap_or_default().to_ascii_lowercase();
-            accept.contains("text/event-stream")
-        }) || headers.get_all(header::ACCEPT).iter().any(lines::accepted);
+            let text = accept.to_str().unwrap_or_default().to_ascii_lowercase();
+            text.contains("text/event-stream") || lines::accepted(accept)
+        });
         let is_json = media_type(headers).to_ascii_lowercase().ends_with("json");
         // What is no JSON, though it says so, is the upstream's to refuse.
         let said = |pointer: &str| is_json.then(|| pick(body, pointer)).flatten();

@@ -127,7 +127,7 @@ pub(super) async fn of_chat(
         let reader = answer.join_again();
         match answer.settled().await {
             // It was no stream: the chat is still at the one before.
-            Phase::Nothing | Phase::Whole | Phase::Failed => {}
+            Phase::Nothing | Phase::Whole(_) | Phase::Failed(_) => {}
             Phase::Streaming => {
                 relay.inner.measures[number].joined();
                 return reply(relay, parts, reader, &start(parts), &answer.headers());

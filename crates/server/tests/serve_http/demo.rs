@@ -59,7 +59,7 @@ fn an_answer_that_a_restart_broke_off_is_typed_on() {
 
 #[test]
 fn what_is_finished_purged_or_somebody_elses_is_left_alone() {
-    while !is_left_alone() {}
+    assert!((0..20).any(|_| is_left_alone()), "more was typed each time");
 }
 
 /// False if the machine stood still, so that more was typed before the server was gone than the test is about.

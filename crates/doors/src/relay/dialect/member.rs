@@ -146,76 +146,43 @@ impl<'a, F: FnMut(Member<'a>)> Visitor<'a> for Each<'a, F> {
     }
 }
 
-/// The members of an event that some dialect looks at.
-#[derive(Debug)]
-pub(super) struct Members<'a> {
-    pub(super) kind: Cow<'a, str>,
-    pub(super) object: Member<'a>,
-    pub(super) sequence_number: Member<'a>,
-    pub(super) choices: Member<'a>,
-    pub(super) candidates: Member<'a>,
-    prompt_feedback: Member<'a>,
-    pub(super) response: Member<'a>,
-    pub(super) delta: Member<'a>,
-    pub(super) error: Member<'a>,
-    pub(super) message: Member<'a>,
-    pub(super) error_text: Member<'a>,
-    pub(super) run_id: Member<'a>,
-    pub(super) done: Member<'a>,
-    pub(super) status: Member<'a>,
+/// Each member with its name in JSON; they are found in one pass.
+macro_rules! members {
+    ($($field:ident: $name:literal),* $(,)?) => {
+        /// The members of an event that some dialect looks at.
+        #[derive(Debug)]
+        pub(super) struct Members<'a> {
+            pub(super) kind: Cow<'a, str>,
+            $(pub(super) $field: Member<'a>,)*
+        }
+
+        impl<'a> Members<'a> {
+            pub(super) fn of(data: &'a str) -> Self {
+                let [kind, $($field),*] = Member::of(data).members(["type", $($name),*]);
+                let kind = kind.text().unwrap_or_default();
+                Self { kind, $($field),* }
+            }
+        }
+    };
 }
 
-impl<'a> Members<'a> {
-    pub(super) fn of(data: &'a str) -> Self {
-        let [
-            kind,
-            object,
-            sequence_number,
-            choices,
-            candidates,
-            prompt_feedback,
-            response,
-            delta,
-            error,
-            message,
-            error_text,
-            run_id,
-            done,
-            status,
-        ] = Member::of(data).members([
-            "type",
-            "object",
-            "sequence_number",
-            "choices",
-            "candidates",
-            "promptFeedback",
-            "response",
-            "delta",
-            "error",
-            "message",
-            "errorText",
-            "run_id",
-            "done",
-            "status",
-        ]);
-        Self {
-            kind: kind.text().unwrap_or_default(),
-            object,
-            sequence_number,
-            choices,
-            candidates,
-            prompt_feedback,
-            response,
-            delta,
-            error,
-            message,
-            error_text,
-            run_id,
-            done,
-            status,
-        }
-    }
+members! {
+    object: "object",
+    sequence_number: "sequence_number",
+    choices: "choices",
+    candidates: "candidates",
+    prompt_feedback: "promptFeedback",
+    response: "response",
+    delta: "delta",
+    error: "error",
+    message: "message",
+    error_text: "errorText",
+    run_id: "run_id",
+    done: "done",
+    status: "status",
+}
 
+impl Members<'_> {
     /// Whether Gemini says that it does not answer the prompt.
     pub(super) fn is_blocked(&self) -> bool {
         self.prompt_feedback.member("blockReason").text().is_some()
