@@ -7,19 +7,20 @@
 //! The last eighth of the budget is for bodies of up to `SMALL` bytes, so that a few large uploads do not keep
 //! events and subscriptions out. Callers without a token have a share of the budget, and each of their networks has one.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use http::{HeaderValue, StatusCode, header};
 use parking_lot::Mutex;
 
-use crate::{Problem, guard::Caller};
+pub use crate::shares::Shares;
+use crate::{
+    Problem,
+    guard::Caller,
+    shares::{Holder, Share, Taken},
+};
 
 /// The most bytes of a body that may use all of the budget.
 const SMALL: usize = 64 << 10;
@@ -28,17 +29,6 @@ const SMALL: usize = 64 << 10;
 #[derive(Debug, Clone)]
 pub struct Bodies(Arc<Inner>);
 
-/// How many bytes may be held at a time.
-#[derive(Debug, Clone, Copy)]
-pub struct Shares {
-    /// In all.
-    pub max: usize,
-    /// For callers without a token.
-    pub max_without_token: Option<usize>,
-    /// For callers without a token from one network.
-    pub max_per_network: Option<usize>,
-}
-
 #[derive(Debug)]
 struct Inner {
     shares: Shares,
@@ -46,21 +36,11 @@ struct Inner {
     refused: AtomicU64,
 }
 
-#[derive(Debug, Default)]
-struct Taken {
-    all: usize,
-    without_token: usize,
-    /// Stays empty where networks do not count.
-    by_network: HashMap<IpAddr, usize>,
-}
-
 /// Bytes of the budget, for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Held {
     bodies: Bodies,
-    has_token: bool,
-    /// The network that they count for.
-    network: Option<IpAddr>,
+    holder: Holder,
     bytes: usize,
 }
 
@@ -73,21 +53,10 @@ struct Full {
     share: Share,
 }
 
-#[derive(Clone, Copy)]
-enum Share {
-    All,
-    WithoutToken,
-    Network,
-}
-
 impl Default for Bodies {
-    /// 256 MiB in all, without shares.
+    /// That of [`Shares`].
     fn default() -> Self {
-        Self::new(Shares {
-            max: 256 << 20,
-            max_without_token: None,
-            max_per_network: None,
-        })
+        Self::new(Shares::default())
     }
 }
 
@@ -105,7 +74,7 @@ impl Bodies {
     /// How many bytes are held.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.0.taken.lock().all
+        self.0.taken.lock().of(Share::All)
     }
 
     /// How many bodies found no room, since the start.
@@ -116,12 +85,9 @@ impl Bodies {
 
     /// Nothing yet, for a body of this caller.
     pub(crate) fn hold(&self, caller: &Caller) -> Held {
-        let has_token = caller.token().is_some();
-        let counts = self.0.shares.max_per_network.is_some() && !has_token;
         Held {
             bodies: self.clone(),
-            has_token,
-            network: caller.network().filter(|_| counts),
+            holder: Holder::of(caller),
             bytes: 0,
         }
     }
@@ -134,25 +100,15 @@ impl Held {
     /// There is no room for more: 413, 429 or 503. Those of before stay held.
     pub(crate) fn set(&mut self, bytes: usize) -> Result<(), Problem> {
         let inner = &*self.bodies.0;
-        let mut guard = inner.taken.lock();
-        let taken = &mut *guard;
+        let mut taken = inner.taken.lock();
         if bytes > self.bytes
-            && let Err(full) = inner.fits(taken, self, bytes)
+            && let Err(full) = inner.fits(&taken, self, bytes)
         {
-            drop(guard);
+            drop(taken);
             return Err(inner.refuse(&full));
         }
-        let change = |held: &mut usize| *held = *held - self.bytes + bytes;
-        change(&mut taken.all);
-        if !self.has_token {
-            change(&mut taken.without_token);
-        }
-        if let Some(network) = self.network {
-            let held = taken.by_network.entry(network).or_default();
-            change(held);
-            if *held == 0 {
-                taken.by_network.remove(&network);
-            }
+        for (share, _) in inner.shares.of(self.holder) {
+            taken.change(share, self.bytes, bytes);
         }
         self.bytes = bytes;
         Ok(())
@@ -162,8 +118,7 @@ impl Held {
     pub(crate) fn split(&mut self) -> Self {
         let rest = Self {
             bodies: self.bodies.clone(),
-            has_token: self.has_token,
-            network: self.network,
+            holder: self.holder,
             bytes: 0,
         };
         std::mem::replace(self, rest)
@@ -182,31 +137,20 @@ impl Held {
 
 impl Inner {
     fn fits(&self, taken: &Taken, body: &Held, bytes: usize) -> Result<(), Full> {
-        let Shares {
-            max,
-            max_without_token,
-            max_per_network,
-        } = self.shares;
-        let fits = |held: usize, max: usize, share| {
-            let for_good = bytes > max;
-            match for_good || held - body.bytes > max - bytes {
-                true => Err(Full {
+        for (share, max) in self.shares.of(body.holder) {
+            let max = match share {
+                Share::All if bytes > SMALL => max - max / 8,
+                _ => max,
+            };
+            let (held, for_good) = (taken.of(share), bytes > max);
+            if for_good || held - body.bytes > max - bytes {
+                return Err(Full {
                     for_good,
                     held,
                     max,
                     share,
-                }),
-                false => Ok(()),
+                });
             }
-        };
-        let kept_free = if bytes > SMALL { max / 8 } else { 0 };
-        fits(taken.all, max - kept_free, Share::All)?;
-        if let Some(max) = max_without_token.filter(|_| !body.has_token) {
-            fits(taken.without_token, max, Share::WithoutToken)?;
-        }
-        if let Some((network, max)) = body.network.zip(max_per_network) {
-            let held = taken.by_network.get(&network).copied().unwrap_or_default();
-            fits(held, max, Share::Network)?;
         }
         Ok(())
     }
@@ -217,7 +161,7 @@ impl Inner {
         let (of, setting) = match share {
             Share::All => ("", "limits.max_bodies"),
             Share::WithoutToken => (" of callers without a token", "limits.max_bodies_without_token"),
-            Share::Network => (
+            Share::Network(_) => (
                 " of callers without a token from your address",
                 "limits.max_bodies_per_address",
             ),
@@ -261,19 +205,17 @@ mod tests {
     }
 
     fn of(bodies: &Bodies, network: &str) -> Held {
-        Held {
-            bodies: bodies.clone(),
-            has_token: false,
-            network: Some(network.parse().unwrap()),
-            bytes: 0,
-        }
+        held(bodies, false, Some(network.parse().unwrap()))
     }
 
     fn of_token(bodies: &Bodies) -> Held {
+        held(bodies, true, None)
+    }
+
+    fn held(bodies: &Bodies, has_token: bool, network: Option<std::net::IpAddr>) -> Held {
         Held {
             bodies: bodies.clone(),
-            has_token: true,
-            network: None,
+            holder: Holder { has_token, network },
             bytes: 0,
         }
     }
@@ -299,8 +241,7 @@ mod tests {
         assert_eq!(bodies.refused(), 4);
         drop((first, second, other, holder, small));
         assert_eq!(bodies.held(), 0);
-        let taken = bodies.0.taken.lock();
-        assert_eq!((taken.without_token, taken.by_network.len()), (0, 0));
+        assert!(bodies.0.taken.lock().is_empty());
     }
 
     #[test]

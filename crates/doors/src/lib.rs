@@ -31,6 +31,7 @@ pub mod relay;
 mod request;
 pub mod respond;
 pub mod sending;
+mod shares;
 
 pub use intake::BodyBounds;
 pub use problem::Problem;

@@ -12,7 +12,6 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -23,7 +22,10 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tidewire_hub::Cut;
 
-use crate::{bodies::Shares, guard::Caller};
+use crate::{
+    guard::Caller,
+    shares::{self, Holder, Share, Shares},
+};
 
 /// Chunks up to here do not count: the hub lays out no more at once, but for a single event.
 const SMALL: usize = 64 << 10;
@@ -42,16 +44,9 @@ struct Inner {
 /// A share and a chunk stand here only while they count.
 #[derive(Debug, Default)]
 struct Taken {
-    bytes: HashMap<Share, usize>,
+    bytes: shares::Taken,
     /// How many readers of a share have a chunk.
     readers: HashMap<(Share, Place), usize>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Share {
-    All,
-    WithoutToken,
-    Network(IpAddr),
 }
 
 /// Where a chunk's bytes are: no other chunk is there while they count.
@@ -61,12 +56,11 @@ struct Place {
     len: usize,
 }
 
-/// What a reader's chunks take room from.
+/// The room that a reader's chunks take.
 #[derive(Debug, Clone)]
 pub(crate) struct Outbox {
     buffers: SendBuffers,
-    has_token: bool,
-    network: Option<IpAddr>,
+    holder: Holder,
 }
 
 /// A chunk that counts for as long as this lives.
@@ -76,13 +70,9 @@ struct Counted {
 }
 
 impl Default for SendBuffers {
-    /// 256 MiB in all, without shares.
+    /// That of [`Shares`].
     fn default() -> Self {
-        Self::new(Shares {
-            max: 256 << 20,
-            max_without_token: None,
-            max_per_network: None,
-        })
+        Self::new(Shares::default())
     }
 }
 
@@ -100,7 +90,7 @@ impl SendBuffers {
     /// How many bytes are held.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.0.taken.lock().of(Share::All)
+        self.0.taken.lock().bytes.of(Share::All)
     }
 
     /// How many readers were cut for want of room, since the start.
@@ -113,8 +103,7 @@ impl SendBuffers {
     pub(crate) fn outbox(&self, caller: &Caller) -> Outbox {
         Outbox {
             buffers: self.clone(),
-            has_token: caller.token().is_some(),
-            network: caller.network(),
+            holder: Holder::of(caller),
         }
     }
 }
@@ -144,26 +133,14 @@ impl Outbox {
         Ok(Bytes::from_owner(Counted { outbox, chunk }))
     }
 
-    /// The shares that its chunks count in, with their bounds.
     fn shares(&self) -> impl Iterator<Item = (Share, usize)> {
-        let shares = self.buffers.0.shares;
-        let without_token = shares.max_without_token.map(|max| (Share::WithoutToken, max));
-        let network = self.network.zip(shares.max_per_network);
-        let network = network.map(|(network, max)| (Share::Network(network), max));
-        let of_strangers = without_token.into_iter().chain(network);
-        let counts = !self.has_token;
-        let all = (Share::All, shares.max);
-        std::iter::once(all).chain(of_strangers.filter(move |_| counts))
+        self.buffers.0.shares.of(self.holder)
     }
 }
 
 impl Taken {
-    fn of(&self, share: Share) -> usize {
-        self.bytes.get(&share).copied().unwrap_or_default()
-    }
-
     fn has_room(&self, share: Share, max: usize, place: Place) -> bool {
-        let held = self.of(share);
+        let held = self.bytes.of(share);
         held == 0 || self.readers.contains_key(&(share, place)) || held.saturating_add(place.len) <= max
     }
 
@@ -171,7 +148,7 @@ impl Taken {
         let readers = self.readers.entry((share, place)).or_default();
         *readers += 1;
         if *readers == 1 {
-            *self.bytes.entry(share).or_default() += place.len;
+            self.bytes.change(share, 0, place.len);
         }
     }
 
@@ -184,11 +161,7 @@ impl Taken {
             return;
         }
         self.readers.remove(&(share, place));
-        let held = self.bytes.entry(share).or_default();
-        *held -= place.len;
-        if *held == 0 {
-            self.bytes.remove(&share);
-        }
+        self.bytes.change(share, place.len, 0);
     }
 }
 
@@ -235,8 +208,10 @@ mod tests {
     fn of(buffers: &SendBuffers, network: Option<&str>) -> Outbox {
         Outbox {
             buffers: buffers.clone(),
-            has_token: network.is_none(),
-            network: network.map(|network| network.parse().unwrap()),
+            holder: Holder {
+                has_token: network.is_none(),
+                network: network.map(|network| network.parse().unwrap()),
+            },
         }
     }
 
