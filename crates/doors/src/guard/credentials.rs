@@ -78,7 +78,7 @@ impl Cookies {
     }
 }
 
-/// What counts of a request's credentials. They are removed from it. On a route that needs nothing of us (`is_open`), a
+/// Takes the credentials of ours off a request, and gives the one that counts. On a route that needs nothing of us (`is_open`), a
 /// parameter of our name that holds no token of ours stays: its upstream may have the same name for its own.
 pub(super) fn take(tokens: &Tokens, cookies: &Cookies, is_open: bool, request: &mut Request) -> Shown {
     let shown = find(tokens, cookies, request);

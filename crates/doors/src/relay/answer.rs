@@ -55,7 +55,7 @@ pub(super) struct Named {
     pub(super) request: Hash,
     pub(super) key: Option<Hash>,
     pub(super) chat: Option<Hash>,
-    /// What a retry of its request is known by: whose it is, all credentials, the request.
+    /// A hash of its owner, all credentials and the request: a retry has the same one.
     pub(super) retry: Option<Hash>,
 }
 
@@ -184,7 +184,7 @@ impl Answer {
         self.ending.get().copied()
     }
 
-    /// What readers get in place of what was to come.
+    /// The events that end it for readers when it breaks off.
     pub(super) fn broken(&self, why: &Broken) -> Vec<Event> {
         let dialect = self.decided(Dialect::default);
         dialect.broken(why, self.sequence.load(Ordering::Relaxed))

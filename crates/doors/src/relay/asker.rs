@@ -21,7 +21,7 @@ use super::{
     config::{OnDisconnect, Route},
 };
 
-/// What is known of the client that asks.
+/// The kind of client that asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asker {
     /// It can come back for its answer, or nothing is known of it.
@@ -67,8 +67,8 @@ impl Asker {
         }
     }
 
-    /// What becomes of its answer once nobody reads it. What a route says for all, `finish` and `cancel`, it says for these
-    /// clients too; they shorten its grace.
+    /// The policy for its answer once nobody reads it. A route's `finish` and `cancel` hold for these clients too; they
+    /// shorten its grace.
     pub(super) fn on_disconnect(self, route: &Route, is_kept: bool, has_head: bool) -> OnDisconnect {
         use OnDisconnect::{Cancel, Finish, Grace};
         let until_retry = route.times.until_retry;

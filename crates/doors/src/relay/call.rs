@@ -33,7 +33,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TIDEWIRE_IDEMPOTENCY: HeaderName = HeaderName::from_static("tidewire-idempotency");
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Answers a request to the route with this number. What its body tells of its client goes into `refusal`.
+/// Answers a request to the route with this number. `refusal` learns the client's dialect from its body.
 pub(super) async fn call(
     relay: Relay,
     number: usize,
@@ -180,7 +180,7 @@ fn idempotency_key(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
     }
 }
 
-/// What a request is known by. One that is not held is like no other.
+/// The hash by which a request is known. One whose body is not held is like no other.
 fn hash(parts: &Parts, body: Option<&[u8]>, stream: StreamId) -> Hash {
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
     let (method, path) = (parts.method.as_str().as_bytes(), path.as_bytes());

@@ -110,7 +110,7 @@ impl Scope {
         self.keys.map(|owner| Hash::of(&[&owner.0, kind.as_bytes(), key]))
     }
 
-    /// What a retry of a request is known by. Beside the owner its credentials count: another key of the same user is
+    /// The hash by which a retry of a request is known. Beside the owner its credentials count: another key of the same user is
     /// another request.
     pub(super) fn retry(self, request: Hash) -> Option<Hash> {
         let shown = self.shown.map_or([0; 32], |shown| shown.0);

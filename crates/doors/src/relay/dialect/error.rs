@@ -16,7 +16,7 @@ pub(in crate::relay) struct Broken {
 }
 
 impl Dialect {
-    /// What readers get in place of what was to come. `number` is that of the next event, where events are numbered.
+    /// The events that end an answer for readers when it breaks off. `number` is that of the next event, where events are numbered.
     pub(in crate::relay) fn broken(self, broken: &Broken, number: u64) -> Vec<Event> {
         let Broken { code, message } = broken;
         match self {
