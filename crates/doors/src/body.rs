@@ -1,4 +1,4 @@
-//! The body of a stream.
+//! The bodies of streams, and of answers that are passed on.
 //!
 //! - A head (`retry` line, primed cursor) goes out with the response headers.
 //! - Whenever the stream has been silent for an interval, from its start on, a heartbeat goes out: the
@@ -19,12 +19,46 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep};
 
 pin_project! {
+    /// Pieces of which the last ones are written out before an error comes. The connection writes out what it has when the
+    /// body is pending; an error would throw that away, even the response's headers.
+    pub(crate) struct WrittenOut<S, E> {
+        #[pin]
+        pieces: S,
+        error: Option<E>,
+    }
+}
+
+impl<S, E> WrittenOut<S, E> {
+    pub(crate) fn new(pieces: S) -> Self {
+        Self { pieces, error: None }
+    }
+}
+
+impl<T, S: Stream<Item = Result<T, E>>, E> Stream for WrittenOut<S, E> {
+    type Item = Result<T, E>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.project();
+        if let Some(error) = this.error.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match this.pieces.poll_next(cx) {
+            Poll::Ready(Some(Err(error))) => {
+                *this.error = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            next => next,
+        }
+    }
+}
+
+pin_project! {
     /// Chunks of whole lines as a response body.
     pub(crate) struct StreamBody<S, E, F> {
         #[pin]
-        chunks: S,
+        chunks: WrittenOut<S, E>,
         head: Option<Bytes>,
-        error: Option<E>,
         #[pin]
         heartbeat: Heartbeat,
         line: F,
@@ -35,9 +69,8 @@ impl<S, E, F> StreamBody<S, E, F> {
     /// `line` says what goes out as a heartbeat when one is due; nothing does if it is empty.
     pub(crate) fn new(head: Vec<u8>, chunks: S, interval: Duration, line: F) -> Self {
         Self {
-            chunks,
+            chunks: WrittenOut::new(chunks),
             head: (!head.is_empty()).then(|| head.into()),
-            error: None,
             heartbeat: Heartbeat::new(interval),
             line,
         }
@@ -54,19 +87,9 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, E>>> {
         let mut this = self.project();
-        if let Some(error) = this.error.take() {
-            return Poll::Ready(Some(Err(error)));
-        }
         let chunk = match this.head.take() {
             Some(head) => Some(Ok(head)),
             None => match this.chunks.poll_next(cx) {
-                Poll::Ready(Some(Err(error))) => {
-                    // The connection writes out what it has when the body is pending; an error would
-                    // throw that away, even the response's headers.
-                    *this.error = Some(error);
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
                 Poll::Ready(chunk) => chunk,
                 Poll::Pending => loop {
                     ready!(this.heartbeat.as_mut().poll(cx));

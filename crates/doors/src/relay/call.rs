@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use axum::{body::Body, extract::Request};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header, request::Parts};
 use tidewire_hub::{Error, Start};
 use tokio::sync::oneshot;
 
@@ -21,7 +21,7 @@ use super::{
     refusal::Refusal,
     scope::{Hash, Scope},
     stream::StreamId,
-    upload::{Failure, Sent},
+    upload::Sent,
     upstream::{Call, Head},
     websocket,
     whole::IDEMPOTENCY_REPLAYED,
@@ -131,16 +131,7 @@ pub(super) async fn call(
     let mut request = reqwest::Request::new(parts.method.clone(), target);
     let sends_cursor = resume == Resume::Upstream;
     *request.headers_mut() = forward::request_headers(route, &parts, is_ours, sends_cursor);
-    let mut failure = Failure::default();
-    match body {
-        Sent::Whole(body) if body.is_empty() && !takes_body(&parts.method) => {}
-        Sent::Whole(body) => *request.body_mut() = Some(body.into()),
-        Sent::Passing(upload) => {
-            failure = upload.failure();
-            upload.describe(request.headers_mut());
-            *request.body_mut() = Some(reqwest::Body::wrap_stream(upload.pieces()));
-        }
-    }
+    let failure = body.put_into(&mut request);
     let call = Call {
         relay: relay.clone(),
         answer,
@@ -219,10 +210,6 @@ fn replay(relay: &Relay, parts: &Parts, reader: Reader, phase: Phase) -> Result<
 
 fn from_the_first() -> Start {
     Start::After(Start::EARLIEST.into())
-}
-
-fn takes_body(method: &Method) -> bool {
-    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 fn no_randomness(error: getrandom::Error) -> Problem {

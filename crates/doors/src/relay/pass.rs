@@ -21,7 +21,7 @@ use super::{
     upstream::is_stream,
     whole::Pieces,
 };
-use crate::respond::X_ACCEL_BUFFERING;
+use crate::{body::WrittenOut, respond::X_ACCEL_BUFFERING};
 
 /// The place of an answer that is passed on. Dropping it makes room.
 pub(super) struct Place {
@@ -69,7 +69,7 @@ pub(super) fn on(
         .bytes_stream()
         .map(|piece| piece.map_err(io::Error::other));
     let pieces = bounded(pieces, times, asked_at, route.path.clone(), leaving);
-    *passed.body_mut() = Body::from_stream(with_place(Box::pin(pieces), place));
+    *passed.body_mut() = Body::from_stream(WrittenOut::new(with_place(Box::pin(pieces), place)));
     passed
 }
 

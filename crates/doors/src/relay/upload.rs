@@ -12,7 +12,7 @@ use std::{io, sync::Arc};
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use futures_util::stream::{Stream, StreamExt as _, iter, unfold};
-use http::{HeaderMap, HeaderValue, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 use parking_lot::Mutex;
 
 use super::config::Route;
@@ -84,6 +84,27 @@ impl Sent {
         }))
     }
 
+    /// Makes it the body of a request to the upstream. Should its client's side break, the reason is found in what is given back.
+    pub(super) fn put_into(self, request: &mut reqwest::Request) -> Failure {
+        let takes_body = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
+        match self {
+            Self::Whole(body) => {
+                *request.body_mut() = (takes_body || !body.is_empty()).then(|| body.into());
+                Failure::default()
+            }
+            Self::Passing(upload) => {
+                let failure = upload.failure.clone();
+                // How it is framed: many upstreams take no chunks.
+                if let Some(length) = upload.length {
+                    let headers = request.headers_mut();
+                    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+                }
+                *request.body_mut() = Some(reqwest::Body::wrap_stream(upload.pieces()));
+                failure
+            }
+        }
+    }
+
     /// Its bytes, if it is held.
     pub(super) fn held(&self) -> Option<&[u8]> {
         match self {
@@ -100,19 +121,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 impl Upload {
-    pub(super) fn failure(&self) -> Failure {
-        self.failure.clone()
-    }
-
-    /// Writes how the body is framed: many upstreams take no chunks.
-    pub(super) fn describe(&self, headers: &mut HeaderMap) {
-        if let Some(length) = self.length {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        }
-    }
-
     /// Its pieces, each read when the one before has been taken.
-    pub(super) fn pieces(self) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    fn pieces(self) -> impl Stream<Item = io::Result<Bytes>> + Send {
         let Self {
             begun, rest, failure, ..
         } = self;

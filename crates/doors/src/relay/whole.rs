@@ -23,6 +23,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{answer::Reader, dialect::failure_of_body};
+use crate::body::WrittenOut;
 
 /// What an answer and a piece of it count beside their text: their places in tables, and what is allocated with them.
 const ANSWER: usize = 1 << 10;
@@ -184,7 +185,7 @@ impl Whole {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers.clone();
-        *response.body_mut() = Body::from_stream(self.bytes(reader));
+        *response.body_mut() = Body::from_stream(WrittenOut::new(self.bytes(reader)));
         response
     }
 

@@ -326,8 +326,9 @@ fn an_orphan_is_adopted_by_its_own_retry_and_once() {
         ("hello", &[SECOND, MINE, ("X-Api-Key", "c")]),
         ("else", &[SECOND, MINE]),
     ] {
-        let (_client, call) = watched.asks(chat(prompt, headers));
+        let (mut client, call) = watched.asks(chat(prompt, headers));
         call.answer("400 Bad Request", "", "{}");
+        assert_eq!(client.response().status(), 400);
     }
     drop(call);
     // Of two retries one has it: the other is a request of its own.

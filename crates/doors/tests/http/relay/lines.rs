@@ -255,10 +255,9 @@ fn lines_are_there_after_a_restart() {
     let half = stream_of(&cut);
     cut.expect("{\"n\":1}\n");
     eventually(|| before.relay.stats()[0].endings[0] == 1);
-    let upstream = before.stop();
+    let after = at(folder.path(), before.stop());
+    // Only now: the relay before would have seen that its upstream broke off.
     drop(call);
-
-    let after = at(folder.path(), upstream);
     read_again(&after, &stream);
     let (text, _) = after.get(&format!("/relay/{half}"), &[]).rest();
     assert!(
