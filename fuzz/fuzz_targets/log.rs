@@ -2,6 +2,6 @@
 
 #![no_main]
 
-use tidewire_hub::archive::segments::fuzzing;
+use tidewire_log::archive::segments::fuzzing;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzzing::log(input));

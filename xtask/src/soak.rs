@@ -110,7 +110,7 @@ fn test(package: &str, target: &str, names: &[&str]) -> Cmd {
 
 fn crash(seed: u32, seeds: u64, told: &mut Vec<String>) -> Result<Verdict> {
     let threads = std::thread::available_parallelism()?;
-    let test = test("tidewire-hub", "segments", &["crash::segments"]);
+    let test = test("tidewire-log", "segments", &["crash::segments"]);
     let test = test.env("TIDEWIRE_CRASH_SEED", seed.to_string());
     let test = test.env("TIDEWIRE_CRASH_SEEDS", seeds.to_string());
     let test = test.env("TIDEWIRE_CRASH_THREADS", threads.to_string());
@@ -126,7 +126,7 @@ fn kills(kills: u64, told: &mut Vec<String>) -> Result<Verdict> {
 }
 
 fn large(told: &mut Vec<String>) -> Result<Verdict> {
-    test("tidewire-hub", "segments", &["large::"]).limit(LONG).run()?;
+    test("tidewire-log", "segments", &["large::"]).limit(LONG).run()?;
     let test = test("tidewire-hub", "many_topics", &[]).env("TIDEWIRE_TOPICS", "1000000");
     told.extend(test.limit(LONG).run_keeping(|line| line.contains("topics: "))?);
     Ok(Verdict::Passed)
@@ -189,7 +189,7 @@ fn miri(told: &mut Vec<String>) -> Result<Verdict> {
     // The vectors under every cut would take days: miri is some hundred times slower.
     let runs = [
         ["tidewire-codec", "--lib", "--test", "decode"],
-        ["tidewire-hub", "--lib", "--", "segments::fuzzing"],
+        ["tidewire-log", "--lib", "--", "segments::fuzzing"],
     ];
     for [package, what @ ..] in runs {
         let test = Cmd::cargo().args(["+nightly", "miri", "test", "--locked", "-p", package]);

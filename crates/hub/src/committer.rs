@@ -15,18 +15,20 @@ use std::{
 };
 
 use parking_lot::RwLock;
+use tidewire_log::{
+    archive::{AppendError, Archive},
+    machine::{Applied, Machine},
+    timekeeper::Timekeeper,
+};
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use crate::{
-    Change, Error, Health, Outcome, Receipt, Record, Row, Seq, Topic,
-    archive::{AppendError, Archive},
+    Change, Error, Health, Outcome, Receipt, Record, Row, Seq, Times, Topic,
     compaction::Compaction,
     health::Pulse,
-    machine::{Applied, Machine},
     sequencer::{Answer, Waiting},
     stats::Counters,
     tail::Tail,
-    timekeeper::{Timekeeper, Times},
 };
 
 /// The most publishes in one batch.

@@ -5,9 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
+use tidewire_log::archive::Archive;
 use tokio::task::{JoinHandle, spawn_blocking};
-
-use crate::archive::Archive;
 
 /// See the module's text. When it is dropped, its job gives up soon.
 #[derive(Default)]

@@ -1,9 +1,10 @@
 //! How events look on the way out. Each event is encoded once per encoding, however many read it.
 
 use serde::Serialize;
+use smallvec::SmallVec;
 use tidewire_codec::{Event, EventId, EventName, EventRef, encode};
 
-use crate::{Gap, Position, record::MAX_RETRY};
+use crate::{Epoch, Gap, MAX_RETRY, Position, Record, Topic, TopicSet};
 
 /// The form in which a subscription gets its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,12 +25,12 @@ impl Encoding {
     pub(crate) const COUNT: usize = 3;
 
     /// Whether an event's bytes name its topics, so that they depend on who reads.
-    pub(crate) fn shows_topics(self) -> bool {
+    fn shows_topics(self) -> bool {
         !matches!(self, Self::EventStream)
     }
 
     /// Appends an event. `at` is its id where the publisher gave none.
-    pub(crate) fn event(self, event: &Event, at: Position, topics: &[&str], out: &mut Vec<u8>) {
+    fn event(self, event: &Event, at: Position, topics: &[&str], out: &mut Vec<u8>) {
         let generated;
         let mut event = event.as_ref();
         if event.id.is_none() {
@@ -49,6 +50,23 @@ impl Encoding {
             }
             Self::Ndjson => Line::of(event, topics).write(out),
         }
+    }
+
+    /// Appends the bytes that a reader of these topics gets: none for a record without an event.
+    pub(crate) fn record(self, record: &Record, epoch: Epoch, readable: &TopicSet, out: &mut Vec<u8>) {
+        let Some(event) = &record.event else { return };
+        let mut names = SmallVec::<[&str; 1]>::new();
+        if self.shows_topics() {
+            let readable = record.topics.iter().filter(|topic| readable.contains(topic));
+            names.extend(readable.map(Topic::name));
+        }
+        let seq = record.seq;
+        self.event(event, Position { epoch, seq }, &names, out);
+    }
+
+    /// Whether all its readers get the same bytes of a record.
+    pub(crate) fn is_same_for_all(self, record: &Record) -> bool {
+        record.topics.len() == 1 || !self.shows_topics()
     }
 
     /// The notice that events are missing, with the id to go on from.

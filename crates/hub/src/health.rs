@@ -1,8 +1,9 @@
 //! Whether a hub can keep what is published to it.
 
+use tidewire_log::archive::AppendError;
 use tokio::sync::watch;
 
-use crate::{Error, archive::AppendError};
+use crate::Error;
 
 /// See the variants.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -9,26 +9,30 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use tidewire_codec::EventId;
-use tokio::sync::watch;
-
-use crate::{
-    Clock, Encoding, Epoch, Error, Floors, Gap, GapReason, Health, Millis, Position, Presence, PresenceWatch,
-    ReaderName, Receipt, Resume, Row, Seq, Start, StartError, Stats, Subscribed, Subscription, Topic,
-    TopicSet,
-    archive::{Archive, Back, History, Scan, Walk},
+use tidewire_log::{
+    archive::{Archive, Back, Scan, Walk},
     clock::millis,
-    committer::Committer,
     dedup,
-    health::Pulse,
     ids::Epochs,
     machine::{self, Machine},
+    recall::recall,
+    timekeeper::Timekeeper,
+};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::watch,
+};
+
+use crate::{
+    Clock, Draft, Encoding, Epoch, Error, Floors, Gap, GapReason, Health, Position, Presence, PresenceWatch,
+    ReaderName, Receipt, Resume, Row, Seq, Start, StartError, Stats, Subscribed, Subscription, Times, Topic,
+    TopicSet,
+    committer::Committer,
+    health::Pulse,
     presence::Readers,
-    record::Draft,
     sequencer::{Pending, Sequencer},
     stats::{Counters, Departure},
-    subscription::goes_on_after,
     tail::{Registered, Tail},
-    timekeeper::{Timekeeper, Times},
 };
 
 /// The bounds of a hub.
@@ -271,7 +275,7 @@ impl Hub {
     pub fn kept(&self, topics: &TopicSet) -> Result<Kept, Error> {
         let inner = &self.inner;
         let watermark = inner.tail.watermark();
-        let kept = inner.archive.read(|archive| -> io::Result<Kept> {
+        let kept = inner.read(|archive| -> io::Result<Kept> {
             let last = archive.last_event(topics, watermark)?;
             Ok(Kept {
                 count: archive.count(topics, watermark)?,
@@ -288,9 +292,7 @@ impl Hub {
     pub async fn count(&self, topics: &TopicSet) -> Result<Kept, Error> {
         let inner = &self.inner;
         let watermark = inner.tail.watermark();
-        let last = inner
-            .archive
-            .read(|archive| archive.last_event(topics, watermark))?;
+        let last = inner.read(|archive| archive.last_event(topics, watermark))?;
         Ok(Kept {
             count: inner.walk(topics, watermark, usize::MAX).await?.events,
             last: last.map(|seq| inner.position(seq)),
@@ -357,7 +359,11 @@ impl Hub {
             ..Stats::default()
         };
         inner.tail.read_into(&mut stats);
-        inner.machine.read().read_into(&mut stats);
+        let machine = inner.machine.read();
+        stats.topics = machine.topics.len();
+        stats.keys = machine.dedup.count();
+        stats.key_bytes = machine.dedup.bytes();
+        drop(machine);
         inner.counters.read_into(&mut stats);
         stats
     }
@@ -418,14 +424,21 @@ impl Inner {
     pub(crate) fn scan(&self, topics: &TopicSet, after: Seq, budget: usize) -> io::Result<Scan> {
         loop {
             let watermark = self.tail.watermark();
-            let scan = self
-                .archive
-                .read(|archive| archive.scan(topics, after, watermark, budget))?;
+            let scan = self.read(|archive| archive.scan(topics, after, watermark, budget))?;
             // Only what is visible is let go. A floor beyond the watermark therefore means that the
             // watermark has moved meanwhile: look again, or the reader would be told of a gap too early.
             if scan.floors.highest() <= watermark {
                 return Ok(scan);
             }
+        }
+    }
+
+    /// Reads where the thread may block, if the archive waits for a disk and the runtime has other threads.
+    fn read<T>(&self, read: impl FnOnce(&dyn Archive) -> T) -> T {
+        let has_threads = || Handle::try_current().map(|runtime| runtime.runtime_flavor());
+        match self.archive.waits() && matches!(has_threads(), Ok(RuntimeFlavor::MultiThread)) {
+            true => tokio::task::block_in_place(|| read(&*self.archive)),
+            false => read(&*self.archive),
         }
     }
 
@@ -495,12 +508,12 @@ impl Inner {
 
     /// Whether a reader at the cursor has every event.
     fn has_all(&self, topics: &TopicSet, cursor: Seq, through: Seq) -> io::Result<bool> {
-        let last = self.archive.read(|archive| archive.last_event(topics, through))?;
+        let last = self.read(|archive| archive.last_event(topics, through))?;
         Ok(last.is_none_or(|last| last <= cursor))
     }
 
     fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
-        self.archive.read(|archive| archive.back(topics, through, count))
+        self.read(|archive| archive.back(topics, through, count))
     }
 
     /// Goes back over so many events, and lets others have their turn between two steps.
@@ -567,29 +580,9 @@ impl Inner {
         let Ok(id) = EventId::new(id) else {
             return Ok(Err(GapReason::Unknown));
         };
-        let found = self.archive.read(|archive| archive.find(topics, &id))?;
+        let found = self.read(|archive| archive.find(topics, &id))?;
         Ok(found.ok_or(GapReason::Unknown))
     }
-}
-
-/// The machine as the records of the log have made it.
-pub(crate) fn recall(
-    archive: &dyn Archive,
-    history: History,
-    epochs: Epochs,
-    bounds: machine::Bounds,
-    expiry: Millis,
-) -> Result<Machine, StartError> {
-    let (after, mut machine) = match history.snapshot {
-        Some((seq, state)) => (seq, Machine::restore(seq, &state, epochs, bounds)?),
-        None => (Seq::ZERO, Machine::new(epochs, bounds)),
-    };
-    machine.dedup.expire_by(expiry);
-    archive.read(|archive| archive.replay(after, &mut |record| machine.replay(record)))?;
-    machine.go_on_after(history.last, history.time);
-    // A snapshot may be older than the moment when a topic was forgotten: nobody would make the machine forget it again.
-    machine.topics.retain(|topic, _| archive.knows(topic));
-    Ok(machine)
 }
 
 /// Where a reader starts.
@@ -611,7 +604,7 @@ impl Place {
 
     fn what_is_left(scan: Scan) -> Self {
         Self {
-            cursor: goes_on_after(&scan),
+            cursor: scan.goes_on_after(),
             known: scan.floors,
             resume: Resume::Resumed,
         }

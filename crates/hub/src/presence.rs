@@ -16,6 +16,8 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::broadcast::{self, error::RecvError};
 
+use tidewire_log::error::MAX_READER_NAME;
+
 use crate::{Cut, Error, Topic, TopicSet, hub::Inner};
 
 /// How many names a state lists.
@@ -30,7 +32,7 @@ pub struct ReaderName(Arc<str>);
 
 impl ReaderName {
     /// The longest name, in bytes.
-    pub const MAX_LEN: usize = 128;
+    pub const MAX_LEN: usize = MAX_READER_NAME;
 
     /// Takes a name.
     ///

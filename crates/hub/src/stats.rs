@@ -4,7 +4,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::{GapReason, Record, record::text_len};
+pub use tidewire_log::archive::Held;
+use tidewire_log::record::text_len;
+
+use crate::{GapReason, Record};
 
 /// See the fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,15 +52,6 @@ pub struct Stats {
     pub lag: Histogram,
     /// Streams that were over, since the start, by reason.
     pub departures: Vec<(Departure, u64)>,
-}
-
-/// What an archive keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Held {
-    /// Records: events, and ends of streams.
-    pub records: usize,
-    /// What they take, in bytes.
-    pub bytes: usize,
 }
 
 /// Why a reader is no longer there.

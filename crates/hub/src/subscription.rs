@@ -10,10 +10,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use tidewire_log::archive::shortage::is_shortage;
 
 use crate::{
     Floors, Gap, GapReason, Position, ReaderName, Resume, Seq,
-    archive::{Scan, shortage::is_shortage},
     channel::{Channel, Look},
     hub::Inner,
     stats::Departure,
@@ -200,7 +200,7 @@ impl Subscription {
         };
         if let Some((reason, cut)) = missing {
             let requested = self.position().to_string();
-            let gap = Gap::new(&requested, self.hub.position(goes_on_after(&scan)), reason);
+            let gap = Gap::new(&requested, self.hub.position(scan.goes_on_after()), reason);
             self.hub.counters.gap(gap.reason);
             if self.cuts_at_gaps {
                 return Err(cut);
@@ -209,18 +209,11 @@ impl Subscription {
         }
         self.cursor = scan.through;
         for record in &scan.records {
-            record.encode(*encoding, self.hub.epochs.of(record.seq), topics, &mut out);
+            encoding.record(record, self.hub.epochs.of(record.seq), topics, &mut out);
         }
         self.known = scan.floors;
         Ok((!out.is_empty()).then(|| out.into()))
     }
-}
-
-/// The cursor from which a scan goes on: just before its first record.
-pub(crate) fn goes_on_after(scan: &Scan) -> Seq {
-    scan.records
-        .first()
-        .map_or(scan.through, |record| record.seq.before())
 }
 
 impl Drop for Subscription {

@@ -20,11 +20,14 @@ use std::{
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 
+use tidewire_log::{
+    machine::Machine,
+    ring::{Entry, TopicRing},
+};
+
 use crate::{
     Change, Encoding, Epoch, Error, Record, Seq, Stats, Topic, TopicSet,
     channel::{Channel, ChannelKey, Layout},
-    machine::Machine,
-    ring::{Entry, TopicRing},
 };
 
 /// The most bytes that a reader gets at once, unless a single event has more.
@@ -77,10 +80,10 @@ impl Frame {
         let mut encode = || {
             *count += 1;
             let mut out = Vec::new();
-            self.record.encode(*encoding, epoch, topics, &mut out);
+            encoding.record(&self.record, epoch, topics, &mut out);
             Bytes::from(out)
         };
-        match share && self.record.is_same_for_all(*encoding) {
+        match share && encoding.is_same_for_all(&self.record) {
             true => self.encoded.get_or_init(Default::default)[*encoding as usize]
                 .get_or_init(encode)
                 .clone(),
@@ -110,7 +113,7 @@ pub(crate) enum Gathered {
 impl Tail {
     /// Everything up to `last` is in the archive only; what comes after it belongs to this epoch.
     pub(crate) fn new(epoch: Epoch, max_window: usize, max_watched: usize, last: Seq) -> Self {
-        let mut window = TopicRing::new();
+        let mut window = TopicRing::default();
         window.set_absent_floor(last);
         Self {
             epoch,

@@ -18,6 +18,7 @@ use tidewire_hub::{
     Config, Draft, Encoding, Error, GapReason, Hub, IdempotencyKey, Outcome, Resume, Seq, Start, StartError,
     Subscribed,
 };
+use tidewire_log::recall::RecallError;
 
 fn start(archive: &Scripted) -> Hub {
     Hub::start(Config::default(), archive.clone()).unwrap()
@@ -236,6 +237,9 @@ async fn a_snapshot_that_cannot_be_read_is_an_error() {
     for bytes in [&b""[..], b"\x01", b"\xff\xff\xff\xff", b"\x09and more"] {
         archive.set_snapshot(Some((Seq(1), bytes.to_vec())));
         let started = Hub::start(Config::default(), archive.clone());
-        assert!(matches!(started, Err(StartError::Snapshot(_))), "{bytes:?}");
+        assert!(
+            matches!(started, Err(StartError::Recall(RecallError::Snapshot(_)))),
+            "{bytes:?}"
+        );
     }
 }

@@ -1,0 +1,178 @@
+//! A log as its parts: what is known of it, of its topics and of idempotency keys, and its records.
+//!
+//! Left out is what no reader could get any more, for all its topics: it was purged or let go. Purges themselves stay, and so does
+//! the last record, which says where the log ends.
+
+use std::{io, ops::ControlFlow};
+
+use tidewire_codec::EventId;
+
+use super::{FORMAT, LookError, ReadOnly, UNBOUNDED, hex};
+use crate::{
+    Change, Epoch, IdempotencyKey, Millis, Record, Seq, Topic, TopicSet,
+    archive::{
+        Archive as _, History,
+        segments::{
+            format::SEGMENT_HEADER,
+            segment::Window,
+            topics::{Place, Topics},
+        },
+    },
+    dedup,
+    recall::recall,
+};
+
+/// A log as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// [`super::FORMAT`].
+    pub format: u32,
+    /// Its id, as hexadecimal digits.
+    pub log: String,
+    /// Its histories, oldest first, each with its first number.
+    pub epochs: Vec<(Epoch, Seq)>,
+    /// The last record, whether it is kept or not.
+    pub last: Seq,
+    /// Its time.
+    pub time: Millis,
+    /// Events of topics that are not known are gone up to here.
+    pub floor: Seq,
+}
+
+/// What a log remembers of a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownTopic {
+    /// Which.
+    pub topic: Topic,
+    /// Its last event, whether it is kept or not.
+    pub last_event: Seq,
+    /// Its last record: an event, or the end.
+    pub last: Seq,
+    /// Events up to here are gone: a reader before it has missed one.
+    pub floor: Seq,
+    /// Everything up to here is gone. Nobody misses the end of a stream.
+    pub cleared: Seq,
+    /// The record that ended its stream.
+    pub ended: Option<Seq>,
+}
+
+/// What a log remembers of an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownKey {
+    /// Which.
+    pub key: IdempotencyKey,
+    /// The topics that it counts for.
+    pub topics: TopicSet,
+    /// When it was first seen.
+    pub since: Millis,
+    /// Of its first event.
+    pub fingerprint: u128,
+    /// Its first event: number and id.
+    pub first: (Seq, EventId),
+    /// Its last event: number and id.
+    pub last: (Seq, EventId),
+    /// How many of its request were accepted.
+    pub next: u64,
+}
+
+impl ReadOnly {
+    /// The log as a whole.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        Head {
+            format: FORMAT,
+            log: hex(&self.meta.log),
+            epochs: self.meta.epochs.clone(),
+            last: self.last(),
+            time: self.log.history.time,
+            floor: self.log.log.state.read().topics.absent_floor(),
+        }
+    }
+
+    /// What it remembers of topics, and of keys, oldest first.
+    ///
+    /// # Errors
+    /// [`LookError`], when that cannot be read.
+    pub fn memory(&self) -> Result<(Vec<KnownTopic>, Vec<KnownKey>), LookError> {
+        let history = History {
+            epochs: Vec::new(),
+            ..self.log.history()
+        };
+        let mut machine = recall(&self.log, history, self.epochs.clone(), UNBOUNDED, Millis::MAX)?;
+        let state = self.log.log.state.read();
+        let known = |(topic, ended)| {
+            // Of what the list does not know, nothing is left.
+            let place = state.topics.place(&topic).unwrap_or(Place {
+                floor: state.topics.absent_floor(),
+                cleared: state.topics.absent_floor(),
+                ..Place::default()
+            });
+            KnownTopic {
+                last_event: place.event,
+                last: place.last,
+                floor: place.floor,
+                cleared: place.cleared,
+                ended,
+                topic,
+            }
+        };
+        for (topic, _) in state.topics.all() {
+            machine.topics.entry(topic.clone()).or_default();
+        }
+        let mut topics: Vec<_> = std::mem::take(&mut machine.topics)
+            .into_iter()
+            .map(known)
+            .collect();
+        topics.sort_unstable_by(|a, b| a.topic.cmp(&b.topic));
+        let key = |(since, (topics, key), seen): (Millis, &dedup::Place, &dedup::Seen)| KnownKey {
+            key: key.clone(),
+            topics: topics.clone(),
+            since,
+            fingerprint: seen.fingerprint,
+            first: seen.first.clone(),
+            last: seen.last.clone(),
+            next: seen.next,
+        };
+        let keys = machine.dedup.iter().map(key).collect();
+        Ok((topics, keys))
+    }
+
+    /// The bytes of its segments, up to where records stand.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.log.held().bytes as u64
+    }
+
+    /// Gives every record that is left, in order, with the bytes of segments read so far, until `each` says that it is enough.
+    ///
+    /// # Errors
+    /// When they cannot be read; `InvalidData` if a file is damaged.
+    pub fn records(&self, each: &mut dyn FnMut(Record, u64) -> ControlFlow<()>) -> io::Result<()> {
+        let state = self.log.log.state.read();
+        let bodies = state.sealed.iter().map(|segment| &segment.body);
+        let (mut read, mut last) = (0, None);
+        let mut records = Vec::new();
+        for body in bodies.chain([&state.active]) {
+            let mut window = Window::default();
+            let mut at = SEGMENT_HEADER;
+            while at < body.len {
+                (at, _) = body.batch(&mut window, at, last, &mut records)?;
+                for (record, _, _) in records.drain(..) {
+                    last = Some(record.seq);
+                    let is_left = is_left(&record, &state.topics);
+                    if is_left && each(record, read + at).is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+            read += body.len;
+        }
+        Ok(())
+    }
+}
+
+fn is_left(record: &Record, topics: &Topics) -> bool {
+    record.seq == topics.last
+        || record.change == Some(Change::Purges)
+        || record.topics.iter().any(|topic| topics.start(topic) < record.seq)
+}

@@ -1,0 +1,43 @@
+//! Ordered logs of records: what is in them, what accepts them, what keeps them.
+//!
+//! | open | for |
+//! |---|---|
+//! | [`topic`], [`ids`], [`record`] | what is published: names, positions, events |
+//! | [`machine`], [`dedup`] | what a log remembers about topics and keys; accepts or refuses a publish |
+//! | [`snapshot`] | the same as bytes, for a restart |
+//! | [`recall`] | the machine of a log that is opened |
+//! | [`resume`] | where a reader starts, and what it is told |
+//! | [`timekeeper`] | by which time records expire; leaps of the clock |
+//! | [`archive`] | what is kept for replay, behind one trait |
+//! | [`floors`] | what is gone of each topic, and to whom that is news |
+//! | [`trouble`] | what a loop meets again and again is logged once |
+//! | [`ring`] | the structure that the archive in memory and a window share: entries in order, found by topic |
+//!
+//! There is no async here, no socket and no reader. Time comes from a [`Clock`]; nothing else reads one.
+
+pub mod archive;
+pub mod clock;
+pub mod dedup;
+pub mod error;
+pub mod floors;
+pub mod ids;
+pub mod machine;
+pub mod recall;
+pub mod record;
+pub mod resume;
+pub mod ring;
+pub mod snapshot;
+pub mod timekeeper;
+pub mod topic;
+pub mod trouble;
+
+pub use clock::{Clock, Millis};
+pub use dedup::IdempotencyKey;
+pub use error::Error;
+pub use floors::Floors;
+pub use ids::{Epoch, Position, Seq};
+pub use record::{Change, Draft, MAX_RETRY, Outcome, Receipt, Record};
+pub use resume::{Gap, GapReason, Resume, Start};
+pub use snapshot::Unreadable;
+pub use timekeeper::Times;
+pub use topic::{Namespace, Topic, TopicSet};

@@ -1,0 +1,92 @@
+//! A disk that has less room than a segment: what there is is used.
+
+use std::sync::Arc;
+
+use tidewire_codec::Event;
+use tidewire_log::{
+    Record,
+    archive::{
+        AppendError, Archive as _,
+        segments::{Segments, Settings},
+    },
+};
+
+use crate::{
+    records::{batch, event},
+    sim::SimDisk,
+};
+
+const SEGMENT: u64 = 64 << 10;
+
+fn open(disk: &SimDisk) -> Segments {
+    let settings = Settings {
+        segment_bytes: SEGMENT,
+        ..Settings::default()
+    };
+    Segments::open(Arc::new(disk.clone()), settings).unwrap()
+}
+
+fn event_of(seq: u64, bytes: usize) -> Record {
+    let mut record = event(seq, "a");
+    record.event = Some(Event::new("x".repeat(bytes)));
+    record
+}
+
+/// Publishes from this number on until the disk is full; the number that was refused.
+fn fill(log: &Segments, from: u64) -> u64 {
+    (from..)
+        .find(|seq| match log.append(&batch([event_of(*seq, 500)])) {
+            Ok(()) => false,
+            Err(AppendError::Full(_)) => true,
+            Err(error) => panic!("{error}"),
+        })
+        .unwrap()
+}
+
+#[test]
+fn a_disk_that_is_smaller_than_a_segment_holds_a_log() {
+    let disk = SimDisk::new(1);
+    disk.set_room(Some(SEGMENT / 2));
+    let log = open(&disk);
+    let full = fill(&log, 1);
+    assert!(full > 50, "{full} events of 500 bytes in 32 KiB");
+    drop(log);
+    // And it is opened again, full as it is; no more is there than was acknowledged.
+    let disk = disk.kill();
+    let log = open(&disk);
+    assert_eq!(log.history().last.0, full - 1);
+    disk.set_room(None);
+    log.append(&batch([event_of(full + 1, 500)])).unwrap();
+}
+
+#[test]
+fn the_last_room_of_a_disk_is_used_although_a_segment_has_none() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk);
+    // Close to the end of the first segment.
+    let sealed_after = SEGMENT / 600;
+    for seq in 1..=sealed_after {
+        log.append(&batch([event_of(seq, 500)])).unwrap();
+    }
+    let left = SEGMENT * 41 / 64;
+    disk.set_room(Some(disk.used() + left));
+    let full = fill(&log, sealed_after + 1);
+    let written = (full - sealed_after) * 500;
+    assert!(written > left / 2, "{written} of {left} bytes");
+}
+
+#[test]
+fn room_is_taken_ahead_in_steps() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk);
+    let first = disk.used();
+    assert!(first < SEGMENT / 4, "{first}");
+    let mut grown = 0;
+    let mut before = first;
+    for seq in 1..200 {
+        log.append(&batch([event_of(seq, 10)])).unwrap();
+        grown += u64::from(disk.used() != before);
+        before = disk.used();
+    }
+    assert!((1..20).contains(&grown), "{grown} steps for 200 events");
+}
