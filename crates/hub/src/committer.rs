@@ -10,7 +10,10 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,12 +21,16 @@ use parking_lot::RwLock;
 use tidewire_log::{
     archive::{AppendError, Archive},
     machine::{Applied, Machine},
+    settings::Settings,
     timekeeper::Timekeeper,
 };
-use tokio::{sync::mpsc, time::MissedTickBehavior};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::MissedTickBehavior,
+};
 
 use crate::{
-    Change, Error, Health, Outcome, Receipt, Record, Row, Seq, Times, Topic,
+    Entry, Epoch, Error, Health, Outcome, Receipt, Record, Row, Seq, Times, Topic, TopicSet,
     compaction::Compaction,
     health::Pulse,
     sequencer::{Answer, Waiting},
@@ -37,6 +44,9 @@ const BATCH: usize = 1024;
 /// How often retention looks at the clock. Bounds in bytes and events hold at every publish.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
+/// So many topics are remembered though nothing is kept of them.
+const MANY_TOPICS: u64 = 10_000;
+
 /// What the committer works on.
 pub(crate) struct Committer {
     pub(crate) time: Arc<Timekeeper>,
@@ -46,6 +56,10 @@ pub(crate) struct Committer {
     pub(crate) tail: Arc<Tail>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) pulse: Arc<Pulse>,
+    /// What the log is to say of itself, with the first record after the start.
+    pub(crate) settings: Settings,
+    pub(crate) epoch: Epoch,
+    pub(crate) owes_epoch: AtomicBool,
 }
 
 /// What the machine made of the publishes that were waiting.
@@ -105,6 +119,7 @@ impl Committer {
                 return self.take_back(batch, failure.into());
             }
             self.pulse.set(Health::Healthy);
+            self.owes_epoch.store(false, Ordering::Relaxed);
         }
         self.complete(batch);
     }
@@ -120,27 +135,45 @@ impl Committer {
         let times = self.time.read();
         let mut machine = self.machine.write();
         machine.begin();
-        machine.dedup.expire_by(times.expiry);
+        let notes: Vec<_> = self.notes(&machine, times).collect();
         let after = machine.last();
         let mut records = Vec::new();
-        let apply = |Waiting { draft, row, answer }| {
-            let applied = Row::apply(row.as_ref(), || machine.apply(draft, times.stamp));
-            let outcome = applied.map(|applied| match applied {
+        let mut apply = |entry: Entry| {
+            let seq = machine.last().next();
+            machine.apply(seq, times.stamp, entry).map(|applied| match applied {
                 Applied::Record(record, receipt) => {
                     records.push(Arc::new(record));
                     receipt
                 }
-                Applied::Replayed(receipt) => receipt,
-            });
-            Answered { answer, row, outcome }
+                Applied::Answered(receipt) => receipt,
+            })
         };
-        let answers = pending.map(apply).collect();
+        for note in notes {
+            drop(apply(note));
+        }
+        let answers = pending.map(|Waiting { entry, row, answer }| {
+            let outcome = Row::apply(row.as_ref(), || entry.and_then(&mut apply));
+            Answered { answer, row, outcome }
+        });
+        let answers = answers.collect();
+        if records.iter().all(|record| record.entry.is_note()) {
+            // The log says nothing of itself before there is a record.
+            machine.undo();
+            records.clear();
+        }
         Batch {
             times,
             after,
             records,
             answers,
         }
+    }
+
+    /// What the log has to say of itself before it takes the next record.
+    fn notes(&self, machine: &Machine, times: Times) -> impl Iterator<Item = Entry> {
+        let epoch = self.owes_epoch.load(Ordering::Relaxed).then_some(Entry::Epoch(self.epoch));
+        let settings = Some(Entry::Settings(self.settings)).filter(|_| machine.noted_settings() != Some(self.settings));
+        epoch.into_iter().chain(settings).chain(machine.expired_keys(times.expiry))
     }
 
     /// The batch is kept: makes it visible.
@@ -209,20 +242,21 @@ impl Committer {
 
     /// Only what is visible may be missing, so this comes after the tail. Returns how many events each purge let go.
     fn purge(&self, batch: &[Arc<Record>]) -> Vec<(Seq, usize)> {
-        let purges = batch
-            .iter()
-            .filter(|record| record.change == Some(Change::Purges));
-        let purge = |record: &Arc<Record>| {
-            let count = self
-                .archive
-                .purge(&record.topics, record.seq)
-                .unwrap_or_else(|error| {
-                    tracing::error!(%error, "cannot tell how much a purge let go");
-                    0
-                });
-            (record.seq, count)
-        };
-        purges.map(purge).collect()
+        let mut counts = Vec::new();
+        for record in batch {
+            match &record.entry {
+                Entry::Purge { topics, .. } => {
+                    let count = self.archive.purge(topics, record.seq).unwrap_or_else(|error| {
+                        tracing::error!(%error, "cannot tell how much a purge let go");
+                        0
+                    });
+                    counts.push((record.seq, count));
+                }
+                Entry::Forget { topics, .. } => self.archive.forget(topics, record.seq),
+                _ => {}
+            }
+        }
+        counts
     }
 
     /// `gone` is what the rules for single topics have let go since the time before.
@@ -238,11 +272,23 @@ impl Committer {
         if self.archive.wants_snapshot() && self.pulse.poisoned().is_none() {
             self.snapshot();
         }
-        if self.machine.read().is_full() {
-            let forgotten = self.archive.forget_idle();
-            let mut machine = self.machine.write();
-            forgotten.iter().for_each(|topic| machine.forget(topic));
+        self.forget_idle();
+    }
+
+    /// Proposes to forget topics of which nothing is kept, where many are known. A few are remembered: what is forgotten may be told as
+    /// a gap to who comes back late, though nothing was missed.
+    fn forget_idle(&self) {
+        let known = self.machine.read().topic_count() as u64;
+        if known < self.settings.max_topics && known <= MANY_TOPICS {
+            return;
         }
+        let Ok(topics) = TopicSet::new(self.archive.idle(Entry::MOST_FORGOTTEN)) else {
+            return;
+        };
+        let through = self.machine.read().last();
+        let (answer, _) = oneshot::channel();
+        let entry = Ok(Entry::Forget { topics, through });
+        self.commit(&mut vec![Waiting { entry, row: None, answer }]);
     }
 
     /// Has the archive write down what the machine remembers.

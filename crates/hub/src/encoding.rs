@@ -3,8 +3,9 @@
 use serde::Serialize;
 use smallvec::SmallVec;
 use tidewire_codec::{Event, EventId, EventName, EventRef, encode};
+use tidewire_log::ids::Epochs;
 
-use crate::{Epoch, Gap, MAX_RETRY, Position, Record, Topic, TopicSet};
+use crate::{Gap, MAX_RETRY, Position, Record, Topic, TopicSet};
 
 /// The form in which a subscription gets its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,20 +54,19 @@ impl Encoding {
     }
 
     /// Appends the bytes that a reader of these topics gets: none for a record without an event.
-    pub(crate) fn record(self, record: &Record, epoch: Epoch, readable: &TopicSet, out: &mut Vec<u8>) {
-        let Some(event) = &record.event else { return };
+    pub(crate) fn record(self, record: &Record, epochs: &Epochs, readable: &TopicSet, out: &mut Vec<u8>) {
+        let Some(event) = record.event() else { return };
         let mut names = SmallVec::<[&str; 1]>::new();
         if self.shows_topics() {
-            let readable = record.topics.iter().filter(|topic| readable.contains(topic));
+            let readable = record.topics().iter().filter(|topic| readable.contains(topic));
             names.extend(readable.map(Topic::name));
         }
-        let seq = record.seq;
-        self.event(event, Position { epoch, seq }, &names, out);
+        self.event(event, epochs.position(record.seq), &names, out);
     }
 
     /// Whether all its readers get the same bytes of a record.
     pub(crate) fn is_same_for_all(self, record: &Record) -> bool {
-        record.topics.len() == 1 || !self.shows_topics()
+        record.topics().len() == 1 || !self.shows_topics()
     }
 
     /// The notice that events are missing, with the id to go on from.

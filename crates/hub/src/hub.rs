@@ -12,10 +12,12 @@ use tidewire_codec::EventId;
 use tidewire_log::{
     archive::{Archive, Back, Scan, Walk},
     clock::millis,
-    dedup,
     ids::Epochs,
-    machine::{self, Machine},
+    ledger::Ledgers,
+    machine::Machine,
     recall::recall,
+    record::text_len,
+    settings::{RULES, Settings},
     timekeeper::Timekeeper,
 };
 use tokio::{
@@ -24,8 +26,8 @@ use tokio::{
 };
 
 use crate::{
-    Clock, Draft, Encoding, Epoch, Error, Floors, Gap, GapReason, Health, Position, Presence, PresenceWatch,
-    ReaderName, Receipt, Resume, Row, Seq, Start, StartError, Stats, Subscribed, Subscription, Times, Topic,
+    Clock, Encoding, Entry, Epoch, Error, Floors, Gap, GapReason, Health, Position, Presence, PresenceWatch,
+    Proposal, ReaderName, Receipt, Resume, Row, Seq, Start, StartError, Stats, Subscribed, Subscription, Times, Topic,
     TopicSet,
     committer::Committer,
     health::Pulse,
@@ -59,15 +61,13 @@ pub struct Config {
 }
 
 impl Config {
-    fn machine(&self) -> machine::Bounds {
-        machine::Bounds {
-            max_topics: self.max_topics,
-            max_event: self.max_event,
-            keys: dedup::Bounds {
-                max_keys: self.max_keys,
-                max_bytes: self.max_key_bytes,
-                keep: millis(self.keep_keys),
-            },
+    fn settings(&self) -> Settings {
+        Settings {
+            rules: RULES,
+            max_topics: self.max_topics as u64,
+            max_keys: self.max_keys as u64,
+            max_key_bytes: self.max_key_bytes as u64,
+            keep_keys: millis(self.keep_keys),
         }
     }
 }
@@ -126,21 +126,16 @@ impl Hub {
     pub fn start(config: Config, archive: impl Archive) -> Result<Self, StartError> {
         config.clock.check()?;
         let archive: Arc<dyn Archive> = Arc::new(archive);
-        let mut history = archive.history();
-        let epochs = match Epochs::of_log(std::mem::take(&mut history.epochs)) {
-            Some(epochs) => epochs,
-            None => Epochs::new(Epoch::random()?),
-        };
-        let tail = Arc::new(Tail::new(
-            epochs.current(),
-            config.window,
-            config.max_topics,
-            history.last,
-        ));
-        let newest = (history.last > Seq::ZERO).then_some(history.believed);
+        let history = archive.history();
+        let (last, believed) = (history.last, history.believed);
+        let settings = config.settings();
+        let machine = recall(&*archive, history, settings, Ledgers::new())?;
+        let epochs = machine.epochs().clone();
+        let epoch = Epoch::random()?;
+        epochs.begin(epoch, machine.last().next());
+        let tail = Arc::new(Tail::new(epochs.clone(), config.window, config.max_topics, last));
+        let newest = (last > Seq::ZERO).then_some(believed);
         let time = Arc::new(Timekeeper::start(config.clock.clone(), newest));
-        let expiry = time.read().expiry;
-        let machine = recall(&*archive, history, epochs.clone(), config.machine(), expiry)?;
         let machine = Arc::new(RwLock::new(machine));
         let counters = Arc::new(Counters::default());
         let pulse = Arc::new(Pulse::default());
@@ -151,6 +146,9 @@ impl Hub {
             tail: Arc::clone(&tail),
             counters: Arc::clone(&counters),
             pulse: Arc::clone(&pulse),
+            settings,
+            epoch,
+            owes_epoch: AtomicBool::new(true),
         });
         let sequencer = sequencer.map_err(StartError::Thread)?;
         Ok(Self {
@@ -177,8 +175,8 @@ impl Hub {
     /// # Errors
     /// [`Error::Ended`], [`Error::EventTooLarge`], [`Error::TooManyTopics`], [`Error::TopicsFull`],
     /// [`Error::KeyReused`], [`Error::Full`], [`Error::Unwritten`], [`Error::Poisoned`], [`Error::Closed`]. A refused publish leaves no trace.
-    pub async fn append(&self, draft: Draft) -> Result<Receipt, Error> {
-        self.enqueue(draft).await?.await
+    pub async fn append(&self, proposal: impl Into<Proposal>) -> Result<Receipt, Error> {
+        self.enqueue(proposal).await?.await
     }
 
     /// Publishes in two steps: resolves when the publish has its turn, behind all that had theirs before;
@@ -186,16 +184,16 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::TooManyTopics`] or [`Error::Closed`]; those of [`Hub::append`] come with the answer.
-    pub async fn enqueue(&self, draft: Draft) -> Result<Pending, Error> {
-        self.inner.enqueue(draft, None).await
+    pub async fn enqueue(&self, proposal: impl Into<Proposal>) -> Result<Pending, Error> {
+        self.inner.enqueue(proposal.into(), None).await
     }
 
     /// The same, but refused if a publish of the row that had its turn before was refused.
     ///
     /// # Errors
     /// As [`Hub::enqueue`]; [`Error::RowBroken`] may come with the answer.
-    pub async fn enqueue_in_row(&self, draft: Draft, row: &Row) -> Result<Pending, Error> {
-        self.inner.enqueue(draft, Some(row.clone())).await
+    pub async fn enqueue_in_row(&self, proposal: impl Into<Proposal>, row: &Row) -> Result<Pending, Error> {
+        self.inner.enqueue(proposal.into(), Some(row.clone())).await
     }
 
     /// Starts reading.
@@ -258,7 +256,7 @@ impl Hub {
     #[must_use]
     pub fn unknown(&self, topics: &TopicSet) -> usize {
         let machine = self.inner.machine.read();
-        let unknown = topics.iter().filter(|topic| !machine.topics.contains_key(*topic));
+        let unknown = topics.iter().filter(|topic| !machine.knows(topic));
         unknown.count()
     }
 
@@ -360,9 +358,9 @@ impl Hub {
         };
         inner.tail.read_into(&mut stats);
         let machine = inner.machine.read();
-        stats.topics = machine.topics.len();
-        stats.keys = machine.dedup.count();
-        stats.key_bytes = machine.dedup.bytes();
+        stats.topics = machine.topic_count();
+        stats.keys = machine.keys().count();
+        stats.key_bytes = machine.keys().bytes();
         drop(machine);
         inner.counters.read_into(&mut stats);
         stats
@@ -442,11 +440,24 @@ impl Inner {
         }
     }
 
-    async fn enqueue(&self, draft: Draft, row: Option<Row>) -> Result<Pending, Error> {
-        self.check_count(&draft.topics)?;
-        let sent = self.sequencer.enqueue(draft, row).await;
+    /// What is refused here is refused by this node's own bounds: the order never sees it.
+    async fn enqueue(&self, proposal: Proposal, row: Option<Row>) -> Result<Pending, Error> {
+        let Proposal { entry, max } = proposal;
+        let refused = self.admit(&entry, max).err();
+        let sent = self.sequencer.enqueue(refused.map_or(Ok(entry), Err), row).await;
         // A committer that has ended badly takes nothing, and has said why.
         sent.map_err(|closed| self.pulse.poisoned().unwrap_or(closed))
+    }
+
+    fn admit(&self, entry: &Entry, max: Option<usize>) -> Result<(), Error> {
+        if let Some(topics) = entry.topic_set() {
+            self.check_count(topics)?;
+        }
+        let (len, max) = (entry.as_event().map_or(0, text_len), max.unwrap_or(self.config.max_event));
+        match len > max {
+            true => Err(Error::EventTooLarge { len, max }),
+            false => Ok(()),
+        }
     }
 
     fn check_count(&self, topics: &TopicSet) -> Result<(), Error> {

@@ -16,14 +16,15 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{Draft, Error, Receipt, Row, committer::Committer};
+use crate::{Entry, Error, Receipt, Row, committer::Committer};
 
 /// How many publishes may wait for the committer.
 const QUEUE: usize = 1024;
 
 /// A publish on its way to the committer.
 pub(crate) struct Waiting {
-    pub(crate) draft: Draft,
+    /// What is proposed, or why this node does not.
+    pub(crate) entry: Result<Entry, Error>,
     pub(crate) row: Option<Row>,
     pub(crate) answer: Answer,
 }
@@ -91,10 +92,10 @@ impl Sequencer {
     }
 
     /// Resolves once the publish has its turn.
-    pub(crate) async fn enqueue(&self, draft: Draft, row: Option<Row>) -> Result<Pending, Error> {
+    pub(crate) async fn enqueue(&self, entry: Result<Entry, Error>, row: Option<Row>) -> Result<Pending, Error> {
         let queue = self.queue.lock().clone().ok_or(Error::Closed)?;
         let (answer, answered) = oneshot::channel();
-        let sent = queue.send(Waiting { draft, row, answer }).await;
+        let sent = queue.send(Waiting { entry, row, answer }).await;
         sent.map_err(|_| Error::Closed)?;
         Ok(Pending(answered))
     }

@@ -136,7 +136,7 @@ impl Counters {
         }
         self.batches.add(records.len() as u64);
         let (mut events, mut bytes) = (0, 0);
-        for event in records.filter_map(|record| record.event.as_ref()) {
+        for event in records.filter_map(|record| record.event()) {
             events += 1;
             bytes += text_len(event) as u64;
         }

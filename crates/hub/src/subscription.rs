@@ -209,7 +209,7 @@ impl Subscription {
         }
         self.cursor = scan.through;
         for record in &scan.records {
-            encoding.record(record, self.hub.epochs.of(record.seq), topics, &mut out);
+            encoding.record(record, &self.hub.epochs, topics, &mut out);
         }
         self.known = scan.floors;
         Ok((!out.is_empty()).then(|| out.into()))

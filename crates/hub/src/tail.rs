@@ -21,12 +21,13 @@ use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 
 use tidewire_log::{
+    ids::Epochs,
     machine::Machine,
-    ring::{Entry, TopicRing},
+    ring::{Placed, TopicRing},
 };
 
 use crate::{
-    Change, Encoding, Epoch, Error, Record, Seq, Stats, Topic, TopicSet,
+    Change, Encoding, Error, Record, Seq, Stats, Topic,
     channel::{Channel, ChannelKey, Layout},
 };
 
@@ -34,7 +35,7 @@ use crate::{
 pub(crate) const CHUNK: usize = 64 << 10;
 
 pub(crate) struct Tail {
-    epoch: Epoch,
+    epochs: Epochs,
     max_window: usize,
     max_watched: usize,
     watermark: AtomicU64,
@@ -57,12 +58,12 @@ struct Frame {
 
 type Encoded = [OnceLock<Bytes>; Encoding::COUNT];
 
-impl Entry for Frame {
+impl Placed for Frame {
     fn seq(&self) -> Seq {
         self.record.seq
     }
-    fn topics(&self) -> &TopicSet {
-        &self.record.topics
+    fn topics(&self) -> &[Topic] {
+        self.record.topics()
     }
     fn cost(&self) -> usize {
         // The text stands in the record and, if somebody reads it, once more in an encoding. Readers in a
@@ -70,17 +71,17 @@ impl Entry for Frame {
         2 * self.record.cost()
     }
     fn is_event(&self) -> bool {
-        self.record.event.is_some()
+        self.record.event().is_some()
     }
 }
 
 impl Frame {
     /// What the readers of a channel get; kept if others `share` it.
-    fn bytes(&self, (topics, encoding): &ChannelKey, epoch: Epoch, share: bool, count: &mut u64) -> Bytes {
+    fn bytes(&self, (topics, encoding): &ChannelKey, epochs: &Epochs, share: bool, count: &mut u64) -> Bytes {
         let mut encode = || {
             *count += 1;
             let mut out = Vec::new();
-            encoding.record(&self.record, epoch, topics, &mut out);
+            encoding.record(&self.record, epochs, topics, &mut out);
             Bytes::from(out)
         };
         match share && encoding.is_same_for_all(&self.record) {
@@ -111,12 +112,12 @@ pub(crate) enum Gathered {
 }
 
 impl Tail {
-    /// Everything up to `last` is in the archive only; what comes after it belongs to this epoch.
-    pub(crate) fn new(epoch: Epoch, max_window: usize, max_watched: usize, last: Seq) -> Self {
+    /// Everything up to `last` is in the archive only.
+    pub(crate) fn new(epochs: Epochs, max_window: usize, max_watched: usize, last: Seq) -> Self {
         let mut window = TopicRing::default();
         window.set_absent_floor(last);
         Self {
-            epoch,
+            epochs,
             max_window,
             max_watched,
             watermark: AtomicU64::new(last.0),
@@ -137,36 +138,38 @@ impl Tail {
 
     /// Makes a batch visible: it is in the archive already.
     pub(crate) fn publish(&self, batch: &[Arc<Record>], machine: &RwLock<Machine>) {
-        let Some(last) = batch.last() else { return };
+        let Some(last) = batch.iter().map(|record| record.through()).max() else {
+            return;
+        };
         let mut touched = Vec::new();
         {
             let mut guard = self.state.lock();
             let state = &mut *guard;
             let mut renewed = Vec::new();
             for record in batch {
-                if record.change == Some(Change::Purges) {
+                if !record.entry.is_kept() {
                     renewed.extend(state.purge(record));
                     continue;
                 }
                 state.push(record);
-                for topic in &record.topics {
+                for topic in record.topics() {
                     for channel in state.watchers.get(topic).into_iter().flatten() {
                         if channel.touch(record.seq) {
                             touched.push(Arc::clone(channel));
                         }
-                        if record.change == Some(Change::Ends) {
+                        if record.change() == Some(Change::Ends) {
                             channel.end_topic(record.seq);
                         }
                     }
                 }
             }
             for channel in renewed {
-                channel.renew(machine.read().open(channel.topics(), last.seq));
+                channel.renew(machine.read().open(channel.topics(), last));
             }
             while state.window.cost() > self.max_window {
                 state.window.pop(|_, _| true, false);
             }
-            self.watermark.store(last.seq.0, Ordering::Release);
+            self.watermark.fetch_max(last.0, Ordering::Release);
         }
         wake(touched.iter());
     }
@@ -177,7 +180,7 @@ impl Tail {
             // One lock a topic, so that readers come in between.
             let mut guard = self.state.lock();
             let state = &mut *guard;
-            state.window.purge(topic, *through, false, Entry::is_event);
+            state.window.purge(topic, *through, false, Placed::is_event);
             for channel in state.watchers.get(topic).into_iter().flatten() {
                 channel.forget_layouts();
             }
@@ -190,10 +193,8 @@ impl Tail {
         let mut renewed = Vec::new();
         {
             let state = self.state.lock();
-            let purges = batch
-                .iter()
-                .filter(|record| record.change == Some(Change::Purges));
-            for topic in purges.flat_map(|record| &record.topics) {
+            let purges = batch.iter().filter(|record| !record.entry.is_kept());
+            for topic in purges.flat_map(|record| record.topics()) {
                 renewed.extend(state.watchers.get(topic).into_iter().flatten().cloned());
             }
             for channel in &renewed {
@@ -266,7 +267,7 @@ impl Tail {
         if state.window.floor(channel.topics()) > cursor {
             return Gathered::TooOld;
         }
-        let layout = state.lay_out(channel, cursor, self.epoch, self.watermark());
+        let layout = state.lay_out(channel, cursor, &self.epochs, self.watermark());
         channel.share(layout.clone());
         Gathered::Ready(layout)
     }
@@ -285,9 +286,9 @@ impl State {
     /// Returns the channels of which a topic may have begun anew.
     fn purge(&mut self, record: &Record) -> Vec<Arc<Channel>> {
         let mut channels = Vec::new();
-        for topic in &record.topics {
+        for topic in record.topics() {
             self.window
-                .purge(topic, record.seq, false, |frame| frame.record.event.is_some());
+                .purge(topic, record.seq, false, |frame| frame.record.event().is_some());
             channels.extend(self.watchers.get(topic).into_iter().flatten().cloned());
         }
         channels
@@ -332,9 +333,9 @@ impl State {
         channel.has_several() || channel.topics().iter().any(is_watched)
     }
 
-    fn lay_out(&mut self, channel: &Channel, cursor: Seq, epoch: Epoch, watermark: Seq) -> Layout {
+    fn lay_out(&mut self, channel: &Channel, cursor: Seq, epochs: &Epochs, watermark: Seq) -> Layout {
         let topics = channel.topics();
-        let before = self.window.back_from(topics, cursor).next().map(Entry::seq);
+        let before = self.window.back_from(topics, cursor).next().map(Placed::seq);
         let mut layout = Layout {
             from: before.unwrap_or_default().max(self.window.floor(topics)),
             first: watermark.next(),
@@ -347,7 +348,7 @@ impl State {
         let mut size = 0;
         let mut last = cursor;
         for frame in self.window.after(topics, cursor) {
-            let bytes = frame.bytes(&channel.key, epoch, share, &mut self.encoded);
+            let bytes = frame.bytes(&channel.key, epochs, share, &mut self.encoded);
             if size > 0 && size + bytes.len() > CHUNK {
                 layout.full = true;
                 layout.through = last;

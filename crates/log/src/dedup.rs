@@ -3,20 +3,19 @@
 //! A key counts per set of topics. Events of one request carry the same key and a number each, so a bulk
 //! that was cut goes on where it was cut when it is sent again. The same key with another first event is refused.
 //!
-//! Bounds: [`Bounds::max_keys`], [`Bounds::max_bytes`] and [`Bounds::keep`]; the oldest key is forgotten first, and a retry
-//! after that is a publish of its own. The newest key stays, however many topics it has. Time comes from the records, unless
-//! the clock that stamps them is in doubt ([`Dedup::expire_by`]), and costs are computed, not measured: every run with the same records
-//! forgets the same.
+//! Bounds: [`Settings::max_keys`] and [`Settings::max_key_bytes`]; the oldest key is forgotten first, and a retry after that is a
+//! publish of its own. The newest key stays, however many topics it has. Age is no matter of a clock here: an entry says which keys
+//! are too old. Costs are computed, not measured: every run with the same entries forgets the same.
 
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
-use tidewire_codec::{Event, EventId, EventName};
+use tidewire_codec::{EventId, EventName};
 use twox_hash::XxHash3_128;
 
-use crate::{Change, Error, Millis, Seq, TopicSet};
+use crate::{Change, Entry, Error, Millis, Seq, TopicSet, entry::Keyed, settings::Settings};
 
 /// The text by which a publisher marks a request and its retries: 1 to [`IdempotencyKey::MAX_LEN`] bytes of
 /// visible ASCII.
@@ -48,48 +47,31 @@ impl IdempotencyKey {
     }
 }
 
-/// A key, and the number of the event in its request.
-pub type Keyed = (IdempotencyKey, u64);
-
-/// How much is remembered.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    /// How many keys.
-    pub max_keys: usize,
-    /// Of all keys together: see [`cost`].
-    pub max_bytes: usize,
-    /// In milliseconds.
-    pub keep: Millis,
-}
-
 pub(crate) type Place = (TopicSet, IdempotencyKey);
-
-/// What is published: an event, the end of its streams, or both.
-pub type What<'a> = (Option<&'a Event>, Option<Change>);
 
 /// What is remembered of the keys.
 pub struct Dedup {
-    bounds: Bounds,
+    max_keys: usize,
+    /// Of all keys together: see [`cost`].
+    max_bytes: usize,
     seen: HashMap<Place, Seen>,
     /// In the order of their first events.
     order: VecDeque<(Millis, Place)>,
     /// What the keys cost together: see [`cost`].
     bytes: usize,
-    /// No key is forgotten for a later time than this, see [`crate::timekeeper`].
-    expiry: Millis,
     /// How to take back what has changed since [`Dedup::begin`], oldest first.
     undo: Vec<Step>,
 }
 
 /// What is remembered of a key.
 #[cfg_attr(test, derive(Debug, Clone, PartialEq))]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Of the first event.
-    pub fingerprint: u128,
+    pub(crate) fingerprint: u128,
     pub(crate) first: (Seq, EventId),
     pub(crate) last: (Seq, EventId),
     /// The number of the first event that has not been accepted.
-    pub next: u64,
+    pub(crate) next: u64,
 }
 
 /// A change, with what it changed.
@@ -105,15 +87,29 @@ enum Step {
 
 impl Dedup {
     /// Nothing is remembered yet.
-    pub fn new(bounds: Bounds) -> Self {
-        Self {
-            bounds,
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let mut dedup = Self {
+            max_keys: 0,
+            max_bytes: 0,
             seen: HashMap::new(),
             order: VecDeque::new(),
             bytes: 0,
-            expiry: Millis::MAX,
             undo: Vec::new(),
-        }
+        };
+        dedup.bound(settings);
+        dedup
+    }
+
+    fn bound(&mut self, settings: &Settings) {
+        let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        self.max_keys = whole(settings.max_keys);
+        self.max_bytes = whole(settings.max_key_bytes);
+    }
+
+    /// Other settings hold, and what is over them is forgotten.
+    pub(crate) fn set(&mut self, settings: &Settings) {
+        self.bound(settings);
+        self.forget();
     }
 
     /// How many keys are remembered.
@@ -123,25 +119,26 @@ impl Dedup {
     }
 
     /// What is remembered, in bytes.
+    #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Where an event stands that has been accepted before: its own place if it was the first or the last of its
+    /// Where an entry stands that has been accepted before: its own place if it was the first or the last of its
     /// request, that of the last otherwise.
     ///
     /// # Errors
     /// [`Error::KeyReused`] if the key came with another event.
-    pub fn replayed(
+    pub(crate) fn replayed(
         &self,
         topics: &TopicSet,
         (key, number): &Keyed,
-        what: What<'_>,
+        entry: &Entry,
     ) -> Result<Option<(Seq, EventId)>, Error> {
         let Some(seen) = self.seen.get(&(topics.clone(), key.clone())) else {
             return Ok(None);
         };
-        if *number == 0 && seen.fingerprint != fingerprint(what) {
+        if *number == 0 && seen.fingerprint != fingerprint(entry) {
             return Err(Error::KeyReused);
         }
         Ok(match *number {
@@ -151,12 +148,12 @@ impl Dedup {
         })
     }
 
-    /// Remembers an event that was accepted, and forgets what is over the bounds.
-    pub fn remember(
+    /// Remembers an entry that was accepted, and forgets what is over the bounds.
+    pub(crate) fn remember(
         &mut self,
         topics: &TopicSet,
         (key, number): Keyed,
-        what: What<'_>,
+        entry: &Entry,
         place: (Seq, EventId),
         now: Millis,
     ) {
@@ -166,7 +163,7 @@ impl Dedup {
             Some(seen) => {
                 let next = std::mem::replace(&mut seen.next, next);
                 // The end that a request asks for after its events is none of them.
-                let is_event = what.0.is_some();
+                let is_event = entry.as_event().is_some();
                 let last = is_event.then(|| {
                     self.bytes += place.1.as_str().len();
                     self.bytes -= seen.last.1.as_str().len();
@@ -178,7 +175,7 @@ impl Dedup {
             None if number > 0 => {}
             None => {
                 let seen = Seen {
-                    fingerprint: fingerprint(what),
+                    fingerprint: fingerprint(entry),
                     first: place.clone(),
                     last: place,
                     next,
@@ -189,33 +186,39 @@ impl Dedup {
                 self.undo.push(Step::Added);
             }
         }
-        self.forget(now);
+        self.forget();
     }
 
-    /// Until it is called again, keys are forgotten by this time, or by that of the records where it is earlier.
-    pub fn expire_by(&mut self, expiry: Millis) {
-        self.expiry = expiry;
+    /// When the oldest key was first seen.
+    pub(crate) fn oldest(&self) -> Option<Millis> {
+        self.order.front().map(|(since, _)| *since)
     }
 
-    fn forget(&mut self, now: Millis) {
-        let now = now.min(self.expiry);
-        while let Some((since, _)) = self.order.front()
-            && (self.order.len() > self.bounds.max_keys
-                || (self.bytes > self.bounds.max_bytes && self.order.len() > 1)
-                || now.saturating_sub(*since) > self.bounds.keep)
+    /// Forgets the keys that were first seen before a time.
+    pub(crate) fn forget_before(&mut self, before: Millis) {
+        while self.oldest().is_some_and(|since| since < before) {
+            self.forget_oldest();
+        }
+    }
+
+    /// Forgets what is over the bounds.
+    fn forget(&mut self) {
+        while self.order.len() > self.max_keys || (self.bytes > self.max_bytes && self.order.len() > 1) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((since, place)) = self.order.pop_front()
+            && let Some(seen) = self.seen.remove(&place)
         {
-            let Some((since, place)) = self.order.pop_front() else {
-                return;
-            };
-            if let Some(seen) = self.seen.remove(&place) {
-                self.bytes -= cost(&place, &seen);
-                self.undo.push(Step::Forgotten(since, place, seen));
-            }
+            self.bytes -= cost(&place, &seen);
+            self.undo.push(Step::Forgotten(since, place, seen));
         }
     }
 
     /// What is remembered, in order, with the times since when.
-    pub fn iter(&self) -> impl Iterator<Item = (Millis, &Place, &Seen)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Millis, &Place, &Seen)> {
         let seen = |(since, place): &'_ (Millis, Place)| Some((*since, self.seen.get_key_value(place)?));
         self.order
             .iter()
@@ -224,7 +227,7 @@ impl Dedup {
     }
 
     /// Remembers what was remembered before a restart; called in order.
-    pub fn restore(&mut self, since: Millis, place: Place, seen: Seen) {
+    pub(crate) fn restore(&mut self, since: Millis, place: Place, seen: Seen) {
         let bytes = cost(&place, &seen);
         if self.seen.insert(place.clone(), seen).is_none() {
             self.bytes += bytes;
@@ -233,12 +236,13 @@ impl Dedup {
     }
 
     /// What has changed until now is not taken back any more.
-    pub fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.undo.clear();
     }
 
-    /// Takes back what has changed since [`Dedup::begin`].
-    pub fn undo(&mut self) {
+    /// Takes back what has changed since [`Dedup::begin`]; these settings held then.
+    pub(crate) fn undo(&mut self, settings: &Settings) {
+        self.bound(settings);
         while let Some(step) = self.undo.pop() {
             match step {
                 Step::Added => {
@@ -283,7 +287,8 @@ fn cost((topics, key): &Place, seen: &Seen) -> usize {
 
 /// The same on every machine and in every run. Who finds two events with the same fingerprint deceives only
 /// himself: it counts within his own key.
-fn fingerprint((event, change): What<'_>) -> u128 {
+fn fingerprint(entry: &Entry) -> u128 {
+    let event = entry.as_event();
     let mut hash = XxHash3_128::new();
     let mut part = |text: Option<&str>| {
         // A length that no text has stands for none.
@@ -299,16 +304,20 @@ fn fingerprint((event, change): What<'_>) -> u128 {
             .unwrap_or(u64::MAX)
             .to_le_bytes(),
     );
-    hash.write(&[u8::from(change == Some(Change::Ends))]);
+    hash.write(&[u8::from(entry.change() == Some(Change::Ends))]);
     hash.finish_128()
 }
 
 #[cfg(test)]
 mod tests {
+    use tidewire_codec::Event;
+
     use super::*;
     use crate::{Namespace, Topic};
 
-    const NOTHING: What<'static> = (None, None);
+    fn nothing() -> Entry {
+        Entry::end(topics("t"))
+    }
 
     fn topics(name: &str) -> TopicSet {
         Topic::new(Namespace::Events, name).unwrap().into()
@@ -323,15 +332,19 @@ mod tests {
     }
 
     fn dedup() -> Dedup {
-        Dedup::new(Bounds {
-            max_keys: 2,
-            max_bytes: usize::MAX,
-            keep: 1000,
-        })
+        Dedup::new(&bounds(2, usize::MAX))
     }
 
-    fn event(data: &str) -> Event {
-        Event::new(data)
+    fn event(data: &str) -> Entry {
+        Entry::event(topics("t"), Event::new(data))
+    }
+
+    fn bounds(max_keys: u64, max_key_bytes: usize) -> Settings {
+        Settings {
+            max_keys,
+            max_key_bytes: max_key_bytes as u64,
+            ..Settings::UNBOUNDED
+        }
     }
 
     #[test]
@@ -340,12 +353,12 @@ mod tests {
         dedup.remember(
             &topics("a"),
             keyed("k", 0),
-            (Some(&event("x")), None),
+            &event("x"),
             place(1),
             0,
         );
         let ask =
-            |topic, key, data| dedup.replayed(&topics(topic), &keyed(key, 0), (Some(&event(data)), None));
+            |topic, key, data| dedup.replayed(&topics(topic), &keyed(key, 0), &event(data));
         assert_eq!(ask("a", "k", "x"), Ok(Some(place(1))));
         assert_eq!(ask("b", "k", "x"), Ok(None));
         assert_eq!(ask("a", "l", "x"), Ok(None));
@@ -359,14 +372,14 @@ mod tests {
             dedup.remember(
                 &topics("a"),
                 keyed("k", number),
-                (Some(&event("x")), None),
+                &event("x"),
                 place(number + 1),
                 0,
             );
         }
         let ask = |number| {
             dedup
-                .replayed(&topics("a"), &keyed("k", number), (Some(&event("x")), None))
+                .replayed(&topics("a"), &keyed("k", number), &event("x"))
                 .unwrap()
         };
         assert_eq!(ask(0), Some(place(1)));
@@ -378,16 +391,17 @@ mod tests {
     fn keys_are_forgotten_by_count_and_by_age() {
         let mut dedup = dedup();
         for (at, key) in [(0, "a"), (10, "b"), (20, "c")] {
-            dedup.remember(&topics("t"), keyed(key, 0), NOTHING, place(1), at);
+            dedup.remember(&topics("t"), keyed(key, 0), &nothing(), place(1), at);
         }
         let knows = |dedup: &Dedup, key| {
             dedup
-                .replayed(&topics("t"), &keyed(key, 0), NOTHING)
+                .replayed(&topics("t"), &keyed(key, 0), &nothing())
                 .unwrap()
                 .is_some()
         };
         assert!(!knows(&dedup, "a") && knows(&dedup, "b") && knows(&dedup, "c"));
-        dedup.remember(&topics("t"), keyed("d", 0), NOTHING, place(1), 1021);
+        dedup.forget_before(21);
+        dedup.remember(&topics("t"), keyed("d", 0), &nothing(), place(1), 1021);
         assert!(!knows(&dedup, "c") && knows(&dedup, "d"), "too old");
         assert_eq!(dedup.seen.len(), dedup.order.len());
     }
@@ -397,13 +411,9 @@ mod tests {
         let many =
             (0..251).map(|number| Topic::new(Namespace::Events, &format!("topic/{number:04}")).unwrap());
         let many = TopicSet::new(many).unwrap();
-        let mut dedup = Dedup::new(Bounds {
-            max_keys: usize::MAX,
-            max_bytes: 1 << 20,
-            keep: 1000,
-        });
+        let mut dedup = Dedup::new(&bounds(u64::MAX, 1 << 20));
         for number in 0..1_000 {
-            dedup.remember(&many, keyed(&number.to_string(), 0), NOTHING, place(1), 0);
+            dedup.remember(&many, keyed(&number.to_string(), 0), &nothing(), place(1), 0);
         }
         assert!(
             dedup.count() < 64 && dedup.bytes() <= 1 << 20,
@@ -411,37 +421,34 @@ mod tests {
             dedup.count()
         );
         let knows = |dedup: &Dedup, topics: &TopicSet, key: u64| {
-            let asked = dedup.replayed(topics, &keyed(&key.to_string(), 0), NOTHING);
+            let asked = dedup.replayed(topics, &keyed(&key.to_string(), 0), &nothing());
             asked.unwrap().is_some()
         };
         assert!(knows(&dedup, &many, 999) && !knows(&dedup, &many, 900));
         for number in 0..1_000 {
-            dedup.remember(&topics("t"), keyed(&number.to_string(), 0), NOTHING, place(1), 0);
+            dedup.remember(&topics("t"), keyed(&number.to_string(), 0), &nothing(), place(1), 0);
         }
         assert!(knows(&dedup, &topics("t"), 0), "a thousand keys of one topic fit");
     }
 
     #[test]
     fn what_keys_cost_is_given_back_with_them() {
-        let mut dedup = Dedup::new(Bounds {
-            max_keys: usize::MAX,
-            max_bytes: 3 * KEY,
-            keep: 1000,
-        });
-        dedup.remember(&topics("a"), keyed("a", 0), NOTHING, place(1), 0);
+        let mut dedup = Dedup::new(&bounds(u64::MAX, 3 * KEY));
+        dedup.remember(&topics("a"), keyed("a", 0), &nothing(), place(1), 0);
         dedup.begin();
         let before = dedup.bytes();
         let what = event("x");
-        dedup.remember(&topics("a"), keyed("a", 1), (Some(&what), None), place(1_000), 0);
+        dedup.remember(&topics("a"), keyed("a", 1), &what, place(1_000), 0);
         for key in ["b", "c", "d"] {
-            dedup.remember(&topics("a"), keyed(key, 0), NOTHING, place(2), 0);
+            dedup.remember(&topics("a"), keyed(key, 0), &nothing(), place(2), 0);
         }
         assert!(dedup.bytes() <= 3 * KEY && dedup.count() == 2);
-        dedup.undo();
+        dedup.undo(&bounds(u64::MAX, 3 * KEY));
         assert_eq!((dedup.count(), dedup.bytes()), (1, before));
-        dedup.remember(&topics("a"), keyed("late", 0), NOTHING, place(3), 5_000);
+        dedup.remember(&topics("a"), keyed("late", 0), &nothing(), place(3), 5_000);
         dedup.begin();
-        dedup.remember(&topics("a"), keyed("later", 0), NOTHING, place(3), 10_000);
+        dedup.forget_before(9_000);
+        dedup.remember(&topics("a"), keyed("later", 0), &nothing(), place(3), 10_000);
         let only = dedup
             .iter()
             .map(|(_, place, seen)| cost(place, seen))
@@ -451,33 +458,27 @@ mod tests {
 
     #[test]
     fn the_newest_key_stays_whatever_it_costs() {
-        let mut dedup = Dedup::new(Bounds {
-            max_keys: usize::MAX,
-            max_bytes: 1,
-            keep: 1000,
-        });
+        let mut dedup = Dedup::new(&bounds(u64::MAX, 1));
         for key in ["a", "b"] {
-            dedup.remember(&topics("t"), keyed(key, 0), NOTHING, place(1), 0);
+            dedup.remember(&topics("t"), keyed(key, 0), &nothing(), place(1), 0);
         }
-        let asked = dedup.replayed(&topics("t"), &keyed("b", 0), NOTHING);
+        let asked = dedup.replayed(&topics("t"), &keyed("b", 0), &nothing());
         assert_eq!((dedup.count(), asked), (1, Ok(Some(place(1)))));
     }
 
     #[test]
     fn fingerprints_tell_parts_apart() {
         let id = |text| EventId::new(text).unwrap();
+        let of = |event| Entry::event(topics("t"), event);
         let variants = [
             event("ab"),
-            event("a").with_id(id("b")),
-            event("a").with_retry(0),
+            of(Event::new("a").with_id(id("b"))),
+            of(Event::new("a").with_retry(0)),
             event(""),
+            event("ab").ending(),
+            nothing(),
         ];
-        let mut prints: Vec<_> = variants
-            .iter()
-            .map(|event| fingerprint((Some(event), None)))
-            .collect();
-        prints.push(fingerprint((Some(&variants[0]), Some(Change::Ends))));
-        prints.push(fingerprint(NOTHING));
+        let mut prints: Vec<_> = variants.iter().map(fingerprint).collect();
         prints.sort_unstable();
         prints.dedup();
         assert_eq!(prints.len(), 6);

@@ -4,8 +4,9 @@
 //! history: each opening of a log begins one, because a log may have lost its end, or may be an older
 //! copy put back, and then gives its numbers to other events.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
+use parking_lot::RwLock;
 use tidewire_codec::EventId;
 
 /// The place of an event in the hub's order: strictly increasing, gaps allowed. 0 is before all.
@@ -48,7 +49,9 @@ impl Epoch {
         })))
     }
 
-    fn as_str(&self) -> &str {
+    /// Its name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -113,51 +116,57 @@ impl FromStr for Position {
     }
 }
 
-/// The histories that a log has had, and where each began.
-#[derive(Debug, Clone)]
-pub struct Epochs {
-    /// Oldest first.
-    earlier: Vec<(Epoch, Seq)>,
-    current: (Epoch, Seq),
-}
+/// The most histories that are remembered. A cursor of an older one is answered with a gap (`reset`).
+pub const MAX_EPOCHS: usize = 1024;
+
+/// The histories that a log has had, and where each began. Clones are the same table: machine, tail and hub share it.
+#[derive(Debug, Clone, Default)]
+pub struct Epochs(Arc<RwLock<Vec<(Epoch, Seq)>>>);
 
 impl Epochs {
-    /// A log that starts now.
-    pub fn new(epoch: Epoch) -> Self {
-        Self {
-            earlier: Vec::new(),
-            current: (epoch, Seq(1)),
+    /// A log's histories, oldest first.
+    #[must_use]
+    pub fn of_log(epochs: Vec<(Epoch, Seq)>) -> Self {
+        Self(Arc::new(RwLock::new(epochs)))
+    }
+
+    /// One begins with this number. Those that would begin there or later have no record, and are replaced.
+    pub fn begin(&self, epoch: Epoch, first: Seq) {
+        let mut epochs = self.0.write();
+        // The order may have said so already, when nothing had been published yet.
+        if epochs.last().is_some_and(|(last, _)| *last == epoch) {
+            return;
         }
+        epochs.retain(|(_, began)| *began < first);
+        epochs.push((epoch, first));
+        let forgotten = epochs.len().saturating_sub(MAX_EPOCHS);
+        epochs.drain(..forgotten);
     }
 
-    /// A log that goes on: its histories, oldest first, of which the last is the current one. `None` if there are none.
-    pub fn of_log(mut epochs: Vec<(Epoch, Seq)>) -> Option<Self> {
-        let current = epochs.pop()?;
-        Some(Self {
-            earlier: epochs,
-            current,
-        })
+    /// All of them, oldest first.
+    #[must_use]
+    pub fn list(&self) -> Vec<(Epoch, Seq)> {
+        self.0.read().clone()
     }
 
-    /// The one that goes on.
-    pub fn current(&self) -> Epoch {
-        self.current.0
+    /// Becomes this list.
+    pub(crate) fn set(&self, list: Vec<(Epoch, Seq)>) {
+        *self.0.write() = list;
     }
 
-    /// The one to which a number belongs.
+    /// The one to which a number belongs. Before the first event is the first history.
+    ///
+    /// A log without any gives nothing out: its numbers belong to the epoch `00000000`.
+    #[must_use]
     pub fn of(&self, seq: Seq) -> Epoch {
-        let (current, since) = self.current;
-        if seq >= since {
-            return current;
-        }
-        let before = self.earlier.iter().rev().find(|(_, first)| *first <= seq);
-        // Before the first event is the first history.
-        before
-            .or(self.earlier.first())
-            .map_or(current, |(epoch, _)| *epoch)
+        let epochs = self.0.read();
+        let later = epochs.partition_point(|(_, first)| *first <= seq);
+        let found = epochs.get(later.saturating_sub(1));
+        found.map_or(Epoch([b'0'; Epoch::LEN]), |(epoch, _)| *epoch)
     }
 
     /// The cursor with this number.
+    #[must_use]
     pub fn position(&self, seq: Seq) -> Position {
         Position {
             epoch: self.of(seq),
@@ -167,8 +176,10 @@ impl Epochs {
 
     /// The cursor that a position stands for in this log, which ends at `last`. `None` if the log does not have its
     /// epoch, or if the epoch ended before it here: the number was given out by another copy of the log, or was lost.
+    #[must_use]
     pub fn place(&self, position: Position, last: Seq) -> Option<Seq> {
-        let mut all = self.earlier.iter().chain([&self.current]);
+        let epochs = self.0.read();
+        let mut all = epochs.iter();
         all.find(|(epoch, _)| *epoch == position.epoch)?;
         let end = all.next().map_or(last, |(_, next_began)| next_began.before());
         (position.seq <= end).then_some(position.seq)
@@ -214,7 +225,7 @@ mod tests {
     #[test]
     fn a_cursor_is_valid_up_to_where_its_epoch_ended_in_this_log() {
         let [old, new, foreign] = ["aaaaaaaa", "bbbbbbbb", "cccccccc"].map(|e| e.parse::<Epoch>().unwrap());
-        let epochs = Epochs::of_log(vec![(old, Seq(1)), (new, Seq(11))]).unwrap();
+        let epochs = Epochs::of_log(vec![(old, Seq(1)), (new, Seq(11))]);
         let place = |epoch, seq| epochs.place(Position { epoch, seq: Seq(seq) }, Seq(12));
         assert_eq!(place(old, 10), Some(Seq(10)), "the last event of the old epoch");
         assert_eq!(
@@ -230,11 +241,19 @@ mod tests {
     #[test]
     fn a_number_belongs_to_the_epoch_in_which_it_was_given() {
         let [a, b, c] = ["aaaaaaaa", "bbbbbbbb", "cccccccc"].map(|e| e.parse::<Epoch>().unwrap());
-        let epochs = Epochs::of_log(vec![(a, Seq(1)), (b, Seq(5)), (c, Seq(9))]).unwrap();
+        let epochs = Epochs::of_log(vec![(a, Seq(1)), (b, Seq(5)), (c, Seq(9))]);
         let of = [0, 1, 4, 5, 8, 9, 99].map(|seq| epochs.of(Seq(seq)));
         assert_eq!(of, [a, a, a, b, b, c, c]);
-        assert_eq!(epochs.current(), c);
-        assert!(Epochs::of_log(Vec::new()).is_none());
-        assert_eq!(Epochs::new(a).of(Seq::ZERO), a);
+        assert_eq!(epochs.list().last(), Some(&(c, Seq(9))));
+    }
+
+    #[test]
+    fn an_epoch_without_a_record_is_replaced() {
+        let [a, b, c] = ["aaaaaaaa", "bbbbbbbb", "cccccccc"].map(|e| e.parse::<Epoch>().unwrap());
+        let epochs = Epochs::default();
+        for (epoch, first) in [(a, 1), (b, 5), (c, 5), (c, 7)] {
+            epochs.begin(epoch, Seq(first));
+        }
+        assert_eq!(epochs.list(), [(a, Seq(1)), (c, Seq(5))], "and said twice it is one");
     }
 }

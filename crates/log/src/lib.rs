@@ -2,8 +2,10 @@
 //!
 //! | open | for |
 //! |---|---|
-//! | [`topic`], [`ids`], [`record`] | what is published: names, positions, events |
+//! | [`topic`], [`ids`] | names and positions |
+//! | [`entry`], [`record`] | what is proposed, and what was accepted |
 //! | [`machine`], [`dedup`] | what a log remembers about topics and keys; accepts or refuses a publish |
+//! | [`settings`], [`ledger`] | what is accepted and remembered, as the log says it; the books of doors |
 //! | [`snapshot`] | the same as bytes, for a restart |
 //! | [`recall`] | the machine of a log that is opened |
 //! | [`resume`] | where a reader starts, and what it is told |
@@ -18,14 +20,17 @@
 pub mod archive;
 pub mod clock;
 pub mod dedup;
+pub mod entry;
 pub mod error;
 pub mod floors;
 pub mod ids;
+pub mod ledger;
 pub mod machine;
 pub mod recall;
 pub mod record;
 pub mod resume;
 pub mod ring;
+pub mod settings;
 pub mod snapshot;
 pub mod timekeeper;
 pub mod topic;
@@ -33,11 +38,14 @@ pub mod trouble;
 
 pub use clock::{Clock, Millis};
 pub use dedup::IdempotencyKey;
+pub use entry::{Change, Entry};
 pub use error::Error;
 pub use floors::Floors;
 pub use ids::{Epoch, Position, Seq};
-pub use record::{Change, Draft, MAX_RETRY, Outcome, Receipt, Record};
+pub use record::{Draft, MAX_RETRY, Outcome, Proposal, Receipt, Record};
 pub use resume::{Gap, GapReason, Resume, Start};
+pub use ledger::{Door, Ledger, Verdict};
+pub use settings::Settings;
 pub use snapshot::Unreadable;
 pub use timekeeper::Times;
 pub use topic::{Namespace, Topic, TopicSet};

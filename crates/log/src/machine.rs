@@ -1,207 +1,335 @@
-//! What the log remembers about topics, and whether a publish is accepted.
+//! What the log remembers about topics, keys and doors, and whether an entry is accepted.
 //!
-//! The machine sees every publish in order and answers the same on every run: it reads no clock (the
-//! time is an argument, clamped so that it never goes back) and draws nothing at random. So replaying
-//! the same publishes builds the same state, on this node or another.
+//! The machine sees every entry in order and answers the same on every run: the number and the time are arguments (the time clamped
+//! so that it never goes back), it reads no clock and draws nothing at random, and nothing but earlier entries decides. So the same
+//! order builds the same state, on this node or another, whatever each of them keeps.
+//!
+//! Call, for a batch: [`Machine::begin`], [`Machine::apply`] for each entry, and, where the batch is not kept, [`Machine::undo`].
 
-use std::collections::HashMap;
-
-use tidewire_codec::Event;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::{
-    Change, Draft, Error, Millis, Outcome, Receipt, Record, Seq, Topic, TopicSet,
-    dedup::{self, Dedup},
+    Change, Entry, Error, Millis, Outcome, Receipt, Record, Seq, Topic, TopicSet,
+    dedup::Dedup,
     ids::Epochs,
-    record::text_len,
+    ledger::{Absent, Door, Ledgers, Verdict},
+    settings::Settings,
 };
 
 /// See the module's text.
 pub struct Machine {
-    epochs: Epochs,
-    bounds: Bounds,
-    last: Seq,
+    pub(crate) epochs: Epochs,
+    pub(crate) settings: Settings,
+    /// An entry has said them. Until then they are what the machine was started with.
+    pub(crate) are_noted: bool,
+    /// The last record.
+    pub(crate) last: Seq,
+    /// The last number that was given, also to what was taken back.
+    given: Seq,
     pub(crate) time: Millis,
-    /// Every topic that holds events or a floor, and where it ended.
-    pub topics: HashMap<Topic, Option<Seq>>,
-    /// What is remembered of keys.
-    pub dedup: Dedup,
+    /// Every topic that got a record and was not forgotten since.
+    pub(crate) topics: HashMap<Topic, Known>,
+    pub(crate) keys: Dedup,
+    pub(crate) ledgers: Ledgers,
+    pub(crate) absent: BTreeMap<Door, Absent>,
+    pub(crate) reached: Reached,
     before: Before,
+}
+
+/// What is known of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// Its last record.
+    pub(crate) last: Seq,
+    /// That ended its stream.
+    pub(crate) has_ended: bool,
 }
 
 /// How things were at [`Machine::begin`].
 #[derive(Default)]
 struct Before {
+    last: Seq,
     time: Millis,
+    settings: Option<(Settings, bool)>,
     /// What was known of the topics that have changed, in the order of the changes.
-    topics: Vec<Was>,
+    topics: Vec<(Topic, Option<Known>)>,
 }
 
-/// A topic, and its entry.
-type Was = (Topic, Option<Option<Seq>>);
-
-/// What a machine takes.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    /// The most topics that are remembered.
-    pub max_topics: usize,
-    /// In bytes.
-    pub max_event: usize,
-    /// Of keys.
-    pub keys: dedup::Bounds,
+/// Who proposed a batch: one run of one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// Drawn at random when the node was made.
+    pub node: u64,
+    /// Counts its runs.
+    pub incarnation: u64,
 }
 
-/// A draft that was accepted.
+/// How far an order that comes from elsewhere has been applied.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reached {
+    /// The last batch, by its place in the order. 0: none.
+    pub position: u64,
+    /// The number of the last batch of each run.
+    pub numbers: BTreeMap<Origin, u64>,
+}
+
+/// What a batch is that comes from an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// The next of its run: it is applied.
+    Next,
+    /// It has been applied before.
+    Again,
+    /// One in front of it is missing: it is passed over, and comes again behind that.
+    Early,
+}
+
+/// An entry that was accepted.
+#[derive(Debug)]
 pub enum Applied {
     /// It has its place in the order, and this is the answer to it.
     Record(Record, Receipt),
-    /// It has been accepted before.
-    Replayed(Receipt),
+    /// It changes nothing, and takes no place: it has been accepted before, or its door's ledger had no use for it.
+    Answered(Receipt),
 }
 
 impl Machine {
-    /// A machine that has seen nothing.
-    pub fn new(epochs: Epochs, bounds: Bounds) -> Self {
+    /// A machine that has seen nothing. The settings hold until an entry says others.
+    #[must_use]
+    pub fn new(epochs: Epochs, settings: Settings, ledgers: Ledgers) -> Self {
         Self {
             epochs,
-            bounds,
+            settings,
+            are_noted: false,
             last: Seq::ZERO,
+            given: Seq::ZERO,
             time: 0,
             topics: HashMap::new(),
-            dedup: Dedup::new(bounds.keys),
+            keys: Dedup::new(&settings),
+            ledgers,
+            absent: BTreeMap::new(),
+            reached: Reached::default(),
             before: Before::default(),
         }
     }
 
+    /// A batch comes from an order. Where it is the next of its run, it counts as applied from here on.
+    pub fn arrive(&mut self, position: u64, origin: Origin, number: u64) -> Arrival {
+        self.reached.position = self.reached.position.max(position);
+        let last = self.reached.numbers.entry(origin).or_default();
+        match number {
+            _ if number <= *last => Arrival::Again,
+            _ if number > *last + 1 => Arrival::Early,
+            _ => {
+                *last = number;
+                Arrival::Next
+            }
+        }
+    }
+
+    /// The log's histories. The table is shared.
+    #[must_use]
+    pub fn epochs(&self) -> &Epochs {
+        &self.epochs
+    }
+
+    /// How far an order that comes from elsewhere has been applied.
+    #[must_use]
+    pub fn reached(&self) -> &Reached {
+        &self.reached
+    }
+
     /// A batch begins: what was applied until now is not taken back any more.
     pub fn begin(&mut self) {
-        self.before.time = self.time;
+        (self.before.last, self.before.time) = (self.last, self.time);
+        self.before.settings = None;
         self.before.topics.clear();
-        self.dedup.begin();
+        self.keys.begin();
+        self.ledgers.values_mut().for_each(|ledger| ledger.begin());
+        self.absent.values_mut().for_each(Absent::begin);
     }
 
     /// Takes back what was applied since [`Machine::begin`]. Its numbers are not used again.
     pub fn undo(&mut self) {
-        self.time = self.before.time;
+        (self.last, self.time) = (self.before.last, self.before.time);
+        if let Some((settings, are_noted)) = self.before.settings.take() {
+            (self.settings, self.are_noted) = (settings, are_noted);
+        }
         for (topic, was) in self.before.topics.drain(..).rev() {
             match was {
                 Some(was) => self.topics.insert(topic, was),
                 None => self.topics.remove(&topic),
             };
         }
-        self.dedup.undo();
+        self.keys.undo(&self.settings);
+        self.ledgers.values_mut().for_each(|ledger| ledger.undo());
+        self.absent.retain(|_, book| book.undo());
     }
 
-    /// Gives the draft its place in the order, or says why it gets none. A refused draft changes
-    /// nothing.
-    pub fn apply(&mut self, draft: Draft, now: Millis) -> Result<Applied, Error> {
-        let Draft {
-            topics,
-            event,
-            change,
-            keyed,
-            max,
-        } = draft;
+    /// Gives the entry the place `seq`, or says why it gets none. A refused entry changes nothing. A note is always accepted, and
+    /// the next entry has the same `seq`.
+    ///
+    /// # Errors
+    /// [`Error::Ended`], [`Error::TopicsFull`], [`Error::KeyReused`].
+    pub fn apply(&mut self, seq: Seq, now: Millis, entry: Entry) -> Result<Applied, Error> {
         // First of all: a retry is answered as the first try was, whatever has happened since.
-        if let Some(keyed) = &keyed
-            && let Some((seq, id)) = self.dedup.replayed(&topics, keyed, (event.as_ref(), change))?
+        if let (Some(topics), Some(keyed)) = (entry.topic_set(), entry.key())
+            && let Some((seq, id)) = self.keys.replayed(topics, keyed, &entry)?
         {
             let outcome = Outcome::Replayed;
-            return Ok(Applied::Replayed(Receipt { seq, id, outcome }));
+            return Ok(Applied::Answered(Receipt { seq, id, outcome }));
         }
-        if change != Some(Change::Purges) {
-            self.admit(&topics, event.as_ref(), max)?;
-        }
-        self.last = self.last.next();
-        self.time = self.time.max(now);
-        self.note(&topics, change);
-        let receipt = self.receipt(event.as_ref());
-        if let Some(keyed) = keyed.clone() {
-            let place = (receipt.seq, receipt.id.clone());
-            self.dedup
-                .remember(&topics, keyed, (event.as_ref(), change), place, self.time);
-        }
-        let record = Record {
-            seq: self.last,
-            time: self.time,
-            topics,
-            event,
-            change,
-            key: keyed,
+        let entry = match entry {
+            Entry::Event { .. } | Entry::End { .. } => {
+                self.admit(entry.topics())?;
+                entry
+            }
+            Entry::Forget { topics, through } => {
+                let quiet = topics.iter().filter(|topic| self.is_quiet(topic, through)).cloned();
+                match TopicSet::new(quiet) {
+                    Ok(topics) => Entry::Forget { topics, through },
+                    Err(_) => return Ok(Applied::Answered(self.nothing())),
+                }
+            }
+            entry => entry,
         };
-        Ok(Applied::Record(record, receipt))
+        let time = self.time.max(now);
+        let verdict = self.take(seq, time, &entry);
+        let mut receipt = self.receipt(&entry, seq);
+        if let Some(verdict) = verdict {
+            let is_taken = verdict.is_taken;
+            receipt.outcome = Outcome::Told(verdict);
+            if !is_taken {
+                return Ok(Applied::Answered(receipt));
+            }
+        }
+        self.time = time;
+        if !entry.is_note() {
+            self.last = seq;
+            self.given = self.given.max(seq);
+        }
+        Ok(Applied::Record(Record { seq, time, entry }, receipt))
     }
 
     /// Is told of a record that was accepted before a restart. It answers from then on as if it had been there.
     pub fn replay(&mut self, record: &Record) {
         self.begin();
-        self.go_on_after(record.seq, record.time);
-        // A topic that had ended and has events again had been forgotten in between: `note` opens it.
-        self.note(&record.topics, record.change);
-        if let Some(keyed) = record.key.clone() {
-            let Receipt { seq, id, .. } = self.receipt(record.event.as_ref());
-            self.dedup.remember(
-                &record.topics,
-                keyed,
-                (record.event.as_ref(), record.change),
-                (seq, id),
-                self.time,
-            );
-        }
+        // A topic that had ended and has events again had been forgotten in between: `take` opens it.
+        self.take(record.seq, record.time, &record.entry);
+        let seq = if record.entry.is_note() { Seq::ZERO } else { record.seq };
+        self.go_on_after(seq, record.time);
     }
 
     /// What comes next has later numbers and times.
     pub fn go_on_after(&mut self, last: Seq, time: Millis) {
         self.last = self.last.max(last);
+        self.given = self.given.max(last);
         self.time = self.time.max(time);
     }
 
     /// Whether an event or an end may be published to these topics.
-    fn admit(&self, topics: &TopicSet, event: Option<&Event>, max: Option<usize>) -> Result<(), Error> {
-        let len = event.map_or(0, text_len);
-        let max_topics = self.bounds.max_topics;
-        let max_event = max.unwrap_or(self.bounds.max_event);
-        if len > max_event {
-            return Err(Error::EventTooLarge { len, max: max_event });
-        }
+    fn admit(&self, topics: &[Topic]) -> Result<(), Error> {
         if let Some(topic) = topics.iter().find(|topic| self.ended_at(topic).is_some()) {
             return Err(Error::Ended { topic: topic.clone() });
         }
-        let unknown = topics.iter().filter(|topic| !self.topics.contains_key(topic));
-        match self.topics.len() + unknown.count() > max_topics {
-            true => Err(Error::TopicsFull { max: max_topics }),
+        let unknown = topics.iter().filter(|topic| !self.topics.contains_key(*topic));
+        match (self.topics.len() + unknown.count()) as u64 > self.settings.max_topics {
+            true => Err(Error::TopicsFull {
+                max: usize::try_from(self.settings.max_topics).unwrap_or(usize::MAX),
+            }),
             false => Ok(()),
         }
     }
 
-    /// Notes what the record at `last` does to its topics.
-    fn note(&mut self, topics: &TopicSet, change: Option<Change>) {
-        let ends = (change == Some(Change::Ends)).then_some(self.last);
-        for topic in topics {
-            let was = self.topics.get(topic).copied();
-            // A topic that is not known has nothing that could be purged.
-            if was == Some(ends) || (was.is_none() && change == Some(Change::Purges)) {
-                continue;
+    /// Does what an accepted entry does. What a ledger says to a fact is returned.
+    fn take(&mut self, seq: Seq, time: Millis, entry: &Entry) -> Option<Verdict> {
+        match entry {
+            Entry::Event { topics, .. } | Entry::End { topics, .. } | Entry::Purge { topics, .. } => {
+                self.note(topics, seq, entry.change());
+                if let Some(keyed) = entry.key() {
+                    let Receipt { seq, id, .. } = self.receipt(entry, seq);
+                    self.keys.remember(topics, keyed.clone(), entry, (seq, id), time);
+                }
             }
-            self.topics.insert(topic.clone(), ends);
+            Entry::Forget { topics, .. } => {
+                for topic in topics {
+                    let was = self.topics.remove(topic);
+                    self.before.topics.push((topic.clone(), was));
+                }
+            }
+            Entry::ForgetKeys { before } => self.keys.forget_before(*before),
+            Entry::Settings(settings) => {
+                self.before.settings.get_or_insert((self.settings, self.are_noted));
+                (self.settings, self.are_noted) = (*settings, true);
+                self.keys.set(settings);
+            }
+            Entry::Epoch(epoch) => self.epochs.begin(*epoch, seq),
+            Entry::Fact { door, data } => {
+                return Some(match self.ledgers.get_mut(door) {
+                    Some(ledger) => ledger.apply(seq, time, data),
+                    None => self.absent.entry(*door).or_default().apply(seq, time, data),
+                });
+            }
+        }
+        None
+    }
+
+    /// Notes what the record at `seq` does to its topics.
+    fn note(&mut self, topics: &TopicSet, seq: Seq, change: Option<Change>) {
+        let known = Known {
+            last: seq,
+            has_ended: change == Some(Change::Ends),
+        };
+        for topic in topics {
+            let was = match self.topics.get_mut(topic) {
+                Some(was) => Some(std::mem::replace(was, known)),
+                // A topic that is not known has nothing that could be purged.
+                None if change == Some(Change::Purges) => continue,
+                None => self.topics.insert(topic.clone(), known),
+            };
             self.before.topics.push((topic.clone(), was));
         }
     }
 
-    fn receipt(&self, event: Option<&Event>) -> Receipt {
-        let given = event.and_then(|event| event.id.clone());
+    fn receipt(&self, entry: &Entry, seq: Seq) -> Receipt {
+        let given = entry.as_event().and_then(|event| event.id.clone());
         Receipt {
-            seq: self.last,
-            id: given.unwrap_or_else(|| self.epochs.position(self.last).into()),
+            seq,
+            id: given.unwrap_or_else(|| self.epochs.position(seq).into()),
+            outcome: Outcome::Appended,
+        }
+    }
+
+    /// The answer to an entry that had nothing to change.
+    fn nothing(&self) -> Receipt {
+        Receipt {
+            seq: self.given,
+            id: self.epochs.position(self.given).into(),
             outcome: Outcome::Appended,
         }
     }
 
     /// Where a topic ended, if it has.
+    #[must_use]
     pub fn ended_at(&self, topic: &Topic) -> Option<Seq> {
-        self.topics.get(topic).copied().flatten()
+        let known = self.topics.get(topic)?;
+        known.has_ended.then_some(known.last)
+    }
+
+    /// Whether it knows a topic: it got a record, and was not forgotten since.
+    #[must_use]
+    pub fn knows(&self, topic: &Topic) -> bool {
+        self.topics.contains_key(topic)
+    }
+
+    /// Whether a topic is known and has got nothing after `through`.
+    #[must_use]
+    pub fn is_quiet(&self, topic: &Topic, through: Seq) -> bool {
+        self.topics.get(topic).is_some_and(|known| known.last <= through)
     }
 
     /// How many of these topics have not ended at or before `through`, and the last end among the others.
+    #[must_use]
     pub fn open(&self, topics: &TopicSet, through: Seq) -> (usize, Seq) {
         let ends = topics
             .iter()
@@ -212,19 +340,59 @@ impl Machine {
         })
     }
 
-    /// The last number that was given.
+    /// Every topic that has ended, and where.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (Topic, Option<Seq>)> {
+        let ended = self.topics.iter().filter(|(_, known)| known.has_ended);
+        ended.map(|(topic, known)| (topic.clone(), Some(known.last)))
+    }
+
+    /// What another log knew of a topic: its last record, and where it ended.
+    pub(crate) fn learn(&mut self, topic: Topic, last: Seq, ended: Option<Seq>) {
+        let known = Known {
+            last: ended.unwrap_or(last),
+            has_ended: ended.is_some(),
+        };
+        self.topics.insert(topic, known);
+    }
+
+    /// How many topics it knows.
+    #[must_use]
+    pub fn topic_count(&self) -> usize {
+        self.topics.len()
+    }
+
+    /// What is remembered of idempotency keys.
+    #[must_use]
+    pub fn keys(&self) -> &Dedup {
+        &self.keys
+    }
+
+    /// The last number that was given: numbers of what was taken back are not used again.
+    #[must_use]
     pub fn last(&self) -> Seq {
-        self.last
+        self.given
     }
 
-    /// Whether new topics would be refused.
-    pub fn is_full(&self) -> bool {
-        self.topics.len() >= self.bounds.max_topics
+    /// The time of the last record.
+    #[must_use]
+    pub fn time(&self) -> Millis {
+        self.time
     }
 
-    /// Forgets a topic of which nothing is kept: it may be used anew.
-    pub fn forget(&mut self, topic: &Topic) {
-        self.topics.remove(topic);
+    /// The settings in force, if an entry has said them.
+    #[must_use]
+    pub fn noted_settings(&self) -> Option<Settings> {
+        self.are_noted.then_some(self.settings)
+    }
+
+    /// The entry that forgets the keys which are too old at this time, if there are such.
+    #[must_use]
+    pub fn expired_keys(&self, now: Millis) -> Option<Entry> {
+        let before = now.checked_sub(self.settings.keep_keys)?;
+        self.keys
+            .oldest()
+            .is_some_and(|since| since < before)
+            .then_some(Entry::ForgetKeys { before })
     }
 }
 

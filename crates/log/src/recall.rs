@@ -3,10 +3,11 @@
 use std::io;
 
 use crate::{
-    Millis, Seq, Unreadable,
+    Seq, Settings, Unreadable,
     archive::{Archive, History},
     ids::Epochs,
-    machine::{self, Machine},
+    ledger::Ledgers,
+    machine::Machine,
 };
 
 /// Why what a log remembers cannot be told.
@@ -30,18 +31,25 @@ pub enum RecallError {
 pub fn recall(
     archive: &dyn Archive,
     history: History,
-    epochs: Epochs,
-    bounds: machine::Bounds,
-    expiry: Millis,
+    settings: Settings,
+    ledgers: Ledgers,
 ) -> Result<Machine, RecallError> {
+    let has_epochs = !history.epochs.is_empty();
+    let epochs = Epochs::of_log(history.epochs.clone());
+    let machine = Machine::new(epochs, settings, ledgers);
     let (after, mut machine) = match history.snapshot {
-        Some((seq, state)) => (seq, Machine::restore(seq, &state, epochs, bounds)?),
-        None => (Seq::ZERO, Machine::new(epochs, bounds)),
+        Some((seq, state)) => (seq, machine.restore(seq, &state)?),
+        None => (Seq::ZERO, machine),
     };
-    machine.dedup.expire_by(expiry);
     archive.replay(after, &mut |record| machine.replay(record))?;
     machine.go_on_after(history.last, history.time);
-    // A snapshot may be older than the moment when a topic was forgotten: nobody would make the machine forget it again.
-    machine.topics.retain(|topic, _| archive.knows(topic));
+    if has_epochs {
+        // The archive's own list has also those that a snapshot does not know, or that were lost with it.
+        machine.epochs.set(history.epochs);
+    }
+    if machine.noted_settings().is_none() {
+        // A log of version 1 did not say when a topic was forgotten: a snapshot may be older than that.
+        machine.topics.retain(|topic, _| archive.knows(topic));
+    }
     Ok(machine)
 }

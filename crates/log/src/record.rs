@@ -1,4 +1,4 @@
-//! What is published ([`Draft`]), what the log holds ([`Record`]), what the publisher gets
+//! What is published ([`Draft`], [`Proposal`]), what the log holds ([`Record`]), what the publisher gets
 //! ([`Receipt`]).
 //!
 //! A record holds an event, or changes its topics, or both: an event that is the last of its streams.
@@ -6,8 +6,7 @@
 use tidewire_codec::{Event, EventId};
 
 use crate::{
-    Error, Millis, Seq, TopicSet,
-    dedup::{IdempotencyKey, Keyed},
+    Change, Entry, Error, IdempotencyKey, Millis, Seq, Topic, TopicSet, entry::Keyed, ledger::Verdict,
 };
 
 /// The longest id that a publisher may give an event, in bytes.
@@ -24,27 +23,33 @@ const OVERHEAD: usize = 256;
 /// What each topic after the first costs on top of that, beside its name, and with it the place of the event's id.
 const TOPIC_OVERHEAD: usize = 128;
 
-/// A publish that has been checked but has no place in the order yet.
+/// A publish that has been checked, on its way to the order.
 #[derive(Debug, Clone)]
-pub struct Draft {
-    /// Where it is published.
-    pub topics: TopicSet,
-    pub(crate) event: Option<Event>,
-    pub(crate) change: Option<Change>,
-    pub(crate) keyed: Option<Keyed>,
+pub struct Proposal {
+    /// What is proposed.
+    pub entry: Entry,
     /// The most bytes that its event may have, if not the hub's own bound.
     pub max: Option<usize>,
 }
 
-/// What a record does to its topics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Change {
-    /// Their streams end.
-    Ends,
-    /// What was kept of them is gone; ended streams begin anew.
-    Purges,
+impl Proposal {
+    /// The publish may come again and counts once. `number` is its place in its request, from 0.
+    #[must_use]
+    pub fn with_key(mut self, key: IdempotencyKey, number: u64) -> Self {
+        self.entry = self.entry.with_key(Some((key, number)));
+        self
+    }
 }
+
+impl From<Entry> for Proposal {
+    fn from(entry: Entry) -> Self {
+        Self { entry, max: None }
+    }
+}
+
+/// An event that is going to be proposed; it may still become the last of its streams.
+#[derive(Debug, Clone)]
+pub struct Draft(Proposal);
 
 impl Draft {
     /// An event for one or more topics.
@@ -53,55 +58,44 @@ impl Draft {
     /// [`Error::InvalidId`], [`Error::ReservedName`] or [`Error::RetryTooLong`]: what publishers may not use.
     pub fn event(topics: impl Into<TopicSet>, event: Event) -> Result<Self, Error> {
         check(&event)?;
-        Ok(Self {
-            event: Some(event),
-            ..Self::of(topics)
-        })
+        Ok(Self(Entry::event(topics, event).into()))
     }
 
     /// The end of one or more streams, without an event of its own.
-    pub fn end(topics: impl Into<TopicSet>) -> Self {
-        Self::of(topics).and_end()
+    pub fn end(topics: impl Into<TopicSet>) -> Proposal {
+        Entry::end(topics).into()
     }
 
     /// Lets go what is kept of one or more topics. Their streams begin anew if they had ended; a reader that
     /// had not read everything is told of a gap.
-    pub fn purge(topics: impl Into<TopicSet>) -> Self {
-        Self {
-            change: Some(Change::Purges),
-            ..Self::of(topics)
-        }
-    }
-
-    fn of(topics: impl Into<TopicSet>) -> Self {
-        Self {
-            topics: topics.into(),
-            event: None,
-            change: None,
-            keyed: None,
-            max: None,
-        }
+    pub fn purge(topics: impl Into<TopicSet>) -> Proposal {
+        Entry::purge(topics).into()
     }
 
     /// The event is the last: its streams end with it.
     #[must_use]
     pub fn and_end(mut self) -> Self {
-        self.change = Some(Change::Ends);
+        self.0.entry = self.0.entry.ending();
         self
     }
 
     /// Its event may have so many bytes, whatever the hub's bound for events is.
     #[must_use]
     pub fn up_to(mut self, max: usize) -> Self {
-        self.max = Some(max);
+        self.0.max = Some(max);
         self
     }
 
     /// The publish may come again and counts once. `number` is its place in its request, from 0.
     #[must_use]
-    pub fn with_key(mut self, key: IdempotencyKey, number: u64) -> Self {
-        self.keyed = Some((key, number));
-        self
+    pub fn with_key(self, key: IdempotencyKey, number: u64) -> Self {
+        Self(self.0.with_key(key, number))
+    }
+}
+
+impl From<Draft> for Proposal {
+    fn from(Draft(proposal): Draft) -> Self {
+        proposal
     }
 }
 
@@ -146,30 +140,58 @@ fn check_name(name: &str) -> Result<(), Error> {
     }
 }
 
-/// A place in the order with what stands there: an event, the end of streams, or both.
-#[derive(Debug)]
+/// An entry that was accepted, with its place in the order.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Its place in the order.
+    /// Its place in the order. A note has the number that the entry behind it gets.
     pub seq: Seq,
     /// When it was accepted; never before the record in front of it.
     pub time: Millis,
-    /// Where it was published.
-    pub topics: TopicSet,
-    /// What readers get; `None` for the end of a stream that brought no event.
-    pub event: Option<Event>,
-    /// What happens to its topics here, after the event.
-    pub change: Option<Change>,
-    /// Its idempotency key, and its place in its request.
-    pub key: Option<(IdempotencyKey, u64)>,
+    /// What was proposed.
+    pub entry: Entry,
 }
 
 impl Record {
+    /// The last number that is given when it is there: its own, or, of a note, the one in front of it.
+    #[must_use]
+    pub fn through(&self) -> Seq {
+        match self.entry.is_note() {
+            true => self.seq.before(),
+            false => self.seq,
+        }
+    }
+
+    /// Where it was published, in order; nowhere if it is for no reader.
+    #[must_use]
+    pub fn topics(&self) -> &[Topic] {
+        self.entry.topics()
+    }
+
+    /// What readers get; `None` for the end of a stream that brought no event.
+    #[must_use]
+    pub fn event(&self) -> Option<&Event> {
+        self.entry.as_event()
+    }
+
+    /// What happens to its topics here, after the event.
+    #[must_use]
+    pub fn change(&self) -> Option<Change> {
+        self.entry.change()
+    }
+
+    /// Its idempotency key, and its place in its request.
+    #[must_use]
+    pub fn key(&self) -> Option<&Keyed> {
+        self.entry.key()
+    }
+
     /// About how much memory it takes, in bytes.
+    #[must_use]
     pub fn cost(&self) -> usize {
-        let key = self.key.as_ref().map_or(0, |(key, _)| key.as_str().len());
-        let names = self.topics.iter().map(|topic| topic.name().len());
-        let more_topics = (self.topics.len() - 1) * TOPIC_OVERHEAD;
-        OVERHEAD + more_topics + names.sum::<usize>() + self.event.as_ref().map_or(0, text_len) + key
+        let key = self.key().map_or(0, |(key, _)| key.as_str().len());
+        let names = self.topics().iter().map(|topic| topic.name().len());
+        let more_topics = self.topics().len().saturating_sub(1) * TOPIC_OVERHEAD;
+        OVERHEAD + more_topics + names.sum::<usize>() + self.event().map_or(0, text_len) + key
     }
 }
 
@@ -185,7 +207,7 @@ pub struct Receipt {
 }
 
 /// What came of a publish that was accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
     /// It was appended.
@@ -194,4 +216,6 @@ pub enum Outcome {
     Replayed,
     /// So many events were let go.
     Purged(usize),
+    /// A door's ledger has said this of a fact.
+    Told(Verdict),
 }

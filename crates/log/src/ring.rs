@@ -6,7 +6,7 @@
 //!
 //! A topic costs one list of positions, however many readers or channels it has.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use itertools::Itertools as _;
 
@@ -16,11 +16,11 @@ use crate::{Seq, Topic, TopicSet};
 const MOST_HOLES: usize = 1024;
 
 /// What a ring holds.
-pub trait Entry {
+pub trait Placed {
     /// Its place in the order.
     fn seq(&self) -> Seq;
     /// Where it is found.
-    fn topics(&self) -> &TopicSet;
+    fn topics(&self) -> &[Topic];
     /// Its memory in bytes, about. Must not change while the entry is in a ring.
     fn cost(&self) -> usize;
     /// Whether it holds an event. What holds none says that a stream has ended.
@@ -39,6 +39,8 @@ pub struct TopicRing<E> {
     cost: usize,
     /// The floor of topics that have no shelf. Whoever lets shelves go keeps this true.
     absent_floor: Seq,
+    /// Topics that had no entries left when this was last looked at, oldest first; some may have got one since.
+    idle: VecDeque<Topic>,
 }
 
 /// What the ring knows of one topic.
@@ -62,11 +64,12 @@ impl<E> Default for TopicRing<E> {
             topics: HashMap::new(),
             cost: 0,
             absent_floor: Seq::ZERO,
+            idle: VecDeque::new(),
         }
     }
 }
 
-impl<E: Entry> TopicRing<E> {
+impl<E: Placed> TopicRing<E> {
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.len
@@ -135,8 +138,10 @@ impl<E: Entry> TopicRing<E> {
                     shelf.floor = entry.seq();
                 }
             }
-            if !keep && shelf.is_idle() {
-                self.topics.remove(topic);
+            match shelf.is_idle() {
+                true if keep => self.idle.push_back(topic.clone()),
+                true => drop(self.topics.remove(topic)),
+                false => {}
             }
         }
         self.drop_holes();
@@ -177,8 +182,11 @@ impl<E: Entry> TopicRing<E> {
                 shelf.floor = seq;
             }
         }
-        if !keep && self.topics.get(topic).is_some_and(Shelf::is_idle) {
-            self.topics.remove(topic);
+        if self.topics.get(topic).is_some_and(Shelf::is_idle) {
+            match keep {
+                true => self.idle.push_back(topic.clone()),
+                false => drop(self.topics.remove(topic)),
+            }
         }
         self.drop_holes();
     }
@@ -238,19 +246,27 @@ impl<E: Entry> TopicRing<E> {
         }
     }
 
-    /// Forgets all topics without entries and pins; their floors go into the absent floor.
-    pub fn forget_idle(&mut self) -> Vec<Topic> {
-        let mut floor = self.absent_floor;
-        let forgotten = self
-            .topics
-            .extract_if(|_, shelf| shelf.is_idle())
-            .map(|(topic, shelf)| {
-                floor = floor.max(shelf.floor);
-                topic
-            })
-            .collect();
-        self.absent_floor = floor;
-        forgotten
+    /// At most so many topics that have no entries and no pins.
+    pub fn idle(&mut self, most: usize) -> Vec<Topic> {
+        let topics = &self.topics;
+        let is_idle = |topic: &Topic| topics.get(topic).is_some_and(Shelf::is_idle);
+        while self.idle.front().is_some_and(|topic| !is_idle(topic)) {
+            self.idle.pop_front();
+        }
+        if self.idle.len() > 2 * topics.len() {
+            let mut seen = HashSet::new();
+            self.idle.retain(|topic| is_idle(topic) && seen.insert(topic.clone()));
+        }
+        self.idle.iter().filter(|topic| is_idle(topic)).take(most).cloned().collect()
+    }
+
+    /// Forgets a topic, if it has no entries and no pins; its floor goes into the absent floor.
+    pub fn forget(&mut self, topic: &Topic) {
+        if self.topics.get(topic).is_some_and(Shelf::is_idle)
+            && let Some(shelf) = self.topics.remove(topic)
+        {
+            self.absent_floor = self.absent_floor.max(shelf.floor);
+        }
     }
 
     /// The floor of each of these topics.
@@ -294,7 +310,7 @@ impl<E: Entry> TopicRing<E> {
                 true => None,
                 false => {
                     let later = shelf.positions.range(self.rank(shelf, cursor)..);
-                    let is_event = |position: &&u64| self.get(**position).is_some_and(Entry::is_event);
+                    let is_event = |position: &&u64| self.get(**position).is_some_and(Placed::is_event);
                     Some(shelf.events - later.filter(is_event).count())
                 }
             })
@@ -354,7 +370,7 @@ impl<E: Entry> TopicRing<E> {
 }
 
 impl Shelf {
-    fn leave(&mut self, entry: &impl Entry) {
+    fn leave(&mut self, entry: &impl Placed) {
         self.events -= usize::from(entry.is_event());
         self.shared -= usize::from(entry.topics().len() > 1);
     }
@@ -371,12 +387,12 @@ mod tests {
 
     struct Item(u64, TopicSet);
 
-    impl Entry for Item {
+    impl Placed for Item {
         fn seq(&self) -> Seq {
             Seq(self.0)
         }
-        fn topics(&self) -> &TopicSet {
-            &self.1
+        fn topics(&self) -> &[Topic] {
+            self.1.as_slice()
         }
         fn cost(&self) -> usize {
             1
@@ -444,9 +460,11 @@ mod tests {
         let mut ring = ring(&[(1, "a"), (2, "b"), (3, "c")]);
         ring.pop(|_, _| true, true);
         ring.pop(|_, _| true, true);
-        let mut forgotten = ring.forget_idle();
-        forgotten.sort();
-        assert_eq!(forgotten.iter().map(Topic::name).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(ring.idle(1).iter().map(Topic::name).collect::<Vec<_>>(), ["a"]);
+        let idle = ring.idle(9);
+        assert_eq!(idle.iter().map(Topic::name).collect::<Vec<_>>(), ["a", "b"]);
+        idle.iter().for_each(|topic| ring.forget(topic));
+        assert_eq!(ring.idle(9), []);
         assert_eq!(ring.floor(&set("a")), Seq(2), "never too low");
         assert_eq!(ring.floor(&set("c")), Seq::ZERO, "still exact");
     }
@@ -500,7 +518,7 @@ mod tests {
         let all = seqs(ring.after(&set("a b old"), Seq(0)));
         assert!(all.is_sorted() && all.starts_with(&[1, 2, 4_000]) && all.ends_with(&left));
         ring.pop(|_, _| true, false);
-        assert_eq!(ring.front().map(Entry::seq), Some(Seq(2)));
+        assert_eq!(ring.front().map(Placed::seq), Some(Seq(2)));
         ring.pop(|_, _| true, false);
         assert_eq!(
             seqs(ring.after(&set("b"), Seq(0))),

@@ -9,12 +9,13 @@ use tidewire_codec::EventId;
 use crate::{
     IdempotencyKey, Namespace, Seq, Topic, TopicSet,
     dedup::Seen,
-    ids::Epochs,
-    machine::{Bounds, Machine},
+    ledger::{Absent, Door},
+    machine::{self, Machine, Origin},
+    settings::{RULES, Settings},
 };
 
 /// Other bytes follow than described here: count on.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A snapshot that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,9 +35,30 @@ pub enum Unreadable {
 #[derive(Serialize, Deserialize)]
 struct State<'a> {
     time: u64,
+    /// Whether an entry has said them, and they.
+    settings: (bool, Settings),
+    /// Oldest first, with the number with which each begins.
     #[serde(borrow)]
+    epochs: Vec<(&'a str, u64)>,
+    position: u64,
+    /// By run: node, incarnation, number of the last batch.
+    numbers: Vec<(u64, u64, u64)>,
+    /// In order.
     topics: Vec<Known<'a>>,
     /// In the order of their first events.
+    keys: Vec<Key<'a>>,
+    /// By door, in order, as its ledger wrote it.
+    ledgers: Vec<(Door, Vec<u8>)>,
+    /// The books of doors that were not there.
+    absent: Vec<(Door, Absent)>,
+}
+
+/// As version 1 had it.
+#[derive(Deserialize)]
+struct First<'a> {
+    time: u64,
+    #[serde(borrow)]
+    topics: Vec<(Name<'a>, Option<u64>)>,
     keys: Vec<Key<'a>>,
 }
 
@@ -47,7 +69,8 @@ type Name<'a> = (u8, &'a str);
 struct Known<'a> {
     #[serde(borrow)]
     topic: Name<'a>,
-    ended: Option<u64>,
+    last: u64,
+    has_ended: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -62,14 +85,20 @@ struct Key<'a> {
     next: u64,
 }
 
+const NOT_OURS: Unreadable = Unreadable::Damaged("not the bytes of a snapshot");
+
 impl Machine {
-    /// What it remembers. What it was started with (epochs, bounds) is not part of it.
+    /// All that it remembers. The same state gives the same bytes, on every node.
+    #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
-        let topics = self.topics.iter().map(|(topic, ended)| Known {
+        let mut topics: Vec<_> = self.topics.iter().collect();
+        topics.sort_unstable_by(|a, b| a.0.cmp(b.0));
+        let topics = topics.into_iter().map(|(topic, known)| Known {
             topic: name(topic),
-            ended: ended.map(|seq| seq.0),
+            last: known.last.0,
+            has_ended: known.has_ended,
         });
-        let keys = self.dedup.iter().map(|(since, (topics, key), seen)| Key {
+        let keys = self.keys.iter().map(|(since, (topics, key), seen)| Key {
             since,
             topics: topics.iter().map(name).collect(),
             key: key.as_str(),
@@ -78,32 +107,118 @@ impl Machine {
             last: (seen.last.0.0, seen.last.1.as_str()),
             next: seen.next,
         });
+        let epochs = self.epochs.list();
+        // One that has no record yet may be replaced.
+        let epochs = epochs.iter().filter(|(_, first)| *first <= self.last);
+        let numbers = self.reached.numbers.iter();
         let state = State {
             time: self.time,
+            settings: (self.are_noted, self.settings),
+            epochs: epochs.map(|(epoch, first)| (epoch.as_str(), first.0)).collect(),
+            position: self.reached.position,
+            numbers: numbers
+                .map(|(origin, number)| (origin.node, origin.incarnation, *number))
+                .collect(),
             topics: topics.collect(),
             keys: keys.collect(),
+            ledgers: self
+                .ledgers
+                .iter()
+                .map(|(door, ledger)| (*door, ledger.snapshot()))
+                .collect(),
+            absent: self
+                .absent
+                .iter()
+                .map(|(door, absent)| (*door, absent.clone()))
+                .collect(),
         };
         // A vector takes all bytes, and all parts know their lengths: nothing is left that could fail.
         postcard::to_extend(&state, vec![VERSION]).unwrap_or_default()
     }
 
-    /// The machine as it was when the snapshot was taken, right after the record `last`.
-    pub fn restore(last: Seq, snapshot: &[u8], epochs: Epochs, bounds: Bounds) -> Result<Self, Unreadable> {
+    /// Becomes the machine that it was when the snapshot was taken, right after the record `last`. This one has seen nothing.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn restore(mut self, last: Seq, snapshot: &[u8]) -> Result<Self, Unreadable> {
         let (version, bytes) = snapshot.split_first().ok_or(Unreadable::Damaged("empty"))?;
-        if *version != VERSION {
-            return Err(Unreadable::Version { found: *version });
+        match version {
+            1 => self.restore_first(last, whole(bytes)?)?,
+            &VERSION => self.restore_state(last, whole(bytes)?)?,
+            found => return Err(Unreadable::Version { found: *found }),
         }
-        let (state, rest) = postcard::take_from_bytes::<State<'_>>(bytes)
-            .map_err(|_| Unreadable::Damaged("not the bytes of a snapshot"))?;
-        if !rest.is_empty() {
-            return Err(Unreadable::Damaged("more bytes than a snapshot has"));
+        Ok(self)
+    }
+
+    fn restore_first(&mut self, last: Seq, state: First<'_>) -> Result<(), Unreadable> {
+        self.go_on_after(last, state.time);
+        for (name, ended) in state.topics {
+            let known = machine::Known {
+                last: ended.map_or(last, Seq),
+                has_ended: ended.is_some(),
+            };
+            self.topics.insert(topic(name)?, known);
         }
-        let mut machine = Self::new(epochs, bounds);
-        machine.go_on_after(last, state.time);
-        for Known { topic: name, ended } in state.topics {
-            machine.topics.insert(topic(name)?, ended.map(Seq));
+        self.restore_keys(state.keys)
+    }
+
+    fn restore_state(&mut self, last: Seq, state: State<'_>) -> Result<(), Unreadable> {
+        self.go_on_after(last, state.time);
+        if state.settings.1.rules > RULES {
+            return Err(Unreadable::Damaged("it follows rules that a newer Tidewire knows: use that"));
         }
-        for key in state.keys {
+        if state.settings.0 {
+            (self.are_noted, self.settings) = state.settings;
+            self.keys.set(&self.settings);
+        }
+        let epoch = |(name, first): (&str, u64)| Ok((name.parse().map_err(|_| NOT_OURS)?, Seq(first)));
+        let epochs: Vec<_> = state
+            .epochs
+            .into_iter()
+            .map(epoch)
+            .collect::<Result<_, Unreadable>>()?;
+        if !epochs.is_empty() {
+            self.epochs.set(epochs);
+        }
+        self.reached.position = state.position;
+        for (node, incarnation, number) in state.numbers {
+            let origin = Origin { node, incarnation };
+            self.reached.numbers.insert(origin, number);
+        }
+        for known in state.topics {
+            let (last, has_ended) = (Seq(known.last), known.has_ended);
+            self.topics
+                .insert(topic(known.topic)?, machine::Known { last, has_ended });
+        }
+        self.restore_keys(state.keys)?;
+        for (door, snapshot) in state.ledgers {
+            let snapshot = Some(snapshot);
+            let facts = Vec::new();
+            self.open_book(door, Absent::of(snapshot, facts))?;
+        }
+        for (door, absent) in state.absent {
+            self.open_book(door, absent)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a door's ledger what was written down of it; where the door is not there, keeps it.
+    fn open_book(&mut self, door: Door, book: Absent) -> Result<(), Unreadable> {
+        let Some(ledger) = self.ledgers.get_mut(&door) else {
+            self.absent.insert(door, book);
+            return Ok(());
+        };
+        if let Some(snapshot) = &book.snapshot {
+            ledger.restore(snapshot)?;
+        }
+        for (seq, time, data) in &book.facts {
+            ledger.apply(Seq(*seq), *time, data);
+        }
+        Ok(())
+    }
+
+    fn restore_keys(&mut self, keys: Vec<Key<'_>>) -> Result<(), Unreadable> {
+        for key in keys {
             let topics = key.topics.into_iter().map(topic);
             let topics = TopicSet::new(topics.collect::<Result<Vec<_>, _>>()?);
             let topics = topics.map_err(|_| Unreadable::Damaged("a key without topics"))?;
@@ -114,9 +229,17 @@ impl Machine {
                 next: key.next,
             };
             let key_text = IdempotencyKey::new(key.key).map_err(|_| Unreadable::Damaged("a key"))?;
-            machine.dedup.restore(key.since, (topics, key_text), seen);
+            self.keys.restore(key.since, (topics, key_text), seen);
         }
-        Ok(machine)
+        Ok(())
+    }
+}
+
+fn whole<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Unreadable> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((state, [])) => Ok(state),
+        Ok(_) => Err(Unreadable::Damaged("more bytes than a snapshot has")),
+        Err(_) => Err(NOT_OURS),
     }
 }
 

@@ -103,6 +103,12 @@ impl TopicSet {
     }
 
     /// The topics in order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Topic] {
+        &self.0
+    }
+
+    /// The topics in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Topic> {
         self.0.iter()
     }

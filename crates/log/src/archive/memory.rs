@@ -18,10 +18,10 @@ use super::{
     shares::{Each, Part, beyond, namespace_of},
 };
 use crate::{
-    Change, Millis, Namespace, Record, Seq, Topic, TopicSet,
+    Millis, Namespace, Record, Seq, Topic, TopicSet,
     archive::Held,
     clock::millis,
-    ring::{Entry, TopicRing},
+    ring::{Placed, TopicRing},
 };
 
 /// The most records that a step back passes, about, while nothing can be appended.
@@ -75,18 +75,18 @@ struct Kept {
     oldest: Each<u64>,
 }
 
-impl Entry for Arc<Record> {
+impl Placed for Arc<Record> {
     fn seq(&self) -> Seq {
         self.seq
     }
-    fn topics(&self) -> &TopicSet {
-        &self.topics
+    fn topics(&self) -> &[Topic] {
+        Record::topics(self)
     }
     fn cost(&self) -> usize {
         Record::cost(self)
     }
     fn is_event(&self) -> bool {
-        self.event.is_some()
+        self.event().is_some()
     }
 }
 
@@ -111,16 +111,16 @@ impl Memory {
 
 impl Kept {
     fn push(&mut self, record: &Arc<Record>) {
-        if record.change == Some(Change::Purges) {
-            return; // Nothing to replay: `purge` does it.
+        if !record.entry.is_kept() {
+            return;
         }
         if let Some(id) = id_of(record) {
-            for topic in &record.topics {
+            for topic in record.topics() {
                 self.ids.insert((self.mark(id, topic), record.seq));
             }
         }
         self.ruled.add(record, record.cost() as u64);
-        let part = self.parts.of_mut(namespace_of(&record.topics));
+        let part = self.parts.of_mut(namespace_of(record.topics()));
         part.add(Part {
             bytes: record.cost() as u64,
             events: 1,
@@ -130,7 +130,7 @@ impl Kept {
 
     fn pop(&mut self) {
         let leave = |record: &Arc<Record>, topic: &Topic| {
-            let is_event = record.event.is_some();
+            let is_event = record.event().is_some();
             self.ruled.take(topic, load_of(record));
             // The end of a stream is no event: a reader that has missed only that has missed nothing.
             is_event
@@ -139,7 +139,7 @@ impl Kept {
         let Some(record) = self.records.pop(leave, true) else {
             return;
         };
-        self.uncount(namespace_of(&record.topics), before);
+        self.uncount(namespace_of(record.topics()), before);
         self.forget_id(&record, |_| true);
     }
 
@@ -157,14 +157,14 @@ impl Kept {
             let Some((at, record)) = self.records.next_from(position) else {
                 break None;
             };
-            if namespace_of(&record.topics) == namespace {
+            if namespace_of(record.topics()) == namespace {
                 position = at;
-                break Some((record.topics.clone(), record.seq));
+                break Some((record.entry.topic_set().cloned(), record.seq));
             }
             position = at + 1;
         };
         *self.oldest.of_mut(namespace) = position;
-        let Some((topics, seq)) = found.filter(|_| self.records.next_from(position + 1).is_some()) else {
+        let Some((Some(topics), seq)) = found.filter(|_| self.records.next_from(position + 1).is_some()) else {
             return false;
         };
         // Nothing of these topics stands before it.
@@ -181,7 +181,7 @@ impl Kept {
                 oldest = Some(record.time);
                 break;
             }
-            load.take(record.event.is_some().into(), record.cost() as u64);
+            load.take(record.event().is_some().into(), record.cost() as u64);
             through = Some(record.seq);
         }
         if let Some(through) = through {
@@ -197,7 +197,7 @@ impl Kept {
         let mut gone = Vec::new();
         for topic in topics {
             self.records.purge(topic, through, true, |record| {
-                let is_event = record.event.is_some();
+                let is_event = record.event().is_some();
                 self.ruled.take(topic, load_of(record));
                 gone.push(Arc::clone(record));
                 is_event
@@ -209,13 +209,13 @@ impl Kept {
         for record in &gone {
             self.forget_id(record, |topic| topics.contains(topic));
         }
-        gone.iter().filter(|record| record.event.is_some()).count()
+        gone.iter().filter(|record| record.event().is_some()).count()
     }
 
     /// Forgets where the id of a record stands, in some of its topics.
     fn forget_id(&mut self, record: &Record, from: impl Fn(&Topic) -> bool) {
         let Some(id) = id_of(record) else { return };
-        for topic in record.topics.iter().filter(|topic| from(topic)) {
+        for topic in record.topics().iter().filter(|topic| from(topic)) {
             self.ids.remove(&(self.mark(id, topic), record.seq));
         }
     }
@@ -247,7 +247,7 @@ impl Kept {
         }
         let mut back = Back::default();
         for (number, record) in self.records.back_from(topics, through).enumerate() {
-            back.events += usize::from(record.event.is_some());
+            back.events += usize::from(record.event().is_some());
             if back.events == count || number == STEP {
                 back.through = record.seq.before();
                 break;
@@ -258,13 +258,13 @@ impl Kept {
 }
 
 fn id_of(record: &Record) -> Option<&EventId> {
-    record.event.as_ref()?.id.as_ref()
+    record.event()?.id.as_ref()
 }
 
 /// What a record is counted as in its topics.
 fn load_of(record: &Record) -> Load {
     Load {
-        events: record.event.is_some().into(),
+        events: record.event().is_some().into(),
         bytes: record.cost() as u64,
         slack: 0,
     }
@@ -305,7 +305,7 @@ impl Archive for Memory {
                 scan.through = scan.records.last().map_or(after, |last| last.seq);
                 break;
             }
-            cost += Entry::cost(record);
+            cost += Placed::cost(record);
             scan.records.push(Arc::clone(record));
         }
         Ok(scan)
@@ -335,7 +335,7 @@ impl Archive for Memory {
                 kept.pop();
                 continue;
             }
-            let whose = namespace_of(&front.topics);
+            let whose = namespace_of(front.topics());
             let parts = kept.parts;
             let beyond = if kept.records.cost() > max_bytes && kept.records.len() > 1 {
                 let bytes = |namespace| parts.of(namespace).bytes;
@@ -381,10 +381,16 @@ impl Archive for Memory {
         }
     }
 
-    fn forget_idle(&self) -> Vec<Topic> {
+    fn idle(&self, most: usize) -> Vec<Topic> {
+        self.kept.write().records.idle(most)
+    }
+
+    fn forget(&self, topics: &TopicSet, through: Seq) {
         let mut kept = self.kept.write();
-        let forgotten = kept.records.forget_idle();
-        forgotten.iter().for_each(|topic| kept.ruled.forget(topic));
-        forgotten
+        kept.purge(topics, through);
+        for topic in topics {
+            kept.records.forget(topic);
+            kept.ruled.forget(topic);
+        }
     }
 }

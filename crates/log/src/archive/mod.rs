@@ -238,9 +238,13 @@ pub trait Archive: Send + Sync + 'static {
         0
     }
 
-    /// Forgets topics of which nothing is kept, and names them. From then on a cursor in such a topic
-    /// may be answered with a gap although nothing was missed, never the other way round.
-    fn forget_idle(&self) -> Vec<Topic>;
+    /// At most so many topics of which nothing is kept.
+    fn idle(&self, most: usize) -> Vec<Topic>;
+
+    /// Forgets topics, and lets go all of them up to `through`: called when that has become visible. From then on a cursor in such a
+    /// topic may be answered with a gap although nothing was missed, never the other way round. A topic that has got a record after
+    /// `through` is known on.
+    fn forget(&self, topics: &TopicSet, through: Seq);
 
     /// Whether the archive has a place for a topic. The machine need not remember one that has none: all of it is gone,
     /// and it was forgotten.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::rules::{Allowed, Rule, Rules};
-use crate::{Change, Millis, Record, Topic, clock::millis};
+use crate::{Millis, Record, Topic, clock::millis};
 
 /// How many topics are looked at in one go; the others have to wait for the next.
 pub(crate) const LOOKS: usize = 2_000;
@@ -97,16 +97,15 @@ impl Ruled {
 
     /// Counts a record that was appended and takes so many bytes.
     pub(crate) fn add(&mut self, record: &Record, bytes: u64) {
-        // Purges are kept by nobody.
-        if self.is_off() || record.change == Some(Change::Purges) {
+        if self.is_off() || !record.entry.is_kept() {
             return;
         }
         let load = Load {
-            events: record.event.is_some().into(),
+            events: record.event().is_some().into(),
             bytes,
             slack: 0,
         };
-        for topic in &record.topics {
+        for topic in record.topics() {
             self.count(topic, record.time, load);
         }
     }
@@ -243,7 +242,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{Namespace, Seq, TopicSet};
+    use crate::{Entry, Namespace, Seq};
 
     fn topic(name: &str) -> Topic {
         Topic::new(Namespace::Events, name).unwrap()
@@ -264,10 +263,7 @@ mod tests {
         Record {
             seq: Seq(time),
             time,
-            topics: TopicSet::from(topic(name)),
-            event: Some(tidewire_codec::Event::new("x")),
-            change: None,
-            key: None,
+            entry: Entry::event(topic(name), tidewire_codec::Event::new("x")),
         }
     }
 

@@ -3,7 +3,7 @@
 use tidewire_codec::Event;
 
 use super::*;
-use crate::{Epoch, IdempotencyKey, Namespace};
+use crate::{Draft, Epoch, IdempotencyKey, Namespace, Proposal};
 
 fn topic(name: &str) -> Topic {
     Topic::new(Namespace::Events, name).unwrap()
@@ -13,30 +13,31 @@ fn event(name: &str) -> Draft {
     Draft::event(topic(name), Event::new("x")).unwrap()
 }
 
-fn machine(max_topics: usize) -> Machine {
-    let keys = dedup::Bounds {
-        max_keys: 10,
-        max_bytes: usize::MAX,
-        keep: 1000,
-    };
-    let bounds = Bounds {
+fn machine(max_topics: u64) -> Machine {
+    let settings = Settings {
         max_topics,
-        max_event: 10,
-        keys,
+        max_keys: 10,
+        ..Settings::UNBOUNDED
     };
-    Machine::new(Epochs::new(Epoch::random().unwrap()), bounds)
+    let epochs = Epochs::default();
+    epochs.begin(Epoch::random().unwrap(), Seq(1));
+    Machine::new(epochs, settings, Ledgers::new())
 }
 
 impl Machine {
-    fn accept(&mut self, draft: Draft, now: Millis) -> Record {
-        match self.apply(draft, now) {
+    fn next(&mut self, entry: impl Into<Proposal>, now: Millis) -> Result<Applied, Error> {
+        self.apply(self.last().next(), now, entry.into().entry)
+    }
+
+    fn accept(&mut self, entry: impl Into<Proposal>, now: Millis) -> Record {
+        match self.next(entry, now) {
             Ok(Applied::Record(record, _)) => record,
             _ => panic!("not accepted"),
         }
     }
 
-    fn refuse(&mut self, draft: Draft) -> Error {
-        match self.apply(draft, 0) {
+    fn refuse(&mut self, entry: impl Into<Proposal>) -> Error {
+        match self.next(entry, 0) {
             Err(error) => error,
             Ok(_) => panic!("accepted"),
         }
@@ -83,10 +84,10 @@ fn a_retry_is_answered_as_the_first_try_even_after_the_end() {
             .and_end()
             .with_key(IdempotencyKey::new("k").unwrap(), 0)
     };
-    let Ok(Applied::Record(_, first)) = machine.apply(keyed(), 0) else {
+    let Ok(Applied::Record(_, first)) = machine.next(keyed(), 0) else {
         panic!("not accepted");
     };
-    let Ok(Applied::Replayed(again)) = machine.apply(keyed(), 0) else {
+    let Ok(Applied::Answered(again)) = machine.next(keyed(), 0) else {
         panic!("not replayed");
     };
     assert_eq!((again.seq, &again.id), (first.seq, &first.id));
@@ -107,16 +108,70 @@ fn time_never_goes_back() {
 fn topics_are_bounded_and_may_be_forgotten() {
     let mut machine = machine(1);
     machine.accept(event("a"), 0);
-    assert!(machine.is_full());
     assert_eq!(machine.refuse(event("b")), Error::TopicsFull { max: 1 });
-    machine.accept(event("a"), 0);
-    machine.forget(&topic("a"));
+    machine.accept(event("a").and_end(), 0);
+    let forget = |through| Entry::Forget {
+        topics: topic("a").into(),
+        through: Seq(through),
+    };
+    assert!(
+        matches!(machine.next(forget(1), 0), Ok(Applied::Answered(_))),
+        "it has got an entry since"
+    );
+    machine.begin();
+    machine.accept(forget(2), 0);
+    machine.undo();
+    assert_eq!(machine.ended_at(&topic("a")), Some(Seq(2)));
+    machine.accept(forget(2), 0);
     machine.accept(event("b"), 0);
 }
 
 #[test]
-fn an_event_over_the_limit_is_refused() {
-    let draft = Draft::event(topic("a"), Event::new("12345678901")).unwrap();
-    let error = Error::EventTooLarge { len: 11, max: 10 };
-    assert_eq!(machine(1).refuse(draft), error);
+fn settings_and_ages_of_keys_are_entries() {
+    let mut machine = machine(10);
+    let keyed = |key: &str| event("a").with_key(IdempotencyKey::new(key).unwrap(), 0);
+    let is_known = |machine: &mut Machine, key: &str| {
+        machine.begin();
+        let answer = machine.next(keyed(key), 1_000);
+        machine.undo();
+        matches!(answer, Ok(Applied::Answered(_)))
+    };
+    for (time, key) in [(10, "k1"), (20, "k2"), (30, "k3")] {
+        machine.accept(keyed(key), time);
+    }
+    assert_eq!(machine.noted_settings(), None);
+    assert_eq!(machine.expired_keys(1 << 40), None, "they are kept for ever");
+    let settings = Settings {
+        max_keys: 2,
+        keep_keys: 100,
+        ..Settings::UNBOUNDED
+    };
+    let last = machine.last();
+    machine.begin();
+    assert!(machine.next(Entry::Settings(settings), 31).is_ok());
+    assert_eq!((machine.last(), machine.noted_settings()), (last, Some(settings)));
+    assert!(!is_known(&mut machine, "k1") && is_known(&mut machine, "k2"));
+    assert_eq!(machine.expired_keys(120), None);
+    let expired = machine.expired_keys(121).unwrap();
+    assert_eq!(expired, Entry::ForgetKeys { before: 21 });
+    machine.begin();
+    assert!(machine.next(expired, 121).is_ok());
+    assert!(!is_known(&mut machine, "k2") && is_known(&mut machine, "k3"));
+}
+
+#[test]
+fn a_batch_that_is_not_kept_leaves_the_settings_as_they_were() {
+    let mut machine = machine(10);
+    let settings = Settings {
+        max_topics: 1,
+        ..Settings::UNBOUNDED
+    };
+    machine.begin();
+    assert!(machine.next(Entry::Settings(settings), 0).is_ok());
+    machine.accept(event("a"), 0);
+    assert_eq!(machine.refuse(event("b")), Error::TopicsFull { max: 1 });
+    machine.undo();
+    assert_eq!((machine.noted_settings(), machine.topic_count()), (None, 0));
+    machine.accept(event("a"), 0);
+    machine.accept(event("b"), 0);
 }

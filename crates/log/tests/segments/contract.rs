@@ -208,16 +208,13 @@ fn what_is_read_is_what_was_appended(archive: Open<'_>) {
         .records;
     assert_eq!(seqs(&read), [7, 8, 900_000]);
     for (read, appended) in read.iter().zip(&batch) {
-        assert!(same(read, appended), "{:?}", read.seq);
+        assert!(read == appended, "{:?}", read.seq);
     }
 }
 
 fn the_last_events_are_counted_without_ends(archive: Open<'_>) {
     let archive = open(archive);
-    let ended = Record {
-        change: Some(Change::Ends),
-        ..event(6, "a")
-    };
+    let ended = last_event(6, "a");
     append(
         &*archive,
         [
@@ -506,9 +503,9 @@ fn everything_agrees_with_a_model(archive: Open<'_>) {
             archive.append(&records).unwrap();
             model.append(&records);
             for record in &records {
-                if record.change == Some(Change::Purges) {
-                    let purged = archive.purge(&record.topics, record.seq).unwrap();
-                    let expected = model.purge(&record.topics, record.seq);
+                if record.change() == Some(Change::Purges) {
+                    let purged = archive.purge(record.topics(), record.seq).unwrap();
+                    let expected = model.purge(record.topics(), record.seq);
                     assert_eq!(purged, expected, "seed {seed}: purge {record:?}");
                 }
             }

@@ -70,16 +70,15 @@ fn batches() -> Vec<Vec<Arc<Record>>> {
             29 => (None, Some(Change::Purges)),
             _ => (Some(event), None),
         };
+        let topics = match seq {
+            12 | 23 | 29 => sets[4].clone(),
+            _ => sets[usize::try_from(seq % 5).unwrap()].clone(),
+        };
+        let key = (seq % 7 == 3).then(|| (IdempotencyKey::new(&format!("key-{seq}")).unwrap(), seq % 2));
         Arc::new(Record {
             seq: Seq(seq),
             time: BEGAN + seq * 1_000,
-            topics: match seq {
-                12 | 23 | 29 => sets[4].clone(),
-                _ => sets[usize::try_from(seq % 5).unwrap()].clone(),
-            },
-            event,
-            change,
-            key: (seq % 7 == 3).then(|| (IdempotencyKey::new(&format!("key-{seq}")).unwrap(), seq % 2)),
+            entry: Entry::of_parts(topics, event, change, key).unwrap(),
         })
     };
     let all: Vec<_> = (1..=36)
@@ -99,16 +98,16 @@ fn line(record: &Record) -> Value {
         Namespace::Events => format!("events {}", topic.name()),
         _ => format!("relay {}", topic.name()),
     };
-    put("topics", Some(record.topics.iter().map(name).collect()));
+    put("topics", Some(record.topics().iter().map(name).collect()));
     put(
         "ends",
-        (record.change == Some(Change::Ends)).then_some(json!(true)),
+        (record.change() == Some(Change::Ends)).then_some(json!(true)),
     );
     put(
         "purges",
-        (record.change == Some(Change::Purges)).then_some(json!(true)),
+        (record.change() == Some(Change::Purges)).then_some(json!(true)),
     );
-    let event = record.event.as_ref();
+    let event = record.event();
     put(
         "id",
         event
@@ -160,9 +159,9 @@ fn write() -> Files {
         log.append(&batch).unwrap();
         for record in batch
             .iter()
-            .filter(|record| record.change == Some(Change::Purges))
+            .filter(|record| record.change() == Some(Change::Purges))
         {
-            log.purge(&record.topics, record.seq).unwrap();
+            log.purge(record.topics(), record.seq).unwrap();
         }
         // Nothing more went with the last batch.
         if batch[0].time < BEGAN + 36_000 {

@@ -37,13 +37,10 @@ fn largest(seq: u64, len: usize) -> Record {
     Record {
         seq: Seq(seq),
         time: seq,
-        topics: TopicSet::new(topics).unwrap(),
-        event: Some(event),
-        change: None,
-        key: Some((
+        entry: Entry::event(TopicSet::new(topics).unwrap(), event).with_key(Some((
             IdempotencyKey::new(&"k".repeat(IdempotencyKey::MAX_LEN)).unwrap(),
             u64::MAX,
-        )),
+        ))),
     }
 }
 
@@ -65,8 +62,8 @@ fn a_record_as_large_as_the_bound_is_kept_over_restarts() {
         .unwrap()
     };
     let record = largest(2, LARGEST);
-    let set = TopicSet::from(record.topics.iter().last().unwrap().clone());
-    let id = record.event.as_ref().unwrap().id.clone().unwrap();
+    let set = TopicSet::from(record.topics().iter().last().unwrap().clone());
+    let id = record.event().unwrap().id.clone().unwrap();
     let log = open();
     log.append(&batch([event(1, "a")])).unwrap();
     let record = batch([record]);

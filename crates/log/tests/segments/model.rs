@@ -42,10 +42,10 @@ impl Model {
     pub fn append(&mut self, batch: &[Arc<Record>]) {
         for record in batch {
             self.last = record.seq;
-            if record.change == Some(Change::Purges) {
+            if record.change() == Some(Change::Purges) {
                 continue; // Nothing to read.
             }
-            let topics = record.topics.iter().cloned().collect();
+            let topics = record.topics().iter().cloned().collect();
             let record = Arc::clone(record);
             self.standing.insert(record.seq, Standing { record, topics });
         }
@@ -56,7 +56,7 @@ impl Model {
             .standing
             .range(..=through)
             .filter(|(_, standing)| standing.is_in(topics))
-            .map(|(seq, standing)| (*seq, standing.record.event.is_some()))
+            .map(|(seq, standing)| (*seq, standing.record.event().is_some()))
             .collect();
         for (seq, _) in &gone {
             for topic in topics {
@@ -71,7 +71,7 @@ impl Model {
         let Some(standing) = self.standing.get_mut(&seq) else {
             return;
         };
-        if standing.topics.remove(topic) && standing.record.event.is_some() {
+        if standing.topics.remove(topic) && standing.record.event().is_some() {
             let floor = self.gone.entry(topic.clone()).or_default();
             *floor = seq.max(*floor);
         }
@@ -92,14 +92,14 @@ impl Model {
     pub fn events_after(&self, topic: &Topic, seq: Seq) -> usize {
         let set = TopicSet::from(topic.clone());
         let after = self.read(&set, seq, Seq(u64::MAX));
-        after.filter(|record| record.event.is_some()).count()
+        after.filter(|record| record.event().is_some()).count()
     }
 
     /// More than the bytes of a topic's records from a number on can be, however an archive counts them.
     pub fn at_most(&self, topic: &Topic, from: Seq) -> usize {
         let set = TopicSet::from(topic.clone());
         let records = self.read(&set, from.before(), Seq(u64::MAX));
-        let text = |record: &Arc<Record>| record.event.as_ref().map_or(0, |event| event.data.len());
+        let text = |record: &Arc<Record>| record.event().map_or(0, |event| event.data.len());
         records.map(|record| 600 + text(record)).sum()
     }
 
@@ -113,7 +113,7 @@ impl Model {
                 .records;
             let expected: Vec<_> = self.read(&set, Seq::ZERO, Seq(u64::MAX)).cloned().collect();
             let gone = expected.len().saturating_sub(there.len());
-            let same_as_expected = |there: &Record, expected: &Record| same(there, expected);
+            let same_as_expected = |there: &Record, expected: &Record| there == expected;
             let is_the_rest = there.len() + gone == expected.len()
                 && there
                     .iter()
@@ -135,19 +135,10 @@ impl Model {
         }
     }
 
-    /// Forgets topics as the archive has done.
-    pub fn forget_idle(&mut self, forgotten: &[Topic]) {
-        for topic in forgotten {
-            let set = TopicSet::from(topic.clone());
-            let kept = self.read(&set, Seq::ZERO, Seq(u64::MAX)).next();
-            assert!(
-                kept.is_none(),
-                "{topic:?} was forgotten, but {kept:?} is kept of it"
-            );
-        }
-        if !forgotten.is_empty() {
-            self.loose = Some(self.last);
-        }
+    /// Forgets topics, and what is kept of them up to `through`.
+    pub fn forget(&mut self, topics: &TopicSet, through: Seq) {
+        self.purge(topics, through);
+        self.loose = Some(self.last);
     }
 
     /// All topics that were ever used.
@@ -168,7 +159,7 @@ impl Model {
     fn events(&self, topics: &TopicSet, through: Seq) -> Vec<Seq> {
         let records = self.read(topics, Seq::ZERO, through);
         let mut events: Vec<_> = records
-            .filter(|record| record.event.is_some())
+            .filter(|record| record.event().is_some())
             .map(|record| record.seq)
             .collect();
         events.reverse();
@@ -196,7 +187,7 @@ impl Model {
     pub fn find(&self, topics: &TopicSet, id: &EventId) -> Option<Seq> {
         let mut records = self.read(topics, Seq::ZERO, Seq(u64::MAX));
         let has_id =
-            |record: &&Arc<Record>| record.event.as_ref().and_then(|event| event.id.as_ref()) == Some(id);
+            |record: &&Arc<Record>| record.event().and_then(|event| event.id.as_ref()) == Some(id);
         records.find(has_id).map(|record| record.seq)
     }
 
@@ -279,13 +270,13 @@ impl Model {
         let expected: Vec<_> = self.read(topics, after, scan.through).collect();
         assert_eq!(seqs(&scan.records), seqs(expected.iter().copied()), "{what}");
         for (found, expected) in scan.records.iter().zip(expected) {
-            assert!(same(found, expected), "{what}: {found:?} is not {expected:?}");
+            assert!(found == expected, "{what}: {found:?} is not {expected:?}");
         }
         if scan.through < through.max(after) {
             let [before @ .., _] = &scan.records[..] else {
                 panic!("{what} made no progress");
             };
-            let text = |record: &Arc<Record>| record.event.as_ref().map_or(0, |event| event.data.len());
+            let text = |record: &Arc<Record>| record.event().map_or(0, |event| event.data.len());
             let size: usize = before.iter().map(text).sum();
             assert!(size <= budget, "{what} read {size} bytes before its last record");
         }

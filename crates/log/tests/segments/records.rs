@@ -1,9 +1,9 @@
-//! Records for tests, and when two are the same.
+//! Records for tests.
 
 use std::sync::Arc;
 
 use tidewire_codec::{Event, EventId};
-use tidewire_log::{Change, Millis, Namespace, Record, Seq, Topic, TopicSet};
+use tidewire_log::{Entry, Millis, Namespace, Record, Seq, Topic, TopicSet};
 
 pub fn topic(name: &str) -> Topic {
     Topic::new(Namespace::Events, name).unwrap()
@@ -18,45 +18,41 @@ pub fn id(text: &str) -> EventId {
     EventId::new(text).unwrap()
 }
 
-fn record(seq: u64, names: &str) -> Record {
+fn record(seq: u64, entry: Entry) -> Record {
     Record {
         seq: Seq(seq),
         time: seq,
-        topics: topics(names),
-        event: None,
-        change: None,
-        key: None,
+        entry,
     }
 }
 
 /// An event; its time is its number.
 pub fn event(seq: u64, names: &str) -> Record {
-    Record {
-        event: Some(Event::new(format!("event {seq}"))),
-        ..record(seq, names)
-    }
+    event_of(seq, topics(names), Event::new(format!("event {seq}")))
+}
+
+pub fn event_of(seq: u64, topics: impl Into<TopicSet>, event: Event) -> Record {
+    record(seq, Entry::event(topics, event))
 }
 
 pub fn event_with_id(seq: u64, names: &str, given: &str) -> Record {
-    Record {
-        event: Some(Event::new(format!("event {seq}")).with_id(id(given))),
-        ..record(seq, names)
-    }
+    let event = Event::new(format!("event {seq}")).with_id(id(given));
+    event_of(seq, topics(names), event)
+}
+
+/// An event that ends its streams.
+pub fn last_event(seq: u64, names: &str) -> Record {
+    let Record { entry, .. } = event(seq, names);
+    record(seq, entry.ending())
 }
 
 /// The end of streams that brings no event.
 pub fn end(seq: u64, names: &str) -> Record {
-    Record {
-        change: Some(Change::Ends),
-        ..record(seq, names)
-    }
+    record(seq, Entry::end(topics(names)))
 }
 
 pub fn purge(seq: u64, names: &str) -> Record {
-    Record {
-        change: Some(Change::Purges),
-        ..record(seq, names)
-    }
+    record(seq, Entry::purge(topics(names)))
 }
 
 pub fn at(mut record: Record, time: Millis) -> Record {
@@ -66,12 +62,6 @@ pub fn at(mut record: Record, time: Millis) -> Record {
 
 pub fn batch(records: impl IntoIterator<Item = Record>) -> Vec<Arc<Record>> {
     records.into_iter().map(Arc::new).collect()
-}
-
-/// Whether they are the same, to the byte.
-pub fn same(a: &Record, b: &Record) -> bool {
-    (a.seq, a.time, &a.topics, &a.event, a.change, &a.key)
-        == (b.seq, b.time, &b.topics, &b.event, b.change, &b.key)
 }
 
 pub fn seqs<'a>(records: impl IntoIterator<Item = &'a Arc<Record>>) -> Vec<u64> {

@@ -286,7 +286,7 @@ fn readers_and_publishers_beside_it_notice_nothing() {
             } else {
                 event(seq, "busy")
             };
-            let is_purge = record.change.is_some();
+            let is_purge = record.change().is_some();
             log.append(&batch([record])).unwrap();
             if is_purge {
                 log.purge(&topics("busy"), Seq(seq)).unwrap();

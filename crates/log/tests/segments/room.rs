@@ -27,9 +27,7 @@ fn open(disk: &SimDisk) -> Segments {
 }
 
 fn event_of(seq: u64, bytes: usize) -> Record {
-    let mut record = event(seq, "a");
-    record.event = Some(Event::new("x".repeat(bytes)));
-    record
+    records::event_of(seq, topic("a"), Event::new("x".repeat(bytes)))
 }
 
 /// Publishes from this number on until the disk is full; the number that was refused.

@@ -42,14 +42,7 @@ fn topics(namespace: Namespace, name: &str) -> TopicSet {
 
 /// Appends an event of so many bytes, as the committer does.
 fn put(archive: &dyn Archive, seq: u64, namespace: Namespace, bytes: usize) {
-    let record = Record {
-        seq: Seq(seq),
-        time: seq,
-        topics: topics(namespace, "a"),
-        event: Some(Event::new("x".repeat(bytes))),
-        change: None,
-        key: None,
-    };
+    let record = event_of(seq, topics(namespace, "a"), Event::new("x".repeat(bytes)));
     archive.append(&batch([record])).unwrap();
     if archive.wants_snapshot() {
         archive.snapshot(Seq(seq), b"state");

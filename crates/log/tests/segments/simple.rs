@@ -177,7 +177,7 @@ impl Simple {
 
 /// What a record takes.
 fn size(record: &Record) -> usize {
-    256 + record.event.as_ref().map_or(0, |event| event.data.len())
+    256 + record.event().map_or(0, |event| event.data.len())
 }
 
 impl Simple {
@@ -198,7 +198,7 @@ impl Simple {
             .read(&topic.clone().into(), Seq::ZERO, Seq(u64::MAX))
             .cloned()
             .collect();
-        let mut events = records.iter().filter(|record| record.event.is_some()).count();
+        let mut events = records.iter().filter(|record| record.event().is_some()).count();
         let mut bytes: usize = records.iter().map(|record| size(record)).sum();
         for record in &records {
             let is_over = record.time < oldest
@@ -207,7 +207,7 @@ impl Simple {
             if !is_over {
                 break;
             }
-            events -= usize::from(record.event.is_some());
+            events -= usize::from(record.event().is_some());
             bytes -= size(record);
             inner.model.remove(record.seq, topic);
             through = Some(record.seq);
@@ -247,7 +247,7 @@ impl Inner {
     fn add(&mut self, batch: &[Arc<Record>]) {
         self.model.append(batch);
         for record in batch {
-            self.forgotten.retain(|topic| !record.topics.contains(topic));
+            self.forgotten.retain(|topic| !record.topics().contains(topic));
             self.log.insert(record.seq, Arc::clone(record));
             (self.history.last, self.history.time) = (record.seq, record.time);
         }
@@ -263,7 +263,7 @@ impl Inner {
 
     fn encode(&self, flaw: Flaw) -> Value {
         let is_written =
-            |record: &&Arc<Record>| flaw != Flaw::ForgetsPurges || record.change != Some(Change::Purges);
+            |record: &&Arc<Record>| flaw != Flaw::ForgetsPurges || record.change() != Some(Change::Purges);
         let records = self.log.values().filter(is_written);
         let gone: Vec<_> = match flaw {
             Flaw::ForgetsFloors => Vec::new(),
@@ -293,8 +293,8 @@ impl Inner {
         for record in value["records"].as_array()? {
             let record = Arc::new(decode(record)?);
             inner.add(std::slice::from_ref(&record));
-            if record.change == Some(Change::Purges) {
-                inner.model.purge(&record.topics, record.seq);
+            if record.change() == Some(Change::Purges) {
+                inner.model.purge(record.topics(), record.seq);
             }
         }
         for (name, seq) in pairs(&value["gone"])? {
@@ -332,8 +332,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn encode(record: &Record, flaw: Flaw) -> Value {
-    let key = record.key.as_ref().filter(|_| flaw != Flaw::ForgetsTheKey);
-    let event = record.event.as_ref().map(|event| {
+    let key = record.key().filter(|_| flaw != Flaw::ForgetsTheKey);
+    let event = record.event().map(|event| {
         json!({
             "id": event.id.as_ref().map(EventId::as_str),
             "name": event.name.as_ref().map(EventName::as_str),
@@ -344,9 +344,9 @@ fn encode(record: &Record, flaw: Flaw) -> Value {
     json!({
         "seq": record.seq.0,
         "time": record.time,
-        "topics": record.topics.iter().map(Topic::name).collect::<Vec<_>>(),
+        "topics": record.topics().iter().map(Topic::name).collect::<Vec<_>>(),
         "event": event,
-        "change": record.change.map(|change| change == Change::Ends),
+        "change": record.change().map(|change| change == Change::Ends),
         "key": key.map(|(key, number)| json!([key.as_str(), number])),
     })
 }
@@ -369,13 +369,11 @@ fn decode(value: &Value) -> Option<Record> {
             key[1].as_u64().unwrap_or_default(),
         )
     });
+    let change = value["change"].as_bool().map(change);
     Some(Record {
         seq: Seq(value["seq"].as_u64()?),
         time: value["time"].as_u64()?,
-        topics: TopicSet::new(names).ok()?,
-        event,
-        change: value["change"].as_bool().map(change),
-        key,
+        entry: Entry::of_parts(TopicSet::new(names).ok()?, event, change, key)?,
     })
 }
 
@@ -440,7 +438,7 @@ impl Archive for Simple {
                 end = records.last().map_or(after, |last: &Arc<Record>| last.seq);
                 break;
             }
-            size += 256 + record.event.as_ref().map_or(0, |event| event.data.len());
+            size += 256 + record.event().map_or(0, |event| event.data.len());
             records.push(Arc::clone(record));
         }
         let loose = inner.model.loose.unwrap_or_default();
@@ -498,8 +496,8 @@ impl Archive for Simple {
         self.inner.lock().unwrap().held()
     }
 
-    fn forget_idle(&self) -> Vec<Topic> {
-        let mut inner = self.inner.lock().unwrap();
+    fn idle(&self, most: usize) -> Vec<Topic> {
+        let inner = self.inner.lock().unwrap();
         let standing = |topic: &Topic| {
             inner
                 .model
@@ -508,10 +506,14 @@ impl Archive for Simple {
                 .any(|one| one.topics.contains(topic))
         };
         let is_idle = |topic: &&Topic| !standing(topic) && !inner.forgotten.contains(topic);
-        let idle: Vec<_> = inner.model.gone.keys().filter(is_idle).cloned().collect();
-        inner.model.forget_idle(&idle);
-        inner.forgotten.extend(idle.iter().cloned());
-        idle
+        let idle = inner.model.gone.keys().filter(is_idle).cloned();
+        idle.take(most).collect()
+    }
+
+    fn forget(&self, topics: &TopicSet, through: Seq) {
+        let mut inner = self.inner.lock().unwrap();
+        inner.model.forget(topics, through);
+        inner.forgotten.extend(topics.iter().cloned());
     }
 
     fn wants_snapshot(&self) -> bool {

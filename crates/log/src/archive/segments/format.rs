@@ -17,7 +17,10 @@ use std::{cmp::Ordering, io};
 use tidewire_codec::{Event, EventId, EventName};
 
 use super::index::MAX_DELTA;
-use crate::{Change, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet};
+use crate::{
+    Change, Door, Entry, IdempotencyKey, Millis, Namespace, Record, Seq, Settings, Topic, TopicSet,
+    settings::RULES,
+};
 
 /// The version of all files of a log.
 pub(crate) const VERSION: u32 = 1;
@@ -194,13 +197,24 @@ mod kind {
     pub(super) const NAME: u8 = 16;
     pub(super) const RETRY: u8 = 32;
     pub(super) const KEY: u8 = 64;
+    /// No record of version 1 says this: what it is stands in the next byte.
+    pub(super) const OTHER: u8 = ENDS | PURGES;
 
     /// Whether a record may say this of itself: what belongs to an event has one, and it changes its topics in one way.
     pub(super) fn is_known(kind: u8) -> bool {
         let is_known = kind & !(EVENT | ENDS | PURGES | ID | NAME | RETRY | KEY) == 0;
         let is_of_event = kind & EVENT != 0 || kind & (ID | NAME | RETRY) == 0;
-        is_known && is_of_event && kind & (ENDS | PURGES) != ENDS | PURGES
+        is_known && is_of_event && (kind == OTHER || kind & OTHER != OTHER)
     }
+}
+
+/// What a record of the kind `OTHER` is.
+mod other {
+    pub(super) const FORGET: u8 = 1;
+    pub(super) const FORGET_KEYS: u8 = 2;
+    pub(super) const SETTINGS: u8 = 3;
+    pub(super) const EPOCH: u8 = 4;
+    pub(super) const FACT: u8 = 5;
 }
 
 /// Appends a record of a segment whose first number is `base`.
@@ -212,42 +226,7 @@ pub(crate) fn encode_record(record: &Record, base: Seq, out: &mut Vec<u8>) -> Re
         .filter(|delta| u64::from(*delta) <= MAX_DELTA);
     let delta = delta.ok_or(Damaged("the segment is full"))?;
     out.extend(delta.to_le_bytes());
-    let event = record.event.as_ref();
-    let id = event.and_then(|event| event.id.as_ref());
-    let name = event.and_then(|event| event.name.as_ref());
-    let retry = event.and_then(|event| event.retry);
-    let bit = |is: bool, bit| if is { bit } else { 0 };
-    out.push(
-        bit(event.is_some(), kind::EVENT)
-            | bit(record.change == Some(Change::Ends), kind::ENDS)
-            | bit(record.change == Some(Change::Purges), kind::PURGES)
-            | bit(id.is_some(), kind::ID)
-            | bit(name.is_some(), kind::NAME)
-            | bit(retry.is_some(), kind::RETRY)
-            | bit(record.key.is_some(), kind::KEY),
-    );
-    out.extend(record.time.to_le_bytes());
-    text16(out, record.topics.len(), &[])?;
-    for topic in &record.topics {
-        out.push(topic.namespace().code());
-        text16(out, topic.name().len(), topic.name().as_bytes())?;
-    }
-    if let Some(id) = id {
-        text32(out, id.as_str())?;
-    }
-    if let Some(name) = name {
-        text32(out, name.as_str())?;
-    }
-    if let Some(retry) = retry {
-        out.extend(retry.to_le_bytes());
-    }
-    if let Some((key, number)) = &record.key {
-        text16(out, key.as_str().len(), key.as_str().as_bytes())?;
-        out.extend(number.to_le_bytes());
-    }
-    if let Some(event) = event {
-        text32(out, &event.data)?;
-    }
+    encode_body(record, out)?;
     let body = out.len() - start - RECORD_HEADER;
     if body > MAX_RECORD {
         out.truncate(start);
@@ -257,6 +236,93 @@ pub(crate) fn encode_record(record: &Record, base: Seq, out: &mut Vec<u8>) -> Re
     #[expect(clippy::cast_possible_truncation, reason = "not over MAX_RECORD")]
     out[start..start + 4].copy_from_slice(&(body as u32).to_le_bytes());
     out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
+    Ok(())
+}
+
+fn encode_body(record: &Record, out: &mut Vec<u8>) -> Result<(), Damaged> {
+    let mut start = |kind: &[u8]| {
+        out.extend(kind);
+        out.extend(record.time.to_le_bytes());
+    };
+    match &record.entry {
+        Entry::Event { .. } | Entry::End { .. } | Entry::Purge { .. } => return encode_published(record, out),
+        Entry::Forget { topics, through } => {
+            start(&[kind::OTHER, other::FORGET]);
+            out.extend(through.0.to_le_bytes());
+            encode_topics(topics.as_slice(), out)?;
+        }
+        Entry::ForgetKeys { before } => {
+            start(&[kind::OTHER, other::FORGET_KEYS]);
+            out.extend(before.to_le_bytes());
+        }
+        Entry::Settings(settings) => {
+            start(&[kind::OTHER, other::SETTINGS]);
+            out.extend(settings.rules.to_le_bytes());
+            for number in [
+                settings.max_topics,
+                settings.max_keys,
+                settings.max_key_bytes,
+                settings.keep_keys,
+            ] {
+                out.extend(number.to_le_bytes());
+            }
+        }
+        Entry::Epoch(epoch) => {
+            start(&[kind::OTHER, other::EPOCH]);
+            out.extend(epoch.as_str().as_bytes());
+        }
+        Entry::Fact { door, data } => {
+            start(&[kind::OTHER, other::FACT]);
+            out.push(door.0);
+            out.extend(data.iter());
+        }
+    }
+    Ok(())
+}
+
+/// Of what publishers say.
+fn encode_published(record: &Record, out: &mut Vec<u8>) -> Result<(), Damaged> {
+    let event = record.event();
+    let id = event.and_then(|event| event.id.as_ref());
+    let name = event.and_then(|event| event.name.as_ref());
+    let retry = event.and_then(|event| event.retry);
+    let bit = |is: bool, bit| if is { bit } else { 0 };
+    out.push(
+        bit(event.is_some(), kind::EVENT)
+            | bit(record.change() == Some(Change::Ends), kind::ENDS)
+            | bit(record.change() == Some(Change::Purges), kind::PURGES)
+            | bit(id.is_some(), kind::ID)
+            | bit(name.is_some(), kind::NAME)
+            | bit(retry.is_some(), kind::RETRY)
+            | bit(record.key().is_some(), kind::KEY),
+    );
+    out.extend(record.time.to_le_bytes());
+    encode_topics(record.topics(), out)?;
+    if let Some(id) = id {
+        text32(out, id.as_str())?;
+    }
+    if let Some(name) = name {
+        text32(out, name.as_str())?;
+    }
+    if let Some(retry) = retry {
+        out.extend(retry.to_le_bytes());
+    }
+    if let Some((key, number)) = record.key() {
+        text16(out, key.as_str().len(), key.as_str().as_bytes())?;
+        out.extend(number.to_le_bytes());
+    }
+    if let Some(event) = event {
+        text32(out, &event.data)?;
+    }
+    Ok(())
+}
+
+fn encode_topics(topics: &[Topic], out: &mut Vec<u8>) -> Result<(), Damaged> {
+    text16(out, topics.len(), &[])?;
+    for topic in topics {
+        out.push(topic.namespace().code());
+        text16(out, topic.name().len(), topic.name().as_bytes())?;
+    }
     Ok(())
 }
 
@@ -284,8 +350,18 @@ pub(crate) fn decode_record(bytes: &[u8], base: Seq, known: Option<&TopicSet>) -
         return Err(Damaged("a record has a number or a kind that cannot be"));
     }
     let seq = Seq(base.0 + delta);
-    let time = fields.u64()?;
-    let topics = topics(&mut fields, known)?;
+    let (time, entry) = match kind {
+        kind::OTHER => decode_other(&mut fields)?,
+        _ => (fields.u64()?, decode_published(kind, &mut fields, known)?),
+    };
+    match fields.0 {
+        [] => Ok(Record { seq, time, entry }),
+        _ => Err(Damaged("a record has more than it should")),
+    }
+}
+
+fn decode_published(kind: u8, fields: &mut Fields<'_>, known: Option<&TopicSet>) -> Result<Entry, Damaged> {
+    let topics = topics(fields, known)?;
     let has = |bit| kind & bit != 0;
     let id = has(kind::ID).then(|| fields.text32()).transpose()?;
     let name = has(kind::NAME).then(|| fields.text32()).transpose()?;
@@ -294,9 +370,8 @@ pub(crate) fn decode_record(bytes: &[u8], base: Seq, known: Option<&TopicSet>) -
         .then(|| Ok((fields.text16()?, fields.u64()?)))
         .transpose()?;
     let data = has(kind::EVENT).then(|| fields.text32()).transpose()?;
-    if !fields.0.is_empty() {
-        return Err(Damaged("a record has more than it should"));
-    }
+    let key = key.map(|(key, number)| Ok((IdempotencyKey::new(key).map_err(|_| WRONG)?, number)));
+    let key = key.transpose()?;
     let event = data.map(|data| {
         Ok(Event {
             id: id.map(EventId::new).transpose().map_err(|_| WRONG)?,
@@ -305,19 +380,55 @@ pub(crate) fn decode_record(bytes: &[u8], base: Seq, known: Option<&TopicSet>) -
             data: data.to_owned(),
         })
     });
-    let key = key.map(|(key, number)| Ok((IdempotencyKey::new(key).map_err(|_| WRONG)?, number)));
-    Ok(Record {
-        seq,
-        time,
-        topics,
-        event: event.transpose()?,
-        change: match (has(kind::ENDS), has(kind::PURGES)) {
-            (true, _) => Some(Change::Ends),
-            (_, true) => Some(Change::Purges),
-            _ => None,
+    let change = match (has(kind::ENDS), has(kind::PURGES)) {
+        (true, _) => Some(Change::Ends),
+        (_, true) => Some(Change::Purges),
+        _ => None,
+    };
+    let entry = Entry::of_parts(topics, event.transpose()?, change, key);
+    entry.ok_or(Damaged("a record says nothing, or two things"))
+}
+
+fn decode_other(fields: &mut Fields<'_>) -> Result<(Millis, Entry), Damaged> {
+    let [what] = fields.array()?;
+    let time = fields.u64()?;
+    let entry = match what {
+        other::FORGET => {
+            let through = Seq(fields.u64()?);
+            let topics = topics(fields, None)?;
+            Entry::Forget { topics, through }
+        }
+        other::FORGET_KEYS => Entry::ForgetKeys {
+            before: fields.u64()?,
         },
-        key: key.transpose()?,
-    })
+        other::SETTINGS => {
+            let rules = fields.u32()?;
+            if rules > RULES {
+                return Err(Damaged::NEWER);
+            }
+            Entry::Settings(Settings {
+                rules,
+                max_topics: fields.u64()?,
+                max_keys: fields.u64()?,
+                max_key_bytes: fields.u64()?,
+                keep_keys: fields.u64()?,
+            })
+        }
+        other::EPOCH => {
+            let name = str::from_utf8(fields.take(8)?).map_err(|_| WRONG)?;
+            Entry::Epoch(name.parse().map_err(|_| WRONG)?)
+        }
+        other::FACT => {
+            let [door] = fields.array()?;
+            let data = fields.take(fields.0.len())?;
+            Entry::Fact {
+                door: Door(door),
+                data: data.into(),
+            }
+        }
+        _ => return Err(Damaged("a record has a kind that cannot be")),
+    };
+    Ok((time, entry))
 }
 
 /// A text that passed its checksum but not its type.

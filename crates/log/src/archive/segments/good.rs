@@ -96,7 +96,7 @@ pub(crate) fn records(
             let open = lost.iter_mut().rev().take_while(|lost| lost.before.is_none());
             open.for_each(|lost| lost.before = Some(record.seq));
             each(&record, place, len)?;
-            last = record.seq;
+            last = last.max(record.through());
         }
         lost.extend(bad.map(|(at, why)| Lost {
             at,

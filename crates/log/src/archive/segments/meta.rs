@@ -7,14 +7,11 @@ use super::{
     format::{Damaged, Fields, LogId, VERSION, version},
     paged::{read, replace},
 };
-use crate::{Epoch, Seq, archive::shortage::Told};
+use crate::{Epoch, Seq, archive::shortage::Told, ids::Epochs};
 
 const NAME: &str = "meta";
 const MAGIC: [u8; 8] = *b"TIDEWMET";
 pub(crate) const SEED: u32 = 0x7469_6465;
-
-/// How many epochs are remembered. A cursor of an older one is answered with a gap (`reset`).
-const MAX_EPOCHS: usize = 1024;
 
 /// See the module's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,15 +25,11 @@ pub(crate) struct Meta {
 }
 
 impl Meta {
-    /// Begins an epoch after the number `last`, where the log ends. Each opening does: the log may have lost its end, or may be an
-    /// older copy that was put back, and readers then hold numbers that it is going to give to other events. An epoch without a
-    /// record is replaced, never reused: the log that this copy was made of may have gone on in it.
-    pub(crate) fn begin_epoch(&mut self, last: Seq) -> Result<(), getrandom::Error> {
-        self.epochs.retain(|(_, first)| *first <= last);
-        self.epochs.push((Epoch::random()?, last.next()));
-        let forgotten = self.epochs.len().saturating_sub(MAX_EPOCHS);
-        self.epochs.drain(..forgotten);
-        Ok(())
+    /// The order begins an epoch with this number. One without a record is replaced.
+    pub(crate) fn begin_epoch(&mut self, epoch: Epoch, first: Seq) {
+        let epochs = Epochs::of_log(std::mem::take(&mut self.epochs));
+        epochs.begin(epoch, first);
+        self.epochs = epochs.list();
     }
 
     pub(crate) fn save(&self, disk: &dyn Disk) -> io::Result<()> {
@@ -86,8 +79,8 @@ impl Meta {
             ));
         }
         fields.end()?;
-        if epochs.is_empty() || is_whole > 1 {
-            return Err(Damaged("it does not say which history this is"));
+        if is_whole > 1 {
+            return Err(Damaged("it does not say how the log was left"));
         }
         Ok(Self {
             log,

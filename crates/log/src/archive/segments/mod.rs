@@ -243,11 +243,23 @@ impl Archive for Segments {
         self.log.state.read().damage.places()
     }
 
-    fn forget_idle(&self) -> Vec<Topic> {
+    fn idle(&self, most: usize) -> Vec<Topic> {
+        self.log.state.write().topics.idle(most)
+    }
+
+    fn forget(&self, topics: &TopicSet, through: Seq) {
+        if let Err(error) = self.log.mending(|| self.log.purge(topics, through)) {
+            // What is left of them is read as long as it is there.
+            tracing::error!(%error, "topics cannot be forgotten");
+            return;
+        }
         let mut state = self.log.state.write();
-        let forgotten = state.topics.forget_idle();
-        forgotten.iter().for_each(|topic| state.ruled.forget(topic));
-        forgotten
+        for topic in topics {
+            state.topics.forget(topic, through);
+            if !state.topics.knows(topic) {
+                state.ruled.forget(topic);
+            }
+        }
     }
 
     fn knows(&self, topic: &Topic) -> bool {

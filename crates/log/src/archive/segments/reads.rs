@@ -362,8 +362,8 @@ fn earliest(
     })?;
     for number in first..numbers.end {
         let record = record(number)?;
-        let given = record.event.as_ref().and_then(|event| event.id.as_ref());
-        if given == Some(id) && record.topics.contains(topic) {
+        let given = record.event().and_then(|event| event.id.as_ref());
+        if given == Some(id) && record.topics().contains(topic) {
             return Ok(Some(record.seq));
         }
     }

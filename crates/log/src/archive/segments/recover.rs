@@ -25,7 +25,7 @@ use super::{
     topics::Topics,
 };
 use crate::{
-    Epoch, Record, Seq,
+    Record, Seq,
     archive::{ruled::Ruled, rules::Rules, shares::Each, shortage::is_shortage},
 };
 
@@ -52,7 +52,6 @@ pub enum OpenError {
 
 /// A log that has been opened.
 pub(crate) struct Opened {
-    /// With the epoch that this opening begins, which is written with the first record of it.
     pub(crate) meta: Meta,
     pub(crate) state: State,
     pub(crate) snapshot: Option<(Seq, Vec<u8>)>,
@@ -91,7 +90,8 @@ pub(crate) fn open(disk: &dyn Disk, settings: &Settings) -> Result<Opened, OpenE
             first.before().0
         );
     }
-    meta.begin_epoch(last)?;
+    // Their records were lost, or never came.
+    meta.epochs.retain(|(_, first)| *first <= last);
     meta.is_whole = settings.durability.is_always();
     if !settings.durability.is_always() {
         disk.create(UNSYNCED_READY)?;
@@ -120,7 +120,7 @@ fn sweep(disk: &dyn Disk) {
 fn create(disk: &dyn Disk) -> Result<Meta, OpenError> {
     let meta = Meta {
         log: log_id()?,
-        epochs: vec![(Epoch::random()?, Seq(1))],
+        epochs: Vec::new(),
         is_whole: true,
     };
     meta.save(disk)?;
@@ -528,9 +528,9 @@ pub(crate) fn replay(state: &State, after: Seq, each: &mut dyn FnMut(&Record)) -
         }
         let (mut is_beyond, mut reached) = (false, Seq::ZERO);
         let walked = body.walk(|record, _, _| {
-            reached = record.seq;
+            reached = reached.max(record.through());
             match record.seq {
-                seq if seq > last => is_beyond = true,
+                _ if record.through() > last => is_beyond = true,
                 seq if seq > after => each(record),
                 _ => {}
             }

@@ -259,7 +259,7 @@ impl Log {
         let last = segment.index.totals.last;
         let is_dead = |record: &Record| {
             let is_gone = |topic| record.seq <= topics.start(topic);
-            record.change.is_none() && record.seq != last && record.topics.iter().all(is_gone)
+            record.change().is_none() && record.seq != last && record.topics().iter().all(is_gone)
         };
         let header = SegmentHeader {
             has_holes: true,

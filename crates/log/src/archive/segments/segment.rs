@@ -148,7 +148,7 @@ impl Body {
             let record =
                 decode_record(bytes, self.header.base, known).map_err(|why| self.damaged(offset, why))?;
             let is_asked_for =
-                known.is_none_or(|known| record.topics.iter().any(|topic| known.contains(topic)));
+                known.is_none_or(|known| record.topics().iter().any(|topic| known.contains(topic)));
             if record.seq != self.seq(*posting) || !is_asked_for {
                 return Err(self.damaged(offset, Damaged("another record stands where the index has one")));
             }
@@ -225,7 +225,7 @@ impl Body {
         while walked.end < self.len {
             match self.batch(&mut window, walked.end, last, &mut records) {
                 Ok((next, header)) => {
-                    last = records.last().map(|(record, ..)| record.seq);
+                    last = records.iter().map(|(record, ..)| record.through()).max().max(last);
                     walked.end = next;
                     walked.synced_through = header.synced_through;
                     if !each(&header, &records) {
@@ -269,7 +269,7 @@ impl Body {
                     Damaged("a record's number does not come after the one before"),
                 ));
             }
-            last = Some(record.seq);
+            last = last.max(Some(record.through()));
             records.push((record, place, len));
             place += len;
         }

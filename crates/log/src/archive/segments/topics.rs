@@ -3,7 +3,10 @@
 //! Written down as one file (`topics`) when a segment is sealed and before anything is removed; what has come since is
 //! found in the log. Bound: the hub's `max_topics`.
 
-use std::{collections::HashMap, io};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    io,
+};
 
 use super::{
     disk::Disk,
@@ -33,6 +36,8 @@ pub(crate) struct Topics {
     pub(crate) raised: u64,
     /// Everything up to here was let go since the log was opened. The file says it of each topic as what is cleared of it.
     let_go: Seq,
+    /// Topics of which nothing was left when something of them was let go last, the oldest first.
+    idle: VecDeque<Topic>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,6 +59,8 @@ struct Purge {
     /// The last event before it.
     event: Seq,
     through: Seq,
+    /// The topic is forgotten, too.
+    forgets: bool,
 }
 
 impl Topics {
@@ -84,13 +91,16 @@ impl Topics {
 
     /// Takes note of a record, in order. A purge counts only when it is done: [`Topics::purge`], [`Topics::settle`].
     pub(crate) fn note(&mut self, record: &Record) {
-        (self.last, self.time) = (record.seq, record.time);
-        for topic in &record.topics {
-            if record.change == Some(Change::Purges) {
+        if !record.entry.is_note() {
+            (self.last, self.time) = (record.seq, record.time);
+        }
+        for topic in record.topics() {
+            if !record.entry.is_kept() {
                 self.purging.extend(self.known.get(topic).map(|place| Purge {
                     topic: topic.clone(),
                     event: place.event,
                     through: record.seq,
+                    forgets: record.change() == Some(Change::Forgets),
                 }));
                 continue;
             }
@@ -104,7 +114,7 @@ impl Topics {
             }
             if let Some(place) = self.known.get_mut(topic) {
                 place.last = record.seq;
-                if record.event.is_some() {
+                if record.event().is_some() {
                     place.event = record.seq;
                 }
             }
@@ -115,6 +125,9 @@ impl Topics {
     pub(crate) fn settle(&mut self) {
         for purge in std::mem::take(&mut self.purging) {
             self.raise(&purge.topic, purge.event, purge.through);
+            if purge.forgets {
+                self.forget(&purge.topic, purge.through);
+            }
         }
     }
 
@@ -148,6 +161,9 @@ impl Topics {
             place.floor = place.floor.max(floor);
             place.cleared = place.cleared.max(cleared).max(floor);
             self.raised += 1;
+            if place.last <= place.cleared {
+                self.idle.push_back(topic.clone());
+            }
         }
     }
 
@@ -203,18 +219,30 @@ impl Topics {
         self.known.insert(topic, place).is_none()
     }
 
-    /// Forgets topics of which nothing is left; their floors go into that of the unknown.
-    pub(crate) fn forget_idle(&mut self) -> Vec<Topic> {
-        let mut floor = self.absent_floor;
-        let idle = self.known.extract_if(|_, place| place.last <= place.cleared);
-        let forgotten = idle.map(|(topic, place)| {
+    /// At most so many topics of which nothing is left.
+    pub(crate) fn idle(&mut self, most: usize) -> Vec<Topic> {
+        let known = &self.known;
+        let is_idle = |topic: &Topic| known.get(topic).is_some_and(|place| place.last <= place.cleared);
+        while self.idle.front().is_some_and(|topic| !is_idle(topic)) {
+            self.idle.pop_front();
+        }
+        if self.idle.len() > 2 * known.len() {
+            let mut seen = HashSet::new();
+            self.idle.retain(|topic| is_idle(topic) && seen.insert(topic.clone()));
+        }
+        self.idle.iter().filter(|topic| is_idle(topic)).take(most).cloned().collect()
+    }
+
+    /// Forgets a topic that has got nothing after `through`; its floor goes into that of the unknown.
+    pub(crate) fn forget(&mut self, topic: &Topic, through: Seq) {
+        self.purging
+            .retain(|purge| purge.through > through || purge.topic != *topic);
+        if self.known.get(topic).is_some_and(|place| place.last <= through)
+            && let Some(place) = self.known.remove(topic)
+        {
             // Also the end of a purged stream, which may still stand in a segment, lies below.
-            floor = floor.max(place.floor).max(place.last);
-            topic
-        });
-        let forgotten = forgotten.collect();
-        self.absent_floor = floor;
-        forgotten
+            self.absent_floor = self.absent_floor.max(place.floor).max(place.last);
+        }
     }
 
     /// Writes it down. Purges that are in the log are done there: whoever opens it knows of them.
@@ -279,6 +307,8 @@ impl Topics {
                 return Err(Damaged("a topic is listed twice"));
             }
         }
+        let idle = topics.known.iter().filter(|(_, place)| place.last <= place.cleared);
+        topics.idle = idle.map(|(topic, _)| topic.clone()).collect();
         fields.end()?;
         if topics.last > MAX_SEQ {
             return Err(Damaged("the last number cannot be"));

@@ -22,7 +22,7 @@ use super::{
     state::State,
 };
 use crate::{
-    Record, Seq,
+    Entry, Record, Seq,
     archive::{AppendError, shortage::is_shortage},
     trouble::Trouble,
 };
@@ -47,9 +47,9 @@ pub(crate) struct Writer {
     pub(crate) owes_snapshot: bool,
     pub(crate) snapshots: Snapshots,
     meta: Meta,
-    /// `meta` is not on disk yet, with the epoch of this opening. Written with the first record, it does not keep a log on a
-    /// full disk from being opened and read.
-    pub(crate) owes_epoch: bool,
+    /// `meta` is not on disk yet as this opening has it. Written with the first record, it does not keep a log on a full disk from
+    /// being opened and read.
+    pub(crate) owes_meta: bool,
     /// Segments that are gone, but for their files: the oldest first.
     pub(crate) leaving: VecDeque<Leaving>,
 }
@@ -84,7 +84,6 @@ pub(crate) struct Troubles {
 }
 
 impl Writer {
-    /// `meta` names the epoch that this opening begins.
     pub(crate) fn new(last: Seq, snapshots: Snapshots, meta: Meta) -> Self {
         Self {
             synced: last,
@@ -96,7 +95,7 @@ impl Writer {
             owes_snapshot: false,
             snapshots,
             meta,
-            owes_epoch: true,
+            owes_meta: true,
             leaving: VecDeque::new(),
         }
     }
@@ -136,8 +135,14 @@ impl Log {
             return Err(AppendError::Poisoned(text.clone()));
         }
         self.settle(&mut writer)?;
-        // Before the first record of the epoch.
-        if writer.owes_epoch {
+        for record in batch {
+            if let Entry::Epoch(epoch) = record.entry {
+                writer.meta.begin_epoch(epoch, record.seq);
+                writer.owes_meta = true;
+            }
+        }
+        // Before the first record of the epoch. The table of epochs stands in `meta`, whatever becomes of segments and snapshots.
+        if writer.owes_meta {
             self.save_meta(&mut writer)?;
         }
         if self.is_far(first.seq, last.seq) {
@@ -159,7 +164,7 @@ impl Log {
                 None => refused(error),
             });
         }
-        writer.written = last.seq;
+        writer.written = writer.written.max(last.through());
         let synced = match self.settings.durability.is_always() {
             true => self.sync_active(&mut writer),
             false => Ok(()),
@@ -235,7 +240,7 @@ impl Log {
 
     fn save_meta(&self, writer: &mut Writer) -> Result<(), AppendError> {
         writer.meta.save(&*self.disk).map_err(refused)?;
-        writer.owes_epoch = false;
+        writer.owes_meta = false;
         Ok(())
     }
 

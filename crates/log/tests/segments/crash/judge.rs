@@ -113,8 +113,8 @@ impl Truth {
         let mut model = Model::default();
         for record in self.records.values() {
             model.append(std::slice::from_ref(record));
-            if record.change == Some(Change::Purges) {
-                model.purge(&record.topics, record.seq);
+            if record.change() == Some(Change::Purges) {
+                model.purge(record.topics(), record.seq);
             }
         }
         model
@@ -139,7 +139,7 @@ impl Told {
             if truth.end_of(*epoch).is_some_and(|end| *seq <= end) {
                 let here = truth.records.get(seq);
                 assert!(
-                    here.is_some_and(|here| same(here, record)),
+                    here.is_some_and(|here| here == record),
                     "{epoch}-{} stood for {record:?} and stands for {here:?}",
                     seq.0
                 );
@@ -149,7 +149,7 @@ impl Told {
             let epoch = truth.epoch_of(*seq);
             let told = self.seen.get(&(epoch, *seq));
             assert!(
-                told.is_some_and(|told| same(told, record)),
+                told.is_some_and(|told| told == record),
                 "{record:?} has got another id, {epoch}-{}: {:?}",
                 seq.0,
                 truth.epochs
@@ -355,9 +355,9 @@ impl<'a> Run<'a> {
                 self.add(&batch);
                 self.model.append(&batch);
                 for record in &batch {
-                    if record.change == Some(Change::Purges) {
-                        let purged = archive.purge(&record.topics, record.seq);
-                        let expected = self.model.purge(&record.topics, record.seq);
+                    if record.change() == Some(Change::Purges) {
+                        let purged = archive.purge(record.topics(), record.seq);
+                        let expected = self.model.purge(record.topics(), record.seq);
                         assert!(
                             matches!(purged, Ok(count) if count == expected)
                                 || self.disk.is_off()
@@ -600,7 +600,7 @@ impl<'a> Run<'a> {
                 last = record.seq;
                 let known = self.truth.records.get(&last);
                 assert!(
-                    known.is_some_and(|known| same(known, record)),
+                    known.is_some_and(|known| known == record),
                     "{record:?} is told, which is {known:?}"
                 );
                 told.insert(last);

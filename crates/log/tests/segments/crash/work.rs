@@ -61,14 +61,8 @@ fn record(rng: &mut Rng, seq: Seq, time: Millis, largest: usize, has_relay: bool
         let key = IdempotencyKey::new(&format!("key-{}", rng.u8(..))).unwrap();
         (key, rng.u64(..) >> rng.u32(..64))
     });
-    Record {
-        seq,
-        time,
-        topics: topics(rng, has_relay),
-        event,
-        change,
-        key,
-    }
+    let entry = Entry::of_parts(topics(rng, has_relay), event, change, key).unwrap();
+    Record { seq, time, entry }
 }
 
 fn topics(rng: &mut Rng, has_relay: bool) -> TopicSet {

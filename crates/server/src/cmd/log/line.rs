@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use tidewire_codec::{Event, EventId, EventName};
 use tidewire_hub::{
-    Change, Epoch, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet,
+    Change, Entry, Epoch, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet,
     archive::segments::inspect::{Head, KnownKey, KnownTopic},
 };
 
@@ -182,7 +182,7 @@ impl<'a> KeyLine<'a> {
         let place = |(seq, id): &'a (Seq, EventId)| (seq.0, id.as_str().into());
         Self {
             key: known.key.as_str().into(),
-            topics: paths(&known.topics),
+            topics: paths(known.topics.as_slice()),
             since: known.since,
             fingerprint: format!("{:032x}", known.fingerprint).into(),
             first: place(&known.first),
@@ -208,18 +208,18 @@ impl<'a> KeyLine<'a> {
 
 impl<'a> RecordLine<'a> {
     pub(super) fn new(record: &'a Record) -> Self {
-        let event = record.event.as_ref();
+        let event = record.event();
         let id = event.and_then(|event| event.id.as_ref());
         let name = event.and_then(|event| event.name.as_ref());
-        let key = record.key.as_ref();
+        let key = record.key();
         Self {
             seq: record.seq.0,
             time: record.time,
-            topics: paths(&record.topics),
+            topics: paths(record.topics()),
             id: id.map(|id| id.as_str().into()),
             event: name.map(|name| name.as_str().into()),
             retry: event.and_then(|event| event.retry),
-            change: match record.change {
+            change: match record.change() {
                 Some(Change::Ends) => Some(ChangeWord::Ends),
                 Some(Change::Purges) => Some(ChangeWord::Purges),
                 _ => None,
@@ -249,21 +249,24 @@ impl<'a> RecordLine<'a> {
         let keyed = self
             .key
             .map(|(text, number)| Ok::<_, String>((key(&text)?, number)));
+        let change = self.change.map(|change| match change {
+            ChangeWord::Ends => Change::Ends,
+            ChangeWord::Purges => Change::Purges,
+        });
+        if event.is_some() && change == Some(Change::Purges) {
+            return Err("a purge has no data".to_owned());
+        }
+        let entry = Entry::of_parts(topics(&self.topics)?, event, change, keyed.transpose()?);
+        let entry = entry.ok_or("there is no event, no end and no purge: one of `data`, `change` is missing")?;
         Ok(Record {
             seq: Seq(self.seq),
             time: self.time,
-            topics: topics(&self.topics)?,
-            event,
-            change: self.change.map(|change| match change {
-                ChangeWord::Ends => Change::Ends,
-                ChangeWord::Purges => Change::Purges,
-            }),
-            key: keyed.transpose()?,
+            entry,
         })
     }
 }
 
-fn paths(topics: &TopicSet) -> Vec<Cow<'static, str>> {
+fn paths(topics: &[Topic]) -> Vec<Cow<'static, str>> {
     topics.iter().map(|topic| show::path(topic).into()).collect()
 }
 

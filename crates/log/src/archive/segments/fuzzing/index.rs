@@ -12,7 +12,7 @@ use super::{
     mem::{MemDisk, MemFile},
     segment::unreadable,
 };
-use crate::{Change, Record, Seq, Topic};
+use crate::{Record, Seq, Topic};
 
 const BASE: Seq = Seq(1);
 
@@ -81,7 +81,7 @@ fn own(mut input: &[u8]) {
     assert_eq!(sealed.totals.records, records.len() as u64);
     let listed: Vec<Topic> = sealed.topics().filter_map(|topic| Some(topic.ok()?.0)).collect();
     let mut wanted: Vec<Topic> = readable(&records)
-        .flat_map(|(record, _)| record.topics.iter().cloned())
+        .flat_map(|(record, _)| record.topics().iter().cloned())
         .collect();
     wanted.sort_unstable();
     wanted.dedup();
@@ -94,12 +94,12 @@ fn own(mut input: &[u8]) {
 fn readable(records: &[(Record, u32)]) -> impl Iterator<Item = &(Record, u32)> {
     records
         .iter()
-        .filter(|(record, _)| record.change != Some(Change::Purges))
+        .filter(|(record, _)| record.entry.is_kept())
 }
 
 fn same(sealed: &Sealed, active: &Active, records: &[(Record, u32)], topic: &Topic) {
     let of_topic: Vec<_> = readable(records)
-        .filter(|(record, _)| record.topics.contains(topic))
+        .filter(|(record, _)| record.topics().contains(topic))
         .collect();
     let Ok(Some(line)) = sealed.topic(topic) else {
         unreadable(&"a topic")
@@ -110,7 +110,7 @@ fn same(sealed: &Sealed, active: &Active, records: &[(Record, u32)], topic: &Top
     assert_eq!(postings, active.postings(topic));
     let wanted = of_topic
         .iter()
-        .map(|(record, at)| (record.seq.0 - BASE.0, record.event.is_some(), *at));
+        .map(|(record, at)| (record.seq.0 - BASE.0, record.event().is_some(), *at));
     let found = postings
         .iter()
         .map(|posting| (u64::from(posting.delta()), posting.is_event(), posting.offset));
@@ -120,7 +120,7 @@ fn same(sealed: &Sealed, active: &Active, records: &[(Record, u32)], topic: &Top
         assert_eq!(rank.ok(), u32::try_from(number + 1).ok());
     }
     for (record, at) in &of_topic {
-        let Some(id) = record.event.as_ref().and_then(|event| event.id.as_ref()) else {
+        let Some(id) = record.event().and_then(|event| event.id.as_ref()) else {
             continue;
         };
         let written = sealed.ids(topic, id).unwrap_or_default();

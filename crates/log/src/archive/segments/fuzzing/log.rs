@@ -16,7 +16,7 @@ use super::{
     mem::MemDisk,
     mend, take,
 };
-use crate::{Namespace, Record, Seq, Topic, TopicSet, archive::Archive as _};
+use crate::{Entry, Namespace, Record, Seq, Topic, TopicSet, archive::Archive as _};
 
 /// Bits of a file's kind.
 const AS_IT_IS: u8 = 128;
@@ -42,10 +42,7 @@ pub fn log(mut input: &[u8]) {
     let record = Record {
         seq: last.next(),
         time,
-        topics: topic.into(),
-        event: Some(Event::new("more").with_id(EventId::from_static("more"))),
-        change: None,
-        key: None,
+        entry: Entry::event(topic, Event::new("more").with_id(EventId::from_static("more"))),
     };
     if log.append(&[Arc::new(record)]).is_err() {
         return;
@@ -154,7 +151,7 @@ fn in_order(log: &Segments, last: Seq) -> bool {
             assert!(cursor < scan.through, "reading goes on");
             for record in &scan.records {
                 assert!(cursor < record.seq && record.seq <= scan.through);
-                assert!(record.topics.iter().any(|topic| topics.contains(topic)));
+                assert!(record.topics().iter().any(|topic| topics.contains(topic)));
                 cursor = record.seq;
             }
             cursor = scan.through;

@@ -30,23 +30,10 @@ pub use record::record;
 pub use segment::segment;
 
 use super::format::LogId;
-use crate::{Record, Seq};
+use crate::{Door, Entry, Record, Seq, Settings, settings::RULES};
 
 /// The log that all of this belongs to.
 const LOG: LogId = *b"the fuzzed log !";
-
-/// What two records must have in common to be the same.
-fn parts(record: &Record) -> impl PartialEq + std::fmt::Debug + '_ {
-    let Record {
-        seq,
-        time,
-        topics,
-        event,
-        change,
-        key,
-    } = record;
-    (*seq, *time, topics, event, *change, key)
-}
 
 fn take<'a>(input: &mut &'a [u8], len: usize) -> &'a [u8] {
     let (taken, rest) = input.split_at(len.min(input.len()));
@@ -68,7 +55,7 @@ fn number(input: &mut &[u8], len: usize) -> u64 {
 
 /// A record of whatever the input holds.
 fn made(input: &mut &[u8], seq: Seq) -> Option<Record> {
-    use crate::{Change, IdempotencyKey, Namespace, Topic, TopicSet};
+    use crate::{IdempotencyKey, Namespace, Topic, TopicSet};
     use tidewire_codec::{Event, EventId, EventName};
 
     let kind = byte(input);
@@ -97,21 +84,46 @@ fn made(input: &mut &[u8], seq: Seq) -> Option<Record> {
             data: text(200),
         }),
     };
-    let change = match (&event, kind >> 4 & 3) {
-        (_, 1) => Some(Change::Ends),
-        (None, 2) => Some(Change::Purges),
-        (None, _) => return None,
-        _ => None,
+    let key = text(8);
+    let change = kind >> 4 & 3;
+    let entry = match (event, change) {
+        (Some(event), 1) => Entry::event(topics, event).ending(),
+        (Some(event), _) => Entry::event(topics, event),
+        (None, 1) => Entry::end(topics),
+        (None, 2) => Entry::purge(topics),
+        (None, 3) => Entry::Forget {
+            topics,
+            through: Seq(number(input, 8)),
+        },
+        (None, _) => other(&key, input)?,
     };
-    let key = IdempotencyKey::new(&text(8))
-        .ok()
-        .map(|key| (key, number(input, 8)));
+    let key = IdempotencyKey::new(&key).ok();
     Some(Record {
         seq,
         time: seq.0.wrapping_mul(7),
-        topics,
-        event,
-        change,
-        key,
+        entry: match key {
+            Some(key) => entry.with_key(Some((key, number(input, 8)))),
+            None => entry,
+        },
+    })
+}
+
+/// An entry of no topic.
+fn other(text: &str, input: &mut &[u8]) -> Option<Entry> {
+    let mut number = || self::number(input, 8);
+    Some(match text.len() % 4 {
+        0 => Entry::ForgetKeys { before: number() },
+        1 => Entry::Settings(Settings {
+            rules: RULES,
+            max_topics: number(),
+            max_keys: number(),
+            max_key_bytes: number(),
+            keep_keys: number(),
+        }),
+        2 => Entry::Epoch(text.repeat(4).get(..8)?.parse().ok()?),
+        _ => Entry::Fact {
+            door: Door::RELAY,
+            data: text.as_bytes().into(),
+        },
     })
 }

@@ -2,7 +2,7 @@
 
 use super::{
     super::format::{decode_record, encode_record},
-    byte, made, mend, number, parts,
+    byte, made, mend, number,
 };
 use crate::{Record, Seq, TopicSet};
 
@@ -44,10 +44,10 @@ pub(super) fn again(record: &Record, base: Seq, bytes: &[u8]) {
         panic!("{record:?} was read and cannot be written: {why}");
     }
     assert_eq!(Some(&written[..]), bytes.get(..written.len()), "{record:?}");
-    let first = record.topics.iter().next().cloned().map(TopicSet::from);
-    for known in [None, Some(&record.topics), first.as_ref()] {
+    let first = record.topics().iter().next().cloned().map(TopicSet::from);
+    for known in [None, record.entry.topic_set(), first.as_ref()] {
         match decode_record(&written, base, known) {
-            Ok(read) => assert_eq!(parts(&read), parts(record)),
+            Ok(read) => assert_eq!(read, *record),
             Err(why) => panic!("{record:?} was written and cannot be read: {why}"),
         }
     }

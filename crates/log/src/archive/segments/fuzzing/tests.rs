@@ -8,7 +8,7 @@ use super::{
     super::{Segments, Settings, format::encode_record, paged},
     mem::MemDisk,
 };
-use crate::{Change, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet, archive::Archive as _};
+use crate::{Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet, archive::Archive as _};
 
 type Check = fn(&[u8]);
 
@@ -62,17 +62,17 @@ fn records() -> Vec<Record> {
         event.id = (seq.is_multiple_of(3)).then(|| EventId::from_static("id"));
         event.name = (seq.is_multiple_of(4)).then(|| EventName::from_static("tide"));
         event.retry = (seq.is_multiple_of(5)).then_some(seq * 1000);
+        let topics = sets[usize::try_from(seq % 4).unwrap()].clone();
+        let entry = match (seq % 11, seq % 13) {
+            (0, _) => Entry::purge(topics),
+            (_, 0) => Entry::end(topics),
+            _ => Entry::event(topics, event),
+        };
+        let key = (seq.is_multiple_of(6)).then(|| (IdempotencyKey::new("key").unwrap(), seq));
         Record {
             seq: Seq(seq),
             time: 1_000 + seq,
-            topics: sets[usize::try_from(seq % 4).unwrap()].clone(),
-            event: (!seq.is_multiple_of(11) && !seq.is_multiple_of(13)).then_some(event),
-            change: match (seq % 11, seq % 13) {
-                (0, _) => Some(Change::Purges),
-                (_, 0) => Some(Change::Ends),
-                _ => None,
-            },
-            key: (seq.is_multiple_of(6)).then(|| (IdempotencyKey::new("key").unwrap(), seq)),
+            entry: entry.with_key(key),
         }
     };
     (1..40).map(record).collect()

@@ -14,7 +14,7 @@ use super::{
     MAGIC, NO_EVENT, NONE, Posting, Totals, id_hash, len32, seed, topic_hash,
 };
 use crate::{
-    Change, Record, Seq, Topic,
+    Record, Seq, Topic,
     archive::shares::{Each, Part, namespace_of},
 };
 
@@ -41,12 +41,14 @@ struct Shelf {
 impl Active {
     /// Adds a record that stands at `offset` and takes `len` bytes there.
     pub(crate) fn add(&mut self, record: &Record, base: Seq, offset: u32, len: u64) {
+        if record.entry.is_note() {
+            return;
+        }
         #[expect(clippy::cast_possible_truncation, reason = "a segment is rolled at MAX_DELTA")]
         let delta = (record.seq.0 - base.0) as u32;
-        let is_event = record.event.is_some();
+        let is_event = record.event().is_some();
         let mark = if is_event { delta } else { delta | NO_EVENT };
-        // Nobody reads a purge.
-        let readable = (record.change != Some(Change::Purges)).then_some(&record.topics);
+        let readable = record.entry.is_kept().then_some(record.topics());
         for topic in readable.into_iter().flatten() {
             if !self.topics.contains_key(topic) {
                 self.topics.insert(topic.clone(), Shelf::default());
@@ -58,11 +60,11 @@ impl Active {
                 self.listed += u64::from(is_event);
                 shelf.last_event = if is_event { Some(delta) } else { shelf.last_event };
             }
-            if let Some(id) = record.event.as_ref().and_then(|event| event.id.as_ref()) {
+            if let Some(id) = record.event().and_then(|event| event.id.as_ref()) {
                 self.ids.entry(id_hash(topic, id)).or_default().push(offset);
             }
         }
-        self.parts.of_mut(namespace_of(&record.topics)).add(Part {
+        self.parts.of_mut(namespace_of(record.topics())).add(Part {
             bytes: len,
             events: is_event.into(),
         });

@@ -3,12 +3,11 @@
 use std::{collections::HashMap, io};
 
 use super::{
-    UNBOUNDED,
     verify::{Finding, Gravity, note},
     walk::Checked,
 };
 use crate::{
-    Namespace, Seq, Topic,
+    Namespace, Seq, Settings, Topic,
     archive::segments::{
         damage::is_newer,
         disk::Disk,
@@ -22,6 +21,7 @@ use crate::{
         topics::Topics,
     },
     ids::Epochs,
+    ledger::Ledgers,
     machine::Machine,
 };
 
@@ -331,7 +331,7 @@ pub(super) fn snapshots(
                 let text = format!("{name}: {}", Damaged::NEWER);
                 return Err(io::Error::new(Damaged::NEWER.kind(), text));
             }
-            Ok(Ok(content)) => match unreadable(&content, seq, meta) {
+            Ok(Ok(content)) => match unreadable(&content, seq) {
                 // What it knows of has come meanwhile, or was told to be missing.
                 None => {
                     reached = reached.max(seq);
@@ -362,12 +362,11 @@ pub(super) fn snapshots(
     Ok(())
 }
 
-fn unreadable(content: &[u8], seq: Seq, meta: &Meta) -> Option<String> {
+fn unreadable(content: &[u8], seq: Seq) -> Option<String> {
     let state = match snapshot::decode(content, seq) {
         Ok(state) => state,
         Err(why) => return Some(why.to_string()),
     };
-    let epochs = Epochs::of_log(meta.epochs.clone())?;
-    let restored = Machine::restore(seq, &state, epochs, UNBOUNDED);
+    let restored = Machine::new(Epochs::default(), Settings::UNBOUNDED, Ledgers::new()).restore(seq, &state);
     restored.err().map(|why| why.to_string())
 }

@@ -3,13 +3,13 @@
 //! Left out is what no reader could get any more, for all its topics: it was purged or let go. Purges themselves stay, and so does
 //! the last record, which says where the log ends.
 
-use std::{io, ops::ControlFlow};
+use std::{collections::HashMap, io, ops::ControlFlow};
 
 use tidewire_codec::EventId;
 
-use super::{FORMAT, LookError, ReadOnly, UNBOUNDED, hex};
+use super::{FORMAT, LookError, ReadOnly, hex};
 use crate::{
-    Change, Epoch, IdempotencyKey, Millis, Record, Seq, Topic, TopicSet,
+    Change, Epoch, IdempotencyKey, Millis, Record, Seq, Settings, Topic, TopicSet,
     archive::{
         Archive as _, History,
         segments::{
@@ -19,6 +19,7 @@ use crate::{
         },
     },
     dedup,
+    ledger::Ledgers,
     recall::recall,
 };
 
@@ -98,9 +99,9 @@ impl ReadOnly {
             epochs: Vec::new(),
             ..self.log.history()
         };
-        let mut machine = recall(&self.log, history, self.epochs.clone(), UNBOUNDED, Millis::MAX)?;
+        let machine = recall(&self.log, history, Settings::UNBOUNDED, Ledgers::new())?;
         let state = self.log.log.state.read();
-        let known = |(topic, ended)| {
+        let known = |(topic, ended): (Topic, Option<Seq>)| {
             // Of what the list does not know, nothing is left.
             let place = state.topics.place(&topic).unwrap_or(Place {
                 floor: state.topics.absent_floor(),
@@ -116,13 +117,13 @@ impl ReadOnly {
                 topic,
             }
         };
-        for (topic, _) in state.topics.all() {
-            machine.topics.entry(topic.clone()).or_default();
-        }
-        let mut topics: Vec<_> = std::mem::take(&mut machine.topics)
-            .into_iter()
-            .map(known)
+        let mut ends: HashMap<_, _> = state
+            .topics
+            .all()
+            .map(|(topic, _)| (topic.clone(), None))
             .collect();
+        ends.extend(machine.ends());
+        let mut topics: Vec<_> = ends.into_iter().map(known).collect();
         topics.sort_unstable_by(|a, b| a.topic.cmp(&b.topic));
         let key = |(since, (topics, key), seen): (Millis, &dedup::Place, &dedup::Seen)| KnownKey {
             key: key.clone(),
@@ -133,7 +134,7 @@ impl ReadOnly {
             last: seen.last.clone(),
             next: seen.next,
         };
-        let keys = machine.dedup.iter().map(key).collect();
+        let keys = machine.keys.iter().map(key).collect();
         Ok((topics, keys))
     }
 
@@ -173,6 +174,6 @@ impl ReadOnly {
 
 fn is_left(record: &Record, topics: &Topics) -> bool {
     record.seq == topics.last
-        || record.change == Some(Change::Purges)
-        || record.topics.iter().any(|topic| topics.start(topic) < record.seq)
+        || record.change() == Some(Change::Purges)
+        || record.topics().iter().any(|topic| topics.start(topic) < record.seq)
 }

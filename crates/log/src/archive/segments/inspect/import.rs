@@ -6,9 +6,9 @@
 
 use std::{io, sync::Arc};
 
-use super::{FORMAT, Head, KnownKey, KnownTopic, UNBOUNDED};
+use super::{FORMAT, Head, KnownKey, KnownTopic};
 use crate::{
-    Change, Record, Seq, TopicSet,
+    Epoch, Record, Seq, Topic, settings,
     archive::{
         AppendError, Retention,
         ruled::Ruled,
@@ -28,6 +28,7 @@ use crate::{
     },
     dedup,
     ids::Epochs,
+    ledger::Ledgers,
     machine::Machine,
     record,
     topic::Namespace,
@@ -90,14 +91,14 @@ impl Import {
             disk.create_dir(folder)?;
         }
         disk.sync_dir("")?;
-        let epochs = Epochs::of_log(head.epochs.clone()).ok_or_else(|| wrong("it names no epoch"))?;
+        let epochs = Epochs::of_log(head.epochs.clone());
         let mut topics = Topics::default();
         topics.raise_absent(head.floor);
         Ok(Self {
             disk,
             id: log_id()?,
             topics,
-            machine: Machine::new(epochs, UNBOUNDED),
+            machine: Machine::new(epochs, settings::Settings::UNBOUNDED, Ledgers::new()),
             head,
             log: None,
             batch: Vec::new(),
@@ -129,7 +130,7 @@ impl Import {
         if !self.topics.learn(topic.clone(), place) {
             return Err(wrong("the topic came before"));
         }
-        self.machine.topics.insert(topic, ended);
+        self.machine.learn(topic, last, ended);
         Ok(())
     }
 
@@ -145,11 +146,11 @@ impl Import {
             last: known.last,
             next: known.next,
         };
-        let before = self.machine.dedup.count();
+        let before = self.machine.keys.count();
         self.machine
-            .dedup
+            .keys
             .restore(known.since, (known.topics, known.key), seen);
-        match self.machine.dedup.count() > before {
+        match self.machine.keys.count() > before {
             true => Ok(()),
             false => Err(wrong("the key came before, for these topics")),
         }
@@ -170,14 +171,6 @@ impl Import {
             return Err(wrong(
                 "its time lies before that of the record in front of it, or after the log's end",
             ));
-        }
-        if record.event.is_none() && record.change.is_none() {
-            return Err(wrong(
-                "there is no event, no end and no purge: one of `data`, `change` is missing",
-            ));
-        }
-        if record.event.is_some() && record.change == Some(Change::Purges) {
-            return Err(wrong("a purge has no data"));
         }
         check_event(&record)?;
         self.last = (record.seq, record.time);
@@ -215,7 +208,7 @@ impl Import {
             epochs: self.head.epochs,
             is_whole: true,
         };
-        meta.begin_epoch(last)?;
+        meta.begin_epoch(Epoch::random()?, last.next());
         meta.save(&*self.disk)?;
         Ok(())
     }
@@ -284,7 +277,7 @@ fn begin(disk: Arc<dyn Disk>, id: LogId, first: Seq) -> io::Result<Log> {
     };
     let mut writer = Writer::new(first.before(), Snapshots::default(), meta);
     // It is no log before the end.
-    writer.owes_epoch = false;
+    writer.owes_meta = false;
     Ok(Log {
         disk,
         id,
@@ -335,9 +328,9 @@ fn check_head(head: &Head) -> Result<(), ImportError> {
 
 /// What no publisher may say, no file may either: readers would take it for the server's word.
 fn check_event(record: &Record) -> Result<(), ImportError> {
-    let is_plain = |topics: &TopicSet| topics.iter().all(|topic| topic.namespace() == Namespace::Events);
-    match &record.event {
-        Some(event) if is_plain(&record.topics) => {
+    let is_plain = |topics: &[Topic]| topics.iter().all(|topic| topic.namespace() == Namespace::Events);
+    match record.event() {
+        Some(event) if is_plain(record.topics()) => {
             record::check(event).map_err(|error| wrong(&error.to_string()))
         }
         _ => Ok(()),

@@ -32,21 +32,10 @@ pub use salvage::Loss;
 pub use verify::{Finding, Gravity, Verified, bytes_to_verify, verify};
 
 use super::{OpenError, disk::Disk, format::LogId, meta::Meta, segment::bases};
-use crate::{Millis, dedup, machine::Bounds, recall::RecallError};
+use crate::recall::RecallError;
 
 /// The format of logs that this release reads and writes.
 pub const FORMAT: u32 = super::format::VERSION;
-
-/// Nothing is refused, and no key is forgotten: what a server's settings let in must fit. Those bound it, and the log's size does.
-const UNBOUNDED: Bounds = Bounds {
-    max_topics: usize::MAX,
-    max_event: usize::MAX,
-    keys: dedup::Bounds {
-        max_keys: usize::MAX,
-        max_bytes: usize::MAX,
-        keep: Millis::MAX,
-    },
-};
 
 /// Why a log cannot be looked at.
 #[derive(Debug, thiserror::Error)]

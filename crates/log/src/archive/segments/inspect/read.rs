@@ -14,7 +14,7 @@ use crate::{
     archive::{
         Archive as _, Scan,
         segments::{
-            Disk, OpenError, Segments, Settings,
+            Disk, Segments, Settings,
             damage::is_damage,
             meta::Meta,
             segment::{SealedSegment, bases},
@@ -124,8 +124,7 @@ impl ReadOnly {
         };
         let mut log = Segments::open(overlay, Settings::default())?;
         log.history.last = salvaged.tell(&mut log.log.state.write().topics);
-        let no_epochs = || OpenError::Damaged("meta: it names no epoch".into());
-        let epochs = Epochs::of_log(meta.epochs.clone()).ok_or_else(no_epochs)?;
+        let epochs = Epochs::of_log(meta.epochs.clone());
         // With the first record after a start, `meta` gets the epoch to which it belongs.
         let stands_still = was == newest()? && meta == self::meta(&**disk)?;
         Ok(stands_still.then_some(Self {
@@ -197,7 +196,7 @@ impl ReadOnly {
                 }
             }
             for record in &scan.records {
-                let Some(event) = &record.event else { continue };
+                let Some(event) = record.event() else { continue };
                 let id = event.id.clone();
                 let id = id.unwrap_or_else(|| self.position(record.seq).into());
                 if each(Dumped::Event(record, id)).is_break() {
