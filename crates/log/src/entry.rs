@@ -11,6 +11,7 @@ use tidewire_codec::Event;
 use crate::{
     Epoch, IdempotencyKey, Millis, Seq, Topic, TopicSet,
     ledger::Door,
+    machine::Origin,
     settings::Settings,
 };
 
@@ -62,6 +63,16 @@ pub enum Entry {
     Settings(Settings),
     /// A history of the log begins with the next number. A note.
     Epoch(Epoch),
+    /// The batch that these entries came in, from an order that other nodes follow too. A note, which no door proposes: the node
+    /// that applies the batch writes it down, so that after a restart it knows how far it is.
+    Batch {
+        /// Its place in the order.
+        position: u64,
+        /// Who proposed it.
+        origin: Origin,
+        /// Its number among the batches of its origin.
+        number: u64,
+    },
     /// What a door tells itself on other nodes and after restarts: no reader gets it, and no retention lets it go.
     Fact {
         /// Which door.
@@ -119,7 +130,10 @@ impl Entry {
     /// Whether it takes no number: see the module's text.
     #[must_use]
     pub fn is_note(&self) -> bool {
-        matches!(self, Self::ForgetKeys { .. } | Self::Settings(_) | Self::Epoch(_))
+        matches!(
+            self,
+            Self::ForgetKeys { .. } | Self::Settings(_) | Self::Epoch(_) | Self::Batch { .. }
+        )
     }
 
     /// Whether readers find it in an archive: an event, or the end of streams.
@@ -136,7 +150,11 @@ impl Entry {
             | Self::End { topics, .. }
             | Self::Purge { topics, .. }
             | Self::Forget { topics, .. } => Some(topics),
-            Self::ForgetKeys { .. } | Self::Settings(_) | Self::Epoch(_) | Self::Fact { .. } => None,
+            Self::ForgetKeys { .. }
+            | Self::Settings(_)
+            | Self::Epoch(_)
+            | Self::Batch { .. }
+            | Self::Fact { .. } => None,
         }
     }
 

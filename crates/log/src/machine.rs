@@ -114,6 +114,7 @@ impl Machine {
     }
 
     /// A batch comes from an order. Where it is the next of its run, it counts as applied from here on.
+    #[must_use]
     pub fn arrive(&mut self, position: u64, origin: Origin, number: u64) -> Arrival {
         self.reached.position = self.reached.position.max(position);
         let last = self.reached.numbers.entry(origin).or_default();
@@ -264,6 +265,14 @@ impl Machine {
                 self.keys.set(settings);
             }
             Entry::Epoch(epoch) => self.epochs.begin(*epoch, seq),
+            Entry::Batch {
+                position,
+                origin,
+                number,
+            } => {
+                // Applied already, where this node wrote it.
+                let _ = self.arrive(*position, *origin, *number);
+            }
             Entry::Fact { door, data } => {
                 return Some(match self.ledgers.get_mut(door) {
                     Some(ledger) => ledger.apply(seq, time, data),

@@ -19,6 +19,7 @@ use tidewire_codec::{Event, EventId, EventName};
 use super::index::MAX_DELTA;
 use crate::{
     Change, Door, Entry, IdempotencyKey, Millis, Namespace, Record, Seq, Settings, Topic, TopicSet,
+    machine::Origin,
     settings::RULES,
 };
 
@@ -215,6 +216,7 @@ mod other {
     pub(super) const SETTINGS: u8 = 3;
     pub(super) const EPOCH: u8 = 4;
     pub(super) const FACT: u8 = 5;
+    pub(super) const BATCH: u8 = 6;
 }
 
 /// Appends a record of a segment whose first number is `base`.
@@ -270,6 +272,16 @@ fn encode_body(record: &Record, out: &mut Vec<u8>) -> Result<(), Damaged> {
         Entry::Epoch(epoch) => {
             start(&[kind::OTHER, other::EPOCH]);
             out.extend(epoch.as_str().as_bytes());
+        }
+        Entry::Batch {
+            position,
+            origin,
+            number,
+        } => {
+            start(&[kind::OTHER, other::BATCH]);
+            for number in [*position, origin.node, origin.incarnation, *number] {
+                out.extend(number.to_le_bytes());
+            }
         }
         Entry::Fact { door, data } => {
             start(&[kind::OTHER, other::FACT]);
@@ -418,6 +430,14 @@ fn decode_other(fields: &mut Fields<'_>) -> Result<(Millis, Entry), Damaged> {
             let name = str::from_utf8(fields.take(8)?).map_err(|_| WRONG)?;
             Entry::Epoch(name.parse().map_err(|_| WRONG)?)
         }
+        other::BATCH => Entry::Batch {
+            position: fields.u64()?,
+            origin: Origin {
+                node: fields.u64()?,
+                incarnation: fields.u64()?,
+            },
+            number: fields.u64()?,
+        },
         other::FACT => {
             let [door] = fields.array()?;
             let data = fields.take(fields.0.len())?;
