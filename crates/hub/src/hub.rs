@@ -27,8 +27,8 @@ use tokio::{
 
 use crate::{
     Clock, Encoding, Entry, Epoch, Error, Floors, Gap, GapReason, Health, Position, Presence, PresenceWatch,
-    Proposal, ReaderName, Receipt, Resume, Row, Seq, Start, StartError, Stats, Subscribed, Subscription, Times, Topic,
-    TopicSet,
+    Proposal, ReaderName, Receipt, Resume, Row, Seq, Start, StartError, Stats, Subscribed, Subscription,
+    Times, Topic, TopicSet,
     committer::Committer,
     health::Pulse,
     presence::Readers,
@@ -453,7 +453,10 @@ impl Inner {
         if let Some(topics) = entry.topic_set() {
             self.check_count(topics)?;
         }
-        let (len, max) = (entry.as_event().map_or(0, text_len), max.unwrap_or(self.config.max_event));
+        let (len, max) = (
+            entry.as_event().map_or(0, text_len),
+            max.unwrap_or(self.config.max_event),
+        );
         match len > max {
             true => Err(Error::EventTooLarge { len, max }),
             false => Ok(()),

@@ -194,7 +194,7 @@ impl Tail {
         {
             let state = self.state.lock();
             let purges = batch.iter().filter(|record| !record.entry.is_kept());
-            for topic in purges.flat_map(|record| record.topics()) {
+            for topic in purges.flat_map(Placed::topics) {
                 renewed.extend(state.watchers.get(topic).into_iter().flatten().cloned());
             }
             for channel in &renewed {

@@ -16,7 +16,8 @@ use support::{
 };
 use tidewire_codec::Event;
 use tidewire_hub::{
-    Config, Draft, Encoding, Error, Health, Hub, IdempotencyKey, Outcome, Pending, Row, Start, Subscribed,
+    Config, Draft, Encoding, Error, Health, Hub, IdempotencyKey, Outcome, Pending, Proposal, Row, Start,
+    Subscribed,
 };
 
 fn start(waits: bool) -> (Hub, Scripted) {
@@ -37,7 +38,11 @@ fn key() -> IdempotencyKey {
 }
 
 /// One batch of these publishes, held at the gate behind a batch of one that is kept.
-async fn one_batch(hub: &Hub, archive: &Scripted, drafts: Vec<(Draft, Option<&Row>)>) -> Vec<Pending> {
+async fn one_batch(
+    hub: &Hub,
+    archive: &Scripted,
+    drafts: Vec<(impl Into<Proposal>, Option<&Row>)>,
+) -> Vec<Pending> {
     let before = archive.batches().len();
     archive.shut();
     let first = hub.enqueue(draft("first", "x")).await.unwrap();
@@ -251,13 +256,13 @@ async fn what_was_refused_because_of_a_publish_that_failed_fails_with_it() {
     let large = Draft::event(topics("a"), Event::new("x".repeat(101))).unwrap();
     let drafts = [
         Draft::end(topics("a")),
-        draft("a", "behind the end"),
-        keyed("one"),
-        keyed("one"),
-        keyed("other"),
-        large,
+        draft("a", "behind the end").into(),
+        keyed("one").into(),
+        keyed("one").into(),
+        keyed("other").into(),
+        large.into(),
     ];
-    let drafts = drafts.map(|draft| (draft, None)).into();
+    let drafts = Vec::from(drafts.map(|draft: Proposal| (draft, None)));
     let pending = one_batch(&hub, &archive, drafts).await;
     archive.fail(Fail::Full);
     archive.open();

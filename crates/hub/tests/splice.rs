@@ -110,8 +110,11 @@ impl Archive for Gated {
     fn held(&self) -> tidewire_hub::stats::Held {
         self.memory.held()
     }
-    fn forget_idle(&self) -> Vec<Topic> {
-        self.memory.forget_idle()
+    fn idle(&self, most: usize) -> Vec<Topic> {
+        self.memory.idle(most)
+    }
+    fn forget(&self, topics: &TopicSet, through: Seq) {
+        self.memory.forget(topics, through);
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use tidewire_codec::EventId;
 use tidewire_hub::{
-    Epoch, Millis, Record, Seq, Topic, TopicSet,
+    Entry, Epoch, Millis, Record, Seq, Topic, TopicSet,
     archive::{AppendError, Archive, Back, History, Memory, Retention, Scan},
     stats::Held,
 };
@@ -169,9 +169,7 @@ impl Archive for Scripted {
         let mut state = self.state();
         state.replayed = 0;
         let (last, time) = state.last;
-        // It is opened: an epoch begins, in place of those without a record.
         state.epochs.retain(|(_, first)| *first <= last);
-        state.epochs.push((Epoch::random().unwrap(), last.next()));
         History {
             epochs: state.epochs.clone(),
             last,
@@ -183,7 +181,7 @@ impl Archive for Scripted {
     fn replay(&self, after: Seq, each: &mut dyn FnMut(&Record)) -> io::Result<()> {
         let log = self.state().log.clone();
         for record in log.iter().filter(|record| record.seq > after) {
-            self.state().replayed += 1;
+            self.state().replayed += usize::from(!record.entry.is_note());
             each(record);
         }
         Ok(())
@@ -193,7 +191,8 @@ impl Archive for Scripted {
     }
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         let mut state = self.state();
-        state.batches.push(batch.len());
+        let records = batch.iter().filter(|record| !record.entry.is_note());
+        state.batches.push(records.clone().count());
         self.0.changed.notify_all();
         let mut state = self
             .0
@@ -212,8 +211,15 @@ impl Archive for Scripted {
             Some(Fail::Failed) => Err(AppendError::Failed(io::Error::other("EIO"))),
             Some(Fail::Poisoned) => Err(AppendError::Poisoned("fsync failed".into())),
             _ => {
+                for record in batch {
+                    if let Entry::Epoch(epoch) = record.entry {
+                        state.epochs.push((epoch, record.seq));
+                    }
+                }
                 state.log.extend(batch.iter().cloned());
-                state.last = batch.last().map_or(state.last, |last| (last.seq, last.time));
+                state.last = batch
+                    .last()
+                    .map_or(state.last, |last| (last.through(), last.time));
                 state.memory.append(batch)
             }
         }
@@ -236,8 +242,11 @@ impl Archive for Scripted {
     fn held(&self) -> Held {
         self.memory().held()
     }
-    fn forget_idle(&self) -> Vec<Topic> {
-        self.memory().forget_idle()
+    fn idle(&self, most: usize) -> Vec<Topic> {
+        self.memory().idle(most)
+    }
+    fn forget(&self, topics: &TopicSet, through: Seq) {
+        self.memory().forget(topics, through);
     }
     fn wants_snapshot(&self) -> bool {
         self.state().wants_snapshot
