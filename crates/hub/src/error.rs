@@ -4,6 +4,8 @@ use std::io;
 
 use tidewire_log::{clock::Before1970, recall::RecallError};
 
+use crate::order::JoinError;
+
 /// Why a hub does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -14,6 +16,9 @@ pub enum StartError {
     /// What the log remembers cannot be told.
     #[error(transparent)]
     Recall(#[from] RecallError),
+    /// It cannot follow its order.
+    #[error("cannot follow the order of the log")]
+    Join(#[from] JoinError),
     /// The clock says a time that no record can have.
     #[error(transparent)]
     Clock(#[from] Before1970),
