@@ -104,10 +104,6 @@ impl Proposals {
     ///
     /// # Errors
     /// There can be no more threads.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the handle is kept: `close` waits for the task, `drop` aborts it"
-    )]
     pub(crate) fn start<P: Proposer, F: Follower>(
         packer: impl FnOnce(mpsc::Receiver<Waiting>) -> Packer<P>,
         applier: impl FnOnce(mpsc::WeakSender<Waiting>) -> Applier<F>,

@@ -124,7 +124,10 @@ impl Tickets {
 
     /// A batch has been handed out.
     pub(crate) fn land(&self, number: u64) -> Option<Flight> {
-        let flight = self.flights.lock().pop_front_if(|flight| flight.number == number);
+        let mut flights = self.flights.lock();
+        let is_first = flights.front().is_some_and(|flight| flight.number == number);
+        let flight = if is_first { flights.pop_front() } else { None };
+        drop(flights);
         self.changed.notify_one();
         flight
     }
