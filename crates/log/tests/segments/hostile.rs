@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, io, sync::Arc};
 
+use tidewire_codec::Event;
 use tidewire_log::{
     Record, Seq, TopicSet,
     archive::{
@@ -12,7 +13,7 @@ use tidewire_log::{
 };
 
 use crate::{
-    records::{batch, event, event_with_id, id, same, seqs, topic, topics},
+    records::{batch, event, event_of, event_with_id, id, seqs, topic, topics},
     sim::SimDisk,
 };
 

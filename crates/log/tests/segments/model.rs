@@ -8,11 +8,11 @@ use std::{
 use fastrand::Rng;
 use tidewire_codec::EventId;
 use tidewire_log::{
-    Change, Floors, Record, Seq, Topic, TopicSet,
+    Floors, Record, Seq, Topic, TopicSet,
     archive::{Archive, Back},
 };
 
-use crate::records::{same, seqs, topic};
+use crate::records::{seqs, topic};
 
 #[derive(Clone, Default)]
 pub struct Model {
@@ -41,8 +41,8 @@ impl Standing {
 impl Model {
     pub fn append(&mut self, batch: &[Arc<Record>]) {
         for record in batch {
-            self.last = record.seq;
-            if record.change() == Some(Change::Purges) {
+            self.last = record.through();
+            if !record.entry.is_kept() {
                 continue; // Nothing to read.
             }
             let topics = record.topics().iter().cloned().collect();
