@@ -19,7 +19,7 @@ use std::{
 
 use parking_lot::RwLock;
 use tidewire_log::{
-    archive::{AppendError, Archive},
+    archive::{AppendError, Store},
     machine::{Applied, Machine},
     settings::Settings,
     timekeeper::Timekeeper,
@@ -52,7 +52,7 @@ pub(crate) struct Committer {
     pub(crate) time: Arc<Timekeeper>,
     /// Only the committer writes to it.
     pub(crate) machine: Arc<RwLock<Machine>>,
-    pub(crate) archive: Arc<dyn Archive>,
+    pub(crate) archive: Arc<dyn Store>,
     pub(crate) tail: Arc<Tail>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) pulse: Arc<Pulse>,

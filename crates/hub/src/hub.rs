@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use tidewire_codec::EventId;
 use tidewire_log::{
-    archive::{Archive, Back, Scan, Walk},
+    archive::{self, Back, Reads, Scan, Store, Walk},
     clock::millis,
     ids::Epochs,
     ledger::Ledgers,
@@ -27,8 +27,8 @@ use tokio::{
 
 use crate::{
     Clock, Encoding, Entry, Epoch, Error, Floors, Gap, GapReason, Health, Position, Presence, PresenceWatch,
-    Proposal, ReaderName, Receipt, Resume, Row, Seq, Start, StartError, Stats, Subscribed, Subscription, Times, Topic,
-    TopicSet,
+    Proposal, ReaderName, Receipt, Resume, Row, Seq, Start, StartError, Stats, Subscribed, Subscription,
+    Times, Topic, TopicSet,
     committer::Committer,
     health::Pulse,
     presence::Readers,
@@ -106,7 +106,7 @@ pub(crate) struct Inner {
     config: Config,
     pub(crate) epochs: Epochs,
     machine: Arc<RwLock<Machine>>,
-    archive: Arc<dyn Archive>,
+    archive: Arc<dyn Reads>,
     pub(crate) tail: Arc<Tail>,
     pub(crate) readers: Readers,
     pub(crate) counters: Arc<Counters>,
@@ -123,9 +123,9 @@ impl Hub {
     ///
     /// # Errors
     /// [`StartError`].
-    pub fn start(config: Config, archive: impl Archive) -> Result<Self, StartError> {
+    pub fn start(config: Config, archive: impl Store) -> Result<Self, StartError> {
         config.clock.check()?;
-        let archive: Arc<dyn Archive> = Arc::new(archive);
+        let archive: Arc<dyn Store> = Arc::new(archive);
         let history = archive.history();
         let (last, believed) = (history.last, history.believed);
         let settings = config.settings();
@@ -273,10 +273,10 @@ impl Hub {
     pub fn kept(&self, topics: &TopicSet) -> Result<Kept, Error> {
         let inner = &self.inner;
         let watermark = inner.tail.watermark();
-        let kept = inner.read(|archive| -> io::Result<Kept> {
-            let last = archive.last_event(topics, watermark)?;
+        let kept = inner.read(|reads| -> io::Result<Kept> {
+            let last = reads.last_event(topics, watermark)?;
             Ok(Kept {
-                count: archive.count(topics, watermark)?,
+                count: archive::count(reads, topics, watermark)?,
                 last: last.map(|seq| inner.position(seq)),
             })
         });
@@ -432,9 +432,9 @@ impl Inner {
     }
 
     /// Reads where the thread may block, if the archive waits for a disk and the runtime has other threads.
-    fn read<T>(&self, read: impl FnOnce(&dyn Archive) -> T) -> T {
+    fn read<T>(&self, read: impl FnOnce(&dyn Reads) -> T) -> T {
         let has_threads = || Handle::try_current().map(|runtime| runtime.runtime_flavor());
-        match self.archive.waits() && matches!(has_threads(), Ok(RuntimeFlavor::MultiThread)) {
+        match self.archive.may_block() && matches!(has_threads(), Ok(RuntimeFlavor::MultiThread)) {
             true => tokio::task::block_in_place(|| read(&*self.archive)),
             false => read(&*self.archive),
         }

@@ -71,7 +71,7 @@ impl Sequencer {
     )]
     pub(crate) fn start(committer: Committer) -> io::Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let at_work = match committer.archive.waits() {
+        let at_work = match committer.archive.may_block() {
             false => AtWork::Task(tokio::spawn(committer.run(waiting))),
             true => {
                 let runtime = runtime::Builder::new_current_thread().enable_time().build()?;

@@ -11,7 +11,7 @@ use super::{FORMAT, LookError, ReadOnly, hex};
 use crate::{
     Change, Epoch, IdempotencyKey, Millis, Record, Seq, Settings, Topic, TopicSet,
     archive::{
-        Archive as _, History,
+        History, Reads as _, Store as _,
         segments::{
             format::SEGMENT_HEADER,
             segment::Window,
@@ -175,5 +175,8 @@ impl ReadOnly {
 fn is_left(record: &Record, topics: &Topics) -> bool {
     record.seq == topics.last
         || record.change() == Some(Change::Purges)
-        || record.topics().iter().any(|topic| topics.start(topic) < record.seq)
+        || record
+            .topics()
+            .iter()
+            .any(|topic| topics.start(topic) < record.seq)
 }
