@@ -14,6 +14,7 @@
 //! | `sequencer`, `committer`, `row` | batches, order, acknowledgement |
 //! | [`health`] | whether what is published can be kept |
 //! | `tail`, `channel` | recent events, who waits for them, the splice |
+//! | `placing`, `pool` | where a reader starts; reads that may wait for a disk |
 //! | [`subscription`] | a reader: what it gets |
 //! | [`presence`] | who reads a topic |
 //! | [`stats`] | what a hub holds and has done |
@@ -27,6 +28,8 @@ mod encoding;
 mod error;
 pub mod health;
 pub mod hub;
+mod placing;
+mod pool;
 pub mod presence;
 mod row;
 mod sequencer;
@@ -42,7 +45,7 @@ pub use presence::{Presence, PresenceChange, PresenceWatch, ReaderName};
 pub use row::Row;
 pub use sequencer::Pending;
 pub use stats::Stats;
-pub use subscription::{Cut, Subscribed, Subscription};
+pub use subscription::{Cut, Cutter, Subscribed, Subscription};
 pub use tidewire_log::{
     Change, Clock, Door, Draft, Entry, Epoch, Error, Floors, Gap, GapReason, IdempotencyKey, MAX_RETRY, Millis, Namespace,
     Outcome, Position, Proposal, Receipt, Record, Resume, Seq, Start, Times, Topic, TopicSet, Unreadable, Verdict, archive,
