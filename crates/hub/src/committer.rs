@@ -140,13 +140,15 @@ impl Committer {
         let mut records = Vec::new();
         let mut apply = |entry: Entry| {
             let seq = machine.last().next();
-            machine.apply(seq, times.stamp, entry).map(|applied| match applied {
-                Applied::Record(record, receipt) => {
-                    records.push(Arc::new(record));
-                    receipt
-                }
-                Applied::Answered(receipt) => receipt,
-            })
+            machine
+                .apply(seq, times.stamp, entry)
+                .map(|applied| match applied {
+                    Applied::Record(record, receipt) => {
+                        records.push(Arc::new(record));
+                        receipt
+                    }
+                    Applied::Answered(receipt) => receipt,
+                })
         };
         for note in notes {
             drop(apply(note));
@@ -171,9 +173,16 @@ impl Committer {
 
     /// What the log has to say of itself before it takes the next record.
     fn notes(&self, machine: &Machine, times: Times) -> impl Iterator<Item = Entry> {
-        let epoch = self.owes_epoch.load(Ordering::Relaxed).then_some(Entry::Epoch(self.epoch));
-        let settings = Some(Entry::Settings(self.settings)).filter(|_| machine.noted_settings() != Some(self.settings));
-        epoch.into_iter().chain(settings).chain(machine.expired_keys(times.expiry))
+        let epoch = self
+            .owes_epoch
+            .load(Ordering::Relaxed)
+            .then_some(Entry::Epoch(self.epoch));
+        let settings =
+            Some(Entry::Settings(self.settings)).filter(|_| machine.noted_settings() != Some(self.settings));
+        epoch
+            .into_iter()
+            .chain(settings)
+            .chain(machine.expired_keys(times.expiry))
     }
 
     /// The batch is kept: makes it visible.
@@ -288,7 +297,11 @@ impl Committer {
         let through = self.machine.read().last();
         let (answer, _) = oneshot::channel();
         let entry = Ok(Entry::Forget { topics, through });
-        self.commit(&mut vec![Waiting { entry, row: None, answer }]);
+        self.commit(&mut vec![Waiting {
+            entry,
+            row: None,
+            answer,
+        }]);
     }
 
     /// Has the archive write down what the machine remembers.

@@ -21,9 +21,8 @@ use tidewire_log::{
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
-    Clock, Encoding, Entry, Epoch, Error, Health, Position, Presence, PresenceWatch,
-    Proposal, ReaderName, Receipt, Row, Seq, Start, StartError, Stats, Subscribed,
-    Times, Topic, TopicSet,
+    Clock, Encoding, Entry, Epoch, Error, Health, Position, Presence, PresenceWatch, Proposal, ReaderName,
+    Receipt, Row, Seq, Start, StartError, Stats, Subscribed, Times, Topic, TopicSet,
     committer::Committer,
     health::Pulse,
     pool::Pool,
@@ -379,7 +378,10 @@ impl Inner {
         if let Some(topics) = entry.topic_set() {
             self.check_count(topics)?;
         }
-        let (len, max) = (entry.as_event().map_or(0, text_len), max.unwrap_or(self.config.max_event));
+        let (len, max) = (
+            entry.as_event().map_or(0, text_len),
+            max.unwrap_or(self.config.max_event),
+        );
         match len > max {
             true => Err(Error::EventTooLarge { len, max }),
             false => Ok(()),

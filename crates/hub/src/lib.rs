@@ -47,7 +47,7 @@ pub use sequencer::Pending;
 pub use stats::Stats;
 pub use subscription::{Cut, Cutter, Subscribed, Subscription};
 pub use tidewire_log::{
-    Change, Clock, Door, Draft, Entry, Epoch, Error, Floors, Gap, GapReason, IdempotencyKey, MAX_RETRY, Millis, Namespace,
-    Outcome, Position, Proposal, Receipt, Record, Resume, Seq, Start, Times, Topic, TopicSet, Unreadable, Verdict, archive,
-    clock, ids, record, resume, topic, trouble,
+    Change, Clock, Door, Draft, Entry, Epoch, Error, Floors, Gap, GapReason, IdempotencyKey, MAX_RETRY,
+    Millis, Namespace, Outcome, Position, Proposal, Receipt, Record, Resume, Seq, Start, Times, Topic,
+    TopicSet, Unreadable, Verdict, archive, clock, ids, record, resume, topic, trouble,
 };

@@ -92,7 +92,11 @@ impl Sequencer {
     }
 
     /// Resolves once the publish has its turn.
-    pub(crate) async fn enqueue(&self, entry: Result<Entry, Error>, row: Option<Row>) -> Result<Pending, Error> {
+    pub(crate) async fn enqueue(
+        &self,
+        entry: Result<Entry, Error>,
+        row: Option<Row>,
+    ) -> Result<Pending, Error> {
         let queue = self.queue.lock().clone().ok_or(Error::Closed)?;
         let (answer, answered) = oneshot::channel();
         let sent = queue.send(Waiting { entry, row, answer }).await;

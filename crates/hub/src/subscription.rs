@@ -229,9 +229,7 @@ impl Subscription {
             return false;
         }
         let (hub, topics) = (Arc::clone(hub), self.seat.channel.topics().clone());
-        self.reading = Some(Box::pin(
-            async move { hub.scan(&topics, cursor, CHUNK).await },
-        ));
+        self.reading = Some(Box::pin(async move { hub.scan(&topics, cursor, CHUNK).await }));
         true
     }
 

@@ -233,7 +233,7 @@ impl Tail {
         {
             let state = self.state.lock();
             let purges = batch.iter().filter(|record| !record.entry.is_kept());
-            for topic in purges.flat_map(|record| record.topics()) {
+            for topic in purges.flat_map(Placed::topics) {
                 renewed.extend(state.watchers.get(topic).into_iter().flatten().cloned());
             }
             for channel in &renewed {
@@ -372,8 +372,7 @@ impl State {
     fn purge(&mut self, record: &Record) -> Vec<Arc<Channel>> {
         let mut channels = Vec::new();
         for topic in record.topics() {
-            self.window
-                .purge(topic, record.seq, false, Placed::is_event);
+            self.window.purge(topic, record.seq, false, Placed::is_event);
             channels.extend(self.watchers.get(topic).into_iter().flatten().cloned());
         }
         channels

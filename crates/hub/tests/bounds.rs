@@ -35,8 +35,8 @@ fn small() -> Hub {
 #[tokio::test]
 async fn a_reader_that_never_reads_costs_bounded_memory_and_harms_nobody() {
     let hub = small();
-    let mut stuck = Reader::live(&hub, "a");
-    let mut healthy = Reader::live(&hub, "a");
+    let mut stuck = Reader::live(&hub, "a").await;
+    let mut healthy = Reader::live(&hub, "a").await;
     for n in 0..5_000 {
         publish(&hub, "a", &n.to_string()).await;
         assert_eq!(healthy.data().await, n.to_string());
@@ -56,7 +56,7 @@ async fn a_reader_that_never_reads_costs_bounded_memory_and_harms_nobody() {
 async fn ten_thousand_channels_on_one_busy_topic_encode_each_event_once() {
     let hub = Hub::start(Config::default(), Memory::new(Retention::default())).unwrap();
     let mut readers: Vec<_> = (0..10_000)
-        .map(|n| Reader::live(&hub, &format!("busy own-{n}")))
+        .map(|n| Reader::live(&hub, &format!("busy own-{n}").await))
         .collect();
     assert_eq!(hub.stats().channels, 10_000);
     for n in 0..3 {
@@ -77,14 +77,17 @@ async fn ten_thousand_channels_on_one_busy_topic_encode_each_event_once() {
 #[tokio::test]
 async fn an_event_for_two_topics_reaches_a_reader_of_both_once() {
     let hub = small();
-    let mut both = Reader::live(&hub, "a b");
+    let mut both = Reader::live(&hub, "a b").await;
     let mut kept = Vec::new();
     for names in ["a b", "b", "a", "b a"] {
         publish(&hub, names, names).await;
         kept.push(names);
     }
     assert_eq!(both.available().await, kept);
-    assert_eq!(Reader::after(&hub, "a b", "earliest").available().await, kept);
+    assert_eq!(
+        Reader::after(&hub, "a b", "earliest").await.available().await,
+        kept
+    );
 }
 
 #[tokio::test]
@@ -108,11 +111,11 @@ async fn topics_that_are_read_are_bounded_in_all() {
         ..Config::default()
     };
     let hub = Hub::start(config, Memory::new(Retention::default())).unwrap();
-    let first = Reader::live(&hub, "a b");
-    let second = Reader::live(&hub, "b c");
+    let first = Reader::live(&hub, "a b").await;
+    let second = Reader::live(&hub, "b c").await;
     let subscribe = |names| hub.subscribe(topics(names), &Start::Live, Encoding::EventStream);
     assert_eq!(subscribe("c d").unwrap_err(), Error::WatchedFull { max: 3 });
-    let third = Reader::live(&hub, "a c");
+    let third = Reader::live(&hub, "a c").await;
     drop(first);
     drop(third);
     subscribe("d").unwrap();
@@ -145,7 +148,7 @@ async fn a_full_hub_refuses_new_topics_until_it_may_forget_old_ones() {
     publish(&hub, "c", "3").await;
     // Nothing of `a` is remembered, so a cursor in it is answered on the safe side.
     assert!(matches!(
-        Reader::after(&hub, "a", &cursor).resume(),
+        Reader::after(&hub, "a", &cursor).await.resume(),
         Resume::Gap(_)
     ));
 }
@@ -166,8 +169,8 @@ async fn an_id_that_very_many_events_have_is_let_go_one_by_one() {
             .await
             .unwrap();
     }
-    assert_eq!(hub.kept(&topics("a")).unwrap().count, KEPT);
-    let mut after_the_earliest = Reader::after(&hub, "a", "1");
+    assert_eq!(hub.kept(&topics("a")).await.unwrap().count, KEPT);
+    let mut after_the_earliest = Reader::after(&hub, "a", "1").await;
     let next = after_the_earliest.next().await.unwrap().unwrap();
     assert_eq!(next.data, (ALL - KEPT + 1).to_string());
 }

@@ -89,7 +89,7 @@ async fn looked(hub: &Hub) {
     for _ in 0..2 {
         publish(hub, "mark", "x").await;
     }
-    until(|| hub.kept(&topics("mark")).unwrap().count == 1).await;
+    until(|| hub.kept(&topics("mark")).await.unwrap().count == 1).await;
 }
 
 async fn until(mut is_so: impl FnMut() -> bool) {
@@ -99,7 +99,7 @@ async fn until(mut is_so: impl FnMut() -> bool) {
 }
 
 fn kept(hub: &Hub) -> [usize; 2] {
-    ["a", "r"].map(|topic| hub.kept(&topics(topic)).unwrap().count)
+    ["a", "r"].map(|topic| hub.kept(&topics(topic)).await.unwrap().count)
 }
 
 async fn expired(hub: &Hub) {
@@ -174,7 +174,7 @@ async fn a_start_far_from_the_newest_record_lets_nothing_go_for_an_hour() {
     assert_eq!(kept(&hub), [20, 20]);
     clock.advance(Duration::from_millis(HOUR));
     expired(&hub).await;
-    let mut reader = Reader::after(&hub, "mark", Start::EARLIEST);
+    let mut reader = Reader::after(&hub, "mark", Start::EARLIEST).await;
     assert!(
         !reader.available().await.is_empty(),
         "those of this hour are young"

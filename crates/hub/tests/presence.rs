@@ -60,8 +60,8 @@ async fn s11_readers_are_counted_by_topic_whatever_else_they_read() {
         read_as(&hub, "room", "bob"),
         read_as(&hub, "room hall", "alice"),
         read_as(&hub, "room", "bob"),
-        Reader::live(&hub, "room"),
-        Reader::live(&hub, "hall"),
+        Reader::live(&hub, "room").await,
+        Reader::live(&hub, "hall").await,
     ];
     let presence = hub.presence(&topic("room"));
     assert_eq!(presence.readers, 4);
@@ -89,11 +89,11 @@ async fn s11_a_watcher_gets_the_state_and_then_every_change() {
         (1, 1),
         "watching is not reading"
     );
-    let anonymous = Reader::live(&hub, "room hall");
+    let anonymous = Reader::live(&hub, "room hall").await;
     assert_eq!(watch.next().await.unwrap(), join(None, 2));
     drop(alice);
     assert_eq!(watch.next().await.unwrap(), leave(Some("alice"), 1));
-    let elsewhere = Reader::live(&hub, "hall");
+    let elsewhere = Reader::live(&hub, "hall").await;
     drop((anonymous, elsewhere));
     assert_eq!(watch.next().await.unwrap(), leave(None, 0));
 }
@@ -103,7 +103,7 @@ async fn s11_a_watcher_that_misses_changes_gets_the_state_again() {
     let hub = hub();
     let mut watch = hub.watch_presence(topic("room")).unwrap();
     watch.next().await.unwrap();
-    let readers: Vec<_> = (0..1000).map(|_| Reader::live(&hub, "room")).collect();
+    let readers: Vec<_> = (0..1000).map(|_| Reader::live(&hub, "room").await).collect();
     let PresenceChange::State(state) = watch.next().await.unwrap() else {
         panic!("no state");
     };
@@ -144,13 +144,13 @@ async fn a_drain_ends_every_watch() {
 #[tokio::test]
 async fn what_happens_is_counted() {
     let hub = hub();
-    let mut to_the_end = Reader::live(&hub, "a");
-    let gone = Reader::live(&hub, "b");
+    let mut to_the_end = Reader::live(&hub, "a").await;
+    let gone = Reader::live(&hub, "b").await;
     publish(&hub, "a", "12345").await;
     hub.append(draft("a", "6").and_end()).await.unwrap();
     hub.append(draft("a", "7")).await.unwrap_err();
     to_the_end.read_to_end().await;
-    drop((to_the_end, gone, Reader::after(&hub, "b", "who knows")));
+    drop((to_the_end, gone, Reader::after(&hub, "b", "who knows").await));
     let stats = hub.stats();
     assert_eq!((stats.events, stats.bytes, stats.refused), (2, 6, 1));
     assert_eq!(stats.batches.counts.iter().sum::<u64>(), 2);

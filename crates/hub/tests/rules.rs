@@ -57,24 +57,24 @@ async fn after_gap(reader: &mut Reader, count: usize) -> Vec<String> {
 
 async fn nobody_gives_out_what_is_gone(hub: Hub) {
     let before = hub.position().to_string();
-    let mut slow = Reader::live(&hub, "a b");
+    let mut slow = Reader::live(&hub, "a b").await;
     publish(&hub, "b", "b first").await;
     for number in 1..=46 {
         publish(&hub, "a", &format!("a {number}")).await;
     }
     publish(&hub, "a b", "both").await;
     publish(&hub, "b", "b last").await;
-    until("the rule", || hub.kept(&topics("a")).unwrap().count == 5).await;
+    until("the rule", || hub.kept(&topics("a")).await.unwrap().count == 5).await;
 
     let kept = ["b first", "a 43", "a 44", "a 45", "a 46", "both", "b last"];
-    let mut old = Reader::after(&hub, "a b", &before);
+    let mut old = Reader::after(&hub, "a b", &before).await;
     let Resume::Gap(gap) = old.resume() else {
         panic!("{:?}", old.resume());
     };
     assert_eq!(gap.reason, GapReason::Expired);
     assert_eq!(after_gap(&mut old, kept.len()).await, kept);
     for start in [Start::Last(100), Start::After(Start::EARLIEST.into())] {
-        let mut reader = Reader::open(&hub, "a b", &start);
+        let mut reader = Reader::open(&hub, "a b", &start).await;
         let mut read = Vec::new();
         while read.len() < kept.len() {
             read.push(reader.data().await);

@@ -25,8 +25,8 @@ use support::{
 };
 use tidewire_codec::Event;
 use tidewire_hub::{
-    Config, Draft, Encoding, Error, Hub, IdempotencyKey, Outcome, Position, Receipt, Resume, Seq, Start,
-    TopicSet,
+    Config, Draft, Encoding, Error, Hub, IdempotencyKey, Outcome, Position, Proposal, Receipt, Resume, Seq,
+    Start, TopicSet,
     archive::{Memory, Retention},
 };
 
@@ -250,7 +250,8 @@ async fn twice(hub: &Hub, draft: Draft, data: &str) -> Seq {
 }
 
 /// A publish, until there is room for it.
-async fn append(hub: &Hub, draft: Draft) -> Receipt {
+async fn append(hub: &Hub, draft: impl Into<Proposal>) -> Receipt {
+    let draft = draft.into();
     loop {
         match hub.append(draft.clone()).await {
             Err(Error::Full { .. }) => {}

@@ -109,7 +109,7 @@ impl Machine {
         });
         let epochs = self.epochs.list();
         // One that has no record yet may be replaced.
-        let epochs = epochs.iter().filter(|(_, first)| *first <= self.last);
+        let epochs = epochs.iter().filter(|(_, first)| *first <= self.kept);
         let numbers = self.reached.numbers.iter();
         let state = State {
             time: self.time,
@@ -165,7 +165,9 @@ impl Machine {
     fn restore_state(&mut self, last: Seq, state: State<'_>) -> Result<(), Unreadable> {
         self.go_on_after(last, state.time);
         if state.settings.1.rules > RULES {
-            return Err(Unreadable::Damaged("it follows rules that a newer Tidewire knows: use that"));
+            return Err(Unreadable::Damaged(
+                "it follows rules that a newer Tidewire knows: use that",
+            ));
         }
         if state.settings.0 {
             (self.are_noted, self.settings) = state.settings;

@@ -112,9 +112,7 @@ fn check(disk: &SimDisk, name: &str, true_answers: &Answers, what: &str) -> bool
     for (question, (records, is_damaged)) in answers {
         let (wanted, _) = &true_answers[&question];
         let mut rest = wanted.iter();
-        let are_true = records
-            .iter()
-            .all(|record| rest.any(|wanted| record == wanted));
+        let are_true = records.iter().all(|record| rest.any(|wanted| record == wanted));
         assert!(
             are_true && is_damaged == (records.len() < wanted.len()),
             "{what}: {question:?} is answered with {:?}",

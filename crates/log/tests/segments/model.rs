@@ -186,8 +186,7 @@ impl Model {
 
     pub fn find(&self, topics: &TopicSet, id: &EventId) -> Option<Seq> {
         let mut records = self.read(topics, Seq::ZERO, Seq(u64::MAX));
-        let has_id =
-            |record: &&Arc<Record>| record.event().and_then(|event| event.id.as_ref()) == Some(id);
+        let has_id = |record: &&Arc<Record>| record.event().and_then(|event| event.id.as_ref()) == Some(id);
         records.find(has_id).map(|record| record.seq)
     }
 

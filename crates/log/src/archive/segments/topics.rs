@@ -228,9 +228,15 @@ impl Topics {
         }
         if self.idle.len() > 2 * known.len() {
             let mut seen = HashSet::new();
-            self.idle.retain(|topic| is_idle(topic) && seen.insert(topic.clone()));
+            self.idle
+                .retain(|topic| is_idle(topic) && seen.insert(topic.clone()));
         }
-        self.idle.iter().filter(|topic| is_idle(topic)).take(most).cloned().collect()
+        self.idle
+            .iter()
+            .filter(|topic| is_idle(topic))
+            .take(most)
+            .cloned()
+            .collect()
     }
 
     /// Forgets a topic that has got nothing after `through`; its floor goes into that of the unknown.
@@ -307,7 +313,10 @@ impl Topics {
                 return Err(Damaged("a topic is listed twice"));
             }
         }
-        let idle = topics.known.iter().filter(|(_, place)| place.last <= place.cleared);
+        let idle = topics
+            .known
+            .iter()
+            .filter(|(_, place)| place.last <= place.cleared);
         topics.idle = idle.map(|(topic, _)| topic.clone()).collect();
         fields.end()?;
         if topics.last > MAX_SEQ {
