@@ -42,7 +42,7 @@ fn start(folder: &tempfile::TempDir, now: Millis) -> (Hub, Clock) {
         clock: clock.clone(),
         ..Config::default()
     };
-    (Hub::start(config, open(folder)).unwrap(), clock)
+    (support::ordered::start(config, open(folder)).unwrap(), clock)
 }
 
 fn set_back(clock: &Clock, by: Millis) {

@@ -26,7 +26,7 @@ fn start(waits: bool) -> (Hub, Scripted) {
         max_event: 100,
         ..Config::default()
     };
-    (Hub::start(config, archive.clone()).unwrap(), archive)
+    (support::ordered::start(config, archive.clone()).unwrap(), archive)
 }
 
 fn is_full<T>(answer: &Result<T, Error>) -> bool {
@@ -92,7 +92,7 @@ async fn full_then_room_again(waits: bool) {
     assert_eq!(hub.health(), Health::Healthy);
     assert_eq!(live.available().await, ["kept", "next"]);
     assert_eq!(resumed.available().await, ["next"]);
-    let mut after = Reader::after(&hub, "a", &position.to_string().await);
+    let mut after = Reader::after(&hub, "a", &position.to_string()).await;
     assert_eq!(after.available().await, ["next"]);
     assert_eq!((hub.stats().events, hub.stats().refused), (2, 3));
 }
@@ -244,7 +244,7 @@ async fn a_stream_whose_purge_failed_has_still_ended_for_who_came_meanwhile() {
     assert!(is_full(&purge.await));
     assert!(meanwhile.next().await.is_none(), "it reads to the end");
     let position = Start::After(hub.position().to_string());
-    let subscribed = hub.subscribe(topics("a"), &position, Encoding::EventStream);
+    let subscribed = hub.subscribe(topics("a"), &position, Encoding::EventStream).await;
     assert!(matches!(subscribed, Ok(Subscribed::Ended)));
     assert_eq!(
         Reader::after(&hub, "a", Start::EARLIEST).await.data().await,

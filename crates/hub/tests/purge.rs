@@ -16,7 +16,7 @@ use tidewire_hub::{
 };
 
 fn hub() -> Hub {
-    Hub::start(Config::default(), Memory::new(Retention::default())).unwrap()
+    support::ordered::start(Config::default(), Memory::new(Retention::default())).unwrap()
 }
 
 async fn purge(hub: &Hub, names: &str) -> usize {
@@ -116,6 +116,7 @@ async fn a_channel_that_is_still_held_at_its_end_opens_again() {
     purge(&hub, "a").await;
     let live = hub
         .subscribe(topics("a"), &Start::Live, Encoding::EventStream)
+        .await
         .unwrap();
     assert!(matches!(live, Subscribed::Open(_)));
     drop(held);

@@ -21,7 +21,7 @@ use tidewire_hub::{
 use tidewire_log::recall::RecallError;
 
 fn start(archive: &Scripted) -> Hub {
-    Hub::start(Config::default(), archive.clone()).unwrap()
+    support::ordered::start(Config::default(), archive.clone()).unwrap()
 }
 
 async fn restart(hub: Hub, archive: &Scripted) -> Hub {
@@ -89,9 +89,9 @@ async fn goes_on(waits: bool, with_snapshots: bool) {
     assert_eq!(hub.kept(&topics("a")).await.unwrap().count, 3);
 
     // Cursors: our own, publishers', the end of the log.
-    let mut behind = Reader::after(&hub, "a", &between.to_string().await);
+    let mut behind = Reader::after(&hub, "a", &between.to_string()).await;
     let mut by_id = Reader::after(&hub, "a", "given").await;
-    let mut level = Reader::after(&hub, "a", &position.to_string().await);
+    let mut level = Reader::after(&hub, "a", &position.to_string()).await;
     let mut live = Reader::live(&hub, "a").await;
     assert_eq!(behind.available().await, ["2", "6"]);
     assert_eq!(by_id.available().await, ["6"]);
@@ -110,11 +110,13 @@ async fn goes_on(waits: bool, with_snapshots: bool) {
     ));
     let mut over = Reader::live(&hub, "over").await;
     assert_eq!(over.read_to_end().await, ["4"]);
-    let subscribed = hub.subscribe(
-        topics("over"),
-        &Start::After(position.to_string()),
-        Encoding::EventStream,
-    );
+    let subscribed = hub
+        .subscribe(
+            topics("over"),
+            &Start::After(position.to_string()),
+            Encoding::EventStream,
+        )
+        .await;
     assert!(matches!(subscribed, Ok(Subscribed::Ended)));
     publish(&hub, "anew", "open again").await;
 
@@ -226,7 +228,7 @@ async fn numbers_go_on_although_no_record_is_left() {
     archive.let_all_go();
     let hub = start(&archive);
     assert_eq!(hub.position(), position);
-    let mut level = Reader::after(&hub, "a", &position.to_string().await);
+    let mut level = Reader::after(&hub, "a", &position.to_string()).await;
     assert_eq!(publish(&hub, "a", "3").await, Seq(3));
     assert_eq!(level.available().await, ["3"]);
 }
@@ -239,7 +241,7 @@ async fn a_snapshot_that_cannot_be_read_is_an_error() {
     hub.drain().await;
     for bytes in [&b""[..], b"\x01", b"\xff\xff\xff\xff", b"\x09and more"] {
         archive.set_snapshot(Some((Seq(1), bytes.to_vec())));
-        let started = Hub::start(Config::default(), archive.clone());
+        let started = support::ordered::start(Config::default(), archive.clone());
         assert!(
             matches!(started, Err(StartError::Recall(RecallError::Snapshot(_)))),
             "{bytes:?}"

@@ -27,7 +27,7 @@ fn hub() -> Hub {
 }
 
 fn hub_keeping(retention: Retention) -> Hub {
-    Hub::start(Config::default(), Memory::new(retention)).unwrap()
+    support::ordered::start(Config::default(), Memory::new(retention)).unwrap()
 }
 
 fn keeping(events: usize) -> Hub {
@@ -149,15 +149,15 @@ async fn earliest_and_last_ask_for_what_is_kept() {
     );
     assert_eq!(earliest.available().await, ["2", "3", "4"]);
     assert_eq!(
-        Reader::open(&hub, "a", &Start::Last(2).await).available().await,
+        Reader::open(&hub, "a", &Start::Last(2)).await.available().await,
         ["3", "4"]
     );
     assert_eq!(
-        Reader::open(&hub, "a", &Start::Last(9).await).available().await,
+        Reader::open(&hub, "a", &Start::Last(9)).await.available().await,
         ["2", "3", "4"]
     );
     assert_eq!(
-        Reader::open(&hub, "a", &Start::Last(0).await).available().await,
+        Reader::open(&hub, "a", &Start::Last(0)).await.available().await,
         [""; 0]
     );
 }
@@ -228,7 +228,7 @@ async fn what_cannot_be_placed_is_told_and_never_silently_live() {
 async fn a_cursor_ahead_of_the_log_comes_from_another_copy_of_it_and_is_told_so_at_once() {
     let hub = hub();
     let ahead = |number: u64| format!("~{}-{number}", hub.position().epoch);
-    let mut reader = Reader::after(&hub, "a", &ahead(1).await);
+    let mut reader = Reader::after(&hub, "a", &ahead(1)).await;
     assert_eq!(reason(&reader), GapReason::Reset);
     let notice = reader.next().await.unwrap().unwrap();
     assert_eq!(notice.name, "tidewire.gap");
@@ -237,10 +237,10 @@ async fn a_cursor_ahead_of_the_log_comes_from_another_copy_of_it_and_is_told_so_
     }
     assert_eq!(reader.available().await, ["1", "2", "3"]);
     assert_eq!(
-        Reader::after(&hub, "a", &ahead(3).await).resume(),
+        Reader::after(&hub, "a", &ahead(3)).await.resume(),
         &Resume::Resumed
     );
-    let mut reader = Reader::after(&hub, "a", &ahead(4).await);
+    let mut reader = Reader::after(&hub, "a", &ahead(4)).await;
     assert_eq!(reason(&reader), GapReason::Reset);
     reader.next().await.unwrap().unwrap();
     assert_eq!(reader.available().await, ["1", "2", "3"], "all that is kept");
@@ -248,7 +248,7 @@ async fn a_cursor_ahead_of_the_log_comes_from_another_copy_of_it_and_is_told_so_
     // Also where the topic has ended: "nothing more to come" would be a lie.
     hub.append(draft("a", "4").and_end()).await.unwrap();
     assert_eq!(
-        reason(&Reader::after(&hub, "a", &ahead(9).await)),
+        reason(&Reader::after(&hub, "a", &ahead(9)).await),
         GapReason::Reset
     );
 }
@@ -261,7 +261,7 @@ async fn age_lets_events_go() {
         ..Config::default()
     };
     let max_age = Some(std::time::Duration::from_secs(60));
-    let hub = Hub::start(
+    let hub = support::ordered::start(
         config,
         Memory::new(Retention {
             max_age,
@@ -301,7 +301,9 @@ async fn an_ended_stream_gives_its_last_event_and_ends_and_takes_no_more() {
         "replayed to who asks without a cursor"
     );
     let position = hub.position().to_string();
-    let again = hub.subscribe(topics("a"), &Start::After(position), Encoding::EventStream);
+    let again = hub
+        .subscribe(topics("a"), &Start::After(position), Encoding::EventStream)
+        .await;
     assert!(matches!(again, Ok(Subscribed::Ended)), "nothing left to read");
 }
 
@@ -327,7 +329,9 @@ async fn an_end_that_is_gone_is_no_gap() {
     hub.append(Draft::end(topics("a"))).await.unwrap();
     publish(&hub, "b", "2").await;
     publish(&hub, "b", "3").await;
-    let again = hub.subscribe(topics("a"), &Start::After(cursor), Encoding::EventStream);
+    let again = hub
+        .subscribe(topics("a"), &Start::After(cursor), Encoding::EventStream)
+        .await;
     assert!(
         matches!(again, Ok(Subscribed::Ended)),
         "it had everything: {again:?}"
@@ -345,6 +349,7 @@ async fn a_drained_hub_commits_what_waits_and_cuts_readers_after_their_last_even
     assert_eq!(hub.append(draft("a", "2")).await.unwrap_err(), Error::Closed);
     assert!(
         hub.subscribe(topics("a"), &Start::Live, Encoding::EventStream)
+            .await
             .is_err()
     );
 }
@@ -356,8 +361,10 @@ async fn a_reader_that_looks_just_as_the_drain_begins_is_cut_too() {
     const READERS: usize = 64;
     for round in 0..ROUNDS {
         let hub = hub();
-        let readers = (0..READERS).map(|_| Reader::live(&hub, "a").await.subscription);
-        let mut readers: Vec<_> = readers.collect();
+        let mut readers = Vec::new();
+        for _ in 0..READERS {
+            readers.push(Reader::live(&hub, "a").await.subscription);
+        }
         let (begin, begun) = std::sync::mpsc::sync_channel(1);
         let looking = std::thread::spawn(move || {
             begin.send(()).unwrap();

@@ -148,7 +148,7 @@ impl Reads for Gated {
 /// Readers of every kind register while a batch is in flight; each gets it once, after it is through.
 async fn register_while_in_flight(hold: Hold) {
     let archive = Gated::new(hold);
-    let hub = Hub::start(Config::default(), archive.clone()).unwrap();
+    let hub = support::ordered::start(Config::default(), archive.clone()).unwrap();
     let start = hub.position().to_string();
     let mut early = Reader::live(&hub, "a").await;
     publish(&hub, "a", "1").await;
@@ -168,7 +168,7 @@ async fn register_while_in_flight(hold: Hold) {
     let mut live = Reader::live(&hub, "a").await;
     let mut behind = Reader::after(&hub, "a", &start).await;
     let mut level = Reader::after(&hub, "a", &middle).await;
-    let mut last = Reader::open(&hub, "a", &Start::Last(1).await);
+    let mut last = Reader::open(&hub, "a", &Start::Last(1)).await;
     assert_eq!(
         early.available().await,
         ["1"],
@@ -205,7 +205,7 @@ async fn a_batch_that_is_kept_but_not_yet_routed() {
 fn an_end_that_comes_while_a_reader_registers_takes_nothing_from_it() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let hub = runtime
-        .block_on(async { Hub::start(Config::default(), Memory::new(Retention::default())) })
+        .block_on(async { support::ordered::start(Config::default(), Memory::new(Retention::default())) })
         .unwrap();
     for round in 0..2_000 {
         let name = round.to_string();
@@ -218,6 +218,7 @@ fn an_end_that_comes_while_a_reader_registers_takes_nothing_from_it() {
                 while comes_again {
                     comes_again = !hub.has_ended(&support::topic(&name));
                     let subscribed = hub.subscribe(support::topics(&name), &start, Encoding::EventStream);
+                    let subscribed = runtime.block_on(subscribed);
                     let mut reader = Reader::of(subscribed.unwrap()).expect("the last event is to come");
                     if !comes_again {
                         assert_eq!(runtime.block_on(reader.read_to_end()), ["last"]);
@@ -236,7 +237,7 @@ fn small_window() -> Hub {
         window: 64 << 10,
         ..Config::default()
     };
-    Hub::start(config, Memory::new(Retention::default())).unwrap()
+    support::ordered::start(config, Memory::new(Retention::default())).unwrap()
 }
 
 fn big(n: usize) -> String {
@@ -256,10 +257,10 @@ async fn cursors_before_at_and_beyond_the_window_join_the_same_stream() {
         (2..20).contains(&window),
         "the window must be between none and all: {window}"
     );
-    let mut readers: Vec<_> = cursors
-        .iter()
-        .map(|cursor| Reader::after(&hub, "a", cursor).await)
-        .collect();
+    let mut readers = Vec::new();
+    for cursor in &cursors {
+        readers.push(Reader::after(&hub, "a", cursor).await);
+    }
     publish(&hub, "a", &big(40)).await;
     for (read, reader) in readers.iter_mut().enumerate() {
         let expected: Vec<_> = (read..=40).map(big).collect();
@@ -299,10 +300,10 @@ async fn a_quiet_topic_needs_no_archive_however_busy_the_others_are() {
 
 #[tokio::test]
 async fn more_than_a_chunk_comes_in_several_and_readers_of_one_channel_share_them() {
-    let hub = Hub::start(Config::default(), Memory::new(Retention::default())).unwrap();
-    let mut readers = [Reader::live(&hub, "a").await, Reader::live(&hub, "a")];
+    let hub = support::ordered::start(Config::default(), Memory::new(Retention::default())).unwrap();
+    let mut readers = [Reader::live(&hub, "a").await, Reader::live(&hub, "a").await];
     publish(&hub, "a", &big(0)).await;
-    let mut later = Reader::after(&hub, "a", &hub.position().await.to_string());
+    let mut later = Reader::after(&hub, "a", &hub.position().to_string()).await;
     for n in 1..100 {
         publish(&hub, "a", &big(n)).await;
     }

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+pub mod ordered;
 pub mod scripted;
 
 use std::{collections::VecDeque, future::poll_fn};
@@ -53,20 +54,17 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn open(hub: &Hub, names: &str, start: &Start) -> Self {
-        Self::of(
-            hub.subscribe(topics(names), start, Encoding::EventStream)
-                .unwrap(),
-        )
-        .expect("an open stream")
+    pub async fn open(hub: &Hub, names: &str, start: &Start) -> Self {
+        let subscribed = hub.subscribe(topics(names), start, Encoding::EventStream).await;
+        Self::of(subscribed.unwrap()).expect("an open stream")
     }
 
-    pub fn live(hub: &Hub, names: &str) -> Self {
-        Self::open(hub, names, &Start::Live)
+    pub async fn live(hub: &Hub, names: &str) -> Self {
+        Self::open(hub, names, &Start::Live).await
     }
 
-    pub fn after(hub: &Hub, names: &str, id: &str) -> Self {
-        Self::open(hub, names, &Start::After(id.into()))
+    pub async fn after(hub: &Hub, names: &str, id: &str) -> Self {
+        Self::open(hub, names, &Start::After(id.into())).await
     }
 
     pub fn of(subscribed: Subscribed) -> Option<Self> {

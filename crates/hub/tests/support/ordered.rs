@@ -154,7 +154,11 @@ impl<S: Store> Store for Ordered<S> {
     }
     fn compact(&self, go_on: &dyn Fn() -> bool) {
         let mut calls = self.calls();
-        check(calls.history && !calls.closed, "compact", "before history or after close");
+        check(
+            calls.history && !calls.closed,
+            "compact",
+            "before history or after close",
+        );
         check(!calls.compacting, "compact", "twice at once");
         calls.compacting = true;
         drop(calls);
