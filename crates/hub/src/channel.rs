@@ -198,6 +198,11 @@ impl Channel {
         Look::Wait
     }
 
+    /// Whether something may be there for a reader at `cursor`.
+    pub(crate) fn is_ahead_of(&self, cursor: Seq) -> bool {
+        cursor < self.state.lock().tip
+    }
+
     /// Keeps a layout for the other readers, unless there are none, or some of its events may have gone since the `generation` in which
     /// it was begun. If another reader was faster, its layout is the answer.
     pub(crate) fn share(&self, layout: Layout, cursor: Seq, generation: u64) -> Layout {

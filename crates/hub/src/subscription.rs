@@ -144,6 +144,12 @@ impl Subscription {
         self.hub.position(self.cursor)
     }
 
+    /// Whether a reader that waits does so for the disk: then what comes next is there already, and no event has to be published for it.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.reading.is_some() || self.seat.channel.is_ahead_of(self.cursor)
+    }
+
     /// The next bytes: one or more whole events. `None` is the end of the stream, which comes only
     /// when all its topics have ended and everything has been read.
     ///

@@ -10,7 +10,7 @@
 pub mod ordered;
 pub mod scripted;
 
-use std::{collections::VecDeque, future::poll_fn};
+use std::{collections::VecDeque, future::poll_fn, task::Poll};
 
 use tidewire_codec::{Decoder, Event, Item};
 use tidewire_hub::{
@@ -113,17 +113,18 @@ impl Reader {
         self.next().await.expect("not the end").unwrap().data
     }
 
-    /// Everything that is there now, without waiting.
+    /// Everything that is there now, without waiting for more.
     pub async fn available(&mut self) -> Vec<String> {
         let mut all = Vec::new();
         loop {
-            tokio::select! {
-                biased;
-                read = self.next() => match read {
-                    Some(read) => all.push(read.unwrap().data),
-                    None => return all,
-                },
-                () = std::future::ready(()) => return all,
+            all.extend(self.ready.drain(..).map(|read| read.data));
+            let chunk = poll_fn(|cx| match self.subscription.poll_chunk(cx) {
+                Poll::Pending if !self.subscription.is_behind() => Poll::Ready(None),
+                polled => polled,
+            });
+            match chunk.await {
+                Some(chunk) => self.decode(&chunk.unwrap()),
+                None => return all,
             }
         }
     }
