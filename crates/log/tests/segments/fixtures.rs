@@ -8,7 +8,7 @@ use tidewire_codec::{Event, EventName};
 use tidewire_log::{
     Change, Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet,
     archive::{
-        Archive as _, Retention,
+        Reads as _, Retention, Store as _,
         segments::{Durability, RealDisk, Segments, Settings},
     },
 };

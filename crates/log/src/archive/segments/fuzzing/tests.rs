@@ -8,7 +8,7 @@ use super::{
     super::{Segments, Settings, format::encode_record, paged},
     mem::MemDisk,
 };
-use crate::{Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet, archive::Archive as _};
+use crate::{Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet, archive::Store as _};
 
 type Check = fn(&[u8]);
 
