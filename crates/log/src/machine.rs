@@ -23,9 +23,9 @@ pub struct Machine {
     /// An entry has said them. Until then they are what the machine was started with.
     pub(crate) are_noted: bool,
     /// The last record.
-    pub(crate) last: Seq,
+    pub(crate) kept: Seq,
     /// The last number that was given, also to what was taken back.
-    given: Seq,
+    last: Seq,
     pub(crate) time: Millis,
     /// Every topic that got a record and was not forgotten since.
     pub(crate) topics: HashMap<Topic, Known>,
@@ -48,7 +48,7 @@ pub(crate) struct Known {
 /// How things were at [`Machine::begin`].
 #[derive(Default)]
 struct Before {
-    last: Seq,
+    kept: Seq,
     time: Millis,
     settings: Option<(Settings, bool)>,
     /// What was known of the topics that have changed, in the order of the changes.
@@ -101,8 +101,8 @@ impl Machine {
             epochs,
             settings,
             are_noted: false,
+            kept: Seq::ZERO,
             last: Seq::ZERO,
-            given: Seq::ZERO,
             time: 0,
             topics: HashMap::new(),
             keys: Dedup::new(&settings),
@@ -142,7 +142,7 @@ impl Machine {
 
     /// A batch begins: what was applied until now is not taken back any more.
     pub fn begin(&mut self) {
-        (self.before.last, self.before.time) = (self.last, self.time);
+        (self.before.kept, self.before.time) = (self.kept, self.time);
         self.before.settings = None;
         self.before.topics.clear();
         self.keys.begin();
@@ -152,7 +152,7 @@ impl Machine {
 
     /// Takes back what was applied since [`Machine::begin`]. Its numbers are not used again.
     pub fn undo(&mut self) {
-        (self.last, self.time) = (self.before.last, self.before.time);
+        (self.kept, self.time) = (self.before.kept, self.before.time);
         if let Some((settings, are_noted)) = self.before.settings.take() {
             (self.settings, self.are_noted) = (settings, are_noted);
         }
@@ -209,8 +209,8 @@ impl Machine {
         }
         self.time = time;
         if !entry.is_note() {
-            self.last = seq;
-            self.given = self.given.max(seq);
+            self.kept = seq;
+            self.last = self.last.max(seq);
         }
         Ok(Applied::Record(Record { seq, time, entry }, receipt))
     }
@@ -230,8 +230,8 @@ impl Machine {
 
     /// What comes next has later numbers and times.
     pub fn go_on_after(&mut self, last: Seq, time: Millis) {
+        self.kept = self.kept.max(last);
         self.last = self.last.max(last);
-        self.given = self.given.max(last);
         self.time = self.time.max(time);
     }
 
@@ -322,8 +322,8 @@ impl Machine {
     /// The answer to an entry that had nothing to change.
     fn nothing(&self) -> Receipt {
         Receipt {
-            seq: self.given,
-            id: self.epochs.position(self.given).into(),
+            seq: self.last,
+            id: self.epochs.position(self.last).into(),
             outcome: Outcome::Appended,
         }
     }
@@ -389,7 +389,7 @@ impl Machine {
     /// The last number that was given: numbers of what was taken back are not used again.
     #[must_use]
     pub fn last(&self) -> Seq {
-        self.given
+        self.last
     }
 
     /// The time of the last record.

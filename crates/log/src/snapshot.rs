@@ -109,7 +109,7 @@ impl Machine {
         });
         let epochs = self.epochs.list();
         // One that has no record yet may be replaced.
-        let epochs = epochs.iter().filter(|(_, first)| *first <= self.last);
+        let epochs = epochs.iter().filter(|(_, first)| *first <= self.kept);
         let numbers = self.reached.numbers.iter();
         let state = State {
             time: self.time,

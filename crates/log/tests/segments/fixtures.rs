@@ -9,7 +9,7 @@ use tidewire_codec::{Event, EventName};
 use tidewire_log::{
     Change, Door, Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet,
     archive::{
-        Archive as _, Retention,
+        Reads as _, Retention, Store as _,
         segments::{Durability, RealDisk, Segments, Settings},
     },
     machine::Origin,

@@ -1,13 +1,14 @@
 //! Every byte of every file of a small log, changed: what can be made anew is, what cannot is told with file and offset, and whatever is served is
 //! what was written. And ends of a log that hold what other writes left there.
 
+use crate::records::Derived as _;
 use std::{collections::BTreeMap, io, sync::Arc};
 
 use tidewire_codec::Event;
 use tidewire_log::{
     Record, Seq, TopicSet,
     archive::{
-        Archive as _,
+        Reads as _, Store as _,
         segments::{OpenError, Segments, Settings},
     },
 };

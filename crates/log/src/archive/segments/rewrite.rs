@@ -74,7 +74,7 @@ struct Bytes {
 }
 
 impl Log {
-    /// See [`Archive::compact`](crate::archive::Archive::compact).
+    /// See [`Store::compact`](crate::archive::Store::compact).
     pub(crate) fn compact(&self, go_on: &dyn Fn() -> bool) {
         let Some(mut rewriting) = self.rewriting.try_lock() else {
             return;

@@ -127,7 +127,7 @@ impl Writer {
 }
 
 impl Log {
-    /// See [`Archive::append`](crate::archive::Archive::append).
+    /// See [`Store::append`](crate::archive::Store::append).
     pub(crate) fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         let (Some(first), Some(last)) = (batch.first(), batch.last()) else {
             return Ok(());
@@ -272,7 +272,7 @@ impl Log {
         Ok(())
     }
 
-    /// See [`Archive::poisoned`](crate::archive::Archive::poisoned).
+    /// See [`Store::poisoned`](crate::archive::Store::poisoned).
     pub(crate) fn poisoned(&self) -> Option<String> {
         let mut writer = self.writer.lock();
         if writer.poisoned.is_none()

@@ -257,7 +257,8 @@ impl<'a> RecordLine<'a> {
             return Err("a purge has no data".to_owned());
         }
         let entry = Entry::of_parts(topics(&self.topics)?, event, change, keyed.transpose()?);
-        let entry = entry.ok_or("there is no event, no end and no purge: one of `data`, `change` is missing")?;
+        let entry =
+            entry.ok_or("there is no event, no end and no purge: one of `data`, `change` is missing")?;
         Ok(Record {
             seq: Seq(self.seq),
             time: self.time,

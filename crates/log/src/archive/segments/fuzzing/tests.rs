@@ -12,7 +12,7 @@ use super::{
     },
     mem::MemDisk,
 };
-use crate::{Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet, archive::Archive as _};
+use crate::{Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet, archive::Store as _};
 
 type Check = fn(&[u8]);
 

@@ -11,7 +11,7 @@ use super::{FORMAT, LookError, ReadOnly, hex};
 use crate::{
     Change, Epoch, IdempotencyKey, Millis, Record, Seq, Settings, Topic, TopicSet,
     archive::{
-        Archive as _, History,
+        History, Reads as _, Store as _,
         segments::{
             format::SEGMENT_HEADER,
             segment::Window,
