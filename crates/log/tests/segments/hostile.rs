@@ -420,7 +420,7 @@ fn a_file_of_a_newer_release_is_named_and_left_as_it_is() {
     for name in &names {
         let disk = disk.kill();
         let mut bytes = disk.bytes(name);
-        bytes[8..12].copy_from_slice(&2_u32.to_le_bytes());
+        bytes[8..12].copy_from_slice(&3_u32.to_le_bytes());
         if name.ends_with(".seg") {
             let sum = crc32c::crc32c(&bytes[..60]);
             bytes[60..64].copy_from_slice(&sum.to_le_bytes());
