@@ -15,7 +15,7 @@ use std::{
 
 use parking_lot::RwLock;
 use tidewire_log::{
-    archive::{AppendError, Archive},
+    archive::{AppendError, Store},
     machine::{Applied, Arrival, Machine, Origin},
     settings::Settings,
     timekeeper::Timekeeper,
@@ -51,7 +51,7 @@ pub(crate) struct Applier<F> {
     pub(crate) time: Arc<Timekeeper>,
     /// Only this loop writes to it.
     pub(crate) machine: Arc<RwLock<Machine>>,
-    pub(crate) archive: Arc<dyn Archive>,
+    pub(crate) archive: Arc<dyn Store>,
     pub(crate) tail: Arc<Tail>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) pulse: Arc<Pulse>,
@@ -370,7 +370,7 @@ impl<F> Drop for Applier<F> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.pulse.set(Health::Poisoned(
-                "the committer ended badly: restart the server".into(),
+                "the log's loop ended badly: restart the server".into(),
             ));
         }
     }

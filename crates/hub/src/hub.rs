@@ -1,6 +1,5 @@
 //! The handle of a hub: start it, append to it, subscribe to it, drain it.
 
-use std::io;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -8,9 +7,8 @@ use std::sync::{
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use tidewire_codec::EventId;
 use tidewire_log::{
-    archive::{Archive, Back, Scan, Walk},
+    archive::{Scan, Store},
     clock::millis,
     ids::Epochs,
     ledger::{Ledger, Ledgers},
@@ -20,22 +18,19 @@ use tidewire_log::{
     settings::{RULES, Settings},
     timekeeper::Timekeeper,
 };
-use tokio::{
-    runtime::{Handle, RuntimeFlavor},
-    sync::watch,
-};
+use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
-    Clock, Door, Encoding, Entry, Error, Floors, Gap, GapReason, Health, Position, Presence, PresenceWatch,
-    Proposal, ReaderName, Receipt, Resume, Row, Seq, Start, StartError, Stats, Subscribed, Subscription,
-    Times, Topic, TopicSet,
+    Clock, Door, Encoding, Entry, Error, Health, Position, Presence, PresenceWatch, Proposal, ReaderName,
+    Receipt, Row, Seq, Start, StartError, Stats, Subscribed, Times, Topic, TopicSet,
     apply::Applier,
     health::Pulse,
-    order::{Follower, Joined, Order, Proposer, Store, local::Local},
+    order::{Follower, Joined, Order, Proposer, Standing, local::Local},
+    pool::Pool,
     presence::Readers,
     proposals::{Beginning, Packer, Pending, Proposals, size},
-    stats::{Counters, Departure},
-    tail::{Registered, Tail},
+    stats::Counters,
+    tail::Tail,
     tickets::Tickets,
 };
 
@@ -107,8 +102,8 @@ pub struct Hub {
 pub(crate) struct Inner {
     config: Config,
     pub(crate) epochs: Epochs,
-    machine: Arc<RwLock<Machine>>,
-    archive: Arc<dyn Archive>,
+    pub(crate) machine: Arc<RwLock<Machine>>,
+    pub(crate) reads: Pool,
     pub(crate) tail: Arc<Tail>,
     pub(crate) readers: Readers,
     pub(crate) counters: Arc<Counters>,
@@ -137,12 +132,14 @@ impl Builder {
         self
     }
 
-    /// Starts the hub: this node gives the order. It goes on where the archive's history ends. Where the archive does not wait for a
-    /// disk, the hub runs on the current tokio runtime if there is one; otherwise it has a thread of its own.
+    /// Starts the hub: this node gives the order. It goes on where the archive's history ends. Where the archive waits for a
+    /// disk, the hub has a thread of its own; its readers use the current tokio runtime, of whichever kind.
+    ///
+    /// When the last handle and the last reader are gone, all of it is closed: the log may be opened again right after.
     ///
     /// # Errors
     /// [`StartError`].
-    pub fn start(self, archive: impl Archive) -> Result<Hub, StartError> {
+    pub fn start(self, archive: impl Store) -> Result<Hub, StartError> {
         let parts = self.recall(Arc::new(archive))?;
         let epochs = parts.machine.epochs().clone();
         let joined = Local::new(epochs, Arc::clone(&parts.time)).begin(parts.machine.last())?;
@@ -152,19 +149,20 @@ impl Builder {
     /// Starts the hub as one of many that follow an order.
     ///
     /// # Errors
-    /// [`StartError`].
-    pub async fn join(self, archive: impl Archive, order: impl Order) -> Result<Hub, StartError> {
+    /// [`StartError`]; [`JoinError::Checkpoint`](crate::order::JoinError::Checkpoint) if the archive is too far behind.
+    pub async fn join(self, archive: impl Store, order: impl Order) -> Result<Hub, StartError> {
         let parts = self.recall(Arc::new(archive))?;
-        let store = Store {
+        let standing = Standing {
             last: parts.machine.last(),
             reached: parts.machine.reached().clone(),
         };
-        let joined = order.join(store).await?;
+        let joined = order.join(standing).await?;
         parts.assemble(joined)
     }
 
-    fn recall(self, archive: Arc<dyn Archive>) -> Result<Parts, StartError> {
+    fn recall(self, archive: Arc<dyn Store>) -> Result<Parts, StartError> {
         let Self { config, ledgers } = self;
+        let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         config.clock.check()?;
         let history = archive.history();
         let (last, believed) = (history.last, history.believed);
@@ -176,6 +174,7 @@ impl Builder {
             archive,
             machine,
             last,
+            runtime,
         })
     }
 }
@@ -183,11 +182,12 @@ impl Builder {
 /// A hub but for its order.
 struct Parts {
     config: Config,
-    archive: Arc<dyn Archive>,
+    archive: Arc<dyn Store>,
     machine: Machine,
     time: Arc<Timekeeper>,
     /// The last record of the archive.
     last: Seq,
+    runtime: Handle,
 }
 
 impl Parts {
@@ -198,6 +198,7 @@ impl Parts {
             machine,
             time,
             last,
+            runtime,
         } = self;
         let epochs = machine.epochs().clone();
         let tail = Arc::new(Tail::new(epochs.clone(), config.window, config.max_topics, last));
@@ -236,13 +237,14 @@ impl Parts {
             proposals,
             forgetting: None,
         };
-        let proposals = Proposals::start(packer, applier, archive.waits()).map_err(StartError::Thread)?;
+        let proposals =
+            Proposals::start(packer, applier, archive.may_block(), &runtime).map_err(StartError::Thread)?;
         Ok(Hub {
             inner: Arc::new(Inner {
                 config,
                 epochs,
                 machine,
-                archive,
+                reads: Pool::new(archive, runtime),
                 tail,
                 readers: Readers::default(),
                 counters,
@@ -272,7 +274,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`StartError`].
-    pub fn start(config: Config, archive: impl Archive) -> Result<Self, StartError> {
+    pub fn start(config: Config, archive: impl Store) -> Result<Self, StartError> {
         Self::builder(config).start(archive)
     }
 
@@ -320,24 +322,25 @@ impl Hub {
         self.inner.barrier().await
     }
 
-    /// Starts reading.
+    /// Starts reading. However many events `start` goes back over, others have their turn meanwhile, and the work ends when
+    /// the future is dropped.
     ///
     /// # Errors
     /// [`Error::TooManyTopics`], [`Error::WatchedFull`]; [`Error::Closed`] while draining; [`Error::Damaged`].
-    pub fn subscribe(
+    pub async fn subscribe(
         &self,
         topics: impl Into<TopicSet>,
         start: &Start,
         encoding: Encoding,
     ) -> Result<Subscribed, Error> {
-        self.subscribe_as(topics, start, encoding, None)
+        self.subscribe_as(topics, start, encoding, None).await
     }
 
     /// Starts reading under a name, which [`Hub::presence`] shows.
     ///
     /// # Errors
     /// As [`Hub::subscribe`].
-    pub fn subscribe_as(
+    pub async fn subscribe_as(
         &self,
         topics: impl Into<TopicSet>,
         start: &Start,
@@ -346,34 +349,7 @@ impl Hub {
     ) -> Result<Subscribed, Error> {
         let topics = topics.into();
         self.inner.check_count(&topics)?;
-        if self.inner.is_draining() {
-            return Err(Error::Closed);
-        }
-        self.inner.subscribe(&topics, start, encoding, name, None)
-    }
-
-    /// The same for requests from outside: however many events `start` goes back over, others have their turn meanwhile, and
-    /// who drops the future ends the work.
-    ///
-    /// # Errors
-    /// As [`Hub::subscribe`].
-    pub async fn open(
-        &self,
-        topics: impl Into<TopicSet>,
-        start: &Start,
-        encoding: Encoding,
-        name: Option<ReaderName>,
-    ) -> Result<Subscribed, Error> {
-        let (topics, inner) = (topics.into(), &self.inner);
-        inner.check_count(&topics)?;
-        let walk = match start {
-            Start::Last(count) => Some(inner.walk(&topics, inner.tail.watermark(), *count).await?),
-            _ => None,
-        };
-        if inner.is_draining() {
-            return Err(Error::Closed);
-        }
-        inner.subscribe(&topics, start, encoding, name, walk)
+        self.inner.subscribe(&topics, start, encoding, name).await
     }
 
     /// How many of these topics nothing is known of.
@@ -390,35 +366,12 @@ impl Hub {
         self.inner.position(self.inner.tail.watermark())
     }
 
-    /// What is kept of these topics.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`].
-    pub fn kept(&self, topics: &TopicSet) -> Result<Kept, Error> {
-        let inner = &self.inner;
-        let watermark = inner.tail.watermark();
-        let kept = inner.read(|archive| -> io::Result<Kept> {
-            let last = archive.last_event(topics, watermark)?;
-            Ok(Kept {
-                count: archive.count(topics, watermark)?,
-                last: last.map(|seq| inner.position(seq)),
-            })
-        });
-        Ok(kept?)
-    }
-
-    /// The same for requests from outside: see [`Hub::open`].
+    /// What is kept of these topics. The work ends when the future is dropped.
     ///
     /// # Errors
     /// [`Error::Damaged`]; [`Error::Closed`] while draining.
-    pub async fn count(&self, topics: &TopicSet) -> Result<Kept, Error> {
-        let inner = &self.inner;
-        let watermark = inner.tail.watermark();
-        let last = inner.read(|archive| archive.last_event(topics, watermark))?;
-        Ok(Kept {
-            count: inner.walk(topics, watermark, usize::MAX).await?.events,
-            last: last.map(|seq| inner.position(seq)),
-        })
+    pub async fn kept(&self, topics: &TopicSet) -> Result<Kept, Error> {
+        self.inner.kept(topics).await
     }
 
     /// Reads records of these topics after `after`, oldest first: at least one if there is one, and not many more than
@@ -426,10 +379,10 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::Damaged`].
-    pub fn records(&self, topics: &TopicSet, after: Seq, budget: usize) -> Result<Scan, Error> {
-        let mut scan = self.inner.scan(topics, after, budget)?;
+    pub async fn records(&self, topics: &TopicSet, after: Seq, budget: usize) -> Result<Scan, Error> {
+        let mut scan = self.inner.scan(topics, after, budget).await?;
         while scan.records.is_empty() && scan.through < self.inner.tail.watermark() {
-            scan = self.inner.scan(topics, scan.through, budget)?;
+            scan = self.inner.scan(topics, scan.through, budget).await?;
         }
         Ok(scan)
     }
@@ -449,7 +402,7 @@ impl Hub {
     /// How many damaged places of the archive are known. Readers that come there are told (`damaged`) and go on behind.
     #[must_use]
     pub fn damaged(&self) -> usize {
-        self.inner.archive.damaged()
+        self.inner.reads.store().damaged()
     }
 
     /// The time, by the clock of the configuration: for what happens now, and for what expires.
@@ -475,8 +428,8 @@ impl Hub {
     pub fn stats(&self) -> Stats {
         let inner = &self.inner;
         let mut stats = Stats {
-            archive: inner.archive.held(),
-            damaged: inner.archive.damaged(),
+            archive: inner.reads.store().held(),
+            damaged: inner.reads.store().damaged(),
             is_clock_in_doubt: inner.time.is_in_doubt(),
             ..Stats::default()
         };
@@ -542,28 +495,6 @@ impl Inner {
         self.epochs.position(seq)
     }
 
-    /// Reads the archive as far as events are visible.
-    pub(crate) fn scan(&self, topics: &TopicSet, after: Seq, budget: usize) -> io::Result<Scan> {
-        loop {
-            let watermark = self.tail.watermark();
-            let scan = self.read(|archive| archive.scan(topics, after, watermark, budget))?;
-            // Only what is visible is let go. A floor beyond the watermark therefore means that the
-            // watermark has moved meanwhile: look again, or the reader would be told of a gap too early.
-            if scan.floors.highest() <= watermark {
-                return Ok(scan);
-            }
-        }
-    }
-
-    /// Reads where the thread may block, if the archive waits for a disk and the runtime has other threads.
-    fn read<T>(&self, read: impl FnOnce(&dyn Archive) -> T) -> T {
-        let has_threads = || Handle::try_current().map(|runtime| runtime.runtime_flavor());
-        match self.archive.waits() && matches!(has_threads(), Ok(RuntimeFlavor::MultiThread)) {
-            true => tokio::task::block_in_place(|| read(&*self.archive)),
-            false => read(&*self.archive),
-        }
-    }
-
     /// See [`Hub::barrier`].
     pub(crate) async fn barrier(&self) -> Result<(), Error> {
         match self.decided {
@@ -577,7 +508,7 @@ impl Inner {
         let Proposal { entry, max } = proposal;
         let refused = self.admit(&entry, max).err();
         let sent = self.proposals.enqueue(refused.map_or(Ok(entry), Err), row).await;
-        // A committer that has ended badly takes nothing, and has said why.
+        // A loop that has ended badly takes nothing, and has said why.
         sent.map_err(|closed| self.pulse.poisoned().unwrap_or(closed))
     }
 
@@ -599,159 +530,6 @@ impl Inner {
         match count > max {
             true => Err(Error::TooManyTopics { count, max }),
             false => Ok(()),
-        }
-    }
-
-    fn subscribe(
-        self: &Arc<Self>,
-        topics: &TopicSet,
-        start: &Start,
-        encoding: Encoding,
-        name: Option<ReaderName>,
-        walk: Option<Walk>,
-    ) -> Result<Subscribed, Error> {
-        let key = (topics.clone(), encoding);
-        let Registered {
-            channel,
-            reader,
-            watermark,
-            has_ended,
-        } = self.tail.register(key, &self.machine)?;
-        let mut subscription = Subscription::new(Arc::clone(self), channel, reader, watermark, name);
-        let place = match start {
-            Start::Live if !has_ended => Place::new(watermark, Resume::Live),
-            Start::Live => self.oldest(topics, "")?,
-            Start::Last(count) => {
-                let walk = match walk {
-                    Some(walk) => walk,
-                    None => {
-                        Walk::new(watermark, *count).run(|through, left| self.back(topics, through, left))?
-                    }
-                };
-                let oldest = self.oldest(topics, "")?;
-                match walk.left {
-                    0 => Place {
-                        cursor: walk.through,
-                        resume: Resume::Resumed,
-                        ..oldest
-                    },
-                    _ => oldest,
-                }
-            }
-            Start::After(id) => self.resume(topics, id)?,
-        };
-        if has_ended
-            && !matches!(place.resume, Resume::Gap(_))
-            && self.has_all(topics, place.cursor, watermark)?
-        {
-            subscription.depart(Departure::Ended);
-            return Ok(Subscribed::Ended);
-        }
-        subscription.start_at(place.cursor, place.known.at_most(watermark), place.resume);
-        Ok(Subscribed::Open(subscription))
-    }
-
-    /// Whether a reader at the cursor has every event.
-    fn has_all(&self, topics: &TopicSet, cursor: Seq, through: Seq) -> io::Result<bool> {
-        let last = self.read(|archive| archive.last_event(topics, through))?;
-        Ok(last.is_none_or(|last| last <= cursor))
-    }
-
-    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
-        self.read(|archive| archive.back(topics, through, count))
-    }
-
-    /// Goes back over so many events, and lets others have their turn between two steps.
-    async fn walk(&self, topics: &TopicSet, through: Seq, count: usize) -> Result<Walk, Error> {
-        let mut walk = Walk::new(through, count);
-        while walk.goes_on() {
-            walk.step(self.back(topics, walk.through, walk.left)?);
-            tokio::task::yield_now().await;
-            if self.is_draining() {
-                return Err(Error::Closed);
-            }
-        }
-        Ok(walk)
-    }
-
-    /// All that is kept. What is damaged in front of it is told.
-    fn oldest(&self, topics: &TopicSet, requested: &str) -> io::Result<Place> {
-        let scan = self.scan(topics, Seq::ZERO, 1)?;
-        let is_damaged = scan.is_damaged;
-        let place = Place::what_is_left(scan);
-        Ok(match is_damaged {
-            true => self.gap(requested, GapReason::Damaged, place),
-            false => place,
-        })
-    }
-
-    fn gap(&self, requested: &str, reason: GapReason, place: Place) -> Place {
-        Place {
-            resume: Resume::Gap(Gap::new(requested, self.position(place.cursor), reason)),
-            ..place
-        }
-    }
-
-    fn resume(&self, topics: &TopicSet, id: &str) -> io::Result<Place> {
-        if id == Start::EARLIEST {
-            return self.oldest(topics, id);
-        }
-        let gap = |reason, place| self.gap(id, reason, place);
-        Ok(match self.find(topics, id)? {
-            Err(reason) => gap(reason, self.oldest(topics, id)?),
-            Ok(cursor) => {
-                let scan = self.scan(topics, cursor, 1)?;
-                match scan.floors.highest() > cursor {
-                    true => gap(GapReason::Expired, Place::what_is_left(scan)),
-                    false if scan.is_damaged => gap(GapReason::Damaged, Place::what_is_left(scan)),
-                    false => Place::new(cursor, Resume::Resumed),
-                }
-            }
-        })
-    }
-
-    /// The cursor that a last event id stands for.
-    fn find(&self, topics: &TopicSet, id: &str) -> io::Result<Result<Seq, GapReason>> {
-        if id.starts_with('~') {
-            let placed = id.parse().map_err(|_| GapReason::Unknown);
-            // No reader has a position beyond what is visible, except from another copy of the log.
-            let place = |position| {
-                self.epochs
-                    .place(position, self.tail.watermark())
-                    .ok_or(GapReason::Reset)
-            };
-            return Ok(placed.and_then(place));
-        }
-        let Ok(id) = EventId::new(id) else {
-            return Ok(Err(GapReason::Unknown));
-        };
-        let found = self.read(|archive| archive.find(topics, &id))?;
-        Ok(found.ok_or(GapReason::Unknown))
-    }
-}
-
-/// Where a reader starts.
-struct Place {
-    cursor: Seq,
-    /// What is gone up to here is no news to the reader.
-    known: Floors,
-    resume: Resume,
-}
-
-impl Place {
-    fn new(cursor: Seq, resume: Resume) -> Self {
-        Self {
-            cursor,
-            known: Floors::default(),
-            resume,
-        }
-    }
-
-    fn what_is_left(scan: Scan) -> Self {
-        Self {
-            cursor: scan.goes_on_after(),
-            known: scan.floors,
-            resume: Resume::Resumed,
         }
     }
 }

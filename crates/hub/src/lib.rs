@@ -16,6 +16,7 @@
 //! | `apply` | the one loop: machine, archive, tail, answers |
 //! | [`health`] | whether what is published can be kept |
 //! | `tail`, `channel` | recent events, who waits for them, the splice |
+//! | `placing`, `pool` | where a reader starts; reads that may wait for a disk |
 //! | [`subscription`] | a reader: what it gets |
 //! | [`presence`] | who reads a topic |
 //! | [`stats`] | what a hub holds and has done |
@@ -30,6 +31,8 @@ mod error;
 pub mod health;
 pub mod hub;
 pub mod order;
+mod placing;
+mod pool;
 pub mod presence;
 mod proposals;
 mod row;
@@ -46,7 +49,7 @@ pub use presence::{Presence, PresenceChange, PresenceWatch, ReaderName};
 pub use proposals::{Pending, size};
 pub use row::Row;
 pub use stats::Stats;
-pub use subscription::{Cut, Subscribed, Subscription};
+pub use subscription::{Cut, Cutter, Subscribed, Subscription};
 pub use tidewire_log::{
     Change, Clock, Door, Draft, Entry, Epoch, Error, Floors, Gap, GapReason, IdempotencyKey, MAX_RETRY,
     Millis, Namespace, Outcome, Position, Proposal, Receipt, Record, Resume, Seq, Start, Times, Topic,

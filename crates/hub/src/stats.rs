@@ -67,11 +67,13 @@ pub enum Departure {
     Drained,
     /// It went, or was cut because it took nothing.
     Gone,
+    /// The server has ended it: see [`Cutter`](crate::Cutter).
+    Dismissed,
 }
 
 impl Departure {
     /// Every reason, in order.
-    pub const ALL: [Self; 3] = [Self::Ended, Self::Drained, Self::Gone];
+    pub const ALL: [Self; 4] = [Self::Ended, Self::Drained, Self::Gone, Self::Dismissed];
 
     /// The word for it in metrics.
     #[must_use]
@@ -80,6 +82,7 @@ impl Departure {
             Self::Ended => "ended",
             Self::Drained => "drained",
             Self::Gone => "gone",
+            Self::Dismissed => "dismissed",
         }
     }
 }

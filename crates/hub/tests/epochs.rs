@@ -18,7 +18,7 @@ use tidewire_codec::Event;
 use tidewire_hub::{
     Config, Draft, Encoding, Entry, Epoch, GapReason, Hub, Record, Resume, Seq, Start, Subscribed,
     archive::{
-        AppendError, Archive as _,
+        AppendError, Reads as _, Store as _,
         segments::{Segments, Settings},
     },
 };
@@ -118,9 +118,9 @@ async fn publish(hub: &Hub, count: usize) -> Vec<String> {
     ids
 }
 
-fn resume(hub: &Hub, cursor: &str) -> Result<(), GapReason> {
+async fn resume(hub: &Hub, cursor: &str) -> Result<(), GapReason> {
     let start = Start::After(cursor.into());
-    let subscribed = hub.subscribe(topics("a"), &start, Encoding::EventStream);
+    let subscribed = hub.subscribe(topics("a"), &start, Encoding::EventStream).await;
     let Ok(Subscribed::Open(subscription)) = subscribed else {
         panic!("{subscribed:?}");
     };
@@ -151,22 +151,22 @@ async fn an_older_copy_that_was_put_back_gives_no_number_out_again() {
         drop((hub, disk));
 
         let hub = start(&copy);
-        let check = |hub: &Hub| {
-            assert_eq!(resume(hub, &ids[111]), Ok(()));
+        let check = async |hub: &Hub| {
+            assert_eq!(resume(hub, &ids[111]).await, Ok(()));
             for lost in [&ids[112], &ids[250], &ids[399]] {
-                assert_eq!(resume(hub, lost), Err(GapReason::Reset), "{lost}");
+                assert_eq!(resume(hub, lost).await, Err(GapReason::Reset), "{lost}");
             }
         };
-        check(&hub);
+        check(&hub).await;
         let new = publish(&hub, 600).await;
-        check(&hub);
+        check(&hub).await;
         let given: BTreeSet<_> = ids.iter().chain(&new).collect();
         assert_eq!(given.len(), ids.len() + new.len(), "an id stands for two events");
 
         // Also where that copy is put back once more.
         drop(hub);
         let hub = start(&copy.kill());
-        check(&hub);
-        assert_eq!(resume(&hub, &new[599]), Ok(()));
+        check(&hub).await;
+        assert_eq!(resume(&hub, &new[599]).await, Ok(()));
     }
 }

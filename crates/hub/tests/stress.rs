@@ -172,9 +172,9 @@ async fn run(seed: u64) -> Judged {
         0 => {
             let archive = Scripted::over(archive, rng.bool());
             archive.fail(Fail::Sometimes(rng.usize(2..20)));
-            Hub::start(config, archive).unwrap()
+            support::ordered::start(config, archive).unwrap()
         }
-        _ => Hub::start(config, archive).unwrap(),
+        _ => support::ordered::start(config, archive).unwrap(),
     };
 
     let mut readers = tokio::task::JoinSet::new();
@@ -274,6 +274,7 @@ async fn read(hub: Hub, mut rng: fastrand::Rng) -> Vec<Session> {
     loop {
         let subscribed = hub
             .subscribe(topics.clone(), &start, Encoding::EventStream)
+            .await
             .unwrap();
         let Some(mut reader) = Reader::of(subscribed) else {
             return sessions;

@@ -8,7 +8,7 @@ use std::{
 use tidewire_codec::EventId;
 use tidewire_hub::{
     Entry, Epoch, Millis, Record, Seq, Topic, TopicSet,
-    archive::{AppendError, Archive, Back, History, Memory, Retention, Scan},
+    archive::{AppendError, Back, History, Memory, Reads, Retention, Scan, Store},
     stats::Held,
 };
 
@@ -164,7 +164,7 @@ impl Scripted {
     }
 }
 
-impl Archive for Scripted {
+impl Store for Scripted {
     fn history(&self) -> History {
         let mut state = self.state();
         state.replayed = 0;
@@ -185,9 +185,6 @@ impl Archive for Scripted {
             each(record);
         }
         Ok(())
-    }
-    fn waits(&self) -> bool {
-        self.0.waits
     }
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         let mut state = self.state();
@@ -224,23 +221,11 @@ impl Archive for Scripted {
             }
         }
     }
-    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
-        self.memory().scan(topics, after, through, budget)
-    }
-    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
-        self.memory().back(topics, through, count)
-    }
-    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
-        self.memory().find(topics, id)
-    }
     fn trim(&self, now: Millis) {
         self.memory().trim(now);
     }
     fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
         self.memory().purge(topics, through)
-    }
-    fn held(&self) -> Held {
-        self.memory().held()
     }
     fn idle(&self, most: usize) -> Vec<Topic> {
         self.memory().idle(most)
@@ -258,5 +243,39 @@ impl Archive for Scripted {
     }
     fn close(&self) {
         self.state().closed += 1;
+    }
+    fn poisoned(&self) -> Option<String> {
+        None
+    }
+    fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
+        self.memory().trim_topics(now)
+    }
+    fn knows(&self, topic: &Topic) -> bool {
+        self.memory().knows(topic)
+    }
+    fn compact(&self, _go_on: &dyn Fn() -> bool) {}
+}
+
+impl Reads for Scripted {
+    fn may_block(&self) -> bool {
+        self.0.waits
+    }
+    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
+        self.memory().scan(topics, after, through, budget)
+    }
+    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
+        self.memory().back(topics, through, count)
+    }
+    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
+        self.memory().find(topics, id)
+    }
+    fn held(&self) -> Held {
+        self.memory().held()
+    }
+    fn last_event(&self, topics: &TopicSet, through: Seq) -> io::Result<Option<Seq>> {
+        self.memory().last_event(topics, through)
+    }
+    fn damaged(&self) -> usize {
+        0
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tidewire_log::archive::{
-    Archive as _, Retention,
+    Reads as _, Retention, Store as _,
     segments::{
         Disk, DiskFile, Segments, Settings,
         inspect::{Finding, Gravity, Import, ReadOnly, verify},

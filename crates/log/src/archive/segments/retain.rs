@@ -42,7 +42,7 @@ impl Leaving {
 }
 
 impl Log {
-    /// See [`Archive::trim`](crate::archive::Archive::trim).
+    /// See [`Store::trim`](crate::archive::Store::trim).
     pub(crate) fn trim(&self, now: Millis) {
         let mut writer = self.writer.lock();
         if writer.poisoned().is_some() {
@@ -293,7 +293,7 @@ impl Log {
         Ok(())
     }
 
-    /// See [`Archive::purge`](crate::archive::Archive::purge).
+    /// See [`Store::purge`](crate::archive::Store::purge).
     pub(crate) fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
         let _writer = self.writer.lock();
         let count = Walk::all(through)
@@ -312,7 +312,7 @@ impl Log {
         Ok(count)
     }
 
-    /// See [`Archive::held`](crate::archive::Archive::held).
+    /// See [`Reads::held`](crate::archive::Reads::held).
     pub(crate) fn held(&self) -> Held {
         let state = self.state.read();
         let records: u64 = state
