@@ -7,7 +7,7 @@ use tidewire_log::{
     Door, Entry, Epoch, Error, Ledger, Millis, Namespace, Outcome, Receipt, Record, Seq, Settings, Topic,
     TopicSet,
     archive::{
-        Archive, Memory, Retention, Rule, Rules,
+        self, Memory, Retention, Rule, Rules, Store as _,
         segments::{self, Durability, Segments},
     },
     ids::Epochs,
@@ -87,7 +87,7 @@ pub struct Node {
     /// How far its clock is ahead, in milliseconds.
     skew: i64,
     pub machine: Machine,
-    pub archive: Arc<dyn Archive>,
+    pub archive: Arc<dyn archive::Store>,
     /// All up to here is applied and kept.
     pub visible: Seq,
     /// It keeps all.
@@ -130,11 +130,15 @@ impl Node {
             ..Retention::default()
         };
         let retention = if is_whole { all } else { retention(&mut rng) };
-        let (archive, store): (Arc<dyn Archive>, _) = if number.is_multiple_of(2) {
+        let (archive, store): (Arc<dyn archive::Store>, _) = if number.is_multiple_of(2) {
             (Arc::new(Memory::new(retention)), Store::Memory(Vec::new()))
         } else {
             let disk = SimDisk::new(rng.u64(..));
-            let durability = if rng.bool() { Durability::Always } else { Durability::Never };
+            let durability = if rng.bool() {
+                Durability::Always
+            } else {
+                Durability::Never
+            };
             let settings = segments::Settings {
                 durability,
                 segment_bytes: rng.u64(500..3_000),
@@ -148,7 +152,11 @@ impl Node {
             flaw,
             Flaw::NumbersWhatItRefuses | Flaw::PurgesOnlyTheMachine | Flaw::TrimsTheYoung
         );
-        let flaw = if is_of_one && number != 1 { Flaw::None } else { flaw };
+        let flaw = if is_of_one && number != 1 {
+            Flaw::None
+        } else {
+            flaw
+        };
         Self {
             machine: Machine::new(Epochs::default(), config, ledgers(flaw)),
             skew: rng.i64(-3_000..3_000),
@@ -199,13 +207,13 @@ impl Node {
             let before = self.clock(time).saturating_sub(self.config.keep_keys);
             drop(self.apply(&mut next, now, Entry::ForgetKeys { before }, &mut records));
         }
-        if self.flaw != Flaw::ForgetsBatches {
-            drop(self.apply(&mut next, now, note, &mut records));
-        }
         let entries = ordered.entries.iter().cloned();
         let answers = entries
             .map(|entry| self.apply(&mut next, now, entry, &mut records))
             .collect();
+        if self.flaw != Flaw::ForgetsBatches {
+            drop(self.apply(&mut next, now, note, &mut records));
+        }
         if !records.is_empty() {
             self.archive.append(&records).unwrap();
         }
@@ -264,7 +272,7 @@ impl Node {
             Flaw::AdmitsByTheArchive => {
                 for topic in entry.topics() {
                     let topics = TopicSet::from(topic.clone());
-                    let is_gone = self.archive.count(&topics, through).unwrap() == 0;
+                    let is_gone = archive::count(&*self.archive, &topics, through).unwrap() == 0;
                     if self.machine.ended_at(topic).is_some() && is_gone {
                         let forget = Entry::Forget { topics, through };
                         drop(self.machine.apply(next, now, forget));
@@ -296,12 +304,18 @@ impl Node {
             self.snapshot();
         }
         if self.rng.u8(..3) == 0 {
-            let early = if self.flaw == Flaw::TrimsTheYoung { 60_000 } else { 0 };
+            let early = if self.flaw == Flaw::TrimsTheYoung {
+                60_000
+            } else {
+                0
+            };
             self.archive.trim(now + early);
             drop(self.archive.trim_topics(now + early));
             if self.flaw == Flaw::TrimsTheYoung {
                 let topics = TopicSet::new(all_topics()).unwrap();
-                self.archive.purge(&topics, Seq(self.machine.last().0 / 2)).unwrap();
+                self.archive
+                    .purge(&topics, Seq(self.machine.last().0 / 2))
+                    .unwrap();
             }
         }
         if self.flaw == Flaw::ForgetsWhatItTrims {
