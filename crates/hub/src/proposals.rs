@@ -16,9 +16,13 @@ use parking_lot::{Mutex, RwLock};
 use tidewire_log::{machine::Machine, record::text_len, settings::Settings, timekeeper::Timekeeper};
 use tokio::{
     runtime::{self, Handle},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    sync::{
+        OwnedSemaphorePermit, Semaphore,
+        mpsc::{self, error::TryRecvError},
+        oneshot,
+    },
     task::JoinHandle,
-    time::MissedTickBehavior,
+    time::{Instant, MissedTickBehavior, timeout},
 };
 
 use crate::{
@@ -26,7 +30,7 @@ use crate::{
     apply::Applier,
     health::Pulse,
     order::{Batch, Follower, NotTaken, Proposed, Proposer},
-    tickets::{Barrier, Flight, Ticket, Tickets},
+    tickets::{AGAIN, Barrier, Flight, PATIENCE, Ticket, Tickets},
 };
 
 /// How many publishes may wait for the order.
@@ -250,9 +254,10 @@ impl<P: Proposer> Packer<P> {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut is_ready, mut is_open) = (false, true);
+        let mut asked = Instant::now();
         while is_open || !pack.waiting.is_empty() {
             if is_ready && self.propose(&mut pack).await {
-                is_ready = false;
+                (is_ready, asked) = (false, Instant::now());
                 continue;
             }
             let free = BATCH.saturating_sub(pack.waiting.len());
@@ -263,7 +268,18 @@ impl<P: Proposer> Packer<P> {
                     pack.waiting.extend(fresh.drain(..));
                 }
                 () = self.tickets.changed.notified(), if self.decided => self.propose_again().await,
-                _ = look.tick(), if self.decided => self.propose_again().await,
+                _ = look.tick(), if self.decided => {
+                    if !is_ready && asked.elapsed() > PATIENCE {
+                        is_open = loop {
+                            match self.waiting.try_recv() {
+                                Ok(waiting) => pack.waiting.push_back(waiting),
+                                Err(error) => break error == TryRecvError::Empty,
+                            }
+                        };
+                        self.refuse(&mut pack, &Error::Unordered);
+                    }
+                    self.propose_again().await;
+                }
             }
         }
         let landed = async {
@@ -276,7 +292,7 @@ impl<P: Proposer> Packer<P> {
         };
         if !self.decided {
             landed.await;
-        } else if tokio::time::timeout(FAREWELL, landed).await.is_err() {
+        } else if timeout(FAREWELL, landed).await.is_err() {
             self.tickets.fail(&Error::OutcomeUnknown);
         }
     }
@@ -341,7 +357,7 @@ impl<P: Proposer> Packer<P> {
         let batch = Batch { number, entries };
         self.tickets
             .add(Flight::new(&batch, tickets, barriers, self.decided));
-        match self.proposer.propose(batch).await {
+        match self.hand_over(batch).await {
             Ok(()) => pack.number = number,
             Err(NotTaken(why)) => {
                 tracing::warn!(%why, "the order takes nothing");
@@ -365,9 +381,18 @@ impl<P: Proposer> Packer<P> {
         notes
     }
 
+    /// An order of many that does not answer may have taken it.
+    async fn hand_over(&self, batch: Batch) -> Result<(), NotTaken> {
+        let proposing = self.proposer.propose(batch);
+        match self.decided {
+            true => timeout(AGAIN, proposing).await.unwrap_or(Ok(())),
+            false => proposing.await,
+        }
+    }
+
     async fn propose_again(&self) {
         for batch in self.tickets.late() {
-            if self.proposer.propose(batch).await.is_err() {
+            if !matches!(timeout(AGAIN, self.proposer.propose(batch)).await, Ok(Ok(()))) {
                 return; // It stays under way, and is tried again.
             }
         }

@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// A batch that was not handed out for so long is proposed again.
-const AGAIN: Duration = Duration::from_secs(2);
+pub(crate) const AGAIN: Duration = Duration::from_secs(2);
 
 /// Who waits longer is told that the outcome is not known.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who waits for the answer to a proposal.
 pub(crate) struct Ticket {

@@ -42,7 +42,7 @@ impl Local {
     }
 
     /// Begins an epoch: the log may have lost its end, or be an older copy, and then gives its numbers to other events.
-    pub(crate) fn begin(self, last: Seq) -> Result<Joined<LocalProposer, LocalFollower>, getrandom::Error> {
+    pub(crate) fn begin(&self, last: Seq) -> Result<Joined<LocalProposer, LocalFollower>, getrandom::Error> {
         let epoch = Epoch::random()?;
         self.epochs.begin(epoch, last.next());
         let (sender, batches) = mpsc::channel(1);
@@ -56,7 +56,7 @@ impl Local {
                 batches,
                 wanted,
                 waits: false,
-                time: self.time,
+                time: Arc::clone(&self.time),
                 position: 0,
             },
             origin: Origin {
@@ -75,7 +75,7 @@ impl Order for Local {
     type Proposer = LocalProposer;
     type Follower = LocalFollower;
 
-    async fn join(self, standing: Standing) -> Result<Joined<LocalProposer, LocalFollower>, JoinError> {
+    async fn join(&self, standing: Standing) -> Result<Joined<LocalProposer, LocalFollower>, JoinError> {
         Ok(self.begin(standing.last)?)
     }
 }

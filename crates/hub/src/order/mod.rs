@@ -128,18 +128,18 @@ pub enum Broken {
 }
 
 /// See the module's text.
-pub trait Order: Send {
+pub trait Order: Send + Sync {
     /// Takes what the node proposes.
     type Proposer: Proposer;
     /// Hands out what is ordered.
     type Follower: Follower;
 
-    /// Begins to follow, behind where the node stands.
+    /// Begins to follow, behind where the node stands. Each call begins a run of the node.
     ///
     /// # Errors
     /// [`JoinError`].
     fn join(
-        self,
+        &self,
         standing: Standing,
     ) -> impl Future<Output = Result<Joined<Self::Proposer, Self::Follower>, JoinError>> + Send;
 }

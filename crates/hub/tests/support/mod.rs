@@ -9,6 +9,7 @@
 
 pub mod ordered;
 pub mod scripted;
+pub mod shared;
 
 use std::{collections::VecDeque, future::poll_fn, task::Poll};
 

@@ -12,8 +12,19 @@ use tidewire_hub::{
     stats::Held,
 };
 
-/// A hub over this store, whose calls are watched.
+use super::shared;
+
+/// A hub over this store, whose calls are watched. With `TIDEWIRE_ORDER=shared` it follows an order that others could follow too.
 pub fn start(config: Config, store: impl Store) -> Result<Hub, StartError> {
+    match std::env::var("TIDEWIRE_ORDER").as_deref() {
+        Ok("shared") => shared::start(config, Ordered::new(store)),
+        _ => start_alone(config, store),
+    }
+}
+
+/// The same for tests of what only the order of a single node does: numbers without holes, an epoch at each start, batches that are
+/// taken back.
+pub fn start_alone(config: Config, store: impl Store) -> Result<Hub, StartError> {
     Hub::start(config, Ordered::new(store))
 }
 
