@@ -36,6 +36,9 @@ enum Task {
         /// How many seeds the stress test runs
         #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
         seeds: u64,
+        /// How many orders the judge of "same order, same state" runs
+        #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u64).range(1..))]
+        order_seeds: u64,
         /// How many seeds the crash judge runs
         #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
         crash_seeds: u64,
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
         Task::Soak {
             minutes,
             seeds,
+            order_seeds,
             crash_seeds,
             kills,
             seed,
@@ -83,6 +87,7 @@ pub fn main() -> ExitCode {
             let options = soak::Options {
                 minutes,
                 seeds,
+                order_seeds,
                 crash_seeds,
                 kills,
                 seed,

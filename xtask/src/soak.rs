@@ -20,7 +20,10 @@ use crate::workspace::{self, root};
 
 /// The steps of `cargo xtask soak`: name and what it does.
 pub const STEPS: [(&str, &str); 8] = [
-    ("stress", "the hub's stress test under many seeds"),
+    (
+        "stress",
+        "the judge of \"same order, same state\" and the hub's stress tests under many seeds; the hub's suite over a shared order",
+    ),
     (
         "crash",
         "the crash judge of the log on disk under many seeds, on all cores",
@@ -53,6 +56,8 @@ pub struct Options {
     pub minutes: u64,
     /// How many seeds the stress test runs.
     pub seeds: u64,
+    /// How many orders the judge of "same order, same state" runs.
+    pub order_seeds: u64,
     /// How many seeds the crash judge runs.
     pub crash_seeds: u64,
     /// How often the server is killed.
@@ -72,7 +77,7 @@ pub fn run(options: Options, names: &[String]) -> ExitCode {
             continue;
         }
         report.run(name, || match name {
-            "stress" => stress(seed, options.seeds, &mut told),
+            "stress" => stress(seed, options, &mut told),
             "crash" => crash(seed, options.crash_seeds, &mut told),
             "kills" => kills(options.kills, &mut told),
             "large" => large(&mut told),
@@ -92,13 +97,19 @@ fn random_seed() -> u32 {
     (RandomState::new().hash_one("seed") as u32).max(1)
 }
 
-fn stress(seed: u32, seeds: u64, told: &mut Vec<String>) -> Result<Verdict> {
-    let test = Cmd::cargo().args(["test", "--release", "--locked", "-p", "tidewire-hub"]);
-    let test = test.args(["--test", "stress", "--", "--nocapture"]);
-    let test = test.env("TIDEWIRE_STRESS_SEED", seed.to_string());
-    let test = test.env("TIDEWIRE_STRESS_SEEDS", seeds.to_string());
-    // The test itself says `stress: seeds …` and what it judged; a failure names its seed.
-    told.extend(test.limit(LONG).run_keeping(|line| line.starts_with("stress:"))?);
+fn stress(seed: u32, options: Options, told: &mut Vec<String>) -> Result<Verdict> {
+    let order = test("tidewire-log", "determinism", &["nodes_of_one_order"]);
+    let order = order.env("TIDEWIRE_ORDER_SEED", seed.to_string());
+    let order = order.env("TIDEWIRE_ORDER_SEEDS", options.order_seeds.to_string());
+    told.extend(order.limit(LONG).run_keeping(|line| line.contains("order: "))?);
+    let stress = test("tidewire-hub", "stress", &[]);
+    let stress = stress.env("TIDEWIRE_STRESS_SEED", seed.to_string());
+    let stress = stress.env("TIDEWIRE_STRESS_SEEDS", options.seeds.to_string());
+    // The tests themselves say `stress: seeds …` and what they judged; a failure names its seed.
+    told.extend(stress.limit(LONG).run_keeping(|line| line.contains("stress: "))?);
+    // All of the suite, over an order that others could follow too.
+    let suite = Cmd::cargo().args(["test", "--release", "--locked", "-p", "tidewire-hub", "--tests"]);
+    suite.env("TIDEWIRE_ORDER", "shared").limit(LONG).run()?;
     Ok(Verdict::Passed)
 }
 

@@ -10,7 +10,7 @@ use std::sync::{
 pub use tidewire_log::archive::Held;
 use tidewire_log::record::text_len;
 
-use crate::{GapReason, Record};
+use crate::{Entry, GapReason, Record};
 
 /// See the fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -138,8 +138,9 @@ pub(crate) struct Counters {
 impl Counters {
     /// A batch was kept.
     pub(crate) fn committed(&self, records: &[Arc<Record>]) {
-        let numbered = records.iter().filter(|record| !record.entry.is_note());
-        match numbered.count() {
+        let of_order =
+            |record: &&Arc<Record>| record.entry.is_note() || matches!(record.entry, Entry::Batch { .. });
+        match records.iter().filter(|record| !of_order(record)).count() {
             0 => return,
             count => self.batches.add(count as u64),
         }

@@ -42,7 +42,11 @@ fn start(folder: &tempfile::TempDir, now: Millis) -> (Hub, Clock) {
         clock: clock.clone(),
         ..Config::default()
     };
-    (support::ordered::start(config, open(folder)).unwrap(), clock)
+    // By its own clock alone.
+    (
+        support::ordered::start_alone(config, open(folder)).unwrap(),
+        clock,
+    )
 }
 
 fn set_back(clock: &Clock, by: Millis) {

@@ -26,7 +26,10 @@ fn start(waits: bool) -> (Hub, Scripted) {
         max_event: 100,
         ..Config::default()
     };
-    (support::ordered::start(config, archive.clone()).unwrap(), archive)
+    (
+        support::ordered::start_alone(config, archive.clone()).unwrap(),
+        archive,
+    )
 }
 
 fn is_full<T>(answer: &Result<T, Error>) -> bool {

@@ -24,10 +24,9 @@ fn start(archive: &Scripted) -> Hub {
     support::ordered::start(Config::default(), archive.clone()).unwrap()
 }
 
-async fn restart(hub: Hub, archive: &Scripted) -> Hub {
-    hub.drain().await;
-    drop(hub);
-    start(archive)
+/// Where numbers have no holes, and each start begins an epoch.
+fn start_alone(archive: &Scripted) -> Hub {
+    support::ordered::start_alone(Config::default(), archive.clone()).unwrap()
 }
 
 async fn all(hub: &Hub, names: &str, count: usize) -> Vec<Read> {
@@ -145,7 +144,7 @@ async fn a_log_on_a_disk_goes_on() {
 #[tokio::test]
 async fn a_snapshot_in_the_middle_and_the_records_after_it_are_all_that_there_was() {
     let archive = Scripted::new(true);
-    let hub = start(&archive);
+    let hub = start_alone(&archive);
     hub.append(keyed("1")).await.unwrap();
     archive.want_snapshot();
     hub.append(Draft::end(topics("early"))).await.unwrap();
@@ -160,7 +159,7 @@ async fn a_snapshot_in_the_middle_and_the_records_after_it_are_all_that_there_wa
     // The committer may still be at the first batch when it is asked for one.
     let Seq(at) = archive.snapshot_at().unwrap();
     assert!((1..=2).contains(&at), "{at}");
-    let hub = start(&archive);
+    let hub = start_alone(&archive);
     assert_eq!(archive.replayed() as u64, 4 - at);
     for draft in [keyed("1"), later] {
         assert_eq!(hub.append(draft).await.unwrap().outcome, Outcome::Replayed);
@@ -176,7 +175,7 @@ async fn a_snapshot_in_the_middle_and_the_records_after_it_are_all_that_there_wa
 #[tokio::test]
 async fn cursors_of_an_old_epoch_hold_up_to_its_true_end() {
     let archive = Scripted::new(true);
-    let hub = start(&archive);
+    let hub = start_alone(&archive);
     let mut cursors = vec![hub.position().to_string()];
     for n in 1..=5 {
         publish(&hub, "a", &n.to_string()).await;
@@ -187,7 +186,7 @@ async fn cursors_of_an_old_epoch_hold_up_to_its_true_end() {
 
     // 4 and 5 were seen and are lost.
     archive.lose_after(Seq(3));
-    let hub = start(&archive);
+    let hub = start_alone(&archive);
     let new = publish(&hub, "a", "4 of the new epoch").await;
     assert_eq!(new, Seq(4), "the same number");
     let after = all(&hub, "a", 4).await;
@@ -209,7 +208,9 @@ async fn cursors_of_an_old_epoch_hold_up_to_its_true_end() {
     }
 
     // And over one more restart, whose history ends cleanly.
-    let hub = restart(hub, &archive).await;
+    hub.drain().await;
+    drop(hub);
+    let hub = start_alone(&archive);
     assert_eq!(all(&hub, "a", 4).await, after);
     assert_eq!(
         gap(&Reader::after(&hub, "a", &cursors[5]).await),
@@ -229,7 +230,7 @@ async fn numbers_go_on_although_no_record_is_left() {
     let hub = start(&archive);
     assert_eq!(hub.position(), position);
     let mut level = Reader::after(&hub, "a", &position.to_string()).await;
-    assert_eq!(publish(&hub, "a", "3").await, Seq(3));
+    assert!(publish(&hub, "a", "3").await > position.seq);
     assert_eq!(level.available().await, ["3"]);
 }
 

@@ -226,7 +226,9 @@ async fn what_cannot_be_placed_is_told_and_never_silently_live() {
 
 #[tokio::test]
 async fn a_cursor_ahead_of_the_log_comes_from_another_copy_of_it_and_is_told_so_at_once() {
-    let hub = hub();
+    // Its numbers have no holes.
+    let alone = support::ordered::start_alone(Config::default(), Memory::new(Retention::default()));
+    let hub = alone.unwrap();
     let ahead = |number: u64| format!("~{}-{number}", hub.position().epoch);
     let mut reader = Reader::after(&hub, "a", &ahead(1)).await;
     assert_eq!(reason(&reader), GapReason::Reset);

@@ -7,7 +7,7 @@ use std::{
 
 use tidewire_codec::EventId;
 use tidewire_hub::{
-    Config, Hub, Millis, Record, Seq, StartError, Topic, TopicSet,
+    Config, Epoch, Hub, Millis, Record, Seq, StartError, Topic, TopicSet,
     archive::{AppendError, Back, History, Reads, Scan, Store},
     stats::Held,
 };
@@ -17,7 +17,7 @@ use super::shared;
 /// A hub over this store, whose calls are watched. With `TIDEWIRE_ORDER=shared` it follows an order that others could follow too.
 pub fn start(config: Config, store: impl Store) -> Result<Hub, StartError> {
     match std::env::var("TIDEWIRE_ORDER").as_deref() {
-        Ok("shared") => shared::start(config, Ordered::new(store)),
+        Ok("shared") => shared::start(config, store),
         _ => start_alone(config, store),
     }
 }
@@ -31,6 +31,8 @@ pub fn start_alone(config: Config, store: impl Store) -> Result<Hub, StartError>
 /// A call in another order ends the process: a panic on a thread of the hub would only be taken for a fault of the store.
 pub struct Ordered<S> {
     store: S,
+    /// With which a log begins that is new.
+    epoch: Option<Epoch>,
     calls: Mutex<Calls>,
 }
 
@@ -52,7 +54,16 @@ impl<S> Ordered<S> {
     pub fn new(store: S) -> Self {
         Self {
             store,
+            epoch: None,
             calls: Mutex::default(),
+        }
+    }
+
+    /// A new log has this epoch before its first record, as if it had been in the order for long.
+    pub fn beginning_with(store: S, epoch: Epoch) -> Self {
+        Self {
+            epoch: Some(epoch),
+            ..Self::new(store)
         }
     }
 
@@ -100,7 +111,10 @@ impl<S: Store> Store for Ordered<S> {
         let mut calls = self.calls();
         check(!calls.history, "history", "twice");
         calls.history = true;
-        let history = self.store.history();
+        let mut history = self.store.history();
+        if let Some(epoch) = self.epoch.filter(|_| history.epochs.is_empty()) {
+            history.epochs.push((epoch, Seq(1)));
+        }
         calls.last = history.last;
         history
     }

@@ -164,6 +164,11 @@ impl Scripted {
     }
 }
 
+/// The log says it of itself.
+fn is_of_order(record: &Record) -> bool {
+    record.entry.is_note() || matches!(record.entry, Entry::Batch { .. })
+}
+
 impl Store for Scripted {
     fn history(&self) -> History {
         let mut state = self.state();
@@ -181,14 +186,14 @@ impl Store for Scripted {
     fn replay(&self, after: Seq, each: &mut dyn FnMut(&Record)) -> io::Result<()> {
         let log = self.state().log.clone();
         for record in log.iter().filter(|record| record.seq > after) {
-            self.state().replayed += usize::from(!record.entry.is_note());
+            self.state().replayed += usize::from(!is_of_order(record));
             each(record);
         }
         Ok(())
     }
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         let mut state = self.state();
-        let records = batch.iter().filter(|record| !record.entry.is_note());
+        let records = batch.iter().filter(|record| !is_of_order(record));
         state.batches.push(records.clone().count());
         self.0.changed.notify_all();
         let mut state = self

@@ -16,11 +16,13 @@ use tidewire_hub::{
     Clock, Config, Entry, Epoch, Hub, Seq, StartError,
     archive::Store,
     order::{
-        Batch, Broken, Follower, JoinError, Joined, NotTaken, Order, Ordered, Proposed, Proposer, Standing,
+        self, Batch, Broken, Follower, JoinError, Joined, NotTaken, Order, Proposed, Proposer, Standing,
     },
 };
 use tidewire_log::machine::{Origin, Reached};
 use tokio::sync::Notify;
+
+use super::ordered::Ordered;
 
 /// What goes wrong at random: one time of so many. 0 is never.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,7 +51,7 @@ struct Inner {
 }
 
 struct State {
-    log: Vec<Ordered>,
+    log: Vec<order::Ordered>,
     /// The last place.
     position: u64,
     /// How many of the log are handed out, if not all.
@@ -63,8 +65,8 @@ struct State {
     runs: BTreeMap<u64, u64>,
     /// With this the log begins, for nodes that are not there yet.
     checkpoint: Option<(Seq, Reached, Vec<u8>)>,
-    /// It goes on behind each node that joins.
-    follows: bool,
+    /// It goes on behind the node that joins, and begins a log that is new with this epoch.
+    follows: Option<Epoch>,
     faults: Faults,
     rng: fastrand::Rng,
     clock: Clock,
@@ -78,7 +80,7 @@ impl State {
 
     fn order(&mut self, origin: Origin, Batch { number, entries }: Batch) {
         self.position += self.rng.u64(1..3);
-        self.log.push(Ordered {
+        self.log.push(order::Ordered {
             position: self.position,
             first: Seq(self.position << 12),
             time: self.clock.now(),
@@ -97,8 +99,8 @@ impl State {
     }
 }
 
-fn genesis() -> Batch {
-    let entry = Entry::Epoch(Epoch::random().unwrap());
+fn genesis(epoch: Epoch) -> Batch {
+    let entry = Entry::Epoch(epoch);
     let entries = vec![Proposed { entry, session: 0 }];
     Batch { number: 1, entries }
 }
@@ -116,7 +118,7 @@ impl Shared {
 
     pub fn with(faults: Faults, seed: u64) -> Self {
         let this = Self::empty(faults, seed);
-        this.state().order(NOBODY, genesis());
+        this.state().order(NOBODY, genesis(Epoch::random().unwrap()));
         this
     }
 
@@ -131,7 +133,7 @@ impl Shared {
             refuses: false,
             runs: BTreeMap::new(),
             checkpoint: None,
-            follows: false,
+            follows: None,
             faults,
             rng: fastrand::Rng::with_seed(seed),
             clock: Clock::system(),
@@ -209,6 +211,7 @@ impl Shared {
         self.change(|state| {
             let left = state.log.len() - batches;
             state.log.truncate(left);
+            state.position = state.log.last().map_or(0, |ordered| ordered.position);
         });
     }
 
@@ -222,7 +225,7 @@ impl Shared {
 
     /// What was ordered: origin and number, and how many entries.
     pub fn ordered(&self) -> Vec<(Origin, u64, usize)> {
-        let row = |ordered: &Ordered| (ordered.origin, ordered.number, ordered.entries.len());
+        let row = |ordered: &order::Ordered| (ordered.origin, ordered.number, ordered.entries.len());
         self.state().log.iter().map(row).collect()
     }
 
@@ -239,13 +242,18 @@ impl Shared {
 
 /// A hub over an order of its own, which goes on where the store ends. It joins at once.
 pub fn start(config: Config, store: impl Store) -> Result<Hub, StartError> {
+    let epoch = Epoch::random().unwrap();
+    let store = Ordered::beginning_with(store, epoch);
     let order = Shared::empty(Faults::default(), fastrand::u64(..));
     order.change(|state| {
-        state.follows = true;
+        state.follows = Some(epoch);
         state.clock = config.clock.clone();
     });
     let mut joining = std::pin::pin!(Hub::builder(config).join(store, order.of(1 + fastrand::u64(..))));
-    match joining.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+    match joining
+        .as_mut()
+        .poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+    {
         std::task::Poll::Ready(joined) => joined,
         std::task::Poll::Pending => panic!("the order waits"),
     }
@@ -291,10 +299,10 @@ impl Order for Node {
         let order = &self.order;
         let mut state = order.state();
         let reached = standing.reached.position;
-        if state.follows && state.log.is_empty() {
+        if let Some(epoch) = state.follows {
             state.position = reached.max(standing.last.0 >> 12);
             if reached == 0 {
-                state.order(NOBODY, genesis());
+                state.order(NOBODY, genesis(epoch));
             }
         }
         if let Some((last, at, machine)) = &state.checkpoint
@@ -404,13 +412,15 @@ impl Proposer for SharedProposer {
 }
 
 impl SharedFollower {
-    fn look(&mut self) -> Result<Option<Ordered>, Broken> {
+    fn look(&mut self) -> Result<Option<order::Ordered>, Broken> {
         let mut state = self.order.state();
         let faults = state.faults;
         if self.position > state.position || (self.position > 0 && self.is_lost(&state)) {
             return Err(Broken::Rewound("its end is gone".into()));
         }
-        let next = state.log.partition_point(|ordered| ordered.position <= self.position);
+        let next = state
+            .log
+            .partition_point(|ordered| ordered.position <= self.position);
         if next >= state.shown() {
             return Ok(None);
         }
@@ -430,14 +440,19 @@ impl SharedFollower {
 
     /// What was handed out last is there no more.
     fn is_lost(&self, state: &State) -> bool {
-        let begins = state.checkpoint.as_ref().map_or(0, |(_, reached, _)| reached.position);
-        let found = state.log.binary_search_by_key(&self.position, |ordered| ordered.position);
-        !state.follows && self.position > begins && found.is_err()
+        let begins = state
+            .checkpoint
+            .as_ref()
+            .map_or(0, |(_, reached, _)| reached.position);
+        let found = state
+            .log
+            .binary_search_by_key(&self.position, |ordered| ordered.position);
+        state.follows.is_none() && self.position > begins && found.is_err()
     }
 }
 
 impl Follower for SharedFollower {
-    async fn next(&mut self, _last: Seq) -> Result<Ordered, Broken> {
+    async fn next(&mut self, _last: Seq) -> Result<order::Ordered, Broken> {
         let late = self.order.state().faults.late;
         if late > 0 && self.rng.u32(..late) == 0 {
             tokio::time::sleep(Duration::from_micros(self.rng.u64(..4_000))).await;
