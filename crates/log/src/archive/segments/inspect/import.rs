@@ -8,7 +8,7 @@ use std::{io, sync::Arc};
 
 use super::{FORMAT, Head, KnownBook, KnownKey, KnownTopic};
 use crate::{
-    Entry, Epoch, Record, Seq, Topic,
+    Door, Entry, Epoch, Millis, Record, Seq, Topic,
     archive::{
         AppendError, Retention,
         ruled::Ruled,
@@ -154,15 +154,33 @@ impl Import {
             snapshot,
             facts,
         } = known;
-        let facts = facts.into_iter().map(|(seq, time, data)| {
-            self.ends_with([seq])?;
-            Ok((seq.0, time, data))
-        });
-        let book = Absent::of(snapshot, facts.collect::<Result<_, ImportError>>()?);
-        match self.machine.absent.insert(door, book) {
-            None => Ok(()),
-            Some(_) => Err(wrong("the door came before")),
+        if self.machine.absent.contains_key(&door) {
+            return Err(wrong("the door came before"));
         }
+        self.machine.absent.insert(door, Absent::of(snapshot, Vec::new()));
+        let mut facts = facts.into_iter();
+        facts.try_for_each(|(seq, time, data)| self.fact(door, seq, time, data))
+    }
+
+    /// Takes the next fact of a door, which has said those of its book before.
+    ///
+    /// # Errors
+    /// [`ImportError::Wrong`] if its door did not come before, or if it does not come after the one before it, or comes after the
+    /// log's end.
+    pub fn fact(&mut self, door: Door, seq: Seq, time: Millis, data: Box<[u8]>) -> Result<(), ImportError> {
+        self.ends_with([seq])?;
+        let book = self
+            .machine
+            .absent
+            .get_mut(&door)
+            .ok_or_else(|| wrong("its door did not come before"))?;
+        if book.facts.last().is_some_and(|(last, ..)| *last >= seq.0) {
+            return Err(wrong(
+                "its number does not come after that of the fact in front of it",
+            ));
+        }
+        book.facts.push((seq.0, time, data));
+        Ok(())
     }
 
     /// Takes what was remembered of an idempotency key. They come in the order in which they were first seen.
