@@ -18,6 +18,7 @@
 //! | `back` | going back from the end, and counting |
 //! | `retain`, `by_topic` | letting go: the oldest of all; of single topics |
 //! | `leap` | leaps of the clock that the log tells of |
+//! | `books` | what is written down later, beside appending |
 //! | `rewrite` | giving back the room of what is gone |
 //! | [`inspect`] | looking without changing, checking, carrying elsewhere |
 //! | `fuzzing` | what fuzzers check |
@@ -29,6 +30,7 @@
 //!   it is needed.
 
 mod back;
+mod books;
 mod by_topic;
 mod damage;
 mod disk;
