@@ -350,15 +350,8 @@ mod tests {
     #[test]
     fn a_key_counts_for_its_topics_and_refuses_another_event() {
         let mut dedup = dedup();
-        dedup.remember(
-            &topics("a"),
-            keyed("k", 0),
-            &event("x"),
-            place(1),
-            0,
-        );
-        let ask =
-            |topic, key, data| dedup.replayed(&topics(topic), &keyed(key, 0), &event(data));
+        dedup.remember(&topics("a"), keyed("k", 0), &event("x"), place(1), 0);
+        let ask = |topic, key, data| dedup.replayed(&topics(topic), &keyed(key, 0), &event(data));
         assert_eq!(ask("a", "k", "x"), Ok(Some(place(1))));
         assert_eq!(ask("b", "k", "x"), Ok(None));
         assert_eq!(ask("a", "l", "x"), Ok(None));
@@ -426,7 +419,13 @@ mod tests {
         };
         assert!(knows(&dedup, &many, 999) && !knows(&dedup, &many, 900));
         for number in 0..1_000 {
-            dedup.remember(&topics("t"), keyed(&number.to_string(), 0), &nothing(), place(1), 0);
+            dedup.remember(
+                &topics("t"),
+                keyed(&number.to_string(), 0),
+                &nothing(),
+                place(1),
+                0,
+            );
         }
         assert!(knows(&dedup, &topics("t"), 0), "a thousand keys of one topic fit");
     }

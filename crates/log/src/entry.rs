@@ -9,10 +9,7 @@
 use tidewire_codec::Event;
 
 use crate::{
-    Epoch, IdempotencyKey, Millis, Seq, Topic, TopicSet,
-    ledger::Door,
-    machine::Origin,
-    settings::Settings,
+    Epoch, IdempotencyKey, Millis, Seq, Topic, TopicSet, ledger::Door, machine::Origin, settings::Settings,
 };
 
 /// A key, and the number of the event in its request, from 0.

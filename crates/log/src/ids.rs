@@ -254,6 +254,10 @@ mod tests {
         for (epoch, first) in [(a, 1), (b, 5), (c, 5), (c, 7)] {
             epochs.begin(epoch, Seq(first));
         }
-        assert_eq!(epochs.list(), [(a, Seq(1)), (c, Seq(5))], "and said twice it is one");
+        assert_eq!(
+            epochs.list(),
+            [(a, Seq(1)), (c, Seq(5))],
+            "and said twice it is one"
+        );
     }
 }

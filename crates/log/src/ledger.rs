@@ -3,10 +3,7 @@
 //! A door proposes facts ([`crate::Entry::Fact`]) and owns a [`Ledger`], which the machine gives them in the order of the log. What
 //! a ledger says to a fact goes back to its proposer. Facts live in the machine's snapshots; retention does not touch them.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};

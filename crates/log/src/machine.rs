@@ -186,7 +186,10 @@ impl Machine {
                 entry
             }
             Entry::Forget { topics, through } => {
-                let quiet = topics.iter().filter(|topic| self.is_quiet(topic, through)).cloned();
+                let quiet = topics
+                    .iter()
+                    .filter(|topic| self.is_quiet(topic, through))
+                    .cloned();
                 match TopicSet::new(quiet) {
                     Ok(topics) => Entry::Forget { topics, through },
                     Err(_) => return Ok(Applied::Answered(self.nothing())),
@@ -217,7 +220,11 @@ impl Machine {
         self.begin();
         // A topic that had ended and has events again had been forgotten in between: `take` opens it.
         self.take(record.seq, record.time, &record.entry);
-        let seq = if record.entry.is_note() { Seq::ZERO } else { record.seq };
+        let seq = if record.entry.is_note() {
+            Seq::ZERO
+        } else {
+            record.seq
+        };
         self.go_on_after(seq, record.time);
     }
 
@@ -260,11 +267,14 @@ impl Machine {
             }
             Entry::ForgetKeys { before } => self.keys.forget_before(*before),
             Entry::Settings(settings) => {
-                self.before.settings.get_or_insert((self.settings, self.are_noted));
+                self.before
+                    .settings
+                    .get_or_insert((self.settings, self.are_noted));
                 (self.settings, self.are_noted) = (*settings, true);
                 self.keys.set(settings);
             }
-            Entry::Epoch(epoch) => self.epochs.begin(*epoch, seq),
+            // Right after the last record: no number in between is anything in the history before.
+            Entry::Epoch(epoch) => self.epochs.begin(*epoch, self.last.next()),
             Entry::Batch {
                 position,
                 origin,

@@ -255,9 +255,15 @@ impl<E: Placed> TopicRing<E> {
         }
         if self.idle.len() > 2 * topics.len() {
             let mut seen = HashSet::new();
-            self.idle.retain(|topic| is_idle(topic) && seen.insert(topic.clone()));
+            self.idle
+                .retain(|topic| is_idle(topic) && seen.insert(topic.clone()));
         }
-        self.idle.iter().filter(|topic| is_idle(topic)).take(most).cloned().collect()
+        self.idle
+            .iter()
+            .filter(|topic| is_idle(topic))
+            .take(most)
+            .cloned()
+            .collect()
     }
 
     /// Forgets a topic, if it has no entries and no pins; its floor goes into the absent floor.

@@ -165,7 +165,9 @@ impl Machine {
     fn restore_state(&mut self, last: Seq, state: State<'_>) -> Result<(), Unreadable> {
         self.go_on_after(last, state.time);
         if state.settings.1.rules > RULES {
-            return Err(Unreadable::Damaged("it follows rules that a newer Tidewire knows: use that"));
+            return Err(Unreadable::Damaged(
+                "it follows rules that a newer Tidewire knows: use that",
+            ));
         }
         if state.settings.0 {
             (self.are_noted, self.settings) = state.settings;

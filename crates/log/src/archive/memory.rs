@@ -164,7 +164,8 @@ impl Kept {
             position = at + 1;
         };
         *self.oldest.of_mut(namespace) = position;
-        let Some((Some(topics), seq)) = found.filter(|_| self.records.next_from(position + 1).is_some()) else {
+        let Some((Some(topics), seq)) = found.filter(|_| self.records.next_from(position + 1).is_some())
+        else {
             return false;
         };
         // Nothing of these topics stands before it.

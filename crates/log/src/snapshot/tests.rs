@@ -5,9 +5,7 @@ use tidewire_codec::{Event, EventId};
 
 use super::*;
 use crate::{
-    Entry, Epoch, Error, Ledger, Millis, Receipt, Record, Verdict,
-    ids::Epochs,
-    ledger::Ledgers,
+    Entry, Epoch, Error, Ledger, Millis, Receipt, Record, Verdict, ids::Epochs, ledger::Ledgers,
     machine::Applied,
 };
 
@@ -196,7 +194,9 @@ fn the_book_of_a_door_that_is_away_waits_for_it() {
 fn bytes_that_are_no_snapshot_are_an_error_and_never_a_panic() {
     let mut rng = fastrand::Rng::with_seed(1);
     let mut full = machine();
-    let entries = (0..100).map(|now| (random_entry(&mut rng, Seq(now), now), now)).collect();
+    let entries = (0..100)
+        .map(|now| (random_entry(&mut rng, Seq(now), now), now))
+        .collect();
     apply(&mut full, entries, &mut Vec::new());
     let snapshot = full.snapshot();
     let restore = |bytes: &[u8]| machine().restore(Seq(9), bytes).map(drop);

@@ -4,8 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use fastrand::Rng;
+use tidewire_codec::{Event, EventName};
 use tidewire_log::{
-    Change, Floors, Record, Seq, Topic,
+    Entry, Floors, IdempotencyKey, Record, Seq, TopicSet,
     archive::{
         Archive, Memory, Retention, Rules,
         segments::{Disk, Durability, Segments, Settings},
@@ -14,7 +15,9 @@ use tidewire_log::{
 
 use crate::{
     model::Model,
-    records::{at, batch, end, event, event_with_id, id, purge, same, seqs, topic, topics},
+    records::{
+        at, batch, end, event, event_of, event_with_id, forget, id, last_event, purge, seqs, topic, topics,
+    },
     sim::SimDisk,
     simple::{Flaw, Simple},
 };
@@ -121,7 +124,7 @@ fn an_empty_archive_has_nothing_and_nothing_is_gone(archive: Open<'_>) {
     assert_eq!(archive.count(&topics("a"), ALL).unwrap(), 0);
     assert_eq!(archive.find(&topics("a"), &id("x")).unwrap(), None);
     assert_eq!(archive.purge(&topics("a"), ALL).unwrap(), 0);
-    assert_eq!((archive.held().records, archive.forget_idle().len()), (0, 0));
+    assert_eq!((archive.held().records, archive.idle(9).len()), (0, 0));
     archive.trim(1 << 40);
     let history = archive.history();
     assert_eq!(
@@ -162,9 +165,11 @@ fn an_empty_batch_changes_nothing(archive: Open<'_>) {
 fn a_budget_stops_a_scan_after_at_least_one_record(archive: Open<'_>) {
     let archive = open(archive);
     for seq in 1..=40 {
-        let mut big = event(seq, if seq % 3 == 0 { "a b" } else { "a" });
-        big.event.as_mut().unwrap().data = "x".repeat(1000);
-        append(&*archive, [big]);
+        let names = if seq % 3 == 0 { "a b" } else { "a" };
+        append(
+            &*archive,
+            [event_of(seq, topics(names), Event::new("x".repeat(1000)))],
+        );
     }
     for budget in [0, 1, 5000] {
         let (mut read, mut cursor, mut calls) = (Vec::new(), Seq::ZERO, 0);
@@ -186,20 +191,17 @@ fn a_budget_stops_a_scan_after_at_least_one_record(archive: Open<'_>) {
 
 fn what_is_read_is_what_was_appended(archive: Open<'_>) {
     let archive = open(archive);
-    let mut whole = event_with_id(7, "a b", "my id");
-    let inner = whole.event.as_mut().unwrap();
-    inner.data = "line\n\u{1F30A} \0 end\n".into();
-    inner.name = Some(tidewire_codec::EventName::new("tide").unwrap());
+    let mut inner = Event::new("line\n\u{1F30A} \0 end\n").with_id(id("my id"));
+    inner.name = Some(EventName::new("tide").unwrap());
     inner.retry = Some(0);
-    whole.change = Some(Change::Ends);
-    whole.key = Some((
-        tidewire_log::IdempotencyKey::new("k-1").unwrap(),
-        u64::from(u32::MAX) + 1,
-    ));
-    let mut empty = event(8, "c");
-    empty.event.as_mut().unwrap().data.clear();
-    let mut large = event(900_000, "a");
-    large.event.as_mut().unwrap().data = "0123456789".repeat(200_000);
+    let key = IdempotencyKey::new("k-1").unwrap();
+    let mut whole = event_of(7, topics("a b"), inner);
+    whole.entry = whole
+        .entry
+        .ending()
+        .with_key(Some((key, u64::from(u32::MAX) + 1)));
+    let empty = event_of(8, topics("c"), Event::new(""));
+    let large = event_of(900_000, topics("a"), Event::new("0123456789".repeat(200_000)));
     let batch = batch([whole, empty, large]);
     archive.append(&batch).unwrap();
     let read = archive
@@ -451,12 +453,14 @@ fn held_counts_what_is_kept(archive: Open<'_>) {
 fn forgotten_topics_have_nothing_and_floors_stay_high(archive: Open<'_>) {
     let archive = open(archive);
     append(&*archive, [event(1, "a"), event(2, "b"), event(3, "c")]);
-    assert_eq!(archive.forget_idle(), [], "something is kept of each");
+    assert_eq!(archive.idle(9), [], "something is kept of each");
     purge_now(&*archive, 4, "a b");
-    let mut forgotten = archive.forget_idle();
-    forgotten.sort();
-    assert_eq!(forgotten, [topic("a"), topic("b")]);
-    assert_eq!(archive.forget_idle(), []);
+    assert_eq!(archive.idle(1).len(), 1, "as many as are asked for");
+    let mut idle = archive.idle(9);
+    idle.sort();
+    assert_eq!(idle, [topic("a"), topic("b")]);
+    archive.forget(&topics("a b"), Seq(4));
+    assert_eq!(archive.idle(9), []);
     for name in ["a", "b"] {
         assert!(
             floors(&*archive, name).highest() >= Seq(1 + u64::from(name == "b")),
@@ -503,9 +507,9 @@ fn everything_agrees_with_a_model(archive: Open<'_>) {
             archive.append(&records).unwrap();
             model.append(&records);
             for record in &records {
-                if record.change() == Some(Change::Purges) {
-                    let purged = archive.purge(record.topics(), record.seq).unwrap();
-                    let expected = model.purge(record.topics(), record.seq);
+                if let Entry::Purge { topics, .. } = &record.entry {
+                    let purged = archive.purge(topics, record.seq).unwrap();
+                    let expected = model.purge(topics, record.seq);
                     assert_eq!(purged, expected, "seed {seed}: purge {record:?}");
                 }
             }
@@ -518,8 +522,13 @@ fn everything_agrees_with_a_model(archive: Open<'_>) {
                     model.adopt(&*archive, |_, _, _| true);
                 }
                 3 => {
-                    let forgotten: Vec<Topic> = archive.forget_idle();
-                    model.forget_idle(&forgotten);
+                    if let Ok(idle) = TopicSet::new(archive.idle(2)) {
+                        seq += 1;
+                        append(&*archive, [forget(seq, idle.clone(), seq - 1)]);
+                        archive.forget(&idle, Seq(seq - 1));
+                        model.last = Seq(seq);
+                        model.forget(&idle, Seq(seq - 1));
+                    }
                 }
                 _ => {}
             }

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, io, sync::Arc};
 
+use tidewire_codec::Event;
 use tidewire_log::{
     Record, Seq, TopicSet,
     archive::{
@@ -12,7 +13,7 @@ use tidewire_log::{
 };
 
 use crate::{
-    records::{batch, event, event_with_id, id, same, seqs, topic, topics},
+    records::{batch, event, event_of, event_with_id, id, seqs, topic, topics},
     sim::SimDisk,
 };
 
@@ -112,9 +113,7 @@ fn check(disk: &SimDisk, name: &str, true_answers: &Answers, what: &str) -> bool
     for (question, (records, is_damaged)) in answers {
         let (wanted, _) = &true_answers[&question];
         let mut rest = wanted.iter();
-        let are_true = records
-            .iter()
-            .all(|record| rest.any(|wanted| record == wanted));
+        let are_true = records.iter().all(|record| rest.any(|wanted| record == wanted));
         assert!(
             are_true && is_damaged == (records.len() < wanted.len()),
             "{what}: {question:?} is answered with {:?}",

@@ -8,11 +8,11 @@ use std::{
 use fastrand::Rng;
 use tidewire_codec::EventId;
 use tidewire_log::{
-    Change, Floors, Record, Seq, Topic, TopicSet,
+    Floors, Record, Seq, Topic, TopicSet,
     archive::{Archive, Back},
 };
 
-use crate::records::{same, seqs, topic};
+use crate::records::{seqs, topic};
 
 #[derive(Clone, Default)]
 pub struct Model {
@@ -41,8 +41,8 @@ impl Standing {
 impl Model {
     pub fn append(&mut self, batch: &[Arc<Record>]) {
         for record in batch {
-            self.last = record.seq;
-            if record.change() == Some(Change::Purges) {
+            self.last = record.through();
+            if !record.entry.is_kept() {
                 continue; // Nothing to read.
             }
             let topics = record.topics().iter().cloned().collect();
@@ -186,8 +186,7 @@ impl Model {
 
     pub fn find(&self, topics: &TopicSet, id: &EventId) -> Option<Seq> {
         let mut records = self.read(topics, Seq::ZERO, Seq(u64::MAX));
-        let has_id =
-            |record: &&Arc<Record>| record.event().and_then(|event| event.id.as_ref()) == Some(id);
+        let has_id = |record: &&Arc<Record>| record.event().and_then(|event| event.id.as_ref()) == Some(id);
         records.find(has_id).map(|record| record.seq)
     }
 

@@ -12,7 +12,7 @@ use tidewire_log::{
 };
 
 use crate::{
-    records::{batch, event},
+    records::{self, batch, topic},
     sim::SimDisk,
 };
 

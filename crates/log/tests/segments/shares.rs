@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidewire_codec::Event;
 use tidewire_log::{
-    Namespace, Record, Seq, Topic, TopicSet,
+    Namespace, Seq, Topic, TopicSet,
     archive::{
         Archive, Memory, Retention,
         segments::{Durability, Segments, Settings},
@@ -12,7 +12,7 @@ use tidewire_log::{
 };
 
 use crate::{
-    records::{batch, seqs},
+    records::{batch, event_of, seqs},
     sim::SimDisk,
 };
 

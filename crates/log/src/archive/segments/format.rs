@@ -19,8 +19,7 @@ use tidewire_codec::{Event, EventId, EventName};
 use super::index::MAX_DELTA;
 use crate::{
     Change, Door, Entry, IdempotencyKey, Millis, Namespace, Record, Seq, Settings, Topic, TopicSet,
-    machine::Origin,
-    settings::RULES,
+    machine::Origin, settings::RULES,
 };
 
 /// The version of all files of a log.
@@ -247,7 +246,9 @@ fn encode_body(record: &Record, out: &mut Vec<u8>) -> Result<(), Damaged> {
         out.extend(record.time.to_le_bytes());
     };
     match &record.entry {
-        Entry::Event { .. } | Entry::End { .. } | Entry::Purge { .. } => return encode_published(record, out),
+        Entry::Event { .. } | Entry::End { .. } | Entry::Purge { .. } => {
+            return encode_published(record, out);
+        }
         Entry::Forget { topics, through } => {
             start(&[kind::OTHER, other::FORGET]);
             out.extend(through.0.to_le_bytes());

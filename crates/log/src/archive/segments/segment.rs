@@ -225,7 +225,11 @@ impl Body {
         while walked.end < self.len {
             match self.batch(&mut window, walked.end, last, &mut records) {
                 Ok((next, header)) => {
-                    last = records.iter().map(|(record, ..)| record.through()).max().max(last);
+                    last = records
+                        .iter()
+                        .map(|(record, ..)| record.through())
+                        .max()
+                        .max(last);
                     walked.end = next;
                     walked.synced_through = header.synced_through;
                     if !each(&header, &records) {

@@ -1,7 +1,7 @@
 //! One run: works, crashes, opens again, and compares.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -9,7 +9,7 @@ use std::{
 use fastrand::Rng;
 use tidewire_codec::EventId;
 use tidewire_log::{
-    Change, Epoch, Millis, Record, Seq, Topic,
+    Entry, Epoch, Millis, Record, Seq, Topic, TopicSet,
     archive::{AppendError, Archive},
 };
 
@@ -17,7 +17,7 @@ use super::{
     plan::{Open, Plan, Promise},
     work,
 };
-use crate::{model::Model, records::same, sim::SimDisk};
+use crate::{model::Model, sim::SimDisk};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,7 +46,7 @@ struct Truth {
     pending: Vec<Arc<Record>>,
     /// What was refused for want of room since the log was opened.
     refused: Vec<Seq>,
-    /// The last one was begun when the log was opened.
+    /// The last one was begun with the first batch after the log was opened, if there was one.
     epochs: Vec<(Epoch, Seq)>,
     /// What was written down after a record, perhaps several times.
     snapshots: BTreeMap<Seq, Vec<Vec<u8>>>,
@@ -60,14 +60,10 @@ struct Truth {
     failed: bool,
 }
 
-/// What readers have been told, by this log or by the one that an older copy of it was put in the place of.
+/// What readers have been told, by this log or by the one that an older copy of it was put in the place of: under which record a
+/// number was ever seen.
 #[derive(Default)]
-struct Told {
-    /// Under which record a number was ever seen.
-    seen: HashMap<(Epoch, Seq), Arc<Record>>,
-    /// All epochs that ever were.
-    names: HashSet<Epoch>,
-}
+struct Told(HashMap<(Epoch, Seq), Arc<Record>>);
 
 pub(super) struct Run<'a> {
     plan: Plan,
@@ -85,6 +81,8 @@ pub(super) struct Run<'a> {
     model: Model,
     /// There were records of a batch whose answer nobody saw.
     has_found: bool,
+    /// The epoch of this opening, until a batch has been kept that begins it.
+    owed: Option<Epoch>,
     next: Seq,
     now: Millis,
     ids: Vec<EventId>,
@@ -113,8 +111,10 @@ impl Truth {
         let mut model = Model::default();
         for record in self.records.values() {
             model.append(std::slice::from_ref(record));
-            if record.change() == Some(Change::Purges) {
-                model.purge(record.topics(), record.seq);
+            match &record.entry {
+                Entry::Purge { topics, .. } => drop(model.purge(topics, record.seq)),
+                Entry::Forget { topics, through } => model.forget(topics, *through),
+                _ => {}
             }
         }
         model
@@ -124,9 +124,9 @@ impl Truth {
 impl Told {
     fn add(&mut self, truth: &Truth, record: &Arc<Record>) {
         let epoch = truth.epoch_of(record.seq);
-        if let Some(other) = self.seen.insert((epoch, record.seq), Arc::clone(record)) {
+        if let Some(other) = self.0.insert((epoch, record.seq), Arc::clone(record)) {
             assert!(
-                same(&other, record),
+                other == *record,
                 "{epoch}-{} stood for {other:?} and stands for {record:?}",
                 record.seq.0
             );
@@ -135,7 +135,7 @@ impl Told {
 
     /// Whether a cursor that some reader may have stands for what it stood for, or for nothing.
     fn check(&self, truth: &Truth) {
-        for ((epoch, seq), record) in &self.seen {
+        for ((epoch, seq), record) in &self.0 {
             if truth.end_of(*epoch).is_some_and(|end| *seq <= end) {
                 let here = truth.records.get(seq);
                 assert!(
@@ -147,7 +147,7 @@ impl Told {
         }
         for (seq, record) in &truth.records {
             let epoch = truth.epoch_of(*seq);
-            let told = self.seen.get(&(epoch, *seq));
+            let told = self.0.get(&(epoch, *seq));
             assert!(
                 told.is_some_and(|told| told == record),
                 "{record:?} has got another id, {epoch}-{}: {:?}",
@@ -173,6 +173,7 @@ impl<'a> Run<'a> {
             copying: Rng::with_seed(seed ^ 0x0063_6f70_7900),
             model: Model::default(),
             has_found: false,
+            owed: None,
             next: Seq(1),
             now: 1_000_000,
             ids: work::all_ids(),
@@ -335,14 +336,33 @@ impl<'a> Run<'a> {
         self.disk.has_failed() && self.plan.promise != Promise::Always
     }
 
+    fn batch(&mut self) -> Vec<Arc<Record>> {
+        let has_relay = self.troubles == Troubles::All;
+        work::batch(&mut self.rng, self.next, self.now, self.plan.largest, has_relay)
+    }
+
     fn append(&mut self, archive: &dyn Archive) {
-        let batch = work::batch(
-            &mut self.rng,
-            self.next,
-            self.now,
-            self.plan.largest,
-            self.troubles == Troubles::All,
-        );
+        let batch = self.batch();
+        self.commit(archive, batch);
+    }
+
+    /// Appends a batch as the hub does: the first since the log was opened begins an epoch.
+    fn commit(&mut self, archive: &dyn Archive, mut batch: Vec<Arc<Record>>) {
+        if let Some(epoch) = self.owed {
+            let (first, time) = (batch[0].seq, batch[0].time);
+            let entry = Entry::Epoch(epoch);
+            batch.insert(
+                0,
+                Arc::new(Record {
+                    seq: first,
+                    time,
+                    entry,
+                }),
+            );
+            if self.truth.epochs.last().is_none_or(|(last, _)| *last != epoch) {
+                self.truth.epochs.push((epoch, self.truth.last().next()));
+            }
+        }
         let last = batch.last().unwrap().seq;
         self.next = last.next();
         let result = archive.append(&batch);
@@ -352,12 +372,18 @@ impl<'a> Run<'a> {
         }
         match result {
             Ok(()) => {
+                self.owed = None;
                 self.add(&batch);
                 self.model.append(&batch);
                 for record in &batch {
-                    if record.change() == Some(Change::Purges) {
-                        let purged = archive.purge(record.topics(), record.seq);
-                        let expected = self.model.purge(record.topics(), record.seq);
+                    if let Entry::Forget { topics, through } = &record.entry {
+                        archive.forget(topics, *through);
+                        self.model.forget(topics, *through);
+                        self.truth.is_loose = true;
+                    }
+                    if let Entry::Purge { topics, .. } = &record.entry {
+                        let purged = archive.purge(topics, record.seq);
+                        let expected = self.model.purge(topics, record.seq);
                         assert!(
                             matches!(purged, Ok(count) if count == expected)
                                 || self.disk.is_off()
@@ -382,14 +408,7 @@ impl<'a> Run<'a> {
             Err(why) => {
                 assert!(self.disk.has_failed(), "the disk is well, but: {why}");
                 self.truth.pending = batch;
-                let again = work::batch(
-                    &mut self.rng,
-                    self.next,
-                    self.now,
-                    self.plan.largest,
-                    self.troubles == Troubles::All,
-                );
-                let again = archive.append(&again);
+                let again = archive.append(&self.batch());
                 assert!(
                     matches!(again, Err(AppendError::Poisoned(_))),
                     "after {why}: {again:?}"
@@ -399,7 +418,7 @@ impl<'a> Run<'a> {
     }
 
     fn add(&mut self, batch: &[Arc<Record>]) {
-        for record in batch {
+        for record in batch.iter().filter(|record| !record.entry.is_note()) {
             self.truth.records.insert(record.seq, Arc::clone(record));
             self.told.add(&self.truth, record);
         }
@@ -458,11 +477,13 @@ impl<'a> Run<'a> {
     }
 
     fn forget(&mut self, archive: &dyn Archive) {
-        let forgotten = archive.forget_idle();
-        if !self.disk.is_off() {
-            self.model.forget_idle(&forgotten);
-        }
-        self.truth.is_loose |= !forgotten.is_empty();
+        let Ok(topics) = TopicSet::new(archive.idle(3)) else {
+            return;
+        };
+        let (seq, through) = (self.next, self.next.before());
+        let entry = Entry::Forget { topics, through };
+        let time = self.now;
+        self.commit(archive, vec![Arc::new(Record { seq, time, entry })]);
     }
 
     fn snapshot(&mut self, archive: &dyn Archive) {
@@ -488,7 +509,7 @@ impl<'a> Run<'a> {
             .truth
             .pending
             .drain(..)
-            .filter(|record| record.seq <= history.last)
+            .filter(|record| record.seq <= history.last && !record.entry.is_note())
             .collect();
         let last = self.truth.records.last_key_value().map(|(_, record)| record);
         let last = found.last().or(last);
@@ -500,6 +521,9 @@ impl<'a> Run<'a> {
             history.time
         );
         self.has_found = !found.is_empty();
+        self.truth.is_loose |= found
+            .iter()
+            .any(|record| matches!(record.entry, Entry::Forget { .. }));
         self.add(&found);
         self.told.check(&self.truth);
         self.truth.refused.clear();
@@ -551,15 +575,14 @@ impl<'a> Run<'a> {
         true
     }
 
-    /// Whether an epoch has begun that never was before, after those that have records.
+    /// Whether the epochs are those that have records: one that has none is replaced.
     fn compare_epochs(&mut self, found: &[(Epoch, Seq)], last: Seq) {
         let known = &self.truth.epochs;
         let what = format!("the log ends with {last:?}; its epochs are {found:?}; they were {known:?}");
-        let (new, before) = found.split_last().expect("a log has an epoch");
         let with_records = known.iter().filter(|(_, first)| *first <= last);
-        assert!(before.iter().eq(with_records) && new.1 == last.next(), "{what}");
-        assert!(self.told.names.insert(new.0), "one comes again: {what}");
+        assert!(found.iter().eq(with_records), "{what}");
         self.truth.epochs = found.to_vec();
+        self.owed = Some(work::epoch(&mut self.rng));
     }
 
     /// Whether the machine can know all it has to.
@@ -596,11 +619,14 @@ impl<'a> Run<'a> {
         let mut last = after;
         archive
             .replay(after, &mut |record| {
+                if record.entry.is_note() {
+                    return;
+                }
                 assert!(last < record.seq, "{:?} is told after {last:?}", record.seq);
                 last = record.seq;
                 let known = self.truth.records.get(&last);
                 assert!(
-                    known.is_some_and(|known| known == record),
+                    known.is_some_and(|known| **known == *record),
                     "{record:?} is told, which is {known:?}"
                 );
                 told.insert(last);

@@ -92,9 +92,7 @@ fn own(mut input: &[u8]) {
 }
 
 fn readable(records: &[(Record, u32)]) -> impl Iterator<Item = &(Record, u32)> {
-    records
-        .iter()
-        .filter(|(record, _)| record.entry.is_kept())
+    records.iter().filter(|(record, _)| record.entry.is_kept())
 }
 
 fn same(sealed: &Sealed, active: &Active, records: &[(Record, u32)], topic: &Topic) {

@@ -175,5 +175,8 @@ impl ReadOnly {
 fn is_left(record: &Record, topics: &Topics) -> bool {
     record.seq == topics.last
         || record.change() == Some(Change::Purges)
-        || record.topics().iter().any(|topic| topics.start(topic) < record.seq)
+        || record
+            .topics()
+            .iter()
+            .any(|topic| topics.start(topic) < record.seq)
 }

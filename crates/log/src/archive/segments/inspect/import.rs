@@ -8,7 +8,7 @@ use std::{io, sync::Arc};
 
 use super::{FORMAT, Head, KnownKey, KnownTopic};
 use crate::{
-    Epoch, Record, Seq, Topic, settings,
+    Epoch, Record, Seq, Topic,
     archive::{
         AppendError, Retention,
         ruled::Ruled,
@@ -30,7 +30,7 @@ use crate::{
     ids::Epochs,
     ledger::Ledgers,
     machine::Machine,
-    record,
+    record, settings,
     topic::Namespace,
 };
 
