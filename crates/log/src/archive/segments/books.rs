@@ -23,6 +23,16 @@ impl Log {
         Ok(())
     }
 
+    /// The same, when nothing more will be appended. What cannot be written now is made anew when the log is opened.
+    pub(crate) fn end_books(&self) {
+        let _alone = self.rewriting.lock();
+        if self.poisoned().is_none()
+            && let Err(error) = self.keep_books()
+        {
+            tracing::warn!(%error, "the index of a segment cannot be written: the next start makes it anew");
+        }
+    }
+
     /// Waits for the indexes of segments that were sealed long ago. Whoever calls it is the only one that writes.
     pub(crate) fn catch_up(&self) -> io::Result<()> {
         let sealed = Arc::clone(&self.state.read().sealed);

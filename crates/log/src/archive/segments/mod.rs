@@ -280,9 +280,16 @@ impl Archive for Segments {
     }
 
     fn close(&self) {
+        self.log.end_books();
         if let Err(error) = self.log.end() {
             tracing::error!(%error, "cannot close the log in order");
         }
+    }
+}
+
+impl Drop for Segments {
+    fn drop(&mut self) {
+        self.log.end_books();
     }
 }
 
