@@ -7,7 +7,7 @@ use tidewire_log::{
     Door, Entry, Epoch, Error, Ledger, Millis, Namespace, Outcome, Receipt, Record, Seq, Settings, Topic,
     TopicSet,
     archive::{
-        Archive, Memory, Retention, Rule, Rules,
+        Memory, Retention, Rule, Rules, Store,
         segments::{self, Durability, Segments},
     },
     ids::Epochs,
@@ -87,7 +87,7 @@ pub struct Node {
     /// How far its clock is ahead, in milliseconds.
     skew: i64,
     pub machine: Machine,
-    pub archive: Arc<dyn Archive>,
+    pub archive: Arc<dyn Store>,
     /// All up to here is applied and kept.
     pub visible: Seq,
     /// It keeps all.
@@ -130,7 +130,7 @@ impl Node {
             ..Retention::default()
         };
         let retention = if is_whole { all } else { retention(&mut rng) };
-        let (archive, store): (Arc<dyn Archive>, _) = if number.is_multiple_of(2) {
+        let (archive, store): (Arc<dyn Store>, _) = if number.is_multiple_of(2) {
             (Arc::new(Memory::new(retention)), Store::Memory(Vec::new()))
         } else {
             let disk = SimDisk::new(rng.u64(..));
