@@ -508,7 +508,7 @@ impl Inner {
         let Proposal { entry, max } = proposal;
         let refused = self.admit(&entry, max).err();
         let sent = self.proposals.enqueue(refused.map_or(Ok(entry), Err), row).await;
-        // A committer that has ended badly takes nothing, and has said why.
+        // A loop that has ended badly takes nothing, and has said why.
         sent.map_err(|closed| self.pulse.poisoned().unwrap_or(closed))
     }
 

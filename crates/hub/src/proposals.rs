@@ -186,7 +186,7 @@ impl Proposals {
             None => true,
         };
         if !ended_well {
-            tracing::error!("the committer ended badly");
+            tracing::error!("the log's loop ended badly");
         }
     }
 }

@@ -79,6 +79,10 @@ impl Log {
         let Some(mut rewriting) = self.rewriting.try_lock() else {
             return;
         };
+        let kept = self.keep_books();
+        self.troubles
+            .books
+            .note("write down the index of a segment", cause(&kept));
         if rewriting.rest > 0 {
             rewriting.rest -= 1;
             return;
@@ -124,7 +128,8 @@ impl Log {
         let from = sealed.partition_point(|segment| base(segment) < rewriting.next);
         for segment in sealed[from..].iter().chain(&sealed[..from]) {
             let found = rewriting.found.get(&base(segment)).copied();
-            if segment.index.totals.last > covered || found.is_some_and(|found| found.raised == raised) {
+            let is_needed = segment.index.totals.last > covered || segment.index.is_fresh();
+            if is_needed || found.is_some_and(|found| found.raised == raised) {
                 continue;
             }
             let lines = u64::from(segment.index.len()) + 1;
