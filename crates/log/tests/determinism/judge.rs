@@ -163,7 +163,11 @@ impl Run {
             // What has been handed out may be handed out again.
             if self.rng.u8(..8) == 0 && before > 0 {
                 let (late, _) = &self.history[self.rng.usize(..before)];
-                same!(self.nodes[number].take(late), None, "{number}: a batch comes again");
+                same!(
+                    self.nodes[number].take(late),
+                    None,
+                    "{number}: a batch comes again"
+                );
             }
             let answers = self.nodes[number].take(&ordered);
             if number == 0 {
@@ -218,7 +222,11 @@ impl Run {
         node.restart();
         self.judged.restarts += 1;
         let reached = node.machine.reached().position;
-        for (ordered, answers) in self.history.iter().filter(|(ordered, _)| ordered.position > reached) {
+        for (ordered, answers) in self
+            .history
+            .iter()
+            .filter(|(ordered, _)| ordered.position > reached)
+        {
             let again = node.take(ordered);
             self.judged.again += usize::from(again.is_some());
             same!(again, *answers, "{number}: answers to what a crash had taken");
@@ -256,7 +264,11 @@ impl Run {
                     self.judged.gone += 1;
                     let is_told = scan.floors.highest() >= record.seq || record.event().is_none();
                     let may_be_gone = !node.is_whole && (topics.len() > 1 || !has_any);
-                    same!((is_told, may_be_gone), (true, true), "{number}: {record:?} is gone");
+                    same!(
+                        (is_told, may_be_gone),
+                        (true, true),
+                        "{number}: {record:?} is gone"
+                    );
                 }
                 same!(found.next(), None, "{number}: only this node has it");
             }

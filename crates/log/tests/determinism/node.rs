@@ -7,7 +7,7 @@ use tidewire_log::{
     Door, Entry, Epoch, Error, Ledger, Millis, Namespace, Outcome, Receipt, Record, Seq, Settings, Topic,
     TopicSet,
     archive::{
-        Memory, Retention, Rule, Rules, Store,
+        self, Memory, Reads as _, Retention, Rule, Rules, Store as _,
         segments::{self, Durability, Segments},
     },
     ids::Epochs,
@@ -87,7 +87,7 @@ pub struct Node {
     /// How far its clock is ahead, in milliseconds.
     skew: i64,
     pub machine: Machine,
-    pub archive: Arc<dyn Store>,
+    pub archive: Arc<dyn archive::Store>,
     /// All up to here is applied and kept.
     pub visible: Seq,
     /// It keeps all.
@@ -130,11 +130,15 @@ impl Node {
             ..Retention::default()
         };
         let retention = if is_whole { all } else { retention(&mut rng) };
-        let (archive, store): (Arc<dyn Store>, _) = if number.is_multiple_of(2) {
+        let (archive, store): (Arc<dyn archive::Store>, _) = if number.is_multiple_of(2) {
             (Arc::new(Memory::new(retention)), Store::Memory(Vec::new()))
         } else {
             let disk = SimDisk::new(rng.u64(..));
-            let durability = if rng.bool() { Durability::Always } else { Durability::Never };
+            let durability = if rng.bool() {
+                Durability::Always
+            } else {
+                Durability::Never
+            };
             let settings = segments::Settings {
                 durability,
                 segment_bytes: rng.u64(500..3_000),
@@ -148,7 +152,11 @@ impl Node {
             flaw,
             Flaw::NumbersWhatItRefuses | Flaw::PurgesOnlyTheMachine | Flaw::TrimsTheYoung
         );
-        let flaw = if is_of_one && number != 1 { Flaw::None } else { flaw };
+        let flaw = if is_of_one && number != 1 {
+            Flaw::None
+        } else {
+            flaw
+        };
         Self {
             machine: Machine::new(Epochs::default(), config, ledgers(flaw)),
             skew: rng.i64(-3_000..3_000),
@@ -296,12 +304,18 @@ impl Node {
             self.snapshot();
         }
         if self.rng.u8(..3) == 0 {
-            let early = if self.flaw == Flaw::TrimsTheYoung { 60_000 } else { 0 };
+            let early = if self.flaw == Flaw::TrimsTheYoung {
+                60_000
+            } else {
+                0
+            };
             self.archive.trim(now + early);
             drop(self.archive.trim_topics(now + early));
             if self.flaw == Flaw::TrimsTheYoung {
                 let topics = TopicSet::new(all_topics()).unwrap();
-                self.archive.purge(&topics, Seq(self.machine.last().0 / 2)).unwrap();
+                self.archive
+                    .purge(&topics, Seq(self.machine.last().0 / 2))
+                    .unwrap();
             }
         }
         if self.flaw == Flaw::ForgetsWhatItTrims {

@@ -41,7 +41,11 @@ struct Run {
 }
 
 pub fn topic(number: usize) -> Topic {
-    let namespace = if number.is_multiple_of(4) { Namespace::Relay } else { Namespace::Events };
+    let namespace = if number.is_multiple_of(4) {
+        Namespace::Relay
+    } else {
+        Namespace::Events
+    };
     Topic::new(namespace, &format!("t{number}")).unwrap()
 }
 
@@ -52,10 +56,7 @@ pub fn all_topics() -> impl Iterator<Item = Topic> {
 impl Order {
     pub fn new(mut rng: Rng) -> Self {
         let run = |node| Run {
-            origin: Origin {
-                node,
-                incarnation: 1,
-            },
+            origin: Origin { node, incarnation: 1 },
             number: 0,
             lost: VecDeque::new(),
             last: None,
