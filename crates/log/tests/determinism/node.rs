@@ -7,7 +7,7 @@ use tidewire_log::{
     Door, Entry, Epoch, Error, Ledger, Millis, Namespace, Outcome, Receipt, Record, Seq, Settings, Topic,
     TopicSet,
     archive::{
-        Memory, Retention, Rule, Rules, Store,
+        self, Memory, Retention, Rule, Rules, Store as _,
         segments::{self, Durability, Segments},
     },
     ids::Epochs,
@@ -87,7 +87,7 @@ pub struct Node {
     /// How far its clock is ahead, in milliseconds.
     skew: i64,
     pub machine: Machine,
-    pub archive: Arc<dyn Store>,
+    pub archive: Arc<dyn archive::Store>,
     /// All up to here is applied and kept.
     pub visible: Seq,
     /// It keeps all.
@@ -130,7 +130,7 @@ impl Node {
             ..Retention::default()
         };
         let retention = if is_whole { all } else { retention(&mut rng) };
-        let (archive, store): (Arc<dyn Store>, _) = if number.is_multiple_of(2) {
+        let (archive, store): (Arc<dyn archive::Store>, _) = if number.is_multiple_of(2) {
             (Arc::new(Memory::new(retention)), Store::Memory(Vec::new()))
         } else {
             let disk = SimDisk::new(rng.u64(..));
@@ -272,7 +272,7 @@ impl Node {
             Flaw::AdmitsByTheArchive => {
                 for topic in entry.topics() {
                     let topics = TopicSet::from(topic.clone());
-                    let is_gone = self.archive.count(&topics, through).unwrap() == 0;
+                    let is_gone = archive::count(&*self.archive, &topics, through).unwrap() == 0;
                     if self.machine.ended_at(topic).is_some() && is_gone {
                         let forget = Entry::Forget { topics, through };
                         drop(self.machine.apply(next, now, forget));
