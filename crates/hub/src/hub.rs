@@ -8,28 +8,30 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use tidewire_log::{
-    archive::{Scan, Store},
+    archive::{self, Scan},
     clock::millis,
     ids::Epochs,
-    ledger::Ledgers,
+    ledger::{Ledger, Ledgers},
     machine::Machine,
     recall::recall,
     record::text_len,
     settings::{RULES, Settings},
     timekeeper::Timekeeper,
 };
-use tokio::{runtime::Handle, sync::watch};
+use tokio::sync::watch;
 
 use crate::{
-    Clock, Encoding, Entry, Epoch, Error, Health, Position, Presence, PresenceWatch, Proposal, ReaderName,
+    Clock, Door, Encoding, Entry, Error, Health, Position, Presence, PresenceWatch, Proposal, ReaderName,
     Receipt, Row, Seq, Start, StartError, Stats, Subscribed, Times, Topic, TopicSet,
-    committer::Committer,
+    apply::Applier,
     health::Pulse,
+    order::{Follower, Joined, Order, Proposer, Store, local::Local},
     pool::Pool,
     presence::Readers,
-    sequencer::{Pending, Sequencer},
+    proposals::{Beginning, Packer, Pending, Proposals, size},
     stats::Counters,
     tail::Tail,
+    tickets::Tickets,
 };
 
 /// The bounds of a hub.
@@ -107,62 +109,166 @@ pub(crate) struct Inner {
     pub(crate) counters: Arc<Counters>,
     pulse: Arc<Pulse>,
     time: Arc<Timekeeper>,
-    sequencer: Sequencer,
+    proposals: Proposals,
+    /// See [`crate::order::Joined`].
+    decided: bool,
+    max_entry: usize,
     /// Whether publishes are taken no more.
     closing: watch::Sender<bool>,
     draining: AtomicBool,
 }
 
-impl Hub {
-    /// Starts a hub on the current tokio runtime. It goes on where the archive's history ends.
+/// A hub that is going to start: [`Hub::builder`].
+pub struct Builder {
+    config: Config,
+    ledgers: Ledgers,
+}
+
+impl Builder {
+    /// The ledger of a door gets the door's facts, those of before the start too.
+    #[must_use]
+    pub fn ledger(mut self, door: Door, ledger: impl Ledger) -> Self {
+        self.ledgers.insert(door, Box::new(ledger));
+        self
+    }
+
+    /// Starts the hub: this node gives the order. It goes on where the archive's history ends. Where the archive does not wait for a
+    /// disk, the hub runs on the current tokio runtime if there is one; otherwise it has a thread of its own.
     ///
     /// # Errors
     /// [`StartError`].
-    pub fn start(config: Config, archive: impl Store) -> Result<Self, StartError> {
-        let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+    pub fn start(self, archive: impl archive::Store) -> Result<Hub, StartError> {
+        let parts = self.recall(Arc::new(archive))?;
+        let epochs = parts.machine.epochs().clone();
+        let joined = Local::new(epochs, Arc::clone(&parts.time)).begin(parts.machine.last())?;
+        parts.assemble(joined)
+    }
+
+    /// Starts the hub as one of many that follow an order.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn join(self, archive: impl archive::Store, order: impl Order) -> Result<Hub, StartError> {
+        let parts = self.recall(Arc::new(archive))?;
+        let store = Store {
+            last: parts.machine.last(),
+            reached: parts.machine.reached().clone(),
+        };
+        let joined = order.join(store).await?;
+        parts.assemble(joined)
+    }
+
+    fn recall(self, archive: Arc<dyn archive::Store>) -> Result<Parts, StartError> {
+        let Self { config, ledgers } = self;
         config.clock.check()?;
-        let archive: Arc<dyn Store> = Arc::new(archive);
         let history = archive.history();
         let (last, believed) = (history.last, history.believed);
-        let settings = config.settings();
-        let machine = recall(&*archive, history, settings, Ledgers::new())?;
-        let epochs = machine.epochs().clone();
-        let epoch = Epoch::random()?;
-        epochs.begin(epoch, machine.last().next());
-        let tail = Arc::new(Tail::new(epochs.clone(), config.window, config.max_topics, last));
+        let machine = recall(&*archive, history, config.settings(), ledgers)?;
         let newest = (last > Seq::ZERO).then_some(believed);
-        let time = Arc::new(Timekeeper::start(config.clock.clone(), newest));
+        Ok(Parts {
+            time: Arc::new(Timekeeper::start(config.clock.clone(), newest)),
+            config,
+            archive,
+            machine,
+            last,
+        })
+    }
+}
+
+/// A hub but for its order.
+struct Parts {
+    config: Config,
+    archive: Arc<dyn archive::Store>,
+    machine: Machine,
+    time: Arc<Timekeeper>,
+    /// The last record of the archive.
+    last: Seq,
+}
+
+impl Parts {
+    fn assemble<P: Proposer, F: Follower>(self, joined: Joined<P, F>) -> Result<Hub, StartError> {
+        let Self {
+            config,
+            archive,
+            machine,
+            time,
+            last,
+        } = self;
+        let epochs = machine.epochs().clone();
+        let tail = Arc::new(Tail::new(epochs.clone(), config.window, config.max_topics, last));
         let machine = Arc::new(RwLock::new(machine));
         let counters = Arc::new(Counters::default());
+        let tickets = Arc::new(Tickets::new(Arc::clone(&counters)));
         let pulse = Arc::new(Pulse::default());
-        let sequencer = Sequencer::start(Committer {
+        let start = Arc::new(Beginning(joined.notes.into()));
+        let settings = config.settings();
+        let (decided, max_entry) = (joined.decided, joined.max_entry);
+        let packer = |waiting| Packer {
+            proposer: joined.proposer,
+            waiting,
+            tickets: Arc::clone(&tickets),
+            machine: Arc::clone(&machine),
+            time: Arc::clone(&time),
+            pulse: Arc::clone(&pulse),
+            settings,
+            start: Arc::clone(&start),
+            max_batch: joined.max_batch,
+            decided,
+        };
+        let applier = |proposals| Applier {
+            follower: joined.follower,
+            decided,
+            origin: joined.origin,
             time: Arc::clone(&time),
             machine: Arc::clone(&machine),
             archive: Arc::clone(&archive),
             tail: Arc::clone(&tail),
             counters: Arc::clone(&counters),
             pulse: Arc::clone(&pulse),
+            tickets: Arc::clone(&tickets),
             settings,
-            epoch,
-            owes_epoch: AtomicBool::new(true),
-        });
-        let sequencer = sequencer.map_err(StartError::Thread)?;
-        Ok(Self {
+            start: Arc::clone(&start),
+            proposals,
+            forgetting: None,
+        };
+        let proposals = Proposals::start(packer, applier, archive.may_block()).map_err(StartError::Thread)?;
+        Ok(Hub {
             inner: Arc::new(Inner {
                 config,
                 epochs,
                 machine,
-                reads: Pool::new(archive, runtime),
+                reads: Pool::new(archive),
                 tail,
                 readers: Readers::default(),
                 counters,
                 pulse,
                 time,
-                sequencer,
+                proposals,
+                decided,
+                max_entry,
                 closing: watch::Sender::new(false),
                 draining: AtomicBool::new(false),
             }),
         })
+    }
+}
+
+impl Hub {
+    /// A hub with these bounds.
+    #[must_use]
+    pub fn builder(config: Config) -> Builder {
+        Builder {
+            config,
+            ledgers: Ledgers::new(),
+        }
+    }
+
+    /// Starts a hub: [`Builder::start`].
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start(config: Config, archive: impl archive::Store) -> Result<Self, StartError> {
+        Self::builder(config).start(archive)
     }
 
     /// Publishes. Resolves once the event is kept as durably as the archive promises and readers see
@@ -190,6 +296,23 @@ impl Hub {
     /// As [`Hub::enqueue`]; [`Error::RowBroken`] may come with the answer.
     pub async fn enqueue_in_row(&self, proposal: impl Into<Proposal>, row: &Row) -> Result<Pending, Error> {
         self.inner.enqueue(proposal.into(), Some(row.clone())).await
+    }
+
+    /// Has a door's ledger take a fact, on all nodes. What the ledger said is in [`Outcome::Told`](crate::Outcome::Told).
+    ///
+    /// # Errors
+    /// As [`Hub::append`].
+    pub async fn tell(&self, door: Door, data: impl Into<Box<[u8]>>) -> Result<Receipt, Error> {
+        let data = data.into();
+        self.append(Entry::Fact { door, data }).await
+    }
+
+    /// Resolves when everything is visible that was ordered before it was asked. Where this node gives the order, that is now.
+    ///
+    /// # Errors
+    /// [`Error::Unordered`]: the order does not answer. [`Error::Closed`] while draining.
+    pub async fn barrier(&self) -> Result<(), Error> {
+        self.inner.barrier().await
     }
 
     /// Starts reading. However many events `start` goes back over, others have their turn meanwhile, and the work ends when
@@ -349,7 +472,7 @@ impl Hub {
     /// has got everything.
     pub async fn drain(&self) {
         self.inner.closing.send_replace(true);
-        self.inner.sequencer.close().await;
+        self.inner.proposals.close().await;
         self.inner.draining.store(true, Ordering::SeqCst);
         self.inner.readers.close();
         self.inner.tail.wake_all();
@@ -365,11 +488,19 @@ impl Inner {
         self.epochs.position(seq)
     }
 
+    /// See [`Hub::barrier`].
+    pub(crate) async fn barrier(&self) -> Result<(), Error> {
+        match self.decided {
+            true => self.proposals.barrier().await,
+            false => Ok(()),
+        }
+    }
+
     /// What is refused here is refused by this node's own bounds: the order never sees it.
     async fn enqueue(&self, proposal: Proposal, row: Option<Row>) -> Result<Pending, Error> {
         let Proposal { entry, max } = proposal;
         let refused = self.admit(&entry, max).err();
-        let sent = self.sequencer.enqueue(refused.map_or(Ok(entry), Err), row).await;
+        let sent = self.proposals.enqueue(refused.map_or(Ok(entry), Err), row).await;
         // A committer that has ended badly takes nothing, and has said why.
         sent.map_err(|closed| self.pulse.poisoned().unwrap_or(closed))
     }
@@ -378,14 +509,13 @@ impl Inner {
         if let Some(topics) = entry.topic_set() {
             self.check_count(topics)?;
         }
-        let (len, max) = (
-            entry.as_event().map_or(0, text_len),
-            max.unwrap_or(self.config.max_event),
-        );
-        match len > max {
+        let within = |len, max| match len > max {
             true => Err(Error::EventTooLarge { len, max }),
             false => Ok(()),
-        }
+        };
+        let len = entry.as_event().map_or(0, text_len);
+        within(len, max.unwrap_or(self.config.max_event))?;
+        within(size(entry), self.max_entry)
     }
 
     fn check_count(&self, topics: &TopicSet) -> Result<(), Error> {

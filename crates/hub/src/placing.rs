@@ -45,12 +45,6 @@ impl Place {
 }
 
 impl Inner {
-    /// Resolves when everything is visible here that was ordered before the call. A hub that gives the order itself has nothing to
-    /// wait for.
-    async fn barrier(&self) -> Result<(), Error> {
-        Ok(())
-    }
-
     pub(crate) async fn subscribe(
         self: &Arc<Self>,
         topics: &TopicSet,

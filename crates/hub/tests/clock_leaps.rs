@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use support::{Reader, draft, publish, topics};
 use tidewire_hub::{
-    Clock, Config, Hub, IdempotencyKey, Millis, Namespace, Outcome, Start,
+    Clock, Config, Hub, IdempotencyKey, Millis, Namespace, Outcome, Seq, Start,
     archive::{
         Memory, Retention, Rule, Rules,
         segments::{RealDisk, Segments, Settings},

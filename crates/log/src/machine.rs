@@ -273,7 +273,8 @@ impl Machine {
                 (self.settings, self.are_noted) = (*settings, true);
                 self.keys.set(settings);
             }
-            Entry::Epoch(epoch) => self.epochs.begin(*epoch, seq),
+            // Right after the last record: no number in between is anything in the history before.
+            Entry::Epoch(epoch) => self.epochs.begin(*epoch, self.last.next()),
             Entry::Batch {
                 position,
                 origin,

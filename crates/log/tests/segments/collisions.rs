@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use tidewire_codec::EventId;
+use tidewire_codec::{Event, EventId};
 use tidewire_log::{
     Seq, TopicSet,
     archive::{
-        Archive as _,
+        self, Reads as _, Store as _,
         segments::{Segments, Settings},
     },
 };
 use twox_hash::XxHash3_64;
 
 use crate::{
-    records::{batch, event, event_with_id, id, seqs, topic},
+    records::{batch, event, event_of, id, seqs, topic, topics},
     sim::SimDisk,
 };
 
@@ -65,18 +65,17 @@ fn topics_that_share_a_hash_are_told_apart() {
     let disk = SimDisk::new(1);
     let log = open(&disk);
     for seq in 1..=20 {
-        let mut event = event_with_id(seq, "a", "the same");
-        if seq % 4 < 2 {
-            event.topics = sets[usize::try_from(seq % 4).unwrap()].clone();
-        }
-        log.append(&batch([event])).unwrap();
+        let set = sets.get(usize::try_from(seq % 4).unwrap());
+        let event = Event::new(format!("event {seq}")).with_id(id("the same"));
+        let set = set.cloned().unwrap_or_else(|| topics("a"));
+        log.append(&batch([event_of(seq, set, event)])).unwrap();
     }
     let check = |log: &Segments| {
         for (number, set) in sets.iter().enumerate() {
             let read = log.scan(set, Seq::ZERO, Seq(u64::MAX), usize::MAX).unwrap();
             let own = (1..=20).filter(|seq| seq % 4 == number as u64);
             assert_eq!(seqs(&read.records), own.collect::<Vec<_>>());
-            assert_eq!(log.count(set, Seq(20)).unwrap(), 5);
+            assert_eq!(archive::count(log, set, Seq(20)).unwrap(), 5);
             // Their ids share a hash too, for they hang on the topic's.
             let first = Seq(if number == 0 { 4 } else { 1 });
             assert_eq!(log.find(set, &id("the same")).unwrap(), Some(first));
@@ -100,9 +99,8 @@ fn ids_that_share_a_hash_are_told_apart() {
     let disk = SimDisk::new(1);
     let log = open(&disk);
     let put = |log: &Segments, seq, given: &EventId| {
-        let mut event = event_with_id(seq, "a", given.as_str());
-        event.topics = set.clone();
-        log.append(&batch([event])).unwrap();
+        let event = Event::new(format!("event {seq}")).with_id(given.clone());
+        log.append(&batch([event_of(seq, set.clone(), event)])).unwrap();
     };
     put(&log, 1, &ids[1]);
     assert_eq!(log.find(&set, &ids[0]).unwrap(), None, "only the other is there");

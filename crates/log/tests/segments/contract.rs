@@ -4,17 +4,20 @@
 use std::{sync::Arc, time::Duration};
 
 use fastrand::Rng;
+use tidewire_codec::{Event, EventName};
 use tidewire_log::{
-    Change, Floors, Record, Seq, Topic,
+    Entry, Floors, IdempotencyKey, Record, Seq, TopicSet,
     archive::{
-        Archive, Memory, Retention, Rules,
+        self, Memory, Retention, Rules, Store,
         segments::{Disk, Durability, Segments, Settings},
     },
 };
 
 use crate::{
     model::Model,
-    records::{at, batch, end, event, event_with_id, id, purge, same, seqs, topic, topics},
+    records::{
+        at, batch, end, event, event_of, event_with_id, forget, id, last_event, purge, seqs, topic, topics,
+    },
     sim::SimDisk,
     simple::{Flaw, Simple},
 };
@@ -26,18 +29,18 @@ use rules::*;
 const ALL: Seq = Seq(u64::MAX);
 
 /// Makes an empty archive.
-type Open<'a> = &'a dyn Fn(Retention) -> Box<dyn Archive>;
+type Open<'a> = &'a dyn Fn(Retention) -> Box<dyn Store>;
 
-fn memory(retention: Retention) -> Box<dyn Archive> {
+fn memory(retention: Retention) -> Box<dyn Store> {
     Box::new(Memory::new(retention))
 }
 
-fn simple(retention: Retention) -> Box<dyn Archive> {
+fn simple(retention: Retention) -> Box<dyn Store> {
     let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
     Box::new(Simple::open(disk, retention, Flaw::None).unwrap())
 }
 
-fn segments(retention: Retention) -> Box<dyn Archive> {
+fn segments(retention: Retention) -> Box<dyn Store> {
     let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
     let settings = Settings {
         durability: Durability::Always,
@@ -81,15 +84,15 @@ contract!(memory segments simple: {
     everything_agrees_with_a_model
 });
 
-fn open(archive: Open<'_>) -> Box<dyn Archive> {
+fn open(archive: Open<'_>) -> Box<dyn Store> {
     archive(Retention::default())
 }
 
-fn append(archive: &dyn Archive, records: impl IntoIterator<Item = Record>) {
+fn append(archive: &dyn Store, records: impl IntoIterator<Item = Record>) {
     archive.append(&batch(records)).unwrap();
 }
 
-fn scanned(archive: &dyn Archive, names: &str) -> Vec<u64> {
+fn scanned(archive: &dyn Store, names: &str) -> Vec<u64> {
     seqs(
         &archive
             .scan(&topics(names), Seq::ZERO, ALL, usize::MAX)
@@ -98,7 +101,7 @@ fn scanned(archive: &dyn Archive, names: &str) -> Vec<u64> {
     )
 }
 
-fn floors(archive: &dyn Archive, names: &str) -> Floors {
+fn floors(archive: &dyn Store, names: &str) -> Floors {
     archive.scan(&topics(names), Seq::ZERO, ALL, 0).unwrap().floors
 }
 
@@ -107,7 +110,7 @@ fn of<const N: usize>(floors: [u64; N]) -> Floors {
 }
 
 /// Appends a purge and does it, as the sequencer does.
-fn purge_now(archive: &dyn Archive, seq: u64, names: &str) -> usize {
+fn purge_now(archive: &dyn Store, seq: u64, names: &str) -> usize {
     append(archive, [purge(seq, names)]);
     archive.purge(&topics(names), Seq(seq)).unwrap()
 }
@@ -117,11 +120,11 @@ fn an_empty_archive_has_nothing_and_nothing_is_gone(archive: Open<'_>) {
     let scan = archive.scan(&topics("a b"), Seq(3), Seq(7), 100).unwrap();
     assert_eq!((scan.records.len(), scan.through), (0, Seq(7)));
     assert_eq!(scan.floors, of([0, 0]));
-    assert_eq!(archive.nth_last(&topics("a"), 5, ALL).unwrap(), None);
-    assert_eq!(archive.count(&topics("a"), ALL).unwrap(), 0);
+    assert_eq!(archive::nth_last(&*archive, &topics("a"), 5, ALL).unwrap(), None);
+    assert_eq!(archive::count(&*archive, &topics("a"), ALL).unwrap(), 0);
     assert_eq!(archive.find(&topics("a"), &id("x")).unwrap(), None);
     assert_eq!(archive.purge(&topics("a"), ALL).unwrap(), 0);
-    assert_eq!((archive.held().records, archive.forget_idle().len()), (0, 0));
+    assert_eq!((archive.held().records, archive.idle(9).len()), (0, 0));
     archive.trim(1 << 40);
     let history = archive.history();
     assert_eq!(
@@ -162,9 +165,11 @@ fn an_empty_batch_changes_nothing(archive: Open<'_>) {
 fn a_budget_stops_a_scan_after_at_least_one_record(archive: Open<'_>) {
     let archive = open(archive);
     for seq in 1..=40 {
-        let mut big = event(seq, if seq % 3 == 0 { "a b" } else { "a" });
-        big.event.as_mut().unwrap().data = "x".repeat(1000);
-        append(&*archive, [big]);
+        let names = if seq % 3 == 0 { "a b" } else { "a" };
+        append(
+            &*archive,
+            [event_of(seq, topics(names), Event::new("x".repeat(1000)))],
+        );
     }
     for budget in [0, 1, 5000] {
         let (mut read, mut cursor, mut calls) = (Vec::new(), Seq::ZERO, 0);
@@ -186,20 +191,17 @@ fn a_budget_stops_a_scan_after_at_least_one_record(archive: Open<'_>) {
 
 fn what_is_read_is_what_was_appended(archive: Open<'_>) {
     let archive = open(archive);
-    let mut whole = event_with_id(7, "a b", "my id");
-    let inner = whole.event.as_mut().unwrap();
-    inner.data = "line\n\u{1F30A} \0 end\n".into();
-    inner.name = Some(tidewire_codec::EventName::new("tide").unwrap());
+    let mut inner = Event::new("line\n\u{1F30A} \0 end\n").with_id(id("my id"));
+    inner.name = Some(EventName::new("tide").unwrap());
     inner.retry = Some(0);
-    whole.change = Some(Change::Ends);
-    whole.key = Some((
-        tidewire_log::IdempotencyKey::new("k-1").unwrap(),
-        u64::from(u32::MAX) + 1,
-    ));
-    let mut empty = event(8, "c");
-    empty.event.as_mut().unwrap().data.clear();
-    let mut large = event(900_000, "a");
-    large.event.as_mut().unwrap().data = "0123456789".repeat(200_000);
+    let key = IdempotencyKey::new("k-1").unwrap();
+    let mut whole = event_of(7, topics("a b"), inner);
+    whole.entry = whole
+        .entry
+        .ending()
+        .with_key(Some((key, u64::from(u32::MAX) + 1)));
+    let empty = event_of(8, topics("c"), Event::new(""));
+    let large = event_of(900_000, topics("a"), Event::new("0123456789".repeat(200_000)));
     let batch = batch([whole, empty, large]);
     archive.append(&batch).unwrap();
     let read = archive
@@ -226,7 +228,8 @@ fn the_last_events_are_counted_without_ends(archive: Open<'_>) {
             ended,
         ],
     );
-    let nth = |names, count, through| archive.nth_last(&topics(names), count, Seq(through)).unwrap();
+    let nth =
+        |names, count, through| archive::nth_last(&*archive, &topics(names), count, Seq(through)).unwrap();
     assert_eq!(nth("a", 1, 9), Some(Seq(6)), "an event that ends counts");
     assert_eq!(nth("a", 2, 9), Some(Seq(5)));
     assert_eq!(nth("a b", 4, 9), Some(Seq(2)), "each once");
@@ -235,7 +238,7 @@ fn the_last_events_are_counted_without_ends(archive: Open<'_>) {
     assert_eq!(nth("a", 1, 5), Some(Seq(5)));
     assert_eq!(nth("a", 0, 9), None);
     assert_eq!(nth("nobody", 1, 9), None);
-    let count = |names, through| archive.count(&topics(names), Seq(through)).unwrap();
+    let count = |names, through| archive::count(&*archive, &topics(names), Seq(through)).unwrap();
     assert_eq!((count("a", 9), count("b", 9), count("a b", 9)), (4, 2, 5));
     assert_eq!((count("a", 3), count("a", 0), count("nobody", 9)), (2, 0, 0));
 }
@@ -300,8 +303,8 @@ fn a_purge_takes_a_topic_and_leaves_the_others(archive: Open<'_>) {
     );
     assert_eq!(
         (
-            archive.count(&topics("a"), ALL).unwrap(),
-            archive.count(&topics("a b"), ALL).unwrap()
+            archive::count(&*archive, &topics("a"), ALL).unwrap(),
+            archive::count(&*archive, &topics("a b"), ALL).unwrap()
         ),
         (0, 2)
     );
@@ -340,7 +343,7 @@ fn nothing_goes_before_the_purge_is_done(archive: Open<'_>) {
     append(&*archive, [purge(3, "a")]);
     assert_eq!(scanned(&*archive, "a"), [1, 2], "no reader could know yet");
     assert_eq!(floors(&*archive, "a"), of([0]));
-    assert_eq!(archive.count(&topics("a"), ALL).unwrap(), 2);
+    assert_eq!(archive::count(&*archive, &topics("a"), ALL).unwrap(), 2);
     assert_eq!(archive.find(&topics("a"), &id("x")).unwrap(), Some(Seq(2)));
     assert_eq!(archive.purge(&topics("a"), Seq(3)).unwrap(), 2);
 }
@@ -356,7 +359,7 @@ fn ends_are_read_but_nobody_misses_them(archive: Open<'_>) {
 }
 
 /// Whether the floors say exactly what is gone of `1..=last`, which were events of "a" where odd and of "b" where even.
-fn agrees_with_its_floors(archive: &dyn Archive, last: u64) -> Vec<u64> {
+fn agrees_with_its_floors(archive: &dyn Store, last: u64) -> Vec<u64> {
     let kept = scanned(archive, "a b");
     let first = kept.first().copied().unwrap_or(last + 1);
     assert_eq!(kept, (first..=last).collect::<Vec<_>>(), "the oldest first");
@@ -366,7 +369,7 @@ fn agrees_with_its_floors(archive: &dyn Archive, last: u64) -> Vec<u64> {
     kept
 }
 
-fn alternating(archive: &dyn Archive, seqs: std::ops::RangeInclusive<u64>) {
+fn alternating(archive: &dyn Store, seqs: std::ops::RangeInclusive<u64>) {
     for seq in seqs {
         append(archive, [event(seq, if seq % 2 == 1 { "a" } else { "b" })]);
     }
@@ -393,9 +396,12 @@ fn trimming_lets_the_oldest_go_and_floors_say_so(archive: Open<'_>) {
     archive.trim(400);
     let kept = agrees_with_its_floors(&*archive, 400);
     assert!((1..200).contains(&kept.len()), "{} are kept", kept.len());
-    assert_eq!(archive.count(&topics("a b"), ALL).unwrap(), kept.len());
     assert_eq!(
-        archive.nth_last(&topics("a b"), 1000, ALL).unwrap(),
+        archive::count(&*archive, &topics("a b"), ALL).unwrap(),
+        kept.len()
+    );
+    assert_eq!(
+        archive::nth_last(&*archive, &topics("a b"), 1000, ALL).unwrap(),
         Some(Seq(kept[0]))
     );
 }
@@ -451,12 +457,14 @@ fn held_counts_what_is_kept(archive: Open<'_>) {
 fn forgotten_topics_have_nothing_and_floors_stay_high(archive: Open<'_>) {
     let archive = open(archive);
     append(&*archive, [event(1, "a"), event(2, "b"), event(3, "c")]);
-    assert_eq!(archive.forget_idle(), [], "something is kept of each");
+    assert_eq!(archive.idle(9), [], "something is kept of each");
     purge_now(&*archive, 4, "a b");
-    let mut forgotten = archive.forget_idle();
-    forgotten.sort();
-    assert_eq!(forgotten, [topic("a"), topic("b")]);
-    assert_eq!(archive.forget_idle(), []);
+    assert_eq!(archive.idle(1).len(), 1, "as many as are asked for");
+    let mut idle = archive.idle(9);
+    idle.sort();
+    assert_eq!(idle, [topic("a"), topic("b")]);
+    archive.forget(&topics("a b"), Seq(4));
+    assert_eq!(archive.idle(9), []);
     for name in ["a", "b"] {
         assert!(
             floors(&*archive, name).highest() >= Seq(1 + u64::from(name == "b")),
@@ -503,9 +511,9 @@ fn everything_agrees_with_a_model(archive: Open<'_>) {
             archive.append(&records).unwrap();
             model.append(&records);
             for record in &records {
-                if record.change() == Some(Change::Purges) {
-                    let purged = archive.purge(record.topics(), record.seq).unwrap();
-                    let expected = model.purge(record.topics(), record.seq);
+                if let Entry::Purge { topics, .. } = &record.entry {
+                    let purged = archive.purge(topics, record.seq).unwrap();
+                    let expected = model.purge(topics, record.seq);
                     assert_eq!(purged, expected, "seed {seed}: purge {record:?}");
                 }
             }
@@ -518,8 +526,13 @@ fn everything_agrees_with_a_model(archive: Open<'_>) {
                     model.adopt(&*archive, |_, _, _| true);
                 }
                 3 => {
-                    let forgotten: Vec<Topic> = archive.forget_idle();
-                    model.forget_idle(&forgotten);
+                    if let Ok(idle) = TopicSet::new(archive.idle(2)) {
+                        seq += 1;
+                        append(&*archive, [forget(seq, idle.clone(), seq - 1)]);
+                        archive.forget(&idle, Seq(seq - 1));
+                        model.last = Seq(seq);
+                        model.forget(&idle, Seq(seq - 1));
+                    }
                 }
                 _ => {}
             }

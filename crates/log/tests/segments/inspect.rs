@@ -10,7 +10,7 @@ use std::{
 };
 
 use tidewire_log::archive::{
-    Archive as _, Retention,
+    Reads as _, Retention, Store as _,
     segments::{
         Disk, DiskFile, Segments, Settings,
         inspect::{Finding, Gravity, Import, ReadOnly, verify},
@@ -19,7 +19,7 @@ use tidewire_log::archive::{
 use tidewire_log::{Record, Seq, Start};
 
 use crate::{
-    records::{batch, event, purge, topics},
+    records::{batch, epoch, event, purge, topics},
     sim::SimDisk,
 };
 
@@ -110,6 +110,7 @@ fn a_batch_that_is_written_while_it_is_read_is_no_damage() {
         };
         Segments::open(Arc::new(disk.clone()), settings).unwrap()
     };
+    log.append(&batch([epoch(1)])).unwrap();
     for seq in 1..=20 {
         log.append(&batch([event(seq, "a")])).unwrap();
     }
@@ -147,6 +148,7 @@ fn open(disk: &SimDisk) -> Segments {
 fn whole() -> SimDisk {
     let disk = SimDisk::new(1);
     let log = open(&disk);
+    log.append(&batch([epoch(1)])).unwrap();
     for first in (1..=42).step_by(3) {
         let record = |seq| match seq {
             20 => purge(seq, "z"),
@@ -372,6 +374,7 @@ fn snapshots_that_are_gone_are_missed_once_records_were_let_go() {
         files.retain(|name| name.starts_with("snap/"));
         files
     };
+    log.append(&batch([epoch(1)])).unwrap();
     for seq in 1..=60 {
         log.append(&batch([event(seq, "a")])).unwrap();
     }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use tidewire_codec::{Event, EventId, EventName};
 use tidewire_log::{
-    IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet,
+    Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet,
     archive::{
-        AppendError, Archive as _,
+        AppendError, Reads as _, Store as _,
         segments::{RealDisk, Segments, Settings},
     },
 };
 
 use crate::{
-    records::{batch, event, same, seqs, topics},
+    records::{batch, event, seqs, topics},
     sim::SimDisk,
 };
 
@@ -70,7 +70,7 @@ fn a_record_as_large_as_the_bound_is_kept_over_restarts() {
     log.append(&record).unwrap();
     let check = |log: &Segments| {
         let scan = log.scan(&set, Seq::ZERO, ALL, 1).unwrap();
-        assert!(scan.records.len() == 1 && same(&scan.records[0], &record[0]));
+        assert!(scan.records.len() == 1 && scan.records[0] == record[0]);
         assert_eq!(log.find(&set, &id).unwrap(), Some(Seq(2)));
     };
     check(&log);

@@ -8,11 +8,11 @@ use std::{
 use fastrand::Rng;
 use tidewire_codec::EventId;
 use tidewire_log::{
-    Change, Floors, Record, Seq, Topic, TopicSet,
-    archive::{Archive, Back},
+    Floors, Record, Seq, Topic, TopicSet,
+    archive::{self, Back, Store},
 };
 
-use crate::records::{same, seqs, topic};
+use crate::records::{seqs, topic};
 
 #[derive(Clone, Default)]
 pub struct Model {
@@ -41,8 +41,8 @@ impl Standing {
 impl Model {
     pub fn append(&mut self, batch: &[Arc<Record>]) {
         for record in batch {
-            self.last = record.seq;
-            if record.change() == Some(Change::Purges) {
+            self.last = record.through();
+            if !record.entry.is_kept() {
                 continue; // Nothing to read.
             }
             let topics = record.topics().iter().cloned().collect();
@@ -104,7 +104,7 @@ impl Model {
     }
 
     /// Lets go what the archive has let go: the oldest of each topic, if it `may` have gone.
-    pub fn adopt(&mut self, archive: &dyn Archive, may: impl Fn(&Self, &Record, &Topic) -> bool) {
+    pub fn adopt(&mut self, archive: &dyn Store, may: impl Fn(&Self, &Record, &Topic) -> bool) {
         for topic in self.topics() {
             let set = TopicSet::from(topic.clone());
             let there = archive
@@ -199,7 +199,7 @@ impl Model {
     }
 
     /// Compares all that an archive can be asked, from everywhere in it.
-    pub fn check(&self, archive: &dyn Archive, rng: &mut Rng, ids: &[EventId]) {
+    pub fn check(&self, archive: &dyn Store, rng: &mut Rng, ids: &[EventId]) {
         let all: Vec<_> = self.topics().into_iter().collect();
         let last = self.standing.keys().next_back().map_or(0, |seq| seq.0);
         for topic in all.iter().chain([&topic("never used")]) {
@@ -216,13 +216,13 @@ impl Model {
             let budget = [0, 1, 300, 2000, usize::MAX][rng.usize(..5)];
             self.check_scan(archive, &topics, after, through, budget);
             assert_eq!(
-                archive.count(&topics, through).unwrap(),
+                archive::count(archive, &topics, through).unwrap(),
                 self.count(&topics, through),
                 "count of {topics:?} up to {through:?}"
             );
             let count = rng.usize(..8);
             assert_eq!(
-                archive.nth_last(&topics, count, through).unwrap(),
+                archive::nth_last(archive, &topics, count, through).unwrap(),
                 self.nth_last(&topics, count, through),
                 "the last {count} of {topics:?} up to {through:?}"
             );
@@ -233,7 +233,7 @@ impl Model {
         }
     }
 
-    fn check_floor(&self, archive: &dyn Archive, topic: &Topic) {
+    fn check_floor(&self, archive: &dyn Store, topic: &Topic) {
         let set = TopicSet::from(topic.clone());
         let floor = archive
             .scan(&set, Seq::ZERO, Seq::ZERO, 0)
@@ -257,7 +257,7 @@ impl Model {
         );
     }
 
-    fn check_scan(&self, archive: &dyn Archive, topics: &TopicSet, after: Seq, through: Seq, budget: usize) {
+    fn check_scan(&self, archive: &dyn Store, topics: &TopicSet, after: Seq, through: Seq, budget: usize) {
         let scan = archive.scan(topics, after, through, budget).unwrap();
         let what = format!("scan of {topics:?} in ({after:?}, {through:?}] with {budget}");
         assert!(scan.through >= after, "{what} goes back to {:?}", scan.through);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidewire_codec::{Event, EventId};
-use tidewire_log::{Entry, Millis, Namespace, Record, Seq, Topic, TopicSet};
+use tidewire_log::{Entry, Epoch, Millis, Namespace, Record, Seq, Topic, TopicSet};
 
 pub fn topic(name: &str) -> Topic {
     Topic::new(Namespace::Events, name).unwrap()
@@ -53,6 +53,17 @@ pub fn end(seq: u64, names: &str) -> Record {
 
 pub fn purge(seq: u64, names: &str) -> Record {
     record(seq, Entry::purge(topics(names)))
+}
+
+/// Topics are forgotten that have got nothing after `through`.
+pub fn forget(seq: u64, topics: TopicSet, through: u64) -> Record {
+    let through = Seq(through);
+    record(seq, Entry::Forget { topics, through })
+}
+
+/// An epoch begins in front of this number: the log says so of itself, as the hub does before its first record.
+pub fn epoch(seq: u64) -> Record {
+    record(seq, Entry::Epoch(Epoch::random().unwrap()))
 }
 
 pub fn at(mut record: Record, time: Millis) -> Record {

@@ -11,9 +11,9 @@ use std::{
 
 use fastrand::Rng;
 use tidewire_log::{
-    Change, Namespace, Seq,
+    Entry, Namespace, Seq,
     archive::{
-        Archive, Retention, Rule, Rules,
+        Reads, Retention, Rule, Rules, Store,
         segments::{Disk, Durability, Segments, Settings},
     },
 };
@@ -21,7 +21,7 @@ use tidewire_log::{
 use crate::{
     faulty::{Fault, Faulty},
     model::Model,
-    records::{at, batch, end, event, event_with_id, id, purge, seqs, topic, topics},
+    records::{at, batch, end, event, event_with_id, forget, id, purge, seqs, topic, topics},
     sim::SimDisk,
 };
 
@@ -72,8 +72,8 @@ impl Grown {
         let batch = batch([record]);
         self.log.append(&batch).unwrap();
         self.model.append(&batch);
-        if batch[0].change == Some(Change::Purges) {
-            self.purge(&batch[0].topics, batch[0].seq);
+        if let Entry::Purge { topics, .. } = &batch[0].entry {
+            self.purge(topics, batch[0].seq);
         }
     }
 
@@ -118,7 +118,7 @@ impl Grown {
     }
 }
 
-fn check(model: &Model, log: &dyn Archive) {
+fn check(model: &Model, log: &dyn Store) {
     let ids: Vec<_> = (0..5).map(|number| id(&format!("id{number}"))).collect();
     for seed in 0..20 {
         model.check(log, &mut Rng::with_seed(seed), &ids);
@@ -131,7 +131,7 @@ fn files(disk: &SimDisk, end: &str) -> Vec<String> {
     files
 }
 
-fn scanned(log: &dyn Archive, names: &str) -> Vec<u64> {
+fn scanned(log: &dyn Store, names: &str) -> Vec<u64> {
     let scan = log.scan(&topics(names), Seq::ZERO, ALL, usize::MAX).unwrap();
     seqs(&scan.records)
 }
@@ -533,15 +533,17 @@ fn a_forgotten_topic_is_not_known_after_a_restart_either() {
     log.append(&batch([event(1, "a"), event(2, "b"), purge(3, "a")]))
         .unwrap();
     log.purge(&topics("a"), Seq(3)).unwrap();
-    assert_eq!(log.forget_idle(), [topic("a")]);
-    log.snapshot(Seq(3), b"");
+    assert_eq!(log.idle(9), [topic("a")]);
+    log.append(&batch([forget(4, topics("a"), 3)])).unwrap();
+    log.forget(&topics("a"), Seq(3));
+    log.snapshot(Seq(4), b"");
     let knows = |log: &Segments| [log.knows(&topic("a")), log.knows(&topic("b"))];
     assert_eq!(knows(&log), [false, true]);
     let disk = disk.kill();
     assert_eq!(knows(&open(&disk)), [false, true]);
     let disk = disk.kill();
     disk.take("topics");
-    assert_eq!(knows(&open(&disk)), [true, true], "it cannot tell any more");
+    assert_eq!(knows(&open(&disk)), [false, true], "its record says so");
 }
 
 #[test]

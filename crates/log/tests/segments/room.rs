@@ -6,13 +6,13 @@ use tidewire_codec::Event;
 use tidewire_log::{
     Record,
     archive::{
-        AppendError, Archive as _,
+        AppendError, Reads as _, Store as _,
         segments::{Segments, Settings},
     },
 };
 
 use crate::{
-    records::{batch, event},
+    records::{self, batch, topic},
     sim::SimDisk,
 };
 

@@ -12,8 +12,8 @@ use std::{
 use serde_json::{Value, json};
 use tidewire_codec::{Event, EventId, EventName};
 use tidewire_log::{
-    Change, Epoch, IdempotencyKey, Millis, Record, Seq, Topic, TopicSet,
-    archive::{AppendError, Archive, Back, Held, History, Retention, Scan, segments::Disk},
+    Change, Entry, IdempotencyKey, Millis, Record, Seq, Topic, TopicSet,
+    archive::{AppendError, Back, Held, History, Reads, Retention, Scan, Store, nth_last, segments::Disk},
 };
 
 use crate::{model::Model, records};
@@ -95,7 +95,7 @@ impl Simple {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error.to_string()),
         };
-        let mut inner = match &file {
+        let inner = match &file {
             None => Inner::new(),
             Some(file) => {
                 let len = file.len().map_err(|error| error.to_string())?;
@@ -105,11 +105,6 @@ impl Simple {
                 Inner::decode(&value).ok_or("damaged")?
             }
         };
-        if flaw != Flaw::GoesOnInItsEpoch {
-            let last = inner.history.last;
-            inner.history.epochs.retain(|(_, first)| *first <= last);
-            inner.history.epochs.push((Epoch::random().unwrap(), last.next()));
-        }
         let log = Self {
             disk,
             retention,
@@ -230,23 +225,26 @@ impl Inner {
     }
 
     fn new() -> Self {
-        let history = History {
-            epochs: vec![(Epoch::random().unwrap(), Seq(1))],
-            ..History::default()
-        };
         Self {
             model: Model::default(),
             log: BTreeMap::new(),
             forgotten: BTreeSet::new(),
-            history,
+            history: History::default(),
             poisoned: None,
             full: false,
         }
     }
 
-    fn add(&mut self, batch: &[Arc<Record>]) {
+    fn add(&mut self, batch: &[Arc<Record>], flaw: Flaw) {
         self.model.append(batch);
         for record in batch {
+            if let Entry::Epoch(epoch) = record.entry {
+                let goes_on = flaw == Flaw::GoesOnInItsEpoch && !self.history.epochs.is_empty();
+                self.history
+                    .epochs
+                    .extend((!goes_on).then_some((epoch, self.history.last.next())));
+                continue;
+            }
             self.forgotten.retain(|topic| !record.topics().contains(topic));
             self.log.insert(record.seq, Arc::clone(record));
             (self.history.last, self.history.time) = (record.seq, record.time);
@@ -292,9 +290,11 @@ impl Inner {
         let mut inner = Self::new();
         for record in value["records"].as_array()? {
             let record = Arc::new(decode(record)?);
-            inner.add(std::slice::from_ref(&record));
-            if record.change() == Some(Change::Purges) {
-                inner.model.purge(record.topics(), record.seq);
+            inner.add(std::slice::from_ref(&record), Flaw::None);
+            match &record.entry {
+                Entry::Purge { topics, .. } => drop(inner.model.purge(topics, record.seq)),
+                Entry::Forget { topics, through } => inner.model.forget(topics, *through),
+                _ => {}
             }
         }
         for (name, seq) in pairs(&value["gone"])? {
@@ -341,12 +341,17 @@ fn encode(record: &Record, flaw: Flaw) -> Value {
             "data": event.data,
         })
     });
+    let forgets = match &record.entry {
+        Entry::Forget { through, .. } => Some(through.0),
+        _ => None,
+    };
     json!({
         "seq": record.seq.0,
         "time": record.time,
         "topics": record.topics().iter().map(Topic::name).collect::<Vec<_>>(),
         "event": event,
-        "change": record.change().map(|change| change == Change::Ends),
+        "change": record.change().filter(|change| *change != Change::Forgets).map(|change| change == Change::Ends),
+        "forgets": forgets,
         "key": key.map(|(key, number)| json!([key.as_str(), number])),
     })
 }
@@ -370,14 +375,19 @@ fn decode(value: &Value) -> Option<Record> {
         )
     });
     let change = value["change"].as_bool().map(change);
+    let topics = TopicSet::new(names).ok()?;
+    let entry = match value["forgets"].as_u64().map(Seq) {
+        Some(through) => Entry::Forget { topics, through },
+        None => Entry::of_parts(topics, event, change, key)?,
+    };
     Some(Record {
         seq: Seq(value["seq"].as_u64()?),
         time: value["time"].as_u64()?,
-        entry: Entry::of_parts(TopicSet::new(names).ok()?, event, change, key)?,
+        entry,
     })
 }
 
-impl Archive for Simple {
+impl Store for Simple {
     fn history(&self) -> History {
         self.inner.lock().unwrap().history.clone()
     }
@@ -391,10 +401,6 @@ impl Archive for Simple {
         Ok(())
     }
 
-    fn waits(&self) -> bool {
-        true
-    }
-
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         let mut inner = self.inner.lock().unwrap();
         if let Some(why) = &inner.poisoned
@@ -406,7 +412,7 @@ impl Archive for Simple {
             return Err(AppendError::Full(io::ErrorKind::StorageFull.into()));
         }
         let mut after = inner.clone();
-        after.add(batch);
+        after.add(batch, self.flaw);
         let to_write = match self.flaw {
             Flaw::AcknowledgesBeforeItWrites => &*inner,
             _ => &after,
@@ -426,42 +432,6 @@ impl Archive for Simple {
             }
         }
         Ok(())
-    }
-
-    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
-        let inner = self.inner.lock().unwrap();
-        let mut size = 0;
-        let mut records = Vec::new();
-        let mut end = through.max(after);
-        for record in inner.model.read(topics, after, through) {
-            if size >= budget && !records.is_empty() {
-                end = records.last().map_or(after, |last: &Arc<Record>| last.seq);
-                break;
-            }
-            size += 256 + record.event().map_or(0, |event| event.data.len());
-            records.push(Arc::clone(record));
-        }
-        let loose = inner.model.loose.unwrap_or_default();
-        let floor = |topic: &Topic| {
-            let set = topic.clone().into();
-            let is_idle = inner.model.read(&set, Seq::ZERO, Seq(u64::MAX)).next().is_none();
-            let absent = if is_idle { loose } else { Seq::ZERO };
-            inner.model.floor(topic).max(absent)
-        };
-        Ok(Scan {
-            records,
-            through: end,
-            floors: topics.iter().map(floor).collect(),
-            is_damaged: false,
-        })
-    }
-
-    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
-        Ok(self.inner.lock().unwrap().model.back(topics, through, count))
-    }
-
-    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
-        Ok(self.inner.lock().unwrap().model.find(topics, id))
     }
 
     fn trim(&self, now: Millis) {
@@ -490,10 +460,6 @@ impl Archive for Simple {
 
     fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
         Ok(self.inner.lock().unwrap().model.purge(topics, through))
-    }
-
-    fn held(&self) -> Held {
-        self.inner.lock().unwrap().held()
     }
 
     fn idle(&self, most: usize) -> Vec<Topic> {
@@ -533,5 +499,69 @@ impl Archive for Simple {
 
     fn close(&self) {
         let _ = self.write(&self.inner.lock().unwrap());
+    }
+
+    fn poisoned(&self) -> Option<String> {
+        None
+    }
+
+    fn knows(&self, _topic: &Topic) -> bool {
+        true
+    }
+
+    fn compact(&self, _go_on: &dyn Fn() -> bool) {}
+}
+
+impl Reads for Simple {
+    fn may_block(&self) -> bool {
+        true
+    }
+
+    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
+        let inner = self.inner.lock().unwrap();
+        let mut size = 0;
+        let mut records = Vec::new();
+        let mut end = through.max(after);
+        for record in inner.model.read(topics, after, through) {
+            if size >= budget && !records.is_empty() {
+                end = records.last().map_or(after, |last: &Arc<Record>| last.seq);
+                break;
+            }
+            size += 256 + record.event().map_or(0, |event| event.data.len());
+            records.push(Arc::clone(record));
+        }
+        let loose = inner.model.loose.unwrap_or_default();
+        let floor = |topic: &Topic| {
+            let set = topic.clone().into();
+            let is_idle = inner.model.read(&set, Seq::ZERO, Seq(u64::MAX)).next().is_none();
+            let absent = if is_idle { loose } else { Seq::ZERO };
+            inner.model.floor(topic).max(absent)
+        };
+        Ok(Scan {
+            records,
+            through: end,
+            floors: topics.iter().map(floor).collect(),
+            is_damaged: false,
+        })
+    }
+
+    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
+        Ok(self.inner.lock().unwrap().model.back(topics, through, count))
+    }
+
+    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
+        Ok(self.inner.lock().unwrap().model.find(topics, id))
+    }
+
+    fn held(&self) -> Held {
+        self.inner.lock().unwrap().held()
+    }
+
+    fn last_event(&self, topics: &TopicSet, through: Seq) -> io::Result<Option<Seq>> {
+        nth_last(self, topics, 1, through)
+    }
+
+    fn damaged(&self) -> usize {
+        0
     }
 }

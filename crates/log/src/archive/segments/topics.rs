@@ -13,7 +13,7 @@ use super::{
     format::{Damaged, Fields, LogId, MAX_SEQ, VERSION, version},
     paged::{log_seed, read, replace},
 };
-use crate::{Change, Floors, Millis, Namespace, Record, Seq, Topic, TopicSet};
+use crate::{Entry, Floors, Millis, Namespace, Record, Seq, Topic, TopicSet};
 
 const MAGIC: [u8; 8] = *b"TIDEWTOP";
 
@@ -30,6 +30,8 @@ pub(crate) struct Topics {
     purging: Vec<Purge>,
     /// While the list is made anew: where reading begins of topics that come up.
     anew: Option<Seq>,
+    /// Meanwhile: up to where topics are gone that were forgotten.
+    forgotten: HashMap<Topic, Seq>,
     /// It was made anew: topics may be missing of which nothing is left.
     is_anew: bool,
     /// Counts what has been let go.
@@ -82,6 +84,7 @@ impl Topics {
     /// All that is left has been noted.
     pub(crate) fn is_complete(&mut self) {
         self.anew = None;
+        self.forgotten = HashMap::new();
     }
 
     /// Whether it has a place for a topic, or cannot tell.
@@ -94,20 +97,25 @@ impl Topics {
         if !record.entry.is_note() {
             (self.last, self.time) = (record.seq, record.time);
         }
+        let (through, forgets) = match &record.entry {
+            Entry::Forget { through, .. } => (*through, true),
+            _ => (record.seq, false),
+        };
         for topic in record.topics() {
             if !record.entry.is_kept() {
                 self.purging.extend(self.known.get(topic).map(|place| Purge {
                     topic: topic.clone(),
                     event: place.event,
-                    through: record.seq,
-                    forgets: record.change() == Some(Change::Forgets),
+                    through,
+                    forgets,
                 }));
                 continue;
             }
             if !self.known.contains_key(topic) {
+                let start = |start: Seq| self.forgotten.get(topic).map_or(start, |gone| start.max(*gone));
                 let place = Place {
                     floor: self.absent_floor,
-                    cleared: self.anew.unwrap_or(self.absent_floor),
+                    cleared: self.anew.map_or(self.absent_floor, start),
                     ..Place::default()
                 };
                 self.known.insert(topic.clone(), place);
@@ -248,6 +256,9 @@ impl Topics {
         {
             // Also the end of a purged stream, which may still stand in a segment, lies below.
             self.absent_floor = self.absent_floor.max(place.floor).max(place.last);
+            if self.anew.is_some() {
+                self.forgotten.insert(topic.clone(), place.last);
+            }
         }
     }
 

@@ -135,11 +135,13 @@ impl Log {
             return Err(AppendError::Poisoned(text.clone()));
         }
         self.settle(&mut writer)?;
+        let mut before = self.state.read().last();
         for record in batch {
             if let Entry::Epoch(epoch) = record.entry {
-                writer.meta.begin_epoch(epoch, record.seq);
+                writer.meta.begin_epoch(epoch, before.next());
                 writer.owes_meta = true;
             }
+            before = before.max(record.through());
         }
         // Before the first record of the epoch. The table of epochs stands in `meta`, whatever becomes of segments and snapshots.
         if writer.owes_meta {
@@ -152,6 +154,9 @@ impl Log {
         if !self.fits(encoded.bytes.len()) {
             self.roll(&mut writer, self.next_base(first.seq, last.seq))?;
             encoded = self.encode(batch, first.seq, writer.synced)?;
+        }
+        if encoded.bytes.len() == BATCH_HEADER {
+            return Ok(()); // It only begins an epoch.
         }
         let mut body = self.state.read().active.clone();
         self.take_room(&mut writer, &body, body.len + encoded.bytes.len() as u64);
@@ -328,9 +333,14 @@ impl Log {
         };
         let mut bytes = vec![0; BATCH_HEADER];
         let mut places = Vec::with_capacity(batch.len());
+        let mut count = 0;
         for record in batch {
             let place = bytes.len() as u64;
-            encode_record(record, header.base, &mut bytes).map_err(too_large)?;
+            // Where epochs begin stands in `meta`.
+            if !matches!(record.entry, Entry::Epoch(_)) {
+                encode_record(record, header.base, &mut bytes).map_err(too_large)?;
+                count += 1;
+            }
             places.push((place, bytes.len() as u64 - place));
         }
         if SEGMENT_HEADER + bytes.len() as u64 > MAX_SEGMENT {
@@ -338,7 +348,7 @@ impl Log {
         }
         let head = BatchHeader {
             len: len32(bytes.len() - BATCH_HEADER),
-            count: len32(batch.len()),
+            count,
             first,
             synced_through,
         };

@@ -54,9 +54,12 @@ pub(super) fn a_rule_bounds_each_topic_of_its_prefix_and_no_other(archive: Open<
     assert_eq!(floors(&*archive, "chat other"), of([0, 0]));
     assert_eq!(scanned(&*archive, "chat").len(), 100);
     let all = topics("chat/a chat/b chat/long/a chat other");
-    assert_eq!(archive.count(&all, ALL).unwrap(), 3 + 3 + 40 + 100 + 100);
     assert_eq!(
-        archive.nth_last(&topics("chat/a"), 9, ALL).unwrap(),
+        archive::count(&*archive, &all, ALL).unwrap(),
+        3 + 3 + 40 + 100 + 100
+    );
+    assert_eq!(
+        archive::nth_last(&*archive, &topics("chat/a"), 9, ALL).unwrap(),
         Some(Seq(490))
     );
     // An event of two topics goes from the one and stays in the other.
@@ -74,9 +77,11 @@ pub(super) fn a_rule_in_bytes_keeps_the_newest_event(archive: Open<'_>) {
         rule("tiny/", None, Some(1), None),
     ]));
     for seq in 1..=120 {
-        let mut some = event(seq, ["b/1", "tiny/1", "c"][usize::try_from(seq % 3).unwrap()]);
-        some.event.as_mut().unwrap().data = "x".repeat(700);
-        append(&*archive, [some]);
+        let name = ["b/1", "tiny/1", "c"][usize::try_from(seq % 3).unwrap()];
+        append(
+            &*archive,
+            [event_of(seq, topic(name), Event::new("x".repeat(700)))],
+        );
     }
     archive.trim_topics(120);
     let kept = scanned(&*archive, "b/1");
@@ -109,9 +114,10 @@ pub(super) fn a_rule_in_time_lets_the_old_go_with_its_ends(archive: Open<'_>) {
     assert_eq!(scanned(&*archive, "t/ended"), [0; 0]);
     assert_eq!(floors(&*archive, "other t/a t/ended"), of([0, 29, 0]));
     assert_eq!(scanned(&*archive, "other").len(), 15);
-    let mut forgotten = archive.forget_idle();
-    forgotten.retain(|topic| topic.name().starts_with("t/a"));
-    assert_eq!(forgotten, [topic("t/a")]);
+    let mut idle = archive.idle(9);
+    idle.retain(|topic| topic.name().starts_with("t/a"));
+    assert_eq!(idle, [topic("t/a")]);
+    archive.forget(&topics("t/a"), Seq(31));
     put(event(32, "t/a"), 80_001);
     assert_eq!(scanned(&*archive, "t/a"), [32]);
     archive.trim_topics(200_000);

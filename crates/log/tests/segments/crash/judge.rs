@@ -1,7 +1,7 @@
 //! One run: works, crashes, opens again, and compares.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -9,15 +9,15 @@ use std::{
 use fastrand::Rng;
 use tidewire_codec::EventId;
 use tidewire_log::{
-    Change, Epoch, Millis, Record, Seq, Topic,
-    archive::{AppendError, Archive},
+    Entry, Epoch, Millis, Record, Seq, Topic, TopicSet,
+    archive::{AppendError, Store},
 };
 
 use super::{
     plan::{Open, Plan, Promise},
     work,
 };
-use crate::{model::Model, records::same, sim::SimDisk};
+use crate::{model::Model, sim::SimDisk};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,7 +46,7 @@ struct Truth {
     pending: Vec<Arc<Record>>,
     /// What was refused for want of room since the log was opened.
     refused: Vec<Seq>,
-    /// The last one was begun when the log was opened.
+    /// The last one was begun with the first batch after the log was opened, if there was one.
     epochs: Vec<(Epoch, Seq)>,
     /// What was written down after a record, perhaps several times.
     snapshots: BTreeMap<Seq, Vec<Vec<u8>>>,
@@ -60,14 +60,10 @@ struct Truth {
     failed: bool,
 }
 
-/// What readers have been told, by this log or by the one that an older copy of it was put in the place of.
+/// What readers have been told, by this log or by the one that an older copy of it was put in the place of: under which record a
+/// number was ever seen.
 #[derive(Default)]
-struct Told {
-    /// Under which record a number was ever seen.
-    seen: HashMap<(Epoch, Seq), Arc<Record>>,
-    /// All epochs that ever were.
-    names: HashSet<Epoch>,
-}
+struct Told(HashMap<(Epoch, Seq), Arc<Record>>);
 
 pub(super) struct Run<'a> {
     plan: Plan,
@@ -85,6 +81,8 @@ pub(super) struct Run<'a> {
     model: Model,
     /// There were records of a batch whose answer nobody saw.
     has_found: bool,
+    /// The epoch of this opening, until a batch has been kept that begins it.
+    owed: Option<Epoch>,
     next: Seq,
     now: Millis,
     ids: Vec<EventId>,
@@ -113,8 +111,10 @@ impl Truth {
         let mut model = Model::default();
         for record in self.records.values() {
             model.append(std::slice::from_ref(record));
-            if record.change() == Some(Change::Purges) {
-                model.purge(record.topics(), record.seq);
+            match &record.entry {
+                Entry::Purge { topics, .. } => drop(model.purge(topics, record.seq)),
+                Entry::Forget { topics, through } => model.forget(topics, *through),
+                _ => {}
             }
         }
         model
@@ -124,9 +124,9 @@ impl Truth {
 impl Told {
     fn add(&mut self, truth: &Truth, record: &Arc<Record>) {
         let epoch = truth.epoch_of(record.seq);
-        if let Some(other) = self.seen.insert((epoch, record.seq), Arc::clone(record)) {
+        if let Some(other) = self.0.insert((epoch, record.seq), Arc::clone(record)) {
             assert!(
-                same(&other, record),
+                other == *record,
                 "{epoch}-{} stood for {other:?} and stands for {record:?}",
                 record.seq.0
             );
@@ -135,7 +135,7 @@ impl Told {
 
     /// Whether a cursor that some reader may have stands for what it stood for, or for nothing.
     fn check(&self, truth: &Truth) {
-        for ((epoch, seq), record) in &self.seen {
+        for ((epoch, seq), record) in &self.0 {
             if truth.end_of(*epoch).is_some_and(|end| *seq <= end) {
                 let here = truth.records.get(seq);
                 assert!(
@@ -147,7 +147,7 @@ impl Told {
         }
         for (seq, record) in &truth.records {
             let epoch = truth.epoch_of(*seq);
-            let told = self.seen.get(&(epoch, *seq));
+            let told = self.0.get(&(epoch, *seq));
             assert!(
                 told.is_some_and(|told| told == record),
                 "{record:?} has got another id, {epoch}-{}: {:?}",
@@ -173,6 +173,7 @@ impl<'a> Run<'a> {
             copying: Rng::with_seed(seed ^ 0x0063_6f70_7900),
             model: Model::default(),
             has_found: false,
+            owed: None,
             next: Seq(1),
             now: 1_000_000,
             ids: work::all_ids(),
@@ -227,7 +228,7 @@ impl<'a> Run<'a> {
     }
 
     /// Opens the log, after a few tries that are cut short.
-    fn reopen(&mut self, end: &mut End) -> Box<dyn Archive> {
+    fn reopen(&mut self, end: &mut End) -> Box<dyn Store> {
         for attempt in 0.. {
             let cut = attempt < 4 && self.rng.bool();
             let fails = attempt < 4 && self.rng.u8(..6) == 0;
@@ -263,7 +264,7 @@ impl<'a> Run<'a> {
     }
 
     /// Ends the process in one way or another.
-    fn end(&mut self, archive: Box<dyn Archive>, is_cut_short: bool) -> End {
+    fn end(&mut self, archive: Box<dyn Store>, is_cut_short: bool) -> End {
         let is_well = !self.disk.is_off() && self.truth.pending.is_empty() && !is_cut_short;
         self.truth.closed = is_well && self.rng.u8(..3) == 0;
         if self.truth.closed {
@@ -288,7 +289,7 @@ impl<'a> Run<'a> {
     }
 
     /// Uses the archive until something happens to it.
-    fn work(&mut self, archive: &dyn Archive) {
+    fn work(&mut self, archive: &dyn Store) {
         match self.rng.u8(..8) {
             0..4 => self.disk.stop_at(self.rng.u64(1..150)),
             4 => self.disk.fail_sync(self.rng.u64(1..40)),
@@ -335,14 +336,33 @@ impl<'a> Run<'a> {
         self.disk.has_failed() && self.plan.promise != Promise::Always
     }
 
-    fn append(&mut self, archive: &dyn Archive) {
-        let batch = work::batch(
-            &mut self.rng,
-            self.next,
-            self.now,
-            self.plan.largest,
-            self.troubles == Troubles::All,
-        );
+    fn batch(&mut self) -> Vec<Arc<Record>> {
+        let has_relay = self.troubles == Troubles::All;
+        work::batch(&mut self.rng, self.next, self.now, self.plan.largest, has_relay)
+    }
+
+    fn append(&mut self, archive: &dyn Store) {
+        let batch = self.batch();
+        self.commit(archive, batch);
+    }
+
+    /// Appends a batch as the hub does: the first since the log was opened begins an epoch.
+    fn commit(&mut self, archive: &dyn Store, mut batch: Vec<Arc<Record>>) {
+        if let Some(epoch) = self.owed {
+            let (first, time) = (batch[0].seq, batch[0].time);
+            let entry = Entry::Epoch(epoch);
+            batch.insert(
+                0,
+                Arc::new(Record {
+                    seq: first,
+                    time,
+                    entry,
+                }),
+            );
+            if self.truth.epochs.last().is_none_or(|(last, _)| *last != epoch) {
+                self.truth.epochs.push((epoch, self.truth.last().next()));
+            }
+        }
         let last = batch.last().unwrap().seq;
         self.next = last.next();
         let result = archive.append(&batch);
@@ -352,12 +372,18 @@ impl<'a> Run<'a> {
         }
         match result {
             Ok(()) => {
+                self.owed = None;
                 self.add(&batch);
                 self.model.append(&batch);
                 for record in &batch {
-                    if record.change() == Some(Change::Purges) {
-                        let purged = archive.purge(record.topics(), record.seq);
-                        let expected = self.model.purge(record.topics(), record.seq);
+                    if let Entry::Forget { topics, through } = &record.entry {
+                        archive.forget(topics, *through);
+                        self.model.forget(topics, *through);
+                        self.truth.is_loose = true;
+                    }
+                    if let Entry::Purge { topics, .. } = &record.entry {
+                        let purged = archive.purge(topics, record.seq);
+                        let expected = self.model.purge(topics, record.seq);
                         assert!(
                             matches!(purged, Ok(count) if count == expected)
                                 || self.disk.is_off()
@@ -382,14 +408,7 @@ impl<'a> Run<'a> {
             Err(why) => {
                 assert!(self.disk.has_failed(), "the disk is well, but: {why}");
                 self.truth.pending = batch;
-                let again = work::batch(
-                    &mut self.rng,
-                    self.next,
-                    self.now,
-                    self.plan.largest,
-                    self.troubles == Troubles::All,
-                );
-                let again = archive.append(&again);
+                let again = archive.append(&self.batch());
                 assert!(
                     matches!(again, Err(AppendError::Poisoned(_))),
                     "after {why}: {again:?}"
@@ -399,13 +418,13 @@ impl<'a> Run<'a> {
     }
 
     fn add(&mut self, batch: &[Arc<Record>]) {
-        for record in batch {
+        for record in batch.iter().filter(|record| !record.entry.is_note()) {
             self.truth.records.insert(record.seq, Arc::clone(record));
             self.told.add(&self.truth, record);
         }
     }
 
-    fn trim(&mut self, archive: &dyn Archive) {
+    fn trim(&mut self, archive: &dyn Store) {
         let events = self.truth.records.values().rev();
         let newest = events.map(|record| record.seq).next().unwrap_or_default();
         self.truth.trimmed = (self.now, newest);
@@ -416,7 +435,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn trim_topics(&mut self, archive: &dyn Archive) {
+    fn trim_topics(&mut self, archive: &dyn Store) {
         archive.trim_topics(self.now);
         if !self.disk.is_off() && !self.may_be_unreadable() {
             let may = may_go(&self.plan, self.truth.trimmed, self.now);
@@ -440,7 +459,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn compact(&mut self, archive: &dyn Archive) {
+    fn compact(&mut self, archive: &dyn Store) {
         // Now and then it is told to give up.
         let left = std::cell::Cell::new(if self.rng.u8(..4) == 0 {
             self.rng.u32(..6)
@@ -457,15 +476,17 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn forget(&mut self, archive: &dyn Archive) {
-        let forgotten = archive.forget_idle();
-        if !self.disk.is_off() {
-            self.model.forget_idle(&forgotten);
-        }
-        self.truth.is_loose |= !forgotten.is_empty();
+    fn forget(&mut self, archive: &dyn Store) {
+        let Ok(topics) = TopicSet::new(archive.idle(3)) else {
+            return;
+        };
+        let (seq, through) = (self.next, self.next.before());
+        let entry = Entry::Forget { topics, through };
+        let time = self.now;
+        self.commit(archive, vec![Arc::new(Record { seq, time, entry })]);
     }
 
-    fn snapshot(&mut self, archive: &dyn Archive) {
+    fn snapshot(&mut self, archive: &dyn Store) {
         let seq = self.truth.last();
         if seq == Seq::ZERO {
             return;
@@ -479,7 +500,7 @@ impl<'a> Run<'a> {
     }
 
     /// The archive has just been opened: is everything as it must be?
-    fn compare(&mut self, archive: &dyn Archive, end: End) {
+    fn compare(&mut self, archive: &dyn Store, end: End) {
         assert_eq!(archive.damaged(), 0, "a crash damages nothing");
         let history = archive.history();
         let lost = self.find_end(history.last, end);
@@ -488,7 +509,7 @@ impl<'a> Run<'a> {
             .truth
             .pending
             .drain(..)
-            .filter(|record| record.seq <= history.last)
+            .filter(|record| record.seq <= history.last && !record.entry.is_note())
             .collect();
         let last = self.truth.records.last_key_value().map(|(_, record)| record);
         let last = found.last().or(last);
@@ -500,6 +521,9 @@ impl<'a> Run<'a> {
             history.time
         );
         self.has_found = !found.is_empty();
+        self.truth.is_loose |= found
+            .iter()
+            .any(|record| matches!(record.entry, Entry::Forget { .. }));
         self.add(&found);
         self.told.check(&self.truth);
         self.truth.refused.clear();
@@ -551,19 +575,18 @@ impl<'a> Run<'a> {
         true
     }
 
-    /// Whether an epoch has begun that never was before, after those that have records.
+    /// Whether the epochs are those that have records: one that has none is replaced.
     fn compare_epochs(&mut self, found: &[(Epoch, Seq)], last: Seq) {
         let known = &self.truth.epochs;
         let what = format!("the log ends with {last:?}; its epochs are {found:?}; they were {known:?}");
-        let (new, before) = found.split_last().expect("a log has an epoch");
         let with_records = known.iter().filter(|(_, first)| *first <= last);
-        assert!(before.iter().eq(with_records) && new.1 == last.next(), "{what}");
-        assert!(self.told.names.insert(new.0), "one comes again: {what}");
+        assert!(found.iter().eq(with_records), "{what}");
         self.truth.epochs = found.to_vec();
+        self.owed = Some(work::epoch(&mut self.rng));
     }
 
     /// Whether the machine can know all it has to.
-    fn compare_replay(&self, archive: &dyn Archive, snapshot: Option<(Seq, Vec<u8>)>) {
+    fn compare_replay(&self, archive: &dyn Store, snapshot: Option<(Seq, Vec<u8>)>) {
         let mut after = Seq::ZERO;
         if let Some((seq, state)) = snapshot {
             let given = self.truth.snapshots.get(&seq);
@@ -591,16 +614,19 @@ impl<'a> Run<'a> {
     }
 
     /// Whether all that came after a snapshot is told, be it gone by now or not.
-    fn check_told(&self, archive: &dyn Archive, after: Seq) {
+    fn check_told(&self, archive: &dyn Store, after: Seq) {
         let mut told = BTreeSet::new();
         let mut last = after;
         archive
             .replay(after, &mut |record| {
+                if record.entry.is_note() {
+                    return;
+                }
                 assert!(last < record.seq, "{:?} is told after {last:?}", record.seq);
                 last = record.seq;
                 let known = self.truth.records.get(&last);
                 assert!(
-                    known.is_some_and(|known| known == record),
+                    known.is_some_and(|known| **known == *record),
                     "{record:?} is told, which is {known:?}"
                 );
                 told.insert(last);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use tidewire_codec::{Event, EventId, EventName};
-use tidewire_log::{Change, IdempotencyKey, Millis, Namespace, Record, Seq, Topic, TopicSet};
+use tidewire_log::{Change, Entry, Epoch, IdempotencyKey, Millis, Namespace, Record, Seq, Topic, TopicSet};
 
 use crate::records::{id, topic};
 
@@ -19,6 +19,13 @@ pub(super) fn all_topics() -> Vec<Topic> {
     ]
     .map(topic)
     .into()
+}
+
+/// An epoch's name.
+pub(super) fn epoch(rng: &mut Rng) -> Epoch {
+    let letters =
+        std::iter::repeat_with(|| char::from(rng.choice(*b"0123456789abcdefghjkmnpqrstvwxyz").unwrap()));
+    letters.take(8).collect::<String>().parse().unwrap()
 }
 
 pub(super) fn all_ids() -> Vec<EventId> {

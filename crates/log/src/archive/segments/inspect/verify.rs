@@ -161,7 +161,7 @@ pub fn verify(
         known.compare(disk, &log, topics, end, &mut tell)?;
     }
     if let Some(meta) = &meta {
-        about_epochs(meta, &mut tell);
+        about_epochs(meta, verified.records > 0, &mut tell);
         let first = bases.first().copied().unwrap_or_default();
         beside::snapshots(disk, meta, first, &mut tell)?;
     }
@@ -245,10 +245,10 @@ fn about_meta(what: &str) -> Finding {
     }
 }
 
-fn about_epochs(meta: &Meta, tell: &mut dyn FnMut(Finding)) {
+fn about_epochs(meta: &Meta, has_records: bool, tell: &mut dyn FnMut(Finding)) {
     let firsts = meta.epochs.iter().map(|(_, first)| *first);
     let last: Option<&(Epoch, Seq)> = meta.epochs.last();
-    if last.is_none() || !firsts.is_sorted() {
+    if (last.is_none() && has_records) || !firsts.is_sorted() {
         tell(about_meta("its epochs are not in order"));
     }
     if !meta.is_whole {
