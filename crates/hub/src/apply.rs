@@ -370,7 +370,7 @@ impl<F> Drop for Applier<F> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.pulse.set(Health::Poisoned(
-                "the committer ended badly: restart the server".into(),
+                "the log's loop ended badly: restart the server".into(),
             ));
         }
     }

@@ -10,6 +10,9 @@ use crate::order::JoinError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// A hub needs a runtime: for its tasks, and for reads that wait for a disk.
+    #[error("there is no tokio runtime here: start the hub on one")]
+    NoRuntime,
     /// The system has no random bits, which name the log's epoch.
     #[error("the system gives no randomness")]
     Randomness(#[from] getrandom::Error),

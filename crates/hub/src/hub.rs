@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use tidewire_log::{
-    archive::{self, Scan},
+    archive::{Scan, Store},
     clock::millis,
     ids::Epochs,
     ledger::{Ledger, Ledgers},
@@ -18,14 +18,14 @@ use tidewire_log::{
     settings::{RULES, Settings},
     timekeeper::Timekeeper,
 };
-use tokio::sync::watch;
+use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
     Clock, Door, Encoding, Entry, Error, Health, Position, Presence, PresenceWatch, Proposal, ReaderName,
     Receipt, Row, Seq, Start, StartError, Stats, Subscribed, Times, Topic, TopicSet,
     apply::Applier,
     health::Pulse,
-    order::{Follower, Joined, Order, Proposer, Store, local::Local},
+    order::{Follower, Joined, Order, Proposer, Standing, local::Local},
     pool::Pool,
     presence::Readers,
     proposals::{Beginning, Packer, Pending, Proposals, size},
@@ -132,12 +132,14 @@ impl Builder {
         self
     }
 
-    /// Starts the hub: this node gives the order. It goes on where the archive's history ends. Where the archive does not wait for a
-    /// disk, the hub runs on the current tokio runtime if there is one; otherwise it has a thread of its own.
+    /// Starts the hub: this node gives the order. It goes on where the archive's history ends. Where the archive waits for a
+    /// disk, the hub has a thread of its own; its readers use the current tokio runtime, of whichever kind.
+    ///
+    /// When the last handle and the last reader are gone, all of it is closed: the log may be opened again right after.
     ///
     /// # Errors
     /// [`StartError`].
-    pub fn start(self, archive: impl archive::Store) -> Result<Hub, StartError> {
+    pub fn start(self, archive: impl Store) -> Result<Hub, StartError> {
         let parts = self.recall(Arc::new(archive))?;
         let epochs = parts.machine.epochs().clone();
         let joined = Local::new(epochs, Arc::clone(&parts.time)).begin(parts.machine.last())?;
@@ -147,19 +149,20 @@ impl Builder {
     /// Starts the hub as one of many that follow an order.
     ///
     /// # Errors
-    /// [`StartError`].
-    pub async fn join(self, archive: impl archive::Store, order: impl Order) -> Result<Hub, StartError> {
+    /// [`StartError`]; [`JoinError::Checkpoint`](crate::order::JoinError::Checkpoint) if the archive is too far behind.
+    pub async fn join(self, archive: impl Store, order: impl Order) -> Result<Hub, StartError> {
         let parts = self.recall(Arc::new(archive))?;
-        let store = Store {
+        let standing = Standing {
             last: parts.machine.last(),
             reached: parts.machine.reached().clone(),
         };
-        let joined = order.join(store).await?;
+        let joined = order.join(standing).await?;
         parts.assemble(joined)
     }
 
-    fn recall(self, archive: Arc<dyn archive::Store>) -> Result<Parts, StartError> {
+    fn recall(self, archive: Arc<dyn Store>) -> Result<Parts, StartError> {
         let Self { config, ledgers } = self;
+        let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         config.clock.check()?;
         let history = archive.history();
         let (last, believed) = (history.last, history.believed);
@@ -171,6 +174,7 @@ impl Builder {
             archive,
             machine,
             last,
+            runtime,
         })
     }
 }
@@ -178,11 +182,12 @@ impl Builder {
 /// A hub but for its order.
 struct Parts {
     config: Config,
-    archive: Arc<dyn archive::Store>,
+    archive: Arc<dyn Store>,
     machine: Machine,
     time: Arc<Timekeeper>,
     /// The last record of the archive.
     last: Seq,
+    runtime: Handle,
 }
 
 impl Parts {
@@ -193,6 +198,7 @@ impl Parts {
             machine,
             time,
             last,
+            runtime,
         } = self;
         let epochs = machine.epochs().clone();
         let tail = Arc::new(Tail::new(epochs.clone(), config.window, config.max_topics, last));
@@ -231,13 +237,14 @@ impl Parts {
             proposals,
             forgetting: None,
         };
-        let proposals = Proposals::start(packer, applier, archive.may_block()).map_err(StartError::Thread)?;
+        let proposals =
+            Proposals::start(packer, applier, archive.may_block(), &runtime).map_err(StartError::Thread)?;
         Ok(Hub {
             inner: Arc::new(Inner {
                 config,
                 epochs,
                 machine,
-                reads: Pool::new(archive),
+                reads: Pool::new(archive, runtime),
                 tail,
                 readers: Readers::default(),
                 counters,
@@ -267,7 +274,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`StartError`].
-    pub fn start(config: Config, archive: impl archive::Store) -> Result<Self, StartError> {
+    pub fn start(config: Config, archive: impl Store) -> Result<Self, StartError> {
         Self::builder(config).start(archive)
     }
 
@@ -501,7 +508,7 @@ impl Inner {
         let Proposal { entry, max } = proposal;
         let refused = self.admit(&entry, max).err();
         let sent = self.proposals.enqueue(refused.map_or(Ok(entry), Err), row).await;
-        // A committer that has ended badly takes nothing, and has said why.
+        // A loop that has ended badly takes nothing, and has said why.
         sent.map_err(|closed| self.pulse.poisoned().unwrap_or(closed))
     }
 

@@ -99,8 +99,8 @@ enum AtWork {
 }
 
 impl Proposals {
-    /// Starts packer and applier: on the current runtime, or on a thread of their own if there is none, or if the archive waits for a
-    /// disk. They share it, for a hop to another thread and back takes as long as some disks.
+    /// Starts packer and applier: on this runtime, or on a thread of their own if the archive waits for a disk. They share it, for a
+    /// hop to another thread and back takes as long as some disks.
     ///
     /// # Errors
     /// There can be no more threads.
@@ -108,12 +108,13 @@ impl Proposals {
         packer: impl FnOnce(mpsc::Receiver<Waiting>) -> Packer<P>,
         applier: impl FnOnce(mpsc::WeakSender<Waiting>) -> Applier<F>,
         may_block: bool,
+        runtime: &Handle,
     ) -> io::Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let work = run(packer(waiting), applier(queue.downgrade()));
-        let at_work = match Handle::try_current() {
-            Ok(runtime) if !may_block => AtWork::Task(runtime.spawn(work)),
-            _ => {
+        let at_work = match may_block {
+            false => AtWork::Task(runtime.spawn(work)),
+            true => {
                 let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
                 let (ended, has_ended) = oneshot::channel();
                 let work = move || {
@@ -185,7 +186,7 @@ impl Proposals {
             None => true,
         };
         if !ended_well {
-            tracing::error!("the committer ended badly");
+            tracing::error!("the log's loop ended badly");
         }
     }
 }

@@ -247,7 +247,10 @@ impl Subscription {
             None => scan_visible(hub.reads.store(), &hub.tail, topics, self.cursor, CHUNK),
         };
         self.reading = None;
-        Poll::Ready(scan.map_err(cut_of).and_then(|scan| self.take(scan)))
+        Poll::Ready(
+            scan.map_err(|error| cut_of(&error))
+                .and_then(|scan| self.take(scan)),
+        )
     }
 
     fn take(&mut self, scan: Scan) -> Result<Option<Bytes>, Cut> {
@@ -279,9 +282,9 @@ impl Subscription {
 }
 
 /// Why a reader is cut whose log cannot be read.
-fn cut_of(error: io::Error) -> Cut {
+fn cut_of(error: &io::Error) -> Cut {
     tracing::error!(%error, "a reader is cut: the log cannot be read");
-    match is_shortage(&error) {
+    match is_shortage(error) {
         true => Cut::Short,
         false => Cut::Damaged,
     }

@@ -156,6 +156,29 @@ async fn a_full_hub_refuses_new_topics_until_it_may_forget_old_ones() {
 }
 
 /// Letting go of an event must not take a look at all others that have its id.
+/// Dead topics stayed in memory until `max_topics` of them were known.
+#[tokio::test]
+async fn topics_of_which_nothing_is_kept_are_forgotten_where_very_many_are_known() {
+    let retention = Retention {
+        max_events: Some(100),
+        ..Retention::default()
+    };
+    let hub = support::ordered::start(Config::default(), Memory::new(retention)).unwrap();
+    let ended = draft("ended", "x").and_end();
+    hub.append(ended).await.unwrap();
+    let mut kept = Reader::live(&hub, "t-11999").await;
+    for number in 0..12_000 {
+        publish(&hub, &format!("t-{number}"), "x").await;
+    }
+    while hub.stats().topics > 10_000 {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!(hub.stats().topics > 8_000, "a few are remembered");
+    publish(&hub, "ended", "it begins anew").await;
+    publish(&hub, "t-11999", "y").await;
+    assert_eq!((kept.data().await, kept.data().await), ("x".into(), "y".into()));
+}
+
 #[tokio::test]
 async fn an_id_that_very_many_events_have_is_let_go_one_by_one() {
     const KEPT: usize = 20_000;

@@ -116,13 +116,18 @@ impl Machine {
     /// A batch comes from an order. Where it is the next of its run, it counts as applied from here on.
     #[must_use]
     pub fn arrive(&mut self, position: u64, origin: Origin, number: u64) -> Arrival {
-        self.reached.position = self.reached.position.max(position);
-        let last = self.reached.numbers.entry(origin).or_default();
+        // What was passed over as too early has no turn at its old place any more.
+        if position <= self.reached.position {
+            return Arrival::Again;
+        }
+        self.reached.position = position;
+        // A batch that is not applied leaves nothing that a restart would not know.
+        let last = self.reached.numbers.get(&origin).copied().unwrap_or_default();
         match number {
-            _ if number <= *last => Arrival::Again,
-            _ if number > *last + 1 => Arrival::Early,
+            _ if number <= last => Arrival::Again,
+            _ if number > last + 1 => Arrival::Early,
             _ => {
-                *last = number;
+                self.reached.numbers.insert(origin, number);
                 Arrival::Next
             }
         }
@@ -207,12 +212,9 @@ impl Machine {
                 return Ok(Applied::Answered(receipt));
             }
         }
-        self.time = time;
-        if !entry.is_note() {
-            self.kept = seq;
-            self.last = self.last.max(seq);
-        }
-        Ok(Applied::Record(Record { seq, time, entry }, receipt))
+        let record = Record { seq, time, entry };
+        self.go_on_after(record.through(), time);
+        Ok(Applied::Record(record, receipt))
     }
 
     /// Is told of a record that was accepted before a restart. It answers from then on as if it had been there.
@@ -220,15 +222,10 @@ impl Machine {
         self.begin();
         // A topic that had ended and has events again had been forgotten in between: `take` opens it.
         self.take(record.seq, record.time, &record.entry);
-        let seq = if record.entry.is_note() {
-            Seq::ZERO
-        } else {
-            record.seq
-        };
-        self.go_on_after(seq, record.time);
+        self.go_on_after(record.through(), record.time);
     }
 
-    /// What comes next has later numbers and times.
+    /// What comes next has later numbers and times. Numbers that are passed over in front of a note are not given: an archive counts so too.
     pub fn go_on_after(&mut self, last: Seq, time: Millis) {
         self.kept = self.kept.max(last);
         self.last = self.last.max(last);

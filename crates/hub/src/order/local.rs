@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tidewire_log::{Entry, Epoch, Seq, ids::Epochs, machine::Origin, timekeeper::Timekeeper};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{Batch, Broken, Follower, JoinError, Joined, NotTaken, Order, Ordered, Proposer, Store};
+use super::{Batch, Broken, Follower, JoinError, Joined, NotTaken, Order, Ordered, Proposer, Standing};
 
 /// The most bytes of a batch: what a store writes at once, and holds in memory for it.
 const MAX_BATCH: usize = 16 << 20;
@@ -75,8 +75,8 @@ impl Order for Local {
     type Proposer = LocalProposer;
     type Follower = LocalFollower;
 
-    async fn join(self, store: Store) -> Result<Joined<LocalProposer, LocalFollower>, JoinError> {
-        Ok(self.begin(store.last)?)
+    async fn join(self, standing: Standing) -> Result<Joined<LocalProposer, LocalFollower>, JoinError> {
+        Ok(self.begin(standing.last)?)
     }
 }
 

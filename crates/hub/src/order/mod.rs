@@ -54,7 +54,7 @@ pub struct Ordered {
 
 /// How far a node is that joins.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub struct Standing {
     /// The last number that its log has given.
     pub last: Seq,
     /// The batches that it has applied.
@@ -134,13 +134,13 @@ pub trait Order: Send {
     /// Hands out what is ordered.
     type Follower: Follower;
 
-    /// Begins to follow, behind where the store is.
+    /// Begins to follow, behind where the node stands.
     ///
     /// # Errors
     /// [`JoinError`].
     fn join(
         self,
-        store: Store,
+        standing: Standing,
     ) -> impl Future<Output = Result<Joined<Self::Proposer, Self::Follower>, JoinError>> + Send;
 }
 

@@ -65,6 +65,7 @@ impl<S> Ordered<S> {
     }
 }
 
+#[allow(clippy::print_stderr, reason = "why the test ends")]
 fn check(is_right: bool, call: &str, when: &str) {
     if !is_right {
         eprintln!("the store's order of calls: {call} {when}");

@@ -1,7 +1,7 @@
 //! What is kept for replay, behind two traits: a [`Store`] has one writer, and its [`Reads`] many readers.
 //!
 //! A store keeps records in order, answers reads, and lets the oldest go when its retention says
-//! so. It gives no order (the sequencer does) and knows no readers.
+//! so. It gives no order (the hub's order does) and knows no readers.
 //!
 //! A store that outlives the process also tells the hub what there was, and keeps what the machine remembers: a
 //! snapshot now and then, and the records after it.

@@ -1,12 +1,13 @@
 //! Names and ids that share a hash, as real ones can: XXH3 is quick, not secret. What shares a hash is told apart all the same.
 
+use crate::records::Derived as _;
 use std::sync::Arc;
 
 use tidewire_codec::{Event, EventId};
 use tidewire_log::{
     Seq, TopicSet,
     archive::{
-        self, Reads as _, Store as _,
+        Reads as _, Store as _,
         segments::{Segments, Settings},
     },
 };
@@ -75,7 +76,7 @@ fn topics_that_share_a_hash_are_told_apart() {
             let read = log.scan(set, Seq::ZERO, Seq(u64::MAX), usize::MAX).unwrap();
             let own = (1..=20).filter(|seq| seq % 4 == number as u64);
             assert_eq!(seqs(&read.records), own.collect::<Vec<_>>());
-            assert_eq!(archive::count(log, set, Seq(20)).unwrap(), 5);
+            assert_eq!(log.count(set, Seq(20)).unwrap(), 5);
             // Their ids share a hash too, for they hang on the topic's.
             let first = Seq(if number == 0 { 4 } else { 1 });
             assert_eq!(log.find(set, &id("the same")).unwrap(), Some(first));

@@ -1,5 +1,6 @@
 //! What reads cost, counted in reads of the disk: what an answer holds, not what the log does.
 
+use crate::records::Derived as _;
 use std::{
     io,
     sync::{
@@ -11,7 +12,7 @@ use std::{
 use tidewire_log::{
     Record, Seq, TopicSet,
     archive::{
-        self, Reads as _, Store as _,
+        Reads as _, Store as _,
         segments::{Disk, DiskFile, Segments, Settings},
     },
 };
@@ -133,18 +134,18 @@ fn what_is_kept_is_counted_without_a_look_at_each_event() {
         let log = Log::of(512 << 10, events.chain(ends));
         // A topic's line in an index of so many is found by 10 reads. As many reads as events, or more, were needed before.
         let few = 20_000;
-        assert_eq!(log.at_most(few, |log| archive::count(log, &all(), ALL)), 40_000);
+        assert_eq!(log.at_most(few, |log| log.count(&all(), ALL)), 40_000);
         assert_eq!(
             log.at_most(0, |log| log.last_event(&all(), ALL)),
             Some(Seq(EVENTS))
         );
         for count in [1, 300, 20_000, 39_999, 40_000, 50_000] {
-            let found = log.at_most(2 * few, |log| archive::nth_last(log, &all(), count, ALL));
+            let found = log.at_most(2 * few, |log| log.nth_last(&all(), count, ALL));
             let first = (EVENTS + 1).saturating_sub(count as u64).max(1);
             assert_eq!(found, Some(Seq(first)), "{count}");
         }
         let events_of_one = if in_two { 2 } else { 1 } * EVENTS / TOPICS;
-        let count = log.at_most(500, |log| archive::count(log, &topics("t1"), ALL));
+        let count = log.at_most(500, |log| log.count(&topics("t1"), ALL));
         assert_eq!(count as u64, events_of_one + 1, "{in_two}");
     }
 }

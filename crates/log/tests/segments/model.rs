@@ -1,5 +1,6 @@
 //! What an archive must answer, kept in the most obvious way and looked up slowly.
 
+use crate::records::Derived as _;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -9,7 +10,7 @@ use fastrand::Rng;
 use tidewire_codec::EventId;
 use tidewire_log::{
     Floors, Record, Seq, Topic, TopicSet,
-    archive::{self, Back, Store},
+    archive::{Back, Store},
 };
 
 use crate::records::{seqs, topic};
@@ -216,13 +217,13 @@ impl Model {
             let budget = [0, 1, 300, 2000, usize::MAX][rng.usize(..5)];
             self.check_scan(archive, &topics, after, through, budget);
             assert_eq!(
-                archive::count(archive, &topics, through).unwrap(),
+                archive.count(&topics, through).unwrap(),
                 self.count(&topics, through),
                 "count of {topics:?} up to {through:?}"
             );
             let count = rng.usize(..8);
             assert_eq!(
-                archive::nth_last(archive, &topics, count, through).unwrap(),
+                archive.nth_last(&topics, count, through).unwrap(),
                 self.nth_last(&topics, count, through),
                 "the last {count} of {topics:?} up to {through:?}"
             );

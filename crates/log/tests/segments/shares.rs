@@ -6,7 +6,7 @@ use tidewire_codec::Event;
 use tidewire_log::{
     Namespace, Seq, Topic, TopicSet,
     archive::{
-        Memory, Reads, Retention, Store,
+        Memory, Reads as _, Retention, Store,
         segments::{Durability, Segments, Settings},
     },
 };

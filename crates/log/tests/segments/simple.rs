@@ -3,6 +3,7 @@
 //!
 //! It proves the judges: whole, it must pass them; with each [`Flaw`], it must be caught.
 
+use crate::records::Derived as _;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use tidewire_codec::{Event, EventId, EventName};
 use tidewire_log::{
     Change, Entry, IdempotencyKey, Millis, Record, Seq, Topic, TopicSet,
-    archive::{AppendError, Back, Held, History, Reads, Retention, Scan, Store, nth_last, segments::Disk},
+    archive::{AppendError, Back, Held, History, Reads, Retention, Scan, Store, segments::Disk},
 };
 
 use crate::{model::Model, records};
@@ -505,11 +506,11 @@ impl Store for Simple {
         None
     }
 
-    fn knows(&self, _topic: &Topic) -> bool {
+    fn knows(&self, _: &Topic) -> bool {
         true
     }
 
-    fn compact(&self, _go_on: &dyn Fn() -> bool) {}
+    fn compact(&self, _: &dyn Fn() -> bool) {}
 }
 
 impl Reads for Simple {
@@ -558,7 +559,7 @@ impl Reads for Simple {
     }
 
     fn last_event(&self, topics: &TopicSet, through: Seq) -> io::Result<Option<Seq>> {
-        nth_last(self, topics, 1, through)
+        self.nth_last(topics, 1, through)
     }
 
     fn damaged(&self) -> usize {

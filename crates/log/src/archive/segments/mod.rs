@@ -18,6 +18,7 @@
 //! | `back` | going back from the end, and counting |
 //! | `retain`, `by_topic` | letting go: the oldest of all; of single topics |
 //! | `leap` | leaps of the clock that the log tells of |
+//! | `books` | what is written down later, beside appending |
 //! | `rewrite` | giving back the room of what is gone |
 //! | [`inspect`] | looking without changing, checking, carrying elsewhere |
 //! | `fuzzing` | what fuzzers check |
@@ -29,6 +30,7 @@
 //!   it is needed.
 
 mod back;
+mod books;
 mod by_topic;
 mod damage;
 mod disk;
@@ -241,6 +243,7 @@ impl Store for Segments {
     }
 
     fn close(&self) {
+        self.log.end_books();
         if let Err(error) = self.log.end() {
             tracing::error!(%error, "cannot close the log in order");
         }
@@ -283,6 +286,12 @@ impl Reads for Segments {
 
     fn damaged(&self) -> usize {
         self.log.state.read().damage.places()
+    }
+}
+
+impl Drop for Segments {
+    fn drop(&mut self) {
+        self.log.end_books();
     }
 }
 

@@ -11,13 +11,15 @@ use parking_lot::{Mutex, RwLock};
 use super::{
     Durability, Settings,
     disk::{Disk, DiskFile},
-    format::{BATCH_HEADER, BatchHeader, Damaged, LogId, SEGMENT_HEADER, SegmentHeader, encode_record},
-    index::{Active, MAX_DELTA, Sealed, len32},
+    format::{
+        BATCH_HEADER, BatchHeader, Damaged, LogId, SEGMENT_HEADER, SegmentHeader, VERSION, encode_record,
+    },
+    index::{MAX_DELTA, Sealed, len32},
     meta::Meta,
     recover::{UNSYNCED, UNSYNCED_READY, make_segment},
     retain::Leaving,
     rewrite::Rewriting,
-    segment::{Body, FOLDER, SealedSegment, index_name, segment_name, step, take_room},
+    segment::{Body, FOLDER, SealedSegment, segment_name, step, take_room},
     snapshot::Snapshots,
     state::State,
 };
@@ -79,6 +81,7 @@ pub(crate) struct Log {
 pub(crate) struct Troubles {
     pub(crate) trim: Trouble,
     pub(crate) rules: Trouble,
+    pub(crate) books: Trouble,
     pub(crate) compact: Trouble,
     pub(crate) snapshot: Trouble,
 }
@@ -147,6 +150,7 @@ impl Log {
         if writer.owes_meta {
             self.save_meta(&mut writer)?;
         }
+        self.renew(&mut writer, self.next_base(first.seq, last.seq))?;
         if self.is_far(first.seq, last.seq) {
             self.roll(&mut writer, self.next_base(first.seq, last.seq))?;
         }
@@ -192,6 +196,26 @@ impl Log {
             state.ruled.add(record, len);
         }
         state.active = body;
+        Ok(())
+    }
+
+    /// Sees to it that what is written is a segment of this version: one of an older release gets no record any more.
+    fn renew(&self, writer: &mut Writer, next: Seq) -> Result<(), AppendError> {
+        let (header, len) = {
+            let state = self.state.read();
+            (state.active.header, state.active.len)
+        };
+        if header.version == VERSION {
+            return Ok(());
+        }
+        if len > SEGMENT_HEADER {
+            return self.roll(writer, next);
+        }
+        // It holds nothing, and its successor has the same name.
+        let header = SegmentHeader::new(header.log, header.base, header.has_holes);
+        let made = make_segment(&*self.disk, header, step(self.settings.segment_bytes));
+        writer.room = 0;
+        self.state.write().active = made.map_err(refused)?;
         Ok(())
     }
 
@@ -338,7 +362,7 @@ impl Log {
             let place = bytes.len() as u64;
             // Where epochs begin stands in `meta`.
             if !matches!(record.entry, Entry::Epoch(_)) {
-                encode_record(record, header.base, &mut bytes).map_err(too_large)?;
+                encode_record(record, &header, &mut bytes).map_err(too_large)?;
                 count += 1;
             }
             places.push((place, bytes.len() as u64 - place));
@@ -356,61 +380,48 @@ impl Log {
         Ok(Encoded { bytes, places })
     }
 
-    /// Seals the segment that is being written, and begins another at `next`. Readers go on meanwhile.
+    /// Seals the segment that is being written, and begins another at `next`. Readers go on meanwhile. Its index becomes a file
+    /// [later](Log::keep_books).
     pub(crate) fn roll(&self, writer: &mut Writer, next: Seq) -> Result<(), AppendError> {
-        let (sealed, active) = self.seal(writer, next)?;
-        let mut state = self.state.write();
+        self.catch_up().map_err(refused)?;
+        let active = self.seal(writer, next)?;
+        let mut guard = self.state.write();
+        let state = &mut *guard;
+        let body = std::mem::replace(&mut state.active, active);
+        let index = std::mem::take(&mut state.index);
+        let parts = index.parts.of_file(body.len, index.totals.events);
+        let index = Sealed::fresh(index, &self.id, body.header.base, body.len);
+        let sealed = SealedSegment::new(body, index);
+        let _ = sealed.parts.set(parts);
         let mut list = Vec::clone(&state.sealed);
         list.push(Arc::new(sealed));
         state.sealed = Arc::new(list);
-        state.active = active;
-        state.index = Active::default();
         writer.wants_snapshot = true;
         Ok(())
     }
 
-    fn seal(&self, writer: &mut Writer, next: Seq) -> Result<(SealedSegment, Body), AppendError> {
+    /// Makes safe what is in the segment that is being written, and makes the next one.
+    fn seal(&self, writer: &mut Writer, next: Seq) -> Result<Body, AppendError> {
         self.settle(writer)?;
         // In another folder the new segment would miss the ones before it.
         self.in_place().map_err(|error| writer.lose(&error))?;
-        // Nobody else writes, so this keeps no reader out.
-        let state = self.state.read();
-        let body = state.active.clone();
+        let (body, last) = {
+            let state = self.state.read();
+            (state.active.clone(), state.last())
+        };
         // Room that was taken in advance is given back, so that the file ends where its records do.
         writer.room = 0;
         body.file.set_len(body.len).map_err(refused)?;
         self.sync_file(writer, &*body.file)?;
-        let base = body.header.base;
-        let name = index_name(base);
-        let index = || {
-            state.index.seal(&*self.disk, &name, &self.id, base, body.len)?;
-            Sealed::open(self.disk.open(&name)?, &self.id, base, body.len)
-        };
-        let index = index().map_err(refused)?;
-        let header = SegmentHeader {
-            log: self.id,
-            base: next,
-            has_holes: next > state.last().next(),
-        };
-        let active = match make_segment(&*self.disk, header, step(self.settings.segment_bytes)) {
-            Ok(active) => active,
-            Err(error) => {
-                drop(state);
-                writer.owed = Some(Owed::Segment(next));
-                drop(self.settle(writer));
-                return Err(match writer.poisoned() {
-                    Some(why) => AppendError::Poisoned(why.to_owned()),
-                    None => refused(error),
-                });
+        let header = SegmentHeader::new(self.id, next, next > last.next());
+        make_segment(&*self.disk, header, step(self.settings.segment_bytes)).map_err(|error| {
+            writer.owed = Some(Owed::Segment(next));
+            drop(self.settle(writer));
+            match writer.poisoned() {
+                Some(why) => AppendError::Poisoned(why.to_owned()),
+                None => refused(error),
             }
-        };
-        let sealed = SealedSegment::new(body, index);
-        let parts = state
-            .index
-            .parts
-            .of_file(sealed.body.len, state.index.totals.events);
-        let _ = sealed.parts.set(parts);
-        Ok((sealed, active))
+        })
     }
 }
 

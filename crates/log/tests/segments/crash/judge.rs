@@ -42,6 +42,8 @@ pub(super) enum Troubles {
 struct Truth {
     /// Everything that was acknowledged, or found when a log was opened; also what is gone by now.
     records: BTreeMap<Seq, Arc<Record>>,
+    /// What the log said of itself, in front of which record, and how manyth there.
+    notes: BTreeMap<(Seq, usize), Arc<Record>>,
     /// The last batch, if nobody saw an answer to it.
     pending: Vec<Arc<Record>>,
     /// What was refused for want of room since the log was opened.
@@ -418,7 +420,12 @@ impl<'a> Run<'a> {
     }
 
     fn add(&mut self, batch: &[Arc<Record>]) {
-        for record in batch.iter().filter(|record| !record.entry.is_note()) {
+        let is_told = |record: &&Arc<Record>| !matches!(record.entry, Entry::Epoch(_));
+        for (number, record) in batch.iter().filter(is_told).enumerate() {
+            if record.entry.is_note() {
+                self.truth.notes.insert((record.seq, number), Arc::clone(record));
+                continue;
+            }
             self.truth.records.insert(record.seq, Arc::clone(record));
             self.told.add(&self.truth, record);
         }
@@ -509,7 +516,7 @@ impl<'a> Run<'a> {
             .truth
             .pending
             .drain(..)
-            .filter(|record| record.seq <= history.last && !record.entry.is_note())
+            .filter(|record| record.seq <= history.last)
             .collect();
         let last = self.truth.records.last_key_value().map(|(_, record)| record);
         let last = found.last().or(last);
@@ -570,6 +577,7 @@ impl<'a> Run<'a> {
             "the log ends with {last:?}, which nobody sent"
         );
         self.truth.records.retain(|seq, _| *seq <= last);
+        self.truth.notes.retain(|(seq, _), _| *seq <= last);
         self.truth.snapshots.retain(|seq, _| *seq <= last);
         self.truth.pending.clear();
         true
@@ -615,11 +623,12 @@ impl<'a> Run<'a> {
 
     /// Whether all that came after a snapshot is told, be it gone by now or not.
     fn check_told(&self, archive: &dyn Store, after: Seq) {
-        let mut told = BTreeSet::new();
+        let (mut told, mut notes) = (BTreeSet::new(), Vec::new());
         let mut last = after;
         archive
             .replay(after, &mut |record| {
                 if record.entry.is_note() {
+                    notes.push(record.clone());
                     return;
                 }
                 assert!(last < record.seq, "{:?} is told after {last:?}", record.seq);
@@ -632,6 +641,12 @@ impl<'a> Run<'a> {
                 told.insert(last);
             })
             .unwrap();
+        let known = self
+            .truth
+            .notes
+            .range((after.next(), 0)..)
+            .map(|(_, note)| &**note);
+        assert!(notes.iter().eq(known), "{notes:?} are told after {after:?}");
         for (seq, record) in self.truth.records.range(after.next()..) {
             assert!(told.contains(seq), "{record:?} is not told after {after:?}");
         }

@@ -256,11 +256,7 @@ fn begin(disk: Arc<dyn Disk>, id: LogId, first: Seq) -> io::Result<Log> {
         },
         ..Settings::default()
     };
-    let header = SegmentHeader {
-        log: id,
-        base: first,
-        has_holes: false,
-    };
+    let header = SegmentHeader::new(id, first, false);
     let state = State {
         sealed: Arc::default(),
         active: make_segment(&*disk, header, step(settings.segment_bytes))?,
