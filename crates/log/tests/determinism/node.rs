@@ -7,7 +7,7 @@ use tidewire_log::{
     Door, Entry, Epoch, Error, Ledger, Millis, Namespace, Outcome, Receipt, Record, Seq, Settings, Topic,
     TopicSet,
     archive::{
-        self, Memory, Reads as _, Retention, Rule, Rules, Store as _,
+        self, Memory, Retention, Rule, Rules, Store as _,
         segments::{self, Durability, Segments},
     },
     ids::Epochs,
@@ -272,7 +272,7 @@ impl Node {
             Flaw::AdmitsByTheArchive => {
                 for topic in entry.topics() {
                     let topics = TopicSet::from(topic.clone());
-                    let is_gone = self.archive.count(&topics, through).unwrap() == 0;
+                    let is_gone = archive::count(&*self.archive, &topics, through).unwrap() == 0;
                     if self.machine.ended_at(topic).is_some() && is_gone {
                         let forget = Entry::Forget { topics, through };
                         drop(self.machine.apply(next, now, forget));
