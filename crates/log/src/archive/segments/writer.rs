@@ -144,7 +144,7 @@ impl Log {
                 writer.meta.begin_epoch(epoch, before.next());
                 writer.owes_meta = true;
             }
-            before = before.max(record.through());
+            before = record.number().unwrap_or(before);
         }
         // Before the first record of the epoch. The table of epochs stands in `meta`, whatever becomes of segments and snapshots.
         if writer.owes_meta {
@@ -173,7 +173,8 @@ impl Log {
                 None => refused(error),
             });
         }
-        writer.written = writer.written.max(last.through());
+        let numbers = batch.iter().filter_map(|record| record.number());
+        writer.written = writer.written.max(numbers.max().unwrap_or_default());
         let synced = match self.settings.durability.is_always() {
             true => self.sync_active(&mut writer),
             false => Ok(()),
