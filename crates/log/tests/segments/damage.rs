@@ -685,7 +685,7 @@ fn notes_without_a_record_are_in_nobodys_way() {
     let log = open(&disk).unwrap();
     let mut told = Vec::new();
     log.replay(Seq::ZERO, &mut |record| {
-        told.push((record.seq.0, record.entry.is_note()))
+        told.push((record.seq.0, record.entry.is_note()));
     })
     .unwrap();
     assert_eq!(told, [(1, false), (2, true), (7, true), (9, true)]);
@@ -706,7 +706,7 @@ fn notes_without_a_record_are_in_nobodys_way() {
     let log = Segments::open(under, Settings::default()).unwrap();
     let mut records = 0;
     log.replay(Seq::ZERO, &mut |record| {
-        records += u32::from(!record.entry.is_note())
+        records += u32::from(!record.entry.is_note());
     })
     .unwrap();
     assert_eq!((records, log.history().last), (40, Seq(40)));
