@@ -144,7 +144,8 @@ impl Log {
                 writer.meta.begin_epoch(epoch, before.next());
                 writer.owes_meta = true;
             }
-            before = record.number().unwrap_or(before);
+            // As the machine counts.
+            before = before.max(record.through());
         }
         // Before the first record of the epoch. The table of epochs stands in `meta`, whatever becomes of segments and snapshots.
         if writer.owes_meta {
