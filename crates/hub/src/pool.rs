@@ -58,7 +58,9 @@ impl Pool {
         let turn = turn.map_err(io::Error::other)?;
         let store = Arc::clone(&self.store);
         let reading = self.runtime.spawn_blocking(move || {
-            let _until_it_is_read = turn;
+            let _until_it_is_left = turn;
+            // Who waits for the turns of all is to be the last who has the store.
+            let store = store;
             read(&*store)
         });
         reading.await.unwrap_or_else(|error| {
