@@ -1,5 +1,7 @@
 //! Reads that wait for a disk hold nobody up, and readers that are cut from outside.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod support;
 
 use std::{future::poll_fn, task::Poll, time::Duration};
