@@ -101,6 +101,27 @@ async fn reads_at_once_are_bounded_and_all_have_their_turn() {
     }
 }
 
+/// A client that takes nothing, or an owner that does something else: such a reader is not polled on.
+#[tokio::test]
+async fn readers_that_are_not_polled_hold_nobody_up() {
+    let archive = Scripted::new(true);
+    let hub = over(&archive);
+    let start = Start::After(hub.position().to_string());
+    let mut readers = Vec::new();
+    for _ in 0..40 {
+        readers.push(Reader::open(&hub, "a", &start).await);
+    }
+    publish(&hub, "a", "x").await;
+    archive.hold_reads();
+    for reader in &mut readers {
+        assert!(poll(reader).await.is_pending());
+    }
+    archive.let_reads_go();
+    let last = readers.last_mut().unwrap().available();
+    let last = tokio::time::timeout(Duration::from_secs(60), last).await;
+    assert_eq!(last.expect("it has its turn"), ["x"]);
+}
+
 #[tokio::test]
 async fn a_hub_over_a_disk_works_inside_a_local_set() {
     let folder = tempfile::tempdir().unwrap();
