@@ -491,14 +491,16 @@ fn assemble(
     })
     .map_err(refuse)?;
     topics.is_complete();
+    topics.settle_cuts();
     missing::tell(&state.sealed, &state.active.header, &mut topics, &state.damage);
     topics.begins_with(oldest);
-    let state = State { topics, ..state };
+    let mut state = State { topics, ..state };
     if is_made_anew && !state.sealed.is_empty() {
         tracing::warn!(
             "the list of topics was made anew: some readers may be told of a gap though they missed nothing"
         );
         state.topics.save(disk, log)?;
+        state.topics.listed = state.topics.last;
     }
     Ok(state)
 }

@@ -50,6 +50,8 @@ pub(crate) struct Writer {
     /// `meta` is not on disk yet as this opening has it. Written with the first record, it does not keep a log on a full disk from
     /// being opened and read.
     pub(crate) owes_meta: bool,
+    /// Up to which record the list of topics is written down.
+    pub(crate) listed: Seq,
     /// Segments that are gone, but for their files: the oldest first.
     pub(crate) leaving: VecDeque<Leaving>,
 }
@@ -71,6 +73,8 @@ pub(crate) struct Log {
     pub(crate) state: RwLock<State>,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) rewriting: Mutex<Rewriting>,
+    /// Held, before the writer's lock, by whoever writes down what is gone.
+    pub(crate) cutting: Mutex<()>,
     pub(crate) troubles: Troubles,
 }
 
@@ -85,7 +89,7 @@ pub(crate) struct Troubles {
 }
 
 impl Writer {
-    pub(crate) fn new(last: Seq, snapshots: Snapshots, meta: Meta) -> Self {
+    pub(crate) fn new(last: Seq, listed: Seq, snapshots: Snapshots, meta: Meta) -> Self {
         Self {
             synced: last,
             written: last,
@@ -97,6 +101,7 @@ impl Writer {
             snapshots,
             meta,
             owes_meta: true,
+            listed,
             leaving: VecDeque::new(),
         }
     }
