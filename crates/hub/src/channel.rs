@@ -36,8 +36,32 @@ struct State {
     layouts: [Option<Layout>; LAYOUTS],
     /// The layout to give up next.
     oldest: usize,
-    /// The wakers of those that wait.
-    readers: Slab<Option<Waker>>,
+    /// Raised when layouts are forgotten: one that was begun before it is not shared.
+    generation: u64,
+    readers: Slab<Slot>,
+    /// How many readers have ever come.
+    joined: u64,
+}
+
+/// A reader's place among those of its channel. A slot is used again, a number is not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader {
+    slot: usize,
+    number: u64,
+}
+
+struct Slot {
+    number: u64,
+    waits: Waits,
+    is_cut: bool,
+}
+
+/// What a reader waits for.
+enum Waits {
+    Not,
+    ForEvents(Waker),
+    /// Events do not wake it.
+    ForTheStore(Waker),
 }
 
 /// The bytes of consecutive entries, contiguous: every reader that is at the same place sends the
@@ -65,6 +89,8 @@ pub(crate) enum Look {
     Wait,
     /// Nothing ever: all topics have ended.
     Ended,
+    /// Nothing ever: the reader has been cut.
+    Cut,
 }
 
 impl Channel {
@@ -79,7 +105,9 @@ impl Channel {
                 touched: false,
                 layouts: Default::default(),
                 oldest: 0,
+                generation: 0,
                 readers: Slab::new(),
+                joined: 0,
             }),
         }
     }
@@ -99,15 +127,51 @@ impl Channel {
 
     // Readers.
 
-    pub(crate) fn join(&self) -> usize {
-        self.state.lock().readers.insert(None)
+    pub(crate) fn join(&self) -> Reader {
+        let mut state = self.state.lock();
+        let number = state.joined;
+        state.joined += 1;
+        let slot = state.readers.insert(Slot {
+            number,
+            waits: Waits::Not,
+            is_cut: false,
+        });
+        Reader { slot, number }
     }
 
     /// Returns how many readers are left.
-    pub(crate) fn leave(&self, reader: usize) -> usize {
+    pub(crate) fn leave(&self, reader: Reader) -> usize {
         let mut state = self.state.lock();
-        state.readers.remove(reader);
+        state.readers.remove(reader.slot);
         state.readers.len()
+    }
+
+    /// Cuts a reader, wherever it waits. Nothing happens if it has gone.
+    pub(crate) fn cut(&self, reader: Reader) {
+        let waits = {
+            let mut state = self.state.lock();
+            let slot = state.readers.get_mut(reader.slot);
+            let Some(slot) = slot.filter(|slot| slot.number == reader.number) else {
+                return;
+            };
+            slot.is_cut = true;
+            std::mem::replace(&mut slot.waits, Waits::Not)
+        };
+        // Outside the lock: a waker may run the reader at once.
+        if let Waits::ForEvents(waker) | Waits::ForTheStore(waker) = waits {
+            waker.wake();
+        }
+    }
+
+    /// The reader waits for the store, unless it has been cut.
+    pub(crate) fn wait_for_the_store(&self, reader: Reader, waker: &Waker) -> bool {
+        let mut state = self.state.lock();
+        let slot = &mut state.readers[reader.slot];
+        match &mut slot.waits {
+            Waits::ForTheStore(kept) => kept.clone_from(waker),
+            waits => *waits = Waits::ForTheStore(waker.clone()),
+        }
+        !slot.is_cut
     }
 
     /// Whether it has more than one reader.
@@ -116,33 +180,49 @@ impl Channel {
     }
 
     /// What is there for a reader at `cursor`; if nothing, its waker is kept.
-    pub(crate) fn look(&self, cursor: Seq, reader: usize, waker: &Waker) -> Look {
+    pub(crate) fn look(&self, cursor: Seq, reader: Reader, waker: &Waker) -> Look {
         let mut state = self.state.lock();
+        if state.readers[reader.slot].is_cut {
+            return Look::Cut;
+        }
         if cursor < state.tip {
             return state.find(cursor).map_or(Look::Behind, Look::Ready);
         }
         if state.open == 0 && cursor >= state.ended {
             return Look::Ended;
         }
-        match &mut state.readers[reader] {
-            Some(kept) => kept.clone_from(waker),
-            kept => *kept = Some(waker.clone()),
+        match &mut state.readers[reader.slot].waits {
+            Waits::ForEvents(kept) => kept.clone_from(waker),
+            waits => *waits = Waits::ForEvents(waker.clone()),
         }
         Look::Wait
     }
 
-    /// Keeps a layout for the other readers, unless there are none.
-    pub(crate) fn share(&self, layout: Layout) {
-        let mut state = self.state.lock();
-        if state.readers.len() > 1 {
-            let slot = state.oldest;
-            state.layouts[slot] = Some(layout);
-            state.oldest = (slot + 1) % LAYOUTS;
-        }
+    /// Whether something may be there for a reader at `cursor`.
+    pub(crate) fn is_ahead_of(&self, cursor: Seq) -> bool {
+        cursor < self.state.lock().tip
     }
 
-    pub(crate) fn find(&self, cursor: Seq) -> Option<Layout> {
-        self.state.lock().find(cursor)
+    /// Keeps a layout for the other readers, unless there are none, or some of its events may have gone since the `generation` in which
+    /// it was begun. If another reader was faster, its layout is the answer.
+    pub(crate) fn share(&self, layout: Layout, cursor: Seq, generation: u64) -> Layout {
+        let mut state = self.state.lock();
+        if state.readers.len() < 2 || state.generation != generation {
+            return layout;
+        }
+        if let Some(first) = state.find(cursor) {
+            return first;
+        }
+        let slot = state.oldest;
+        state.layouts[slot] = Some(layout.clone());
+        state.oldest = (slot + 1) % LAYOUTS;
+        layout
+    }
+
+    /// A layout for a reader at `cursor`, or the generation of one that is to be made.
+    pub(crate) fn find(&self, cursor: Seq) -> Result<Layout, u64> {
+        let state = self.state.lock();
+        state.find(cursor).ok_or(state.generation)
     }
 
     // Routing.
@@ -165,23 +245,41 @@ impl Channel {
     pub(crate) fn renew(&self, (open, ended): (usize, Seq)) {
         let mut state = self.state.lock();
         (state.open, state.ended) = (open, ended);
-        state.layouts = Default::default();
+        state.forget_layouts();
     }
 
     /// What was laid out may hold events that are gone.
     pub(crate) fn forget_layouts(&self) {
-        self.state.lock().layouts = Default::default();
+        self.state.lock().forget_layouts();
     }
 
     /// The batch has been routed: takes the wakers of all who wait.
     pub(crate) fn take_wakers(&self, wakers: &mut Vec<Waker>) {
         let mut state: MutexGuard<'_, State> = self.state.lock();
         state.touched = false;
-        wakers.extend(state.readers.iter_mut().filter_map(|(_, reader)| reader.take()));
+        wakers.extend(state.readers.iter_mut().filter_map(|(_, slot)| slot.wake()));
+    }
+}
+
+impl Slot {
+    /// The waker, if it waits for events.
+    fn wake(&mut self) -> Option<Waker> {
+        match std::mem::replace(&mut self.waits, Waits::Not) {
+            Waits::ForEvents(waker) => Some(waker),
+            waits => {
+                self.waits = waits;
+                None
+            }
+        }
     }
 }
 
 impl State {
+    fn forget_layouts(&mut self) {
+        self.layouts = Default::default();
+        self.generation += 1;
+    }
+
     /// A layout that starts right after the cursor and reaches the tip, or is as long as a chunk may be.
     fn find(&self, cursor: Seq) -> Option<Layout> {
         let fits = |layout: &&Layout| {

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use tidewire_log::archive::Archive;
+use tidewire_log::archive::Store;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// See the module's text. When it is dropped, its job gives up soon.
@@ -17,10 +17,10 @@ pub(crate) struct Compaction {
 
 impl Compaction {
     /// Begins the next job, unless one is running.
-    pub(crate) fn go_on(&mut self, archive: &Arc<dyn Archive>) {
+    pub(crate) fn go_on(&mut self, archive: &Arc<dyn Store>) {
         let is_running = self.job.as_ref().is_some_and(|job| !job.is_finished());
         // What is in memory has nothing to give back.
-        if is_running || !archive.waits() {
+        if is_running || !archive.may_block() {
             return;
         }
         let (archive, stop) = (Arc::clone(archive), Arc::clone(&self.stop));

@@ -46,7 +46,7 @@ impl From<AppendError> for Health {
     }
 }
 
-/// The health of a hub: the committer sets it, anybody reads it.
+/// The health of a hub: the applying loop sets it, anybody reads it.
 #[derive(Default)]
 pub(crate) struct Pulse(watch::Sender<Health>);
 

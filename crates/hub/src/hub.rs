@@ -1,6 +1,5 @@
 //! The handle of a hub: start it, append to it, subscribe to it, drain it.
 
-use std::io;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -8,33 +7,31 @@ use std::sync::{
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use tidewire_codec::EventId;
 use tidewire_log::{
-    archive::{Archive, Back, Scan, Walk},
+    archive::{Scan, Store},
     clock::millis,
     ids::Epochs,
-    ledger::Ledgers,
+    ledger::{Ledger, Ledgers},
     machine::Machine,
     recall::recall,
     record::text_len,
     settings::{RULES, Settings},
     timekeeper::Timekeeper,
 };
-use tokio::{
-    runtime::{Handle, RuntimeFlavor},
-    sync::watch,
-};
+use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
-    Clock, Encoding, Entry, Epoch, Error, Floors, Gap, GapReason, Health, Position, Presence, PresenceWatch,
-    Proposal, ReaderName, Receipt, Resume, Row, Seq, Start, StartError, Stats, Subscribed, Subscription, Times, Topic,
-    TopicSet,
-    committer::Committer,
+    Clock, Door, Encoding, Entry, Error, Health, Position, Presence, PresenceWatch, Proposal, ReaderName,
+    Receipt, Row, Seq, Start, StartError, Stats, Subscribed, Times, Topic, TopicSet,
+    apply::Applier,
     health::Pulse,
+    order::{Follower, Joined, Order, Proposer, Standing, local::Local},
+    pool::Pool,
     presence::Readers,
-    sequencer::{Pending, Sequencer},
-    stats::{Counters, Departure},
-    tail::{Registered, Tail},
+    proposals::{Beginning, Packer, Pending, Proposals, size},
+    stats::Counters,
+    tail::Tail,
+    tickets::Tickets,
 };
 
 /// The bounds of a hub.
@@ -105,68 +102,180 @@ pub struct Hub {
 pub(crate) struct Inner {
     config: Config,
     pub(crate) epochs: Epochs,
-    machine: Arc<RwLock<Machine>>,
-    archive: Arc<dyn Archive>,
+    pub(crate) machine: Arc<RwLock<Machine>>,
+    pub(crate) reads: Pool,
     pub(crate) tail: Arc<Tail>,
     pub(crate) readers: Readers,
     pub(crate) counters: Arc<Counters>,
     pulse: Arc<Pulse>,
     time: Arc<Timekeeper>,
-    sequencer: Sequencer,
+    proposals: Proposals,
+    /// See [`crate::order::Joined`].
+    decided: bool,
+    max_entry: usize,
     /// Whether publishes are taken no more.
     closing: watch::Sender<bool>,
     draining: AtomicBool,
 }
 
-impl Hub {
-    /// Starts a hub on the current tokio runtime. It goes on where the archive's history ends.
+/// A hub that is going to start: [`Hub::builder`].
+pub struct Builder {
+    config: Config,
+    ledgers: Ledgers,
+}
+
+impl Builder {
+    /// The ledger of a door gets the door's facts, those of before the start too.
+    #[must_use]
+    pub fn ledger(mut self, door: Door, ledger: impl Ledger) -> Self {
+        self.ledgers.insert(door, Box::new(ledger));
+        self
+    }
+
+    /// Starts the hub: this node gives the order. It goes on where the archive's history ends. Where the archive waits for a
+    /// disk, the hub has a thread of its own; its readers use the current tokio runtime, of whichever kind.
+    ///
+    /// When the last handle and the last reader are gone, all of it is closed: the log may be opened again right after.
     ///
     /// # Errors
     /// [`StartError`].
-    pub fn start(config: Config, archive: impl Archive) -> Result<Self, StartError> {
+    pub fn start(self, archive: impl Store) -> Result<Hub, StartError> {
+        let parts = self.recall(Arc::new(archive))?;
+        let epochs = parts.machine.epochs().clone();
+        let joined = Local::new(epochs, Arc::clone(&parts.time)).begin(parts.machine.last())?;
+        parts.assemble(joined)
+    }
+
+    /// Starts the hub as one of many that follow an order.
+    ///
+    /// # Errors
+    /// [`StartError`]; [`JoinError::Checkpoint`](crate::order::JoinError::Checkpoint) if the archive is too far behind.
+    pub async fn join(self, archive: impl Store, order: impl Order) -> Result<Hub, StartError> {
+        let parts = self.recall(Arc::new(archive))?;
+        let standing = Standing {
+            last: parts.machine.last(),
+            reached: parts.machine.reached().clone(),
+        };
+        let joined = order.join(standing).await?;
+        parts.assemble(joined)
+    }
+
+    fn recall(self, archive: Arc<dyn Store>) -> Result<Parts, StartError> {
+        let Self { config, ledgers } = self;
+        let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         config.clock.check()?;
-        let archive: Arc<dyn Archive> = Arc::new(archive);
         let history = archive.history();
         let (last, believed) = (history.last, history.believed);
-        let settings = config.settings();
-        let machine = recall(&*archive, history, settings, Ledgers::new())?;
-        let epochs = machine.epochs().clone();
-        let epoch = Epoch::random()?;
-        epochs.begin(epoch, machine.last().next());
-        let tail = Arc::new(Tail::new(epochs.clone(), config.window, config.max_topics, last));
+        let machine = recall(&*archive, history, config.settings(), ledgers)?;
         let newest = (last > Seq::ZERO).then_some(believed);
-        let time = Arc::new(Timekeeper::start(config.clock.clone(), newest));
+        Ok(Parts {
+            time: Arc::new(Timekeeper::start(config.clock.clone(), newest)),
+            config,
+            archive,
+            machine,
+            last,
+            runtime,
+        })
+    }
+}
+
+/// A hub but for its order.
+struct Parts {
+    config: Config,
+    archive: Arc<dyn Store>,
+    machine: Machine,
+    time: Arc<Timekeeper>,
+    /// The last record of the archive.
+    last: Seq,
+    runtime: Handle,
+}
+
+impl Parts {
+    fn assemble<P: Proposer, F: Follower>(self, joined: Joined<P, F>) -> Result<Hub, StartError> {
+        let Self {
+            config,
+            archive,
+            machine,
+            time,
+            last,
+            runtime,
+        } = self;
+        let epochs = machine.epochs().clone();
+        let tail = Arc::new(Tail::new(epochs.clone(), config.window, config.max_topics, last));
         let machine = Arc::new(RwLock::new(machine));
         let counters = Arc::new(Counters::default());
+        let tickets = Arc::new(Tickets::new(Arc::clone(&counters)));
         let pulse = Arc::new(Pulse::default());
-        let sequencer = Sequencer::start(Committer {
+        let start = Arc::new(Beginning(joined.notes.into()));
+        let settings = config.settings();
+        let (decided, max_entry) = (joined.decided, joined.max_entry);
+        let packer = |waiting| Packer {
+            proposer: joined.proposer,
+            waiting,
+            tickets: Arc::clone(&tickets),
+            machine: Arc::clone(&machine),
+            time: Arc::clone(&time),
+            pulse: Arc::clone(&pulse),
+            settings,
+            start: Arc::clone(&start),
+            max_batch: joined.max_batch,
+            decided,
+        };
+        let applier = |proposals| Applier {
+            follower: joined.follower,
+            decided,
+            origin: joined.origin,
             time: Arc::clone(&time),
             machine: Arc::clone(&machine),
             archive: Arc::clone(&archive),
             tail: Arc::clone(&tail),
             counters: Arc::clone(&counters),
             pulse: Arc::clone(&pulse),
+            tickets: Arc::clone(&tickets),
             settings,
-            epoch,
-            owes_epoch: AtomicBool::new(true),
-        });
-        let sequencer = sequencer.map_err(StartError::Thread)?;
-        Ok(Self {
+            start: Arc::clone(&start),
+            proposals,
+            forgetting: None,
+        };
+        let proposals =
+            Proposals::start(packer, applier, archive.may_block(), &runtime).map_err(StartError::Thread)?;
+        Ok(Hub {
             inner: Arc::new(Inner {
                 config,
                 epochs,
                 machine,
-                archive,
+                reads: Pool::new(archive, runtime),
                 tail,
                 readers: Readers::default(),
                 counters,
                 pulse,
                 time,
-                sequencer,
+                proposals,
+                decided,
+                max_entry,
                 closing: watch::Sender::new(false),
                 draining: AtomicBool::new(false),
             }),
         })
+    }
+}
+
+impl Hub {
+    /// A hub with these bounds.
+    #[must_use]
+    pub fn builder(config: Config) -> Builder {
+        Builder {
+            config,
+            ledgers: Ledgers::new(),
+        }
+    }
+
+    /// Starts a hub: [`Builder::start`].
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start(config: Config, archive: impl Store) -> Result<Self, StartError> {
+        Self::builder(config).start(archive)
     }
 
     /// Publishes. Resolves once the event is kept as durably as the archive promises and readers see
@@ -196,24 +305,42 @@ impl Hub {
         self.inner.enqueue(proposal.into(), Some(row.clone())).await
     }
 
-    /// Starts reading.
+    /// Has a door's ledger take a fact, on all nodes. What the ledger said is in [`Outcome::Told`](crate::Outcome::Told).
+    ///
+    /// # Errors
+    /// As [`Hub::append`].
+    pub async fn tell(&self, door: Door, data: impl Into<Box<[u8]>>) -> Result<Receipt, Error> {
+        let data = data.into();
+        self.append(Entry::Fact { door, data }).await
+    }
+
+    /// Resolves when everything is visible that was ordered before it was asked. Where this node gives the order, that is now.
+    ///
+    /// # Errors
+    /// [`Error::Unordered`]: the order does not answer. [`Error::Closed`] while draining.
+    pub async fn barrier(&self) -> Result<(), Error> {
+        self.inner.barrier().await
+    }
+
+    /// Starts reading. However many events `start` goes back over, others have their turn meanwhile, and the work ends when
+    /// the future is dropped.
     ///
     /// # Errors
     /// [`Error::TooManyTopics`], [`Error::WatchedFull`]; [`Error::Closed`] while draining; [`Error::Damaged`].
-    pub fn subscribe(
+    pub async fn subscribe(
         &self,
         topics: impl Into<TopicSet>,
         start: &Start,
         encoding: Encoding,
     ) -> Result<Subscribed, Error> {
-        self.subscribe_as(topics, start, encoding, None)
+        self.subscribe_as(topics, start, encoding, None).await
     }
 
     /// Starts reading under a name, which [`Hub::presence`] shows.
     ///
     /// # Errors
     /// As [`Hub::subscribe`].
-    pub fn subscribe_as(
+    pub async fn subscribe_as(
         &self,
         topics: impl Into<TopicSet>,
         start: &Start,
@@ -222,34 +349,7 @@ impl Hub {
     ) -> Result<Subscribed, Error> {
         let topics = topics.into();
         self.inner.check_count(&topics)?;
-        if self.inner.is_draining() {
-            return Err(Error::Closed);
-        }
-        self.inner.subscribe(&topics, start, encoding, name, None)
-    }
-
-    /// The same for requests from outside: however many events `start` goes back over, others have their turn meanwhile, and
-    /// who drops the future ends the work.
-    ///
-    /// # Errors
-    /// As [`Hub::subscribe`].
-    pub async fn open(
-        &self,
-        topics: impl Into<TopicSet>,
-        start: &Start,
-        encoding: Encoding,
-        name: Option<ReaderName>,
-    ) -> Result<Subscribed, Error> {
-        let (topics, inner) = (topics.into(), &self.inner);
-        inner.check_count(&topics)?;
-        let walk = match start {
-            Start::Last(count) => Some(inner.walk(&topics, inner.tail.watermark(), *count).await?),
-            _ => None,
-        };
-        if inner.is_draining() {
-            return Err(Error::Closed);
-        }
-        inner.subscribe(&topics, start, encoding, name, walk)
+        self.inner.subscribe(&topics, start, encoding, name).await
     }
 
     /// How many of these topics nothing is known of.
@@ -266,35 +366,12 @@ impl Hub {
         self.inner.position(self.inner.tail.watermark())
     }
 
-    /// What is kept of these topics.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`].
-    pub fn kept(&self, topics: &TopicSet) -> Result<Kept, Error> {
-        let inner = &self.inner;
-        let watermark = inner.tail.watermark();
-        let kept = inner.read(|archive| -> io::Result<Kept> {
-            let last = archive.last_event(topics, watermark)?;
-            Ok(Kept {
-                count: archive.count(topics, watermark)?,
-                last: last.map(|seq| inner.position(seq)),
-            })
-        });
-        Ok(kept?)
-    }
-
-    /// The same for requests from outside: see [`Hub::open`].
+    /// What is kept of these topics. The work ends when the future is dropped.
     ///
     /// # Errors
     /// [`Error::Damaged`]; [`Error::Closed`] while draining.
-    pub async fn count(&self, topics: &TopicSet) -> Result<Kept, Error> {
-        let inner = &self.inner;
-        let watermark = inner.tail.watermark();
-        let last = inner.read(|archive| archive.last_event(topics, watermark))?;
-        Ok(Kept {
-            count: inner.walk(topics, watermark, usize::MAX).await?.events,
-            last: last.map(|seq| inner.position(seq)),
-        })
+    pub async fn kept(&self, topics: &TopicSet) -> Result<Kept, Error> {
+        self.inner.kept(topics).await
     }
 
     /// Reads records of these topics after `after`, oldest first: at least one if there is one, and not many more than
@@ -302,10 +379,10 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::Damaged`].
-    pub fn records(&self, topics: &TopicSet, after: Seq, budget: usize) -> Result<Scan, Error> {
-        let mut scan = self.inner.scan(topics, after, budget)?;
+    pub async fn records(&self, topics: &TopicSet, after: Seq, budget: usize) -> Result<Scan, Error> {
+        let mut scan = self.inner.scan(topics, after, budget).await?;
         while scan.records.is_empty() && scan.through < self.inner.tail.watermark() {
-            scan = self.inner.scan(topics, scan.through, budget)?;
+            scan = self.inner.scan(topics, scan.through, budget).await?;
         }
         Ok(scan)
     }
@@ -325,7 +402,7 @@ impl Hub {
     /// How many damaged places of the archive are known. Readers that come there are told (`damaged`) and go on behind.
     #[must_use]
     pub fn damaged(&self) -> usize {
-        self.inner.archive.damaged()
+        self.inner.reads.store().damaged()
     }
 
     /// The time, by the clock of the configuration: for what happens now, and for what expires.
@@ -351,8 +428,8 @@ impl Hub {
     pub fn stats(&self) -> Stats {
         let inner = &self.inner;
         let mut stats = Stats {
-            archive: inner.archive.held(),
-            damaged: inner.archive.damaged(),
+            archive: inner.reads.store().held(),
+            damaged: inner.reads.store().damaged(),
             is_clock_in_doubt: inner.time.is_in_doubt(),
             ..Stats::default()
         };
@@ -402,7 +479,7 @@ impl Hub {
     /// has got everything.
     pub async fn drain(&self) {
         self.inner.closing.send_replace(true);
-        self.inner.sequencer.close().await;
+        self.inner.proposals.close().await;
         self.inner.draining.store(true, Ordering::SeqCst);
         self.inner.readers.close();
         self.inner.tail.wake_all();
@@ -418,25 +495,11 @@ impl Inner {
         self.epochs.position(seq)
     }
 
-    /// Reads the archive as far as events are visible.
-    pub(crate) fn scan(&self, topics: &TopicSet, after: Seq, budget: usize) -> io::Result<Scan> {
-        loop {
-            let watermark = self.tail.watermark();
-            let scan = self.read(|archive| archive.scan(topics, after, watermark, budget))?;
-            // Only what is visible is let go. A floor beyond the watermark therefore means that the
-            // watermark has moved meanwhile: look again, or the reader would be told of a gap too early.
-            if scan.floors.highest() <= watermark {
-                return Ok(scan);
-            }
-        }
-    }
-
-    /// Reads where the thread may block, if the archive waits for a disk and the runtime has other threads.
-    fn read<T>(&self, read: impl FnOnce(&dyn Archive) -> T) -> T {
-        let has_threads = || Handle::try_current().map(|runtime| runtime.runtime_flavor());
-        match self.archive.waits() && matches!(has_threads(), Ok(RuntimeFlavor::MultiThread)) {
-            true => tokio::task::block_in_place(|| read(&*self.archive)),
-            false => read(&*self.archive),
+    /// See [`Hub::barrier`].
+    pub(crate) async fn barrier(&self) -> Result<(), Error> {
+        match self.decided {
+            true => self.proposals.barrier().await,
+            false => Ok(()),
         }
     }
 
@@ -444,8 +507,8 @@ impl Inner {
     async fn enqueue(&self, proposal: Proposal, row: Option<Row>) -> Result<Pending, Error> {
         let Proposal { entry, max } = proposal;
         let refused = self.admit(&entry, max).err();
-        let sent = self.sequencer.enqueue(refused.map_or(Ok(entry), Err), row).await;
-        // A committer that has ended badly takes nothing, and has said why.
+        let sent = self.proposals.enqueue(refused.map_or(Ok(entry), Err), row).await;
+        // A loop that has ended badly takes nothing, and has said why.
         sent.map_err(|closed| self.pulse.poisoned().unwrap_or(closed))
     }
 
@@ -453,11 +516,13 @@ impl Inner {
         if let Some(topics) = entry.topic_set() {
             self.check_count(topics)?;
         }
-        let (len, max) = (entry.as_event().map_or(0, text_len), max.unwrap_or(self.config.max_event));
-        match len > max {
+        let within = |len, max| match len > max {
             true => Err(Error::EventTooLarge { len, max }),
             false => Ok(()),
-        }
+        };
+        let len = entry.as_event().map_or(0, text_len);
+        within(len, max.unwrap_or(self.config.max_event))?;
+        within(size(entry), self.max_entry)
     }
 
     fn check_count(&self, topics: &TopicSet) -> Result<(), Error> {
@@ -465,159 +530,6 @@ impl Inner {
         match count > max {
             true => Err(Error::TooManyTopics { count, max }),
             false => Ok(()),
-        }
-    }
-
-    fn subscribe(
-        self: &Arc<Self>,
-        topics: &TopicSet,
-        start: &Start,
-        encoding: Encoding,
-        name: Option<ReaderName>,
-        walk: Option<Walk>,
-    ) -> Result<Subscribed, Error> {
-        let key = (topics.clone(), encoding);
-        let Registered {
-            channel,
-            reader,
-            watermark,
-            has_ended,
-        } = self.tail.register(key, &self.machine)?;
-        let mut subscription = Subscription::new(Arc::clone(self), channel, reader, watermark, name);
-        let place = match start {
-            Start::Live if !has_ended => Place::new(watermark, Resume::Live),
-            Start::Live => self.oldest(topics, "")?,
-            Start::Last(count) => {
-                let walk = match walk {
-                    Some(walk) => walk,
-                    None => {
-                        Walk::new(watermark, *count).run(|through, left| self.back(topics, through, left))?
-                    }
-                };
-                let oldest = self.oldest(topics, "")?;
-                match walk.left {
-                    0 => Place {
-                        cursor: walk.through,
-                        resume: Resume::Resumed,
-                        ..oldest
-                    },
-                    _ => oldest,
-                }
-            }
-            Start::After(id) => self.resume(topics, id)?,
-        };
-        if has_ended
-            && !matches!(place.resume, Resume::Gap(_))
-            && self.has_all(topics, place.cursor, watermark)?
-        {
-            subscription.depart(Departure::Ended);
-            return Ok(Subscribed::Ended);
-        }
-        subscription.start_at(place.cursor, place.known.at_most(watermark), place.resume);
-        Ok(Subscribed::Open(subscription))
-    }
-
-    /// Whether a reader at the cursor has every event.
-    fn has_all(&self, topics: &TopicSet, cursor: Seq, through: Seq) -> io::Result<bool> {
-        let last = self.read(|archive| archive.last_event(topics, through))?;
-        Ok(last.is_none_or(|last| last <= cursor))
-    }
-
-    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
-        self.read(|archive| archive.back(topics, through, count))
-    }
-
-    /// Goes back over so many events, and lets others have their turn between two steps.
-    async fn walk(&self, topics: &TopicSet, through: Seq, count: usize) -> Result<Walk, Error> {
-        let mut walk = Walk::new(through, count);
-        while walk.goes_on() {
-            walk.step(self.back(topics, walk.through, walk.left)?);
-            tokio::task::yield_now().await;
-            if self.is_draining() {
-                return Err(Error::Closed);
-            }
-        }
-        Ok(walk)
-    }
-
-    /// All that is kept. What is damaged in front of it is told.
-    fn oldest(&self, topics: &TopicSet, requested: &str) -> io::Result<Place> {
-        let scan = self.scan(topics, Seq::ZERO, 1)?;
-        let is_damaged = scan.is_damaged;
-        let place = Place::what_is_left(scan);
-        Ok(match is_damaged {
-            true => self.gap(requested, GapReason::Damaged, place),
-            false => place,
-        })
-    }
-
-    fn gap(&self, requested: &str, reason: GapReason, place: Place) -> Place {
-        Place {
-            resume: Resume::Gap(Gap::new(requested, self.position(place.cursor), reason)),
-            ..place
-        }
-    }
-
-    fn resume(&self, topics: &TopicSet, id: &str) -> io::Result<Place> {
-        if id == Start::EARLIEST {
-            return self.oldest(topics, id);
-        }
-        let gap = |reason, place| self.gap(id, reason, place);
-        Ok(match self.find(topics, id)? {
-            Err(reason) => gap(reason, self.oldest(topics, id)?),
-            Ok(cursor) => {
-                let scan = self.scan(topics, cursor, 1)?;
-                match scan.floors.highest() > cursor {
-                    true => gap(GapReason::Expired, Place::what_is_left(scan)),
-                    false if scan.is_damaged => gap(GapReason::Damaged, Place::what_is_left(scan)),
-                    false => Place::new(cursor, Resume::Resumed),
-                }
-            }
-        })
-    }
-
-    /// The cursor that a last event id stands for.
-    fn find(&self, topics: &TopicSet, id: &str) -> io::Result<Result<Seq, GapReason>> {
-        if id.starts_with('~') {
-            let placed = id.parse().map_err(|_| GapReason::Unknown);
-            // No reader has a position beyond what is visible, except from another copy of the log.
-            let place = |position| {
-                self.epochs
-                    .place(position, self.tail.watermark())
-                    .ok_or(GapReason::Reset)
-            };
-            return Ok(placed.and_then(place));
-        }
-        let Ok(id) = EventId::new(id) else {
-            return Ok(Err(GapReason::Unknown));
-        };
-        let found = self.read(|archive| archive.find(topics, &id))?;
-        Ok(found.ok_or(GapReason::Unknown))
-    }
-}
-
-/// Where a reader starts.
-struct Place {
-    cursor: Seq,
-    /// What is gone up to here is no news to the reader.
-    known: Floors,
-    resume: Resume,
-}
-
-impl Place {
-    fn new(cursor: Seq, resume: Resume) -> Self {
-        Self {
-            cursor,
-            known: Floors::default(),
-            resume,
-        }
-    }
-
-    fn what_is_left(scan: Scan) -> Self {
-        Self {
-            cursor: scan.goes_on_after(),
-            known: scan.floors,
-            resume: Resume::Resumed,
         }
     }
 }

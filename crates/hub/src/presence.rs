@@ -307,7 +307,9 @@ mod tests {
         let hub = Hub::start(Config::default(), Memory::new(Retention::default())).unwrap();
         let topic = Topic::new(Namespace::Events, "room").unwrap();
         let name = ReaderName::new("bob").unwrap();
-        let reader = hub.subscribe_as(topic.clone(), &Start::Live, Encoding::EventStream, Some(name));
+        let reader = hub
+            .subscribe_as(topic.clone(), &Start::Live, Encoding::EventStream, Some(name))
+            .await;
         let counting = hub.inner.readers.0.lock();
         let draft = Draft::event(topic.clone(), Event::new("1")).unwrap();
         let published = tokio::time::timeout(Duration::from_secs(60), hub.append(draft)).await;

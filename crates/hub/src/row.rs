@@ -2,57 +2,55 @@
 //!
 //! Who has several publishes under way learns of a refusal only when those behind it are on their way, too.
 //! In a row, what was accepted is always the first so many of them, and the rest can simply be sent again.
+//!
+//! Within a batch that is a rule of the [order](crate::order); between batches it is kept here: one batch of a row is under way at
+//! a time, and behind a refusal nothing more is proposed.
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed},
 };
-
-use crate::Error;
 
 /// What publishes have in common that belong to one row. Clones are the same row.
 #[derive(Debug, Clone, Default)]
-pub struct Row {
-    broken: Arc<AtomicBool>,
+pub struct Row(Arc<State>);
+
+/// The packer writes what is under way; who tells of a refusal comes before the batch has landed.
+#[derive(Debug, Default)]
+struct State {
+    is_broken: AtomicBool,
+    /// The number of the batch that is under way. 0: none.
+    batch: AtomicU64,
+    /// In that batch, counted from 1.
+    session: AtomicU16,
 }
 
 impl Row {
-    /// Applies a publish of this row, if it has one, unless one in front of it was refused. Only the committer
-    /// comes here, which has them in order.
-    pub(crate) fn apply<T>(row: Option<&Self>, apply: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-        let Some(Self { broken }) = row else {
-            return apply();
-        };
-        if broken.load(Ordering::Relaxed) {
-            return Err(Error::RowBroken);
-        }
-        let outcome = apply();
-        broken.store(outcome.is_err(), Ordering::Relaxed);
-        outcome
-    }
-
-    /// A publish of this row that had been applied was taken back.
+    /// A publish of this row was refused: nothing more of it is proposed.
     pub(crate) fn break_off(&self) {
-        self.broken.store(true, Ordering::Relaxed);
+        self.0.is_broken.store(true, Relaxed);
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    pub(crate) fn is_broken(&self) -> bool {
+        self.0.is_broken.load(Relaxed)
+    }
 
-    #[test]
-    fn behind_a_refusal_all_are_refused() {
-        let row = Row::default();
-        let apply = |outcome| Row::apply(Some(&row), || outcome);
-        assert_eq!(apply(Ok(1)), Ok(1));
-        assert_eq!(apply(Err(Error::Closed)), Err(Error::Closed));
-        assert_eq!(apply(Ok(2)), Err(Error::RowBroken));
-        assert_eq!(Row::apply(None, || Ok(3)), Ok(3));
-        assert_eq!(
-            Row::apply(Some(&Row::default()), || Ok(4)),
-            Ok(4),
-            "a row of its own"
-        );
+    /// Whether publishes of another batch than this are under way.
+    pub(crate) fn is_in_another(&self, batch: u64) -> bool {
+        let under_way = self.0.batch.load(Relaxed);
+        under_way != 0 && under_way != batch
+    }
+
+    /// Its session in a batch; `next` if it has none there yet.
+    pub(crate) fn session(&self, batch: u64, next: u16) -> u16 {
+        if self.0.batch.swap(batch, Relaxed) != batch {
+            self.0.session.store(next, Relaxed);
+        }
+        self.0.session.load(Relaxed)
+    }
+
+    /// Its batch is no longer under way.
+    pub(crate) fn land(&self) {
+        self.0.batch.store(0, Relaxed);
     }
 }

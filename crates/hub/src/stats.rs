@@ -2,7 +2,10 @@
 //!
 //! Counters are plain atomics: they are read seldom, and none of them decides anything.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 pub use tidewire_log::archive::Held;
 use tidewire_log::record::text_len;
@@ -64,11 +67,13 @@ pub enum Departure {
     Drained,
     /// It went, or was cut because it took nothing.
     Gone,
+    /// The server has ended it: see [`Cutter`](crate::Cutter).
+    Dismissed,
 }
 
 impl Departure {
     /// Every reason, in order.
-    pub const ALL: [Self; 3] = [Self::Ended, Self::Drained, Self::Gone];
+    pub const ALL: [Self; 4] = [Self::Ended, Self::Drained, Self::Gone, Self::Dismissed];
 
     /// The word for it in metrics.
     #[must_use]
@@ -77,6 +82,7 @@ impl Departure {
             Self::Ended => "ended",
             Self::Drained => "drained",
             Self::Gone => "gone",
+            Self::Dismissed => "dismissed",
         }
     }
 }
@@ -130,13 +136,15 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn committed<'a>(&self, records: impl ExactSizeIterator<Item = &'a Record>) {
-        if records.len() == 0 {
-            return;
+    /// A batch was kept.
+    pub(crate) fn committed(&self, records: &[Arc<Record>]) {
+        let numbered = records.iter().filter(|record| !record.entry.is_note());
+        match numbered.count() {
+            0 => return,
+            count => self.batches.add(count as u64),
         }
-        self.batches.add(records.len() as u64);
         let (mut events, mut bytes) = (0, 0);
-        for event in records.filter_map(|record| record.event()) {
+        for event in records.iter().filter_map(|record| record.event()) {
             events += 1;
             bytes += text_len(event) as u64;
         }

@@ -5,19 +5,22 @@
 //! anything, and one that is slower than retention is told what it missed.
 
 use std::{
-    sync::Arc,
-    task::{Context, Poll},
+    io,
+    pin::Pin,
+    sync::{Arc, Weak},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use tidewire_log::archive::shortage::is_shortage;
+use tidewire_log::archive::{Scan, shortage::is_shortage};
 
 use crate::{
     Floors, Gap, GapReason, Position, ReaderName, Resume, Seq,
-    channel::{Channel, Look},
+    channel::{Channel, Look, Reader},
     hub::Inner,
+    placing::{Place, scan_visible},
     stats::Departure,
-    tail::{CHUNK, Gathered},
+    tail::{CHUNK, Gathered, Seat},
 };
 
 /// What [`Hub::subscribe`](crate::Hub::subscribe) answers.
@@ -45,60 +48,82 @@ pub enum Cut {
     /// What it has to get next cannot be read, or is damaged and it is one that is cut then.
     #[error("the log cannot be read")]
     Damaged,
+    /// The server has ended it: see [`Cutter`].
+    #[error("the server has ended the stream")]
+    Dismissed,
+}
+
+/// Ends one subscription from outside, where what allowed it has expired or was taken back. It keeps neither the hub nor the
+/// subscription. Clones end the same one.
+#[derive(Clone)]
+pub struct Cutter {
+    channel: Weak<Channel>,
+    reader: Reader,
+}
+
+impl Cutter {
+    /// The subscription gets nothing more but [`Cut::Dismissed`], and is woken wherever it waits. Nothing happens if it was cut before,
+    /// has read its end, or is gone.
+    pub fn cut(&self) {
+        if let Some(channel) = self.channel.upgrade() {
+            channel.cut(self.reader);
+        }
+    }
+}
+
+impl std::fmt::Debug for Cutter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cutter").finish_non_exhaustive()
+    }
 }
 
 /// A reader's place in the log. Dropping it ends it.
 pub struct Subscription {
     hub: Arc<Inner>,
-    channel: Arc<Channel>,
-    reader: usize,
+    seat: Seat,
     cursor: Seq,
     /// What the reader knows to be gone: no gap is reported twice.
     known: Floors,
     resume: Resume,
     notice: Option<Bytes>,
+    /// A read of the store that waits for a disk.
+    reading: Option<Reading>,
     departure: Departure,
     cuts_at_gaps: bool,
     name: Option<ReaderName>,
 }
 
+type Reading = Pin<Box<dyn Future<Output = io::Result<Scan>> + Send + Sync>>;
+
 impl Subscription {
-    pub(crate) fn new(
-        hub: Arc<Inner>,
-        channel: Arc<Channel>,
-        reader: usize,
-        cursor: Seq,
-        name: Option<ReaderName>,
-    ) -> Self {
-        hub.readers.joined(channel.topics(), name.as_ref());
+    pub(crate) fn new(hub: Arc<Inner>, seat: Seat, place: Place, name: Option<ReaderName>) -> Self {
+        hub.readers.joined(seat.channel.topics(), name.as_ref());
+        let mut notice = None;
+        if let Resume::Gap(gap) = &place.resume {
+            hub.counters.gap(gap.reason);
+            notice = Some(seat.channel.encoding().gap(gap).into());
+        }
         Self {
             hub,
-            channel,
-            reader,
-            cursor,
-            known: Floors::default(),
-            resume: Resume::Live,
-            notice: None,
+            seat,
+            cursor: place.cursor,
+            known: place.known,
+            resume: place.resume,
+            notice,
+            reading: None,
             departure: Departure::Gone,
             cuts_at_gaps: false,
             name,
         }
     }
 
-    /// Starts elsewhere. What is `known` to be gone is no gap to this reader.
-    pub(crate) fn start_at(&mut self, cursor: Seq, known: Floors, resume: Resume) {
-        self.cursor = cursor;
-        self.known = known;
-        if let Resume::Gap(gap) = &resume {
-            self.hub.counters.gap(gap.reason);
-            self.notice = Some(self.channel.encoding().gap(gap).into());
+    /// What ends it from outside.
+    #[must_use]
+    pub fn cutter(&self) -> Cutter {
+        Cutter {
+            channel: Arc::downgrade(&self.seat.channel),
+            reader: self.seat.reader,
         }
-        self.resume = resume;
-    }
-
-    /// It is over, and this is why.
-    pub(crate) fn depart(&mut self, why: Departure) {
-        self.departure = why;
     }
 
     /// For readers that do not know the notice of a gap: they get none, and are cut where there would be one.
@@ -119,24 +144,40 @@ impl Subscription {
         self.hub.position(self.cursor)
     }
 
+    /// Whether a reader that waits does so for the disk: then what comes next is there already, and no event has to be published for it.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.reading.is_some() || self.seat.channel.is_ahead_of(self.cursor)
+    }
+
     /// The next bytes: one or more whole events. `None` is the end of the stream, which comes only
     /// when all its topics have ended and everything has been read.
     ///
     /// # Errors
     /// [`Cut`]: the stream stops here although it has not ended.
     pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
-        if let Some(notice) = self.notice.take() {
-            return Poll::Ready(Some(Ok(notice)));
+        if self.departure == Departure::Ended {
+            return Poll::Ready(None);
         }
         let mut draining = false;
         loop {
             // Up to where it was told that events are gone, only the archive knows which of them are kept.
             let is_among_gone = self.cursor < self.known.highest();
-            let layout = match self.channel.look(self.cursor, self.reader, cx.waker()) {
+            let looked = match self.reading.is_none() {
+                true => self.seat.channel.look(self.cursor, self.seat.reader, cx.waker()),
+                false if self.seat.channel.wait_for_the_store(self.seat.reader, cx.waker()) => Look::Behind,
+                false => Look::Cut,
+            };
+            if let (false, Some(notice)) = (matches!(looked, Look::Cut), self.notice.take()) {
+                return Poll::Ready(Some(Ok(notice)));
+            }
+            let layout = match looked {
                 Look::Ready(layout) if !is_among_gone => layout,
                 Look::Ready(_) | Look::Behind => match self.gather(is_among_gone) {
                     Gathered::Ready(layout) => layout,
-                    Gathered::TooOld => match self.read_archive() {
+                    // One more look, which keeps the waker for who cuts it.
+                    Gathered::TooOld if self.begin_reading() => continue,
+                    Gathered::TooOld => match ready!(self.poll_archive(cx)) {
                         Ok(Some(bytes)) => return Poll::Ready(Some(Ok(bytes))),
                         Ok(None) if self.cursor >= self.hub.tail.watermark() => continue,
                         Ok(None) => {
@@ -148,11 +189,16 @@ impl Subscription {
                     },
                 },
                 Look::Ended => {
-                    self.depart(Departure::Ended);
+                    self.departure = Departure::Ended;
                     return Poll::Ready(None);
                 }
+                Look::Cut => {
+                    self.reading = None;
+                    self.departure = Departure::Dismissed;
+                    return Poll::Ready(Some(Err(Cut::Dismissed)));
+                }
                 Look::Wait if draining => {
-                    self.depart(Departure::Drained);
+                    self.departure = Departure::Drained;
                     return Poll::Ready(Some(Err(Cut::Draining)));
                 }
                 // Asked when the waker is kept, so that whoever starts to drain after this wakes the reader. What was
@@ -171,25 +217,44 @@ impl Subscription {
     }
 
     fn gather(&self, is_among_gone: bool) -> Gathered {
-        match is_among_gone {
+        match is_among_gone || self.reading.is_some() {
             true => Gathered::TooOld,
-            false => self.hub.tail.gather(&self.channel, self.cursor),
+            false => self.hub.tail.gather(&self.seat.channel, self.cursor),
         }
     }
 
-    /// Reads on from the archive. `None` if there was nothing for the reader up to the watermark.
-    fn read_archive(&mut self) -> Result<Option<Bytes>, Cut> {
-        let behind = self.hub.tail.watermark().0.saturating_sub(self.cursor.0);
-        self.hub.counters.behind_the_window(behind);
-        let scan = self.hub.scan(self.channel.topics(), self.cursor, CHUNK);
-        let scan = scan.map_err(|error| {
-            tracing::error!(%error, "a reader is cut: the log cannot be read");
-            match is_shortage(&error) {
-                true => Cut::Short,
-                false => Cut::Damaged,
-            }
-        })?;
-        let (topics, encoding) = &self.channel.key;
+    /// Begins to read on from the archive. Whether that may wait for a disk: then the pool reads, else [`Self::poll_archive`].
+    fn begin_reading(&mut self) -> bool {
+        if self.reading.is_some() {
+            return false;
+        }
+        let (hub, cursor) = (&self.hub, self.cursor);
+        let behind = hub.tail.watermark().0.saturating_sub(cursor.0);
+        hub.counters.behind_the_window(behind);
+        if hub.reads.in_place().is_some() {
+            return false;
+        }
+        let (hub, topics) = (Arc::clone(hub), self.seat.channel.topics().clone());
+        self.reading = Some(Box::pin(async move { hub.scan(&topics, cursor, CHUNK).await }));
+        true
+    }
+
+    /// What comes next in the archive. `None` if there was nothing for the reader as far as it was read.
+    fn poll_archive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Cut>> {
+        let (hub, topics) = (&self.hub, self.seat.channel.topics());
+        let scan = match &mut self.reading {
+            Some(reading) => ready!(reading.as_mut().poll(cx)),
+            None => scan_visible(hub.reads.store(), &hub.tail, topics, self.cursor, CHUNK),
+        };
+        self.reading = None;
+        Poll::Ready(
+            scan.map_err(|error| cut_of(&error))
+                .and_then(|scan| self.take(scan)),
+        )
+    }
+
+    fn take(&mut self, scan: Scan) -> Result<Option<Bytes>, Cut> {
+        let (topics, encoding) = &self.seat.channel.key;
         let mut out = Vec::new();
         let missing = match scan.is_damaged {
             true => Some((GapReason::Damaged, Cut::Damaged)),
@@ -216,11 +281,19 @@ impl Subscription {
     }
 }
 
+/// Why a reader is cut whose log cannot be read.
+fn cut_of(error: &io::Error) -> Cut {
+    tracing::error!(%error, "a reader is cut: the log cannot be read");
+    match is_shortage(error) {
+        true => Cut::Short,
+        false => Cut::Damaged,
+    }
+}
+
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let topics = self.channel.topics();
+        let topics = self.seat.channel.topics();
         self.hub.readers.left(topics, self.name.as_ref());
-        self.hub.tail.unregister(&self.channel, self.reader);
         self.hub.counters.departed(self.departure);
     }
 }
@@ -228,7 +301,7 @@ impl Drop for Subscription {
 impl std::fmt::Debug for Subscription {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Subscription")
-            .field("topics", self.channel.topics())
+            .field("topics", self.seat.channel.topics())
             .field("cursor", &self.cursor)
             .field("resume", &self.resume)
             .finish_non_exhaustive()

@@ -23,35 +23,43 @@ use parking_lot::{Mutex, RwLock};
 use tidewire_log::{
     ids::Epochs,
     machine::Machine,
+    record::text_len,
     ring::{Placed, TopicRing},
 };
 
 use crate::{
     Change, Encoding, Error, Record, Seq, Stats, Topic,
-    channel::{Channel, ChannelKey, Layout},
+    channel::{Channel, ChannelKey, Layout, Reader},
 };
 
 /// The most bytes that a reader gets at once, unless a single event has more.
 pub(crate) const CHUNK: usize = 64 << 10;
+
+/// An encoded event is at least so many bytes longer than its text: names of fields, and ends of lines.
+const LEAST: usize = 8;
 
 pub(crate) struct Tail {
     epochs: Epochs,
     max_window: usize,
     max_watched: usize,
     watermark: AtomicU64,
+    /// How often a record was encoded.
+    encoded: AtomicU64,
     state: Mutex<State>,
 }
 
 struct State {
-    encoded: u64,
     readers: usize,
     window: TopicRing<Frame>,
     channels: HashMap<ChannelKey, Arc<Channel>>,
     watchers: HashMap<Topic, Vec<Arc<Channel>>>,
 }
 
-/// A record in the window, with its bytes in each encoding that several readers have asked for.
-struct Frame {
+/// A record in the window, with its bytes in each encoding that several readers have asked for. Cheap to clone.
+#[derive(Clone)]
+struct Frame(Arc<Framed>);
+
+struct Framed {
     record: Arc<Record>,
     encoded: OnceLock<Box<Encoded>>,
 }
@@ -60,32 +68,39 @@ type Encoded = [OnceLock<Bytes>; Encoding::COUNT];
 
 impl Placed for Frame {
     fn seq(&self) -> Seq {
-        self.record.seq
+        self.0.record.seq
     }
     fn topics(&self) -> &[Topic] {
-        self.record.topics()
+        self.0.record.topics()
     }
     fn cost(&self) -> usize {
         // The text stands in the record and, if somebody reads it, once more in an encoding. Readers in a
         // second encoding are few: what they need on top is not counted.
-        2 * self.record.cost()
+        2 * self.0.record.cost()
     }
     fn is_event(&self) -> bool {
-        self.record.event().is_some()
+        self.0.record.event().is_some()
     }
 }
 
 impl Frame {
     /// What the readers of a channel get; kept if others `share` it.
-    fn bytes(&self, (topics, encoding): &ChannelKey, epochs: &Epochs, share: bool, count: &mut u64) -> Bytes {
-        let mut encode = || {
-            *count += 1;
+    fn bytes(
+        &self,
+        (topics, encoding): &ChannelKey,
+        epochs: &Epochs,
+        share: bool,
+        count: &AtomicU64,
+    ) -> Bytes {
+        let Framed { record, encoded } = &*self.0;
+        let encode = || {
+            count.fetch_add(1, Ordering::Relaxed);
             let mut out = Vec::new();
-            encoding.record(&self.record, epochs, topics, &mut out);
+            encoding.record(record, epochs, topics, &mut out);
             Bytes::from(out)
         };
-        match share && encoding.is_same_for_all(&self.record) {
-            true => self.encoded.get_or_init(Default::default)[*encoding as usize]
+        match share && encoding.is_same_for_all(record) {
+            true => encoded.get_or_init(Default::default)[*encoding as usize]
                 .get_or_init(encode)
                 .clone(),
             false => encode(),
@@ -93,15 +108,39 @@ impl Frame {
     }
 }
 
-/// A reader that has been added, and what held at that moment.
-pub(crate) struct Registered {
+/// A reader that has been added. It is removed when this is dropped.
+pub(crate) struct Seat {
+    tail: Arc<Tail>,
     pub(crate) channel: Arc<Channel>,
-    pub(crate) reader: usize,
-    /// Everything up to here is in the archive; everything after it will come through the channel.
+    pub(crate) reader: Reader,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.tail.unregister(&self.channel, self.reader);
+    }
+}
+
+/// What holds for the readers of a channel at one moment: both are read under one lock, or the end may come after the watermark, and
+/// with it events that a reader has not got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Everything up to here is in the archive; everything after it comes through the channel.
     pub(crate) watermark: Seq,
-    /// All topics had ended at the watermark. Asked any later, the answer may be of an end that comes after it, and with it
-    /// of events that the reader has not got.
+    /// All topics had ended at the watermark.
     pub(crate) has_ended: bool,
+}
+
+/// The frames of one chunk, to be laid out when the lock is released.
+struct Picked {
+    frames: Vec<Frame>,
+    /// There are more.
+    more: bool,
+    from: Seq,
+    watermark: Seq,
+    /// Whether somebody else reads one of the topics.
+    is_shared: bool,
+    generation: u64,
 }
 
 /// What the window has for a reader that is behind.
@@ -121,8 +160,8 @@ impl Tail {
             max_window,
             max_watched,
             watermark: AtomicU64::new(last.0),
+            encoded: AtomicU64::new(0),
             state: Mutex::new(State {
-                encoded: 0,
                 readers: 0,
                 window,
                 channels: HashMap::new(),
@@ -194,7 +233,7 @@ impl Tail {
         {
             let state = self.state.lock();
             let purges = batch.iter().filter(|record| !record.entry.is_kept());
-            for topic in purges.flat_map(|record| record.topics()) {
+            for topic in purges.flat_map(Placed::topics) {
                 renewed.extend(state.watchers.get(topic).into_iter().flatten().cloned());
             }
             for channel in &renewed {
@@ -219,11 +258,15 @@ impl Tail {
         stats.channels = state.channels.len();
         stats.window_events = state.window.len();
         stats.window_bytes = state.window.cost();
-        stats.encoded = state.encoded;
+        stats.encoded = self.encoded.load(Ordering::Relaxed);
     }
 
     /// Adds a reader. Refused if it would make too many topics that are read.
-    pub(crate) fn register(&self, key: ChannelKey, machine: &RwLock<Machine>) -> Result<Registered, Error> {
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        key: ChannelKey,
+        machine: &RwLock<Machine>,
+    ) -> Result<(Seat, Standing), Error> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         let watermark = self.watermark();
@@ -241,16 +284,29 @@ impl Tail {
             }
         };
         state.readers += 1;
-        Ok(Registered {
-            reader: channel.join(),
-            has_ended: channel.has_ended(),
-            channel,
+        let standing = Standing {
             watermark,
-        })
+            has_ended: channel.has_ended(),
+        };
+        let seat = Seat {
+            tail: Arc::clone(self),
+            reader: channel.join(),
+            channel,
+        };
+        Ok((seat, standing))
+    }
+
+    /// How a channel stands now.
+    pub(crate) fn standing(&self, channel: &Channel) -> Standing {
+        let _no_batch_is_routed = self.state.lock();
+        Standing {
+            watermark: self.watermark(),
+            has_ended: channel.has_ended(),
+        }
     }
 
     /// Removes a reader, and its channel with the last.
-    pub(crate) fn unregister(&self, channel: &Arc<Channel>, reader: usize) {
+    fn unregister(&self, channel: &Arc<Channel>, reader: Reader) {
         let mut state = self.state.lock();
         state.readers -= 1;
         if channel.leave(reader) == 0 {
@@ -258,27 +314,56 @@ impl Tail {
         }
     }
 
-    /// Lays out what comes after `cursor`, or finds that another reader has just done so.
+    /// Lays out what comes after `cursor`, or finds that another reader has just done so. Only the frames are taken under the lock.
     pub(crate) fn gather(&self, channel: &Channel, cursor: Seq) -> Gathered {
-        let mut state = self.state.lock();
-        if let Some(layout) = channel.find(cursor) {
-            return Gathered::Ready(layout);
+        let picked = {
+            let state = self.state.lock();
+            let generation = match channel.find(cursor) {
+                Ok(layout) => return Gathered::Ready(layout),
+                Err(generation) => generation,
+            };
+            if state.window.floor(channel.topics()) > cursor {
+                return Gathered::TooOld;
+            }
+            state.pick(channel, cursor, self.watermark(), generation)
+        };
+        let layout = self.lay_out(channel, cursor, &picked);
+        Gathered::Ready(channel.share(layout, cursor, picked.generation))
+    }
+
+    fn lay_out(&self, channel: &Channel, cursor: Seq, picked: &Picked) -> Layout {
+        let mut parts: Vec<Bytes> = Vec::with_capacity(picked.frames.len());
+        let (mut size, mut last, mut full) = (0, cursor, picked.more);
+        for frame in &picked.frames {
+            let bytes = frame.bytes(&channel.key, &self.epochs, picked.is_shared, &self.encoded);
+            if size > 0 && size + bytes.len() > CHUNK {
+                full = true;
+                break;
+            }
+            last = frame.seq();
+            size += bytes.len();
+            parts.push(bytes);
         }
-        if state.window.floor(channel.topics()) > cursor {
-            return Gathered::TooOld;
+        let first = picked.frames.first().map(Placed::seq);
+        Layout {
+            from: picked.from,
+            first: first.unwrap_or(picked.watermark.next()),
+            through: if full { last } else { picked.watermark },
+            full,
+            bytes: match &mut parts[..] {
+                [only] => std::mem::take(only),
+                parts => parts.concat().into(),
+            },
         }
-        let layout = state.lay_out(channel, cursor, &self.epochs, self.watermark());
-        channel.share(layout.clone());
-        Gathered::Ready(layout)
     }
 }
 
 impl State {
     fn push(&mut self, record: &Arc<Record>) {
-        self.window.push(Frame {
+        self.window.push(Frame(Arc::new(Framed {
             record: Arc::clone(record),
             encoded: OnceLock::new(),
-        });
+        })));
         // A topic that turns up only now has all its later entries here, but none before this one.
         self.window.set_absent_floor(record.seq);
     }
@@ -287,8 +372,7 @@ impl State {
     fn purge(&mut self, record: &Record) -> Vec<Arc<Channel>> {
         let mut channels = Vec::new();
         for topic in record.topics() {
-            self.window
-                .purge(topic, record.seq, false, |frame| frame.record.event().is_some());
+            self.window.purge(topic, record.seq, false, Placed::is_event);
             channels.extend(self.watchers.get(topic).into_iter().flatten().cloned());
         }
         channels
@@ -333,39 +417,29 @@ impl State {
         channel.has_several() || channel.topics().iter().any(is_watched)
     }
 
-    fn lay_out(&mut self, channel: &Channel, cursor: Seq, epochs: &Epochs, watermark: Seq) -> Layout {
+    /// Takes as many frames as a chunk has room for, or some more: what a record takes is known only when it is encoded, but
+    /// it is more than its text.
+    fn pick(&self, channel: &Channel, cursor: Seq, watermark: Seq, generation: u64) -> Picked {
         let topics = channel.topics();
         let before = self.window.back_from(topics, cursor).next().map(Placed::seq);
-        let mut layout = Layout {
+        let mut picked = Picked {
+            frames: Vec::new(),
+            more: false,
             from: before.unwrap_or_default().max(self.window.floor(topics)),
-            first: watermark.next(),
-            through: watermark,
-            full: false,
-            bytes: Bytes::new(),
+            watermark,
+            is_shared: self.is_shared(channel),
+            generation,
         };
-        let share = self.is_shared(channel);
-        let mut parts: Vec<Bytes> = Vec::new();
         let mut size = 0;
-        let mut last = cursor;
         for frame in self.window.after(topics, cursor) {
-            let bytes = frame.bytes(&channel.key, epochs, share, &mut self.encoded);
-            if size > 0 && size + bytes.len() > CHUNK {
-                layout.full = true;
-                layout.through = last;
+            if size > CHUNK {
+                picked.more = true;
                 break;
             }
-            if parts.is_empty() {
-                layout.first = frame.seq();
-            }
-            last = frame.seq();
-            size += bytes.len();
-            parts.push(bytes);
+            size += frame.0.record.event().map_or(0, |event| LEAST + text_len(event));
+            picked.frames.push(frame.clone());
         }
-        layout.bytes = match &mut parts[..] {
-            [only] => std::mem::take(only),
-            parts => parts.concat().into(),
-        };
-        layout
+        picked
     }
 }
 

@@ -22,7 +22,7 @@ fn small() -> Hub {
         window: WINDOW,
         ..Config::default()
     };
-    Hub::start(
+    support::ordered::start(
         config,
         Memory::new(Retention {
             max_bytes: WINDOW,
@@ -35,8 +35,8 @@ fn small() -> Hub {
 #[tokio::test]
 async fn a_reader_that_never_reads_costs_bounded_memory_and_harms_nobody() {
     let hub = small();
-    let mut stuck = Reader::live(&hub, "a");
-    let mut healthy = Reader::live(&hub, "a");
+    let mut stuck = Reader::live(&hub, "a").await;
+    let mut healthy = Reader::live(&hub, "a").await;
     for n in 0..5_000 {
         publish(&hub, "a", &n.to_string()).await;
         assert_eq!(healthy.data().await, n.to_string());
@@ -54,10 +54,11 @@ async fn a_reader_that_never_reads_costs_bounded_memory_and_harms_nobody() {
 
 #[tokio::test]
 async fn ten_thousand_channels_on_one_busy_topic_encode_each_event_once() {
-    let hub = Hub::start(Config::default(), Memory::new(Retention::default())).unwrap();
-    let mut readers: Vec<_> = (0..10_000)
-        .map(|n| Reader::live(&hub, &format!("busy own-{n}")))
-        .collect();
+    let hub = support::ordered::start(Config::default(), Memory::new(Retention::default())).unwrap();
+    let mut readers = Vec::new();
+    for n in 0..10_000 {
+        readers.push(Reader::live(&hub, &format!("busy own-{n}")).await);
+    }
     assert_eq!(hub.stats().channels, 10_000);
     for n in 0..3 {
         publish(&hub, "busy", &n.to_string()).await;
@@ -77,14 +78,17 @@ async fn ten_thousand_channels_on_one_busy_topic_encode_each_event_once() {
 #[tokio::test]
 async fn an_event_for_two_topics_reaches_a_reader_of_both_once() {
     let hub = small();
-    let mut both = Reader::live(&hub, "a b");
+    let mut both = Reader::live(&hub, "a b").await;
     let mut kept = Vec::new();
     for names in ["a b", "b", "a", "b a"] {
         publish(&hub, names, names).await;
         kept.push(names);
     }
     assert_eq!(both.available().await, kept);
-    assert_eq!(Reader::after(&hub, "a b", "earliest").available().await, kept);
+    assert_eq!(
+        Reader::after(&hub, "a b", "earliest").await.available().await,
+        kept
+    );
 }
 
 #[tokio::test]
@@ -93,9 +97,10 @@ async fn topics_in_one_request_are_bounded() {
         max_topics_per_subscription: 2,
         ..Config::default()
     };
-    let hub = Hub::start(config, Memory::new(Retention::default())).unwrap();
+    let hub = support::ordered::start(config, Memory::new(Retention::default())).unwrap();
     let refused = hub
         .subscribe(topics("a b c"), &Start::Live, Encoding::EventStream)
+        .await
         .unwrap_err();
     assert_eq!(refused, Error::TooManyTopics { count: 3, max: 2 });
     assert_eq!(hub.append(draft("a b c", "x")).await.unwrap_err(), refused);
@@ -107,15 +112,15 @@ async fn topics_that_are_read_are_bounded_in_all() {
         max_topics: 3,
         ..Config::default()
     };
-    let hub = Hub::start(config, Memory::new(Retention::default())).unwrap();
-    let first = Reader::live(&hub, "a b");
-    let second = Reader::live(&hub, "b c");
+    let hub = support::ordered::start(config, Memory::new(Retention::default())).unwrap();
+    let first = Reader::live(&hub, "a b").await;
+    let second = Reader::live(&hub, "b c").await;
     let subscribe = |names| hub.subscribe(topics(names), &Start::Live, Encoding::EventStream);
-    assert_eq!(subscribe("c d").unwrap_err(), Error::WatchedFull { max: 3 });
-    let third = Reader::live(&hub, "a c");
+    assert_eq!(subscribe("c d").await.unwrap_err(), Error::WatchedFull { max: 3 });
+    let third = Reader::live(&hub, "a c").await;
     drop(first);
     drop(third);
-    subscribe("d").unwrap();
+    subscribe("d").await.unwrap();
     drop(second);
 }
 
@@ -125,7 +130,7 @@ async fn a_full_hub_refuses_new_topics_until_it_may_forget_old_ones() {
         max_topics: 2,
         ..Config::default()
     };
-    let hub = Hub::start(
+    let hub = support::ordered::start(
         config,
         Memory::new(Retention {
             max_events: Some(1),
@@ -145,12 +150,35 @@ async fn a_full_hub_refuses_new_topics_until_it_may_forget_old_ones() {
     publish(&hub, "c", "3").await;
     // Nothing of `a` is remembered, so a cursor in it is answered on the safe side.
     assert!(matches!(
-        Reader::after(&hub, "a", &cursor).resume(),
+        Reader::after(&hub, "a", &cursor).await.resume(),
         Resume::Gap(_)
     ));
 }
 
 /// Letting go of an event must not take a look at all others that have its id.
+/// Dead topics stayed in memory until `max_topics` of them were known.
+#[tokio::test]
+async fn topics_of_which_nothing_is_kept_are_forgotten_where_very_many_are_known() {
+    let retention = Retention {
+        max_events: Some(100),
+        ..Retention::default()
+    };
+    let hub = support::ordered::start(Config::default(), Memory::new(retention)).unwrap();
+    let ended = draft("ended", "x").and_end();
+    hub.append(ended).await.unwrap();
+    let mut kept = Reader::live(&hub, "t-11999").await;
+    for number in 0..12_000 {
+        publish(&hub, &format!("t-{number}"), "x").await;
+    }
+    while hub.stats().topics > 10_000 {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!(hub.stats().topics > 8_000, "a few are remembered");
+    publish(&hub, "ended", "it begins anew").await;
+    publish(&hub, "t-11999", "y").await;
+    assert_eq!((kept.data().await, kept.data().await), ("x".into(), "y".into()));
+}
+
 #[tokio::test]
 async fn an_id_that_very_many_events_have_is_let_go_one_by_one() {
     const KEPT: usize = 20_000;
@@ -159,15 +187,15 @@ async fn an_id_that_very_many_events_have_is_let_go_one_by_one() {
         max_events: Some(KEPT),
         ..Retention::default()
     };
-    let hub = Hub::start(Config::default(), Memory::new(retention)).unwrap();
+    let hub = support::ordered::start(Config::default(), Memory::new(retention)).unwrap();
     for n in 0..ALL {
         let event = Event::new(n.to_string()).with_id(EventId::from_static("1"));
         hub.append(Draft::event(topics("a"), event).unwrap())
             .await
             .unwrap();
     }
-    assert_eq!(hub.kept(&topics("a")).unwrap().count, KEPT);
-    let mut after_the_earliest = Reader::after(&hub, "a", "1");
+    assert_eq!(hub.kept(&topics("a")).await.unwrap().count, KEPT);
+    let mut after_the_earliest = Reader::after(&hub, "a", "1").await;
     let next = after_the_earliest.next().await.unwrap().unwrap();
     assert_eq!(next.data, (ALL - KEPT + 1).to_string());
 }
@@ -181,19 +209,19 @@ async fn topics_count_for_the_bound_in_bytes() {
             max_bytes: MAX,
             ..Retention::default()
         };
-        Hub::start(Config::default(), Memory::new(retention)).unwrap()
+        support::ordered::start(Config::default(), Memory::new(retention)).unwrap()
     };
     let long = hub();
     let name = "x".repeat(1024);
     for _ in 0..2000 {
         publish(&long, &name, "1").await;
     }
-    assert!(long.kept(&topics(&name)).unwrap().count < MAX / 1024);
+    assert!(long.kept(&topics(&name)).await.unwrap().count < MAX / 1024);
     let many = hub();
     let names: Vec<_> = (0..256).map(|n| n.to_string()).collect();
     let names = names.join(" ");
     for _ in 0..200 {
         publish(&many, &names, "1").await;
     }
-    assert!(many.kept(&topics("1")).unwrap().count < MAX / (256 * 32));
+    assert!(many.kept(&topics("1")).await.unwrap().count < MAX / (256 * 32));
 }

@@ -15,7 +15,7 @@ use support::{Reader, publish, topics};
 use tidewire_hub::{
     Clock, Config, Hub, Millis, Seq, Start,
     archive::{
-        Archive as _, Retention,
+        Reads as _, Retention, Store as _,
         segments::{RealDisk, Segments, Settings},
     },
 };
@@ -42,7 +42,7 @@ fn start(folder: &tempfile::TempDir, now: Millis) -> (Hub, Clock) {
         clock: clock.clone(),
         ..Config::default()
     };
-    (Hub::start(config, open(folder)).unwrap(), clock)
+    (support::ordered::start(config, open(folder)).unwrap(), clock)
 }
 
 fn set_back(clock: &Clock, by: Millis) {
@@ -50,7 +50,7 @@ fn set_back(clock: &Clock, by: Millis) {
 }
 
 async fn kept(hub: &Hub) -> Vec<String> {
-    let mut reader = Reader::after(hub, "a", Start::EARLIEST);
+    let mut reader = Reader::after(hub, "a", Start::EARLIEST).await;
     reader.available().await
 }
 

@@ -17,11 +17,11 @@ use tidewire_hub::{
 };
 
 fn hub() -> Hub {
-    Hub::start(Config::default(), Memory::new(Retention::default())).unwrap()
+    support::ordered::start(Config::default(), Memory::new(Retention::default())).unwrap()
 }
 
-fn read(hub: &Hub, names: &str, start: &Start, encoding: Encoding) -> Subscription {
-    match hub.subscribe(topics(names), start, encoding).unwrap() {
+async fn read(hub: &Hub, names: &str, start: &Start, encoding: Encoding) -> Subscription {
+    match hub.subscribe(topics(names), start, encoding).await.unwrap() {
         Subscribed::Open(subscription) => subscription,
         Subscribed::Ended => panic!("ended"),
     }
@@ -45,7 +45,7 @@ fn named(id: &str, data: &str) -> Event {
 #[tokio::test]
 async fn ndjson_is_an_object_a_line_with_the_data_as_it_was_published() {
     let hub = hub();
-    let mut live = read(&hub, "a", &Start::Live, Encoding::Ndjson);
+    let mut live = read(&hub, "a", &Start::Live, Encoding::Ndjson).await;
     let event = named("1", "\"quoted\"\r\nsecond \u{1f30a}")
         .with_name(EventName::new("tick").unwrap())
         .with_retry(7);
@@ -53,14 +53,14 @@ async fn ndjson_is_an_object_a_line_with_the_data_as_it_was_published() {
     let line = "{\"id\":\"1\",\"event\":\"tick\",\"topic\":\"a\",\"retry\":7,\
                 \"data\":\"\\\"quoted\\\"\\r\\nsecond \u{1f30a}\"}\n";
     assert_eq!(bytes(&mut live).await, line);
-    let mut replayed = read(&hub, "a", &Start::After("earliest".into()), Encoding::Ndjson);
+    let mut replayed = read(&hub, "a", &Start::After("earliest".into()), Encoding::Ndjson).await;
     assert_eq!(bytes(&mut replayed).await, line);
 }
 
 #[tokio::test]
 async fn a_gap_and_a_primed_cursor_have_the_same_envelope_in_ndjson() {
     let hub = hub();
-    let mut reader = read(&hub, "a", &Start::After("gone".into()), Encoding::Ndjson);
+    let mut reader = read(&hub, "a", &Start::After("gone".into()), Encoding::Ndjson).await;
     let at = reader.position();
     let gap = format!(
         "{{\"id\":\"{at}\",\"event\":\"tidewire.gap\",\"data\":\"{{\\\"reason\\\":\\\"unknown\\\",\
@@ -77,9 +77,9 @@ async fn a_gap_and_a_primed_cursor_have_the_same_envelope_in_ndjson() {
 async fn a_reader_is_shown_the_topics_that_it_reads_and_no_others() {
     let hub = hub();
     let show = |names| read(&hub, names, &Start::Live, Encoding::EventStreamWithTopics);
-    let (mut of_one, mut of_both) = (show("a"), show("a b"));
-    let mut lines = read(&hub, "a b", &Start::Live, Encoding::Ndjson);
-    let mut plain = read(&hub, "a b", &Start::Live, Encoding::EventStream);
+    let (mut of_one, mut of_both) = (show("a").await, show("a b").await);
+    let mut lines = read(&hub, "a b", &Start::Live, Encoding::Ndjson).await;
+    let mut plain = read(&hub, "a b", &Start::Live, Encoding::EventStream).await;
     publish(&hub, "a b secret", named("1", "x")).await;
     let from_one = "topic: a\nid: 1\ndata: x\n\n";
     let from_both = "topic: a\ntopic: b\nid: 1\ndata: x\n\n";
@@ -92,14 +92,14 @@ async fn a_reader_is_shown_the_topics_that_it_reads_and_no_others() {
     assert_eq!(bytes(&mut plain).await, "id: 1\ndata: x\n\n");
 
     let kept = |names| read(&hub, names, &Start::Last(1), Encoding::EventStreamWithTopics);
-    assert_eq!(bytes(&mut kept("a")).await, from_one);
-    assert_eq!(bytes(&mut kept("a b")).await, from_both);
+    assert_eq!(bytes(&mut kept("a").await).await, from_one);
+    assert_eq!(bytes(&mut kept("a b").await).await, from_both);
 }
 
 #[tokio::test]
 async fn publishes_in_two_steps_keep_their_order() {
     let hub = hub();
-    let mut reader = read(&hub, "a", &Start::Live, Encoding::EventStream);
+    let mut reader = read(&hub, "a", &Start::Live, Encoding::EventStream).await;
     let draft = |id: &str| Draft::event(topics("a"), named(id, "x")).unwrap();
     let first = hub.enqueue(draft("1")).await.unwrap();
     let second = hub.enqueue(draft("2")).await.unwrap();

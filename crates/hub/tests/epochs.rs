@@ -16,9 +16,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tidewire_codec::Event;
 use tidewire_hub::{
-    Config, Draft, Encoding, Epoch, GapReason, Hub, Resume, Seq, Start, Subscribed,
+    Config, Draft, Encoding, Entry, Epoch, GapReason, Hub, Record, Resume, Seq, Start, Subscribed,
     archive::{
-        AppendError, Archive as _,
+        AppendError, Reads as _, Store as _,
         segments::{Segments, Settings},
     },
 };
@@ -40,67 +40,58 @@ fn epochs(log: &Segments) -> Vec<(Epoch, Seq)> {
     log.history().epochs
 }
 
-fn append(log: &Segments, seq: u64) {
-    log.append(&batch([event(seq, "a")])).unwrap();
+/// Appends an event, as the first of an epoch.
+fn append_first(log: &Segments, epoch: Epoch, seq: u64) -> Result<(), AppendError> {
+    let note = Record {
+        seq: Seq(seq),
+        time: 0,
+        entry: Entry::Epoch(epoch),
+    };
+    log.append(&batch([note, event(seq, "a")]))
+}
+
+#[tokio::test]
+async fn each_opening_begins_an_epoch_and_one_without_a_record_is_replaced() {
+    let mut disk = SimDisk::new(1);
+    let mut kept = Vec::new();
+    for count in [0, 2, 0, 0, 1, 3] {
+        let hub = Hub::start(Config::default(), open(&disk)).unwrap();
+        let ids = publish(&hub, count).await;
+        hub.drain().await;
+        drop(hub);
+        disk = disk.kill();
+        let now = epochs(&open(&disk));
+        assert_eq!(now[..kept.len()], kept[..]);
+        assert_eq!(
+            now.len() - kept.len(),
+            count.min(1),
+            "{now:?} after {count} records"
+        );
+        if let (Some(first), Some((epoch, seq))) = (ids.first(), now.last()) {
+            assert_eq!(*first, format!("~{epoch}-{}", seq.0));
+        }
+        kept = now;
+    }
 }
 
 #[test]
-fn each_opening_begins_an_epoch_and_one_without_a_record_is_replaced() {
+fn the_bound_drops_the_oldest_epochs() {
     let mut disk = SimDisk::new(1);
-    let first = epochs(&open(&disk));
-    disk = disk.kill();
-    let log = open(&disk);
-    let second = epochs(&log);
-    assert_ne!(first, second, "nobody published in the first");
-    append(&log, 1);
-    append(&log, 2);
-    log.close();
-    disk = disk.kill();
-    let log = open(&disk);
-    let [kept, new] = epochs(&log)[..] else {
-        panic!("{:?}", epochs(&log));
-    };
-    assert_eq!(
-        (kept, new.1),
-        (second[0], Seq(3)),
-        "it was closed in order, and yet"
-    );
-    disk = disk.kill();
-    let [still, newer] = epochs(&open(&disk))[..] else {
-        panic!("not two");
-    };
-    assert_eq!((still, newer.1), (kept, Seq(3)));
-    assert_ne!(newer.0, new.0, "it is never used again");
-}
-
-#[test]
-fn only_epochs_with_records_count_against_the_bound_and_the_oldest_go() {
-    let mut disk = SimDisk::new(1);
-    append(&open(&disk), 1);
-    let mut unused = BTreeSet::new();
-    for _ in 0..1_100 {
+    let mut all = Vec::new();
+    for seq in 1..=1_030 {
+        let epoch = Epoch::random().unwrap();
+        append_first(&open(&disk), epoch, seq).unwrap();
+        all.push((epoch, Seq(seq)));
         disk = disk.kill();
-        let log = open(&disk);
-        assert_eq!(epochs(&log).len(), 2);
-        unused.insert(epochs(&log)[1].0.to_string());
     }
-    assert_eq!(unused.len(), 1_100, "each has a name of its own");
-    let mut names = vec![epochs(&open(&disk.kill()))[0]];
-    for seq in 2..=1_030 {
-        disk = disk.kill();
-        let log = open(&disk);
-        names.push(*epochs(&log).last().unwrap());
-        append(&log, seq);
-    }
-    let kept = epochs(&open(&disk.kill()));
-    assert_eq!(kept.len(), 1_024);
-    assert_eq!(kept[..1_023], names[names.len() - 1_023..]);
+    assert_eq!(epochs(&open(&disk)), all[all.len() - 1_024..]);
 }
 
 #[test]
 fn a_log_on_a_full_disk_is_opened_and_read_and_its_epoch_waits_for_room() {
     let mut disk = SimDisk::new(1);
-    append(&open(&disk), 1);
+    let [first, second] = [Epoch::random().unwrap(), Epoch::random().unwrap()];
+    append_first(&open(&disk), first, 1).unwrap();
     disk = disk.kill();
     disk.set_room(Some(disk.used()));
     let log = open(&disk);
@@ -109,17 +100,16 @@ fn a_log_on_a_full_disk_is_opened_and_read_and_its_epoch_waits_for_room() {
             .unwrap()
     };
     assert_eq!(seqs(&read().records), [1]);
-    let full = log.append(&batch([event(2, "a")]));
+    let full = append_first(&log, second, 2);
     assert!(matches!(full, Err(AppendError::Full(_))), "{full:?}");
     disk.set_room(None);
-    append(&log, 3);
-    let given = epochs(&log);
+    append_first(&log, second, 3).unwrap();
     assert_eq!(seqs(&read().records), [1, 3]);
     let again = epochs(&open(&disk.kill()));
-    assert_eq!(again[..2], given[..]);
+    assert_eq!(again, [(first, Seq(1)), (second, Seq(2))]);
 }
 
-async fn publish(hub: &Hub, count: u64) -> Vec<String> {
+async fn publish(hub: &Hub, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for _ in 0..count {
         let draft = Draft::event(topics("a"), Event::new("x")).unwrap();
@@ -128,9 +118,9 @@ async fn publish(hub: &Hub, count: u64) -> Vec<String> {
     ids
 }
 
-fn resume(hub: &Hub, cursor: &str) -> Result<(), GapReason> {
+async fn resume(hub: &Hub, cursor: &str) -> Result<(), GapReason> {
     let start = Start::After(cursor.into());
-    let subscribed = hub.subscribe(topics("a"), &start, Encoding::EventStream);
+    let subscribed = hub.subscribe(topics("a"), &start, Encoding::EventStream).await;
     let Ok(Subscribed::Open(subscription)) = subscribed else {
         panic!("{subscribed:?}");
     };
@@ -161,22 +151,22 @@ async fn an_older_copy_that_was_put_back_gives_no_number_out_again() {
         drop((hub, disk));
 
         let hub = start(&copy);
-        let check = |hub: &Hub| {
-            assert_eq!(resume(hub, &ids[111]), Ok(()));
+        let check = async |hub: &Hub| {
+            assert_eq!(resume(hub, &ids[111]).await, Ok(()));
             for lost in [&ids[112], &ids[250], &ids[399]] {
-                assert_eq!(resume(hub, lost), Err(GapReason::Reset), "{lost}");
+                assert_eq!(resume(hub, lost).await, Err(GapReason::Reset), "{lost}");
             }
         };
-        check(&hub);
+        check(&hub).await;
         let new = publish(&hub, 600).await;
-        check(&hub);
+        check(&hub).await;
         let given: BTreeSet<_> = ids.iter().chain(&new).collect();
         assert_eq!(given.len(), ids.len() + new.len(), "an id stands for two events");
 
         // Also where that copy is put back once more.
         drop(hub);
         let hub = start(&copy.kill());
-        check(&hub);
-        assert_eq!(resume(&hub, &new[599]), Ok(()));
+        check(&hub).await;
+        assert_eq!(resume(&hub, &new[599]).await, Ok(()));
     }
 }

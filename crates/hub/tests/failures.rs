@@ -16,7 +16,8 @@ use support::{
 };
 use tidewire_codec::Event;
 use tidewire_hub::{
-    Config, Draft, Encoding, Error, Health, Hub, IdempotencyKey, Outcome, Pending, Row, Start, Subscribed,
+    Config, Draft, Encoding, Error, Health, Hub, IdempotencyKey, Outcome, Pending, Proposal, Row, Start,
+    Subscribed,
 };
 
 fn start(waits: bool) -> (Hub, Scripted) {
@@ -25,7 +26,7 @@ fn start(waits: bool) -> (Hub, Scripted) {
         max_event: 100,
         ..Config::default()
     };
-    (Hub::start(config, archive.clone()).unwrap(), archive)
+    (support::ordered::start(config, archive.clone()).unwrap(), archive)
 }
 
 fn is_full<T>(answer: &Result<T, Error>) -> bool {
@@ -37,7 +38,11 @@ fn key() -> IdempotencyKey {
 }
 
 /// One batch of these publishes, held at the gate behind a batch of one that is kept.
-async fn one_batch(hub: &Hub, archive: &Scripted, drafts: Vec<(Draft, Option<&Row>)>) -> Vec<Pending> {
+async fn one_batch(
+    hub: &Hub,
+    archive: &Scripted,
+    drafts: Vec<(impl Into<Proposal>, Option<&Row>)>,
+) -> Vec<Pending> {
     let before = archive.batches().len();
     archive.shut();
     let first = hub.enqueue(draft("first", "x")).await.unwrap();
@@ -57,7 +62,7 @@ async fn one_batch(hub: &Hub, archive: &Scripted, drafts: Vec<(Draft, Option<&Ro
 
 async fn full_then_room_again(waits: bool) {
     let (hub, archive) = start(waits);
-    let mut live = Reader::live(&hub, "a");
+    let mut live = Reader::live(&hub, "a").await;
     let kept = publish(&hub, "a", "kept").await;
     let position = hub.position();
 
@@ -74,9 +79,9 @@ async fn full_then_room_again(waits: bool) {
         position,
         "the log ends where it ended for its readers"
     );
-    let mut resumed = Reader::after(&hub, "a", Start::EARLIEST);
+    let mut resumed = Reader::after(&hub, "a", Start::EARLIEST).await;
     assert_eq!(resumed.available().await, ["kept"]);
-    assert_eq!(hub.kept(&topics("a")).unwrap().count, 1);
+    assert_eq!(hub.kept(&topics("a")).await.unwrap().count, 1);
 
     archive.fail(None);
     let next = publish(&hub, "a", "next").await;
@@ -87,7 +92,7 @@ async fn full_then_room_again(waits: bool) {
     assert_eq!(hub.health(), Health::Healthy);
     assert_eq!(live.available().await, ["kept", "next"]);
     assert_eq!(resumed.available().await, ["next"]);
-    let mut after = Reader::after(&hub, "a", &position.to_string());
+    let mut after = Reader::after(&hub, "a", &position.to_string()).await;
     assert_eq!(after.available().await, ["next"]);
     assert_eq!((hub.stats().events, hub.stats().refused), (2, 3));
 }
@@ -117,7 +122,7 @@ async fn a_disk_that_fails_refuses_until_it_is_well_again() {
     archive.fail(None);
     publish(&hub, "a", "kept").await;
     assert_eq!(hub.health(), Health::Healthy);
-    let mut reader = Reader::after(&hub, "a", Start::EARLIEST);
+    let mut reader = Reader::after(&hub, "a", Start::EARLIEST).await;
     assert_eq!(reader.available().await, ["kept"]);
 }
 
@@ -132,7 +137,7 @@ async fn an_archive_that_panics_poisons_the_hub() {
         assert!(matches!(refused, Err(Error::Poisoned { .. })), "{refused:?}");
     }
     assert!(matches!(hub.health(), Health::Poisoned(_)));
-    let mut reader = Reader::after(&hub, "a", Start::EARLIEST);
+    let mut reader = Reader::after(&hub, "a", Start::EARLIEST).await;
     assert_eq!(reader.available().await, ["kept"]);
     hub.drain().await;
     assert_eq!(archive.times_closed(), 0, "the end was not clean");
@@ -153,7 +158,7 @@ async fn a_poisoned_log_refuses_everything_until_a_restart_but_is_read_on() {
     let tried = archive.batches().len();
     assert_eq!(hub.append(draft("a", "later")).await, Err(poisoned));
     assert_eq!(archive.batches().len(), tried, "the archive is left alone");
-    let mut reader = Reader::after(&hub, "a", Start::EARLIEST);
+    let mut reader = Reader::after(&hub, "a", Start::EARLIEST).await;
     assert_eq!(reader.available().await, ["kept"]);
 
     hub.drain().await;
@@ -168,7 +173,7 @@ async fn a_poisoned_log_refuses_everything_until_a_restart_but_is_read_on() {
 async fn batches_form_while_an_append_waits_and_the_runtime_goes_on() {
     // One thread: were the append to hold it, nothing below would happen.
     let (hub, archive) = start(true);
-    let mut live = Reader::live(&hub, "a");
+    let mut live = Reader::live(&hub, "a").await;
     archive.shut();
     let first = hub.enqueue(draft("a", "0")).await.unwrap();
     archive.arrived(1).await;
@@ -213,13 +218,13 @@ async fn a_key_whose_publish_failed_is_free_again() {
 #[tokio::test]
 async fn a_stream_whose_end_failed_is_open() {
     let (hub, archive) = start(true);
-    let mut live = Reader::live(&hub, "a");
+    let mut live = Reader::live(&hub, "a").await;
     archive.fail(Fail::Full);
     assert!(is_full(&hub.append(draft("a", "the last").and_end()).await));
     archive.fail(None);
     publish(&hub, "a", "on it goes").await;
     assert_eq!(live.available().await, ["on it goes"]);
-    let mut later = Reader::live(&hub, "a");
+    let mut later = Reader::live(&hub, "a").await;
     hub.append(Draft::end(topics("a"))).await.unwrap();
     assert!(later.next().await.is_none() && live.next().await.is_none());
 }
@@ -231,7 +236,7 @@ async fn a_stream_whose_purge_failed_has_still_ended_for_who_came_meanwhile() {
     archive.shut();
     let purge = hub.enqueue(Draft::purge(topics("a"))).await.unwrap();
     archive.arrived(2).await;
-    let mut meanwhile = Reader::after(&hub, "a", Start::EARLIEST);
+    let mut meanwhile = Reader::after(&hub, "a", Start::EARLIEST).await;
     assert_eq!(meanwhile.available().await, ["the last"]);
 
     archive.fail(Fail::Full);
@@ -239,9 +244,12 @@ async fn a_stream_whose_purge_failed_has_still_ended_for_who_came_meanwhile() {
     assert!(is_full(&purge.await));
     assert!(meanwhile.next().await.is_none(), "it reads to the end");
     let position = Start::After(hub.position().to_string());
-    let subscribed = hub.subscribe(topics("a"), &position, Encoding::EventStream);
+    let subscribed = hub.subscribe(topics("a"), &position, Encoding::EventStream).await;
     assert!(matches!(subscribed, Ok(Subscribed::Ended)));
-    assert_eq!(Reader::after(&hub, "a", Start::EARLIEST).data().await, "the last");
+    assert_eq!(
+        Reader::after(&hub, "a", Start::EARLIEST).await.data().await,
+        "the last"
+    );
 }
 
 #[tokio::test]
@@ -251,13 +259,13 @@ async fn what_was_refused_because_of_a_publish_that_failed_fails_with_it() {
     let large = Draft::event(topics("a"), Event::new("x".repeat(101))).unwrap();
     let drafts = [
         Draft::end(topics("a")),
-        draft("a", "behind the end"),
-        keyed("one"),
-        keyed("one"),
-        keyed("other"),
-        large,
+        draft("a", "behind the end").into(),
+        keyed("one").into(),
+        keyed("one").into(),
+        keyed("other").into(),
+        large.into(),
     ];
-    let drafts = drafts.map(|draft| (draft, None)).into();
+    let drafts = Vec::from(drafts.map(|draft: Proposal| (draft, None)));
     let pending = one_batch(&hub, &archive, drafts).await;
     archive.fail(Fail::Full);
     archive.open();
@@ -288,5 +296,5 @@ async fn a_row_is_broken_by_a_batch_that_failed() {
         Err(Error::RowBroken),
         "or the row would have a hole"
     );
-    assert_eq!(hub.kept(&topics("a")).unwrap().count, 0);
+    assert_eq!(hub.kept(&topics("a")).await.unwrap().count, 0);
 }

@@ -43,7 +43,7 @@ fn start(folder: &tempfile::TempDir, count: u64) -> Hub {
         ..Settings::default()
     };
     let log = Segments::open(Arc::new(RealDisk::open(folder.path()).unwrap()), settings).unwrap();
-    Hub::start(Config::default(), log).unwrap()
+    support::ordered::start(Config::default(), log).unwrap()
 }
 
 /// The most memory that this process has had, in bytes.
@@ -81,7 +81,7 @@ async fn every_one_of_many_topics_is_read_by_itself_after_a_restart() {
     let started = peak();
     assert_eq!(hub.stats().topics as u64, count);
     for number in (0..count).step_by(usize::try_from(count / 997).unwrap().max(1)) {
-        let mut reader = Reader::after(&hub, &name(number), Start::EARLIEST);
+        let mut reader = Reader::after(&hub, &name(number), Start::EARLIEST).await;
         assert_eq!(reader.available().await, [format!("the event of {number}")]);
     }
     let segments = std::fs::read_dir(folder.path().join("log")).unwrap();

@@ -17,20 +17,22 @@ use tidewire_hub::{
 };
 
 fn hub() -> Hub {
-    Hub::start(Config::default(), Memory::new(Retention::default())).unwrap()
+    support::ordered::start(Config::default(), Memory::new(Retention::default())).unwrap()
 }
 
 fn name(text: &str) -> ReaderName {
     ReaderName::new(text).unwrap()
 }
 
-fn read_as(hub: &Hub, names: &str, reader: &str) -> Reader {
-    let subscribed = hub.subscribe_as(
-        topics(names),
-        &Start::Live,
-        Encoding::EventStream,
-        Some(name(reader)),
-    );
+async fn read_as(hub: &Hub, names: &str, reader: &str) -> Reader {
+    let subscribed = hub
+        .subscribe_as(
+            topics(names),
+            &Start::Live,
+            Encoding::EventStream,
+            Some(name(reader)),
+        )
+        .await;
     Reader::of(subscribed.unwrap()).unwrap()
 }
 
@@ -57,11 +59,11 @@ fn departures(stats: &Stats, why: Departure) -> u64 {
 async fn s11_readers_are_counted_by_topic_whatever_else_they_read() {
     let hub = hub();
     let readers = [
-        read_as(&hub, "room", "bob"),
-        read_as(&hub, "room hall", "alice"),
-        read_as(&hub, "room", "bob"),
-        Reader::live(&hub, "room"),
-        Reader::live(&hub, "hall"),
+        read_as(&hub, "room", "bob").await,
+        read_as(&hub, "room hall", "alice").await,
+        read_as(&hub, "room", "bob").await,
+        Reader::live(&hub, "room").await,
+        Reader::live(&hub, "hall").await,
     ];
     let presence = hub.presence(&topic("room"));
     assert_eq!(presence.readers, 4);
@@ -79,7 +81,7 @@ async fn s11_readers_are_counted_by_topic_whatever_else_they_read() {
 #[tokio::test]
 async fn s11_a_watcher_gets_the_state_and_then_every_change() {
     let hub = hub();
-    let alice = read_as(&hub, "room", "alice");
+    let alice = read_as(&hub, "room", "alice").await;
     let mut watch = hub.watch_presence(topic("room")).unwrap();
     let PresenceChange::State(state) = watch.next().await.unwrap() else {
         panic!("no state");
@@ -89,11 +91,11 @@ async fn s11_a_watcher_gets_the_state_and_then_every_change() {
         (1, 1),
         "watching is not reading"
     );
-    let anonymous = Reader::live(&hub, "room hall");
+    let anonymous = Reader::live(&hub, "room hall").await;
     assert_eq!(watch.next().await.unwrap(), join(None, 2));
     drop(alice);
     assert_eq!(watch.next().await.unwrap(), leave(Some("alice"), 1));
-    let elsewhere = Reader::live(&hub, "hall");
+    let elsewhere = Reader::live(&hub, "hall").await;
     drop((anonymous, elsewhere));
     assert_eq!(watch.next().await.unwrap(), leave(None, 0));
 }
@@ -103,7 +105,10 @@ async fn s11_a_watcher_that_misses_changes_gets_the_state_again() {
     let hub = hub();
     let mut watch = hub.watch_presence(topic("room")).unwrap();
     watch.next().await.unwrap();
-    let readers: Vec<_> = (0..1000).map(|_| Reader::live(&hub, "room")).collect();
+    let mut readers = Vec::new();
+    for _ in 0..1000 {
+        readers.push(Reader::live(&hub, "room").await);
+    }
     let PresenceChange::State(state) = watch.next().await.unwrap() else {
         panic!("no state");
     };
@@ -114,9 +119,10 @@ async fn s11_a_watcher_that_misses_changes_gets_the_state_again() {
 #[tokio::test]
 async fn a_list_of_members_is_bounded_and_says_what_it_leaves_out() {
     let hub = hub();
-    let readers: Vec<_> = (0..MEMBERS + 5)
-        .map(|n| read_as(&hub, "room", &format!("r{n}")))
-        .collect();
+    let mut readers = Vec::new();
+    for n in 0..MEMBERS + 5 {
+        readers.push(read_as(&hub, "room", &format!("r{n}")).await);
+    }
     let presence = hub.presence(&topic("room"));
     assert_eq!(
         (presence.readers, presence.members.len(), presence.more),
@@ -144,13 +150,13 @@ async fn a_drain_ends_every_watch() {
 #[tokio::test]
 async fn what_happens_is_counted() {
     let hub = hub();
-    let mut to_the_end = Reader::live(&hub, "a");
-    let gone = Reader::live(&hub, "b");
+    let mut to_the_end = Reader::live(&hub, "a").await;
+    let gone = Reader::live(&hub, "b").await;
     publish(&hub, "a", "12345").await;
     hub.append(draft("a", "6").and_end()).await.unwrap();
     hub.append(draft("a", "7")).await.unwrap_err();
     to_the_end.read_to_end().await;
-    drop((to_the_end, gone, Reader::after(&hub, "b", "who knows")));
+    drop((to_the_end, gone, Reader::after(&hub, "b", "who knows").await));
     let stats = hub.stats();
     assert_eq!((stats.events, stats.bytes, stats.refused), (2, 6, 1));
     assert_eq!(stats.batches.counts.iter().sum::<u64>(), 2);

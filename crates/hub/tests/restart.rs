@@ -21,7 +21,7 @@ use tidewire_hub::{
 use tidewire_log::recall::RecallError;
 
 fn start(archive: &Scripted) -> Hub {
-    Hub::start(Config::default(), archive.clone()).unwrap()
+    support::ordered::start(Config::default(), archive.clone()).unwrap()
 }
 
 async fn restart(hub: Hub, archive: &Scripted) -> Hub {
@@ -31,7 +31,7 @@ async fn restart(hub: Hub, archive: &Scripted) -> Hub {
 }
 
 async fn all(hub: &Hub, names: &str, count: usize) -> Vec<Read> {
-    let mut reader = Reader::after(hub, names, Start::EARLIEST);
+    let mut reader = Reader::after(hub, names, Start::EARLIEST).await;
     let mut all = Vec::new();
     for _ in 0..count {
         all.push(reader.next().await.unwrap().unwrap());
@@ -86,13 +86,13 @@ async fn goes_on(waits: bool, with_snapshots: bool) {
     assert_eq!(archive.replayed(), if with_snapshots { 0 } else { 7 });
     assert_eq!(hub.position(), position);
     assert_eq!(all(&hub, "a keyed", 4).await, before, "the same ids");
-    assert_eq!(hub.kept(&topics("a")).unwrap().count, 3);
+    assert_eq!(hub.kept(&topics("a")).await.unwrap().count, 3);
 
     // Cursors: our own, publishers', the end of the log.
-    let mut behind = Reader::after(&hub, "a", &between.to_string());
-    let mut by_id = Reader::after(&hub, "a", "given");
-    let mut level = Reader::after(&hub, "a", &position.to_string());
-    let mut live = Reader::live(&hub, "a");
+    let mut behind = Reader::after(&hub, "a", &between.to_string()).await;
+    let mut by_id = Reader::after(&hub, "a", "given").await;
+    let mut level = Reader::after(&hub, "a", &position.to_string()).await;
+    let mut live = Reader::live(&hub, "a").await;
     assert_eq!(behind.available().await, ["2", "6"]);
     assert_eq!(by_id.available().await, ["6"]);
     assert!(level.available().await.is_empty() && live.available().await.is_empty());
@@ -108,13 +108,15 @@ async fn goes_on(waits: bool, with_snapshots: bool) {
         hub.append(draft("over", "x")).await,
         Err(Error::Ended { .. })
     ));
-    let mut over = Reader::live(&hub, "over");
+    let mut over = Reader::live(&hub, "over").await;
     assert_eq!(over.read_to_end().await, ["4"]);
-    let subscribed = hub.subscribe(
-        topics("over"),
-        &Start::After(position.to_string()),
-        Encoding::EventStream,
-    );
+    let subscribed = hub
+        .subscribe(
+            topics("over"),
+            &Start::After(position.to_string()),
+            Encoding::EventStream,
+        )
+        .await;
     assert!(matches!(subscribed, Ok(Subscribed::Ended)));
     publish(&hub, "anew", "open again").await;
 
@@ -193,13 +195,13 @@ async fn cursors_of_an_old_epoch_hold_up_to_its_true_end() {
     assert_ne!(after[3].id, before[3].id, "and a new one has its own");
 
     for (read, cursor) in cursors.iter().enumerate().take(4) {
-        let mut reader = Reader::after(&hub, "a", cursor);
+        let mut reader = Reader::after(&hub, "a", cursor).await;
         assert_eq!(reader.resume(), &Resume::Resumed, "{cursor}");
         let expected: Vec<_> = after[read..].iter().map(|read| read.data.clone()).collect();
         assert_eq!(reader.available().await, expected);
     }
     for cursor in &cursors[4..] {
-        let mut reader = Reader::after(&hub, "a", cursor);
+        let mut reader = Reader::after(&hub, "a", cursor).await;
         assert_eq!(gap(&reader), GapReason::Reset);
         let notice = reader.next().await.unwrap().unwrap();
         assert_eq!(notice.name, "tidewire.gap");
@@ -209,7 +211,10 @@ async fn cursors_of_an_old_epoch_hold_up_to_its_true_end() {
     // And over one more restart, whose history ends cleanly.
     let hub = restart(hub, &archive).await;
     assert_eq!(all(&hub, "a", 4).await, after);
-    assert_eq!(gap(&Reader::after(&hub, "a", &cursors[5])), GapReason::Reset);
+    assert_eq!(
+        gap(&Reader::after(&hub, "a", &cursors[5]).await),
+        GapReason::Reset
+    );
 }
 
 #[tokio::test]
@@ -223,7 +228,7 @@ async fn numbers_go_on_although_no_record_is_left() {
     archive.let_all_go();
     let hub = start(&archive);
     assert_eq!(hub.position(), position);
-    let mut level = Reader::after(&hub, "a", &position.to_string());
+    let mut level = Reader::after(&hub, "a", &position.to_string()).await;
     assert_eq!(publish(&hub, "a", "3").await, Seq(3));
     assert_eq!(level.available().await, ["3"]);
 }
@@ -236,7 +241,7 @@ async fn a_snapshot_that_cannot_be_read_is_an_error() {
     hub.drain().await;
     for bytes in [&b""[..], b"\x01", b"\xff\xff\xff\xff", b"\x09and more"] {
         archive.set_snapshot(Some((Seq(1), bytes.to_vec())));
-        let started = Hub::start(Config::default(), archive.clone());
+        let started = support::ordered::start(Config::default(), archive.clone());
         assert!(
             matches!(started, Err(StartError::Recall(RecallError::Snapshot(_)))),
             "{bytes:?}"

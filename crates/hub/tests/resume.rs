@@ -27,7 +27,7 @@ fn hub() -> Hub {
 }
 
 fn hub_keeping(retention: Retention) -> Hub {
-    Hub::start(Config::default(), Memory::new(retention)).unwrap()
+    support::ordered::start(Config::default(), Memory::new(retention)).unwrap()
 }
 
 fn keeping(events: usize) -> Hub {
@@ -55,7 +55,7 @@ async fn publish_with_id(hub: &Hub, names: &str, id: &str, data: &str) {
 async fn a_live_reader_gets_what_comes_and_nothing_before() {
     let hub = hub();
     publish(&hub, "a", "before").await;
-    let mut reader = Reader::live(&hub, "a");
+    let mut reader = Reader::live(&hub, "a").await;
     assert_eq!(reader.resume(), &Resume::Live);
     publish(&hub, "b", "elsewhere").await;
     publish(&hub, "a", "now").await;
@@ -65,14 +65,14 @@ async fn a_live_reader_gets_what_comes_and_nothing_before() {
 #[tokio::test]
 async fn a_cursor_replays_exactly_what_was_missed_and_goes_live() {
     let hub = hub();
-    let mut first = Reader::live(&hub, "a");
+    let mut first = Reader::live(&hub, "a").await;
     publish(&hub, "a", "1").await;
     let id = first.next().await.unwrap().unwrap().id;
     drop(first);
     for data in ["2", "3"] {
         publish(&hub, "a", data).await;
     }
-    let mut reader = Reader::after(&hub, "a", &id);
+    let mut reader = Reader::after(&hub, "a", &id).await;
     assert_eq!(reader.resume(), &Resume::Resumed);
     publish(&hub, "a", "4").await;
     assert_eq!(reader.available().await, ["2", "3", "4"]);
@@ -81,7 +81,7 @@ async fn a_cursor_replays_exactly_what_was_missed_and_goes_live() {
 #[tokio::test]
 async fn one_position_stands_for_any_number_of_topics() {
     let hub = hub();
-    let mut reader = Reader::live(&hub, "a b c");
+    let mut reader = Reader::live(&hub, "a b c").await;
     for (names, data) in [("a", "1"), ("b", "2"), ("a b", "3"), ("d", "-"), ("c", "4")] {
         publish(&hub, names, data).await;
     }
@@ -93,7 +93,7 @@ async fn one_position_stands_for_any_number_of_topics() {
         reads.iter().map(|read| &*read.data).collect::<Vec<_>>(),
         ["1", "2", "3", "4"]
     );
-    let mut again = Reader::after(&hub, "a b c", &reads[1].id);
+    let mut again = Reader::after(&hub, "a b c", &reads[1].id).await;
     assert_eq!(again.available().await, ["3", "4"]);
 }
 
@@ -101,9 +101,12 @@ async fn one_position_stands_for_any_number_of_topics() {
 async fn a_primed_position_resumes_before_the_first_event() {
     let hub = hub();
     publish(&hub, "a", "before").await;
-    let position = Reader::live(&hub, "a").subscription.position().to_string();
+    let position = Reader::live(&hub, "a").await.subscription.position().to_string();
     publish(&hub, "a", "missed").await;
-    assert_eq!(Reader::after(&hub, "a", &position).available().await, ["missed"]);
+    assert_eq!(
+        Reader::after(&hub, "a", &position).await.available().await,
+        ["missed"]
+    );
 }
 
 #[tokio::test]
@@ -113,9 +116,12 @@ async fn a_publishers_id_is_found_in_its_topic_and_the_earliest_counts() {
     for (id, data) in [("x", "1"), ("y", "2"), ("x", "3"), ("z", "4")] {
         publish_with_id(&hub, "a", id, data).await;
     }
-    assert_eq!(Reader::after(&hub, "a", "x").available().await, ["2", "3", "4"]);
-    assert_eq!(Reader::after(&hub, "a", "z").available().await, [""; 0]);
-    assert_eq!(reason(&Reader::after(&hub, "b", "x")), GapReason::Unknown);
+    assert_eq!(
+        Reader::after(&hub, "a", "x").await.available().await,
+        ["2", "3", "4"]
+    );
+    assert_eq!(Reader::after(&hub, "a", "z").await.available().await, [""; 0]);
+    assert_eq!(reason(&Reader::after(&hub, "b", "x").await), GapReason::Unknown);
 }
 
 #[tokio::test]
@@ -124,9 +130,9 @@ async fn an_id_whose_event_is_gone_is_no_longer_found_but_its_later_twin_is() {
     for (id, data) in [("x", "1"), ("x", "2"), ("y", "3")] {
         publish_with_id(&hub, "a", id, data).await;
     }
-    assert_eq!(Reader::after(&hub, "a", "x").available().await, ["3"]);
+    assert_eq!(Reader::after(&hub, "a", "x").await.available().await, ["3"]);
     publish_with_id(&hub, "a", "z", "4").await;
-    assert_eq!(reason(&Reader::after(&hub, "a", "x")), GapReason::Unknown);
+    assert_eq!(reason(&Reader::after(&hub, "a", "x").await), GapReason::Unknown);
 }
 
 #[tokio::test]
@@ -135,7 +141,7 @@ async fn earliest_and_last_ask_for_what_is_kept() {
     for data in ["1", "2", "3", "4"] {
         publish(&hub, "a", data).await;
     }
-    let mut earliest = Reader::after(&hub, "a", Start::EARLIEST);
+    let mut earliest = Reader::after(&hub, "a", Start::EARLIEST).await;
     assert_eq!(
         earliest.resume(),
         &Resume::Resumed,
@@ -143,15 +149,15 @@ async fn earliest_and_last_ask_for_what_is_kept() {
     );
     assert_eq!(earliest.available().await, ["2", "3", "4"]);
     assert_eq!(
-        Reader::open(&hub, "a", &Start::Last(2)).available().await,
+        Reader::open(&hub, "a", &Start::Last(2)).await.available().await,
         ["3", "4"]
     );
     assert_eq!(
-        Reader::open(&hub, "a", &Start::Last(9)).available().await,
+        Reader::open(&hub, "a", &Start::Last(9)).await.available().await,
         ["2", "3", "4"]
     );
     assert_eq!(
-        Reader::open(&hub, "a", &Start::Last(0)).available().await,
+        Reader::open(&hub, "a", &Start::Last(0)).await.available().await,
         [""; 0]
     );
 }
@@ -163,7 +169,7 @@ async fn an_event_that_is_gone_is_a_gap_and_reading_goes_on_with_the_oldest() {
     for data in ["1", "2", "3"] {
         publish(&hub, "a", data).await;
     }
-    let mut reader = Reader::after(&hub, "a", &cursor);
+    let mut reader = Reader::after(&hub, "a", &cursor).await;
     assert_eq!(reason(&reader), GapReason::Expired);
     let notice = reader.next().await.unwrap().unwrap();
     assert_eq!(notice.name, "tidewire.gap");
@@ -172,7 +178,7 @@ async fn an_event_that_is_gone_is_a_gap_and_reading_goes_on_with_the_oldest() {
     assert_eq!(json["resumed_after"], notice.id);
     assert_eq!(json["reason"], "expired");
     assert_eq!(reader.available().await, ["2", "3"]);
-    let mut again = Reader::after(&hub, "a", &notice.id);
+    let mut again = Reader::after(&hub, "a", &notice.id).await;
     assert_eq!(
         again.resume(),
         &Resume::Resumed,
@@ -188,9 +194,15 @@ async fn events_of_other_topics_that_are_gone_are_no_gap() {
     let cursor = hub.position().to_string();
     publish(&hub, "b", "2").await;
     publish(&hub, "b", "3").await;
-    assert_eq!(Reader::after(&hub, "a", &cursor).resume(), &Resume::Resumed);
-    assert_eq!(reason(&Reader::after(&hub, "b", &cursor)), GapReason::Expired);
-    assert_eq!(reason(&Reader::after(&hub, "a b", &cursor)), GapReason::Expired);
+    assert_eq!(Reader::after(&hub, "a", &cursor).await.resume(), &Resume::Resumed);
+    assert_eq!(
+        reason(&Reader::after(&hub, "b", &cursor).await),
+        GapReason::Expired
+    );
+    assert_eq!(
+        reason(&Reader::after(&hub, "a b", &cursor).await),
+        GapReason::Expired
+    );
 }
 
 #[tokio::test]
@@ -204,7 +216,7 @@ async fn what_cannot_be_placed_is_told_and_never_silently_live() {
         ("a\nb", GapReason::Unknown),
         ("~00000000-1", GapReason::Reset),
     ] {
-        let mut reader = Reader::after(&hub, "a", id);
+        let mut reader = Reader::after(&hub, "a", id).await;
         assert_eq!(reason(&reader), expected, "{id}");
         let read = reader.available().await;
         assert!(read[0].contains(expected.as_str()), "{read:?}");
@@ -216,7 +228,7 @@ async fn what_cannot_be_placed_is_told_and_never_silently_live() {
 async fn a_cursor_ahead_of_the_log_comes_from_another_copy_of_it_and_is_told_so_at_once() {
     let hub = hub();
     let ahead = |number: u64| format!("~{}-{number}", hub.position().epoch);
-    let mut reader = Reader::after(&hub, "a", &ahead(1));
+    let mut reader = Reader::after(&hub, "a", &ahead(1)).await;
     assert_eq!(reason(&reader), GapReason::Reset);
     let notice = reader.next().await.unwrap().unwrap();
     assert_eq!(notice.name, "tidewire.gap");
@@ -224,15 +236,21 @@ async fn a_cursor_ahead_of_the_log_comes_from_another_copy_of_it_and_is_told_so_
         publish(&hub, "a", data).await;
     }
     assert_eq!(reader.available().await, ["1", "2", "3"]);
-    assert_eq!(Reader::after(&hub, "a", &ahead(3)).resume(), &Resume::Resumed);
-    let mut reader = Reader::after(&hub, "a", &ahead(4));
+    assert_eq!(
+        Reader::after(&hub, "a", &ahead(3)).await.resume(),
+        &Resume::Resumed
+    );
+    let mut reader = Reader::after(&hub, "a", &ahead(4)).await;
     assert_eq!(reason(&reader), GapReason::Reset);
     reader.next().await.unwrap().unwrap();
     assert_eq!(reader.available().await, ["1", "2", "3"], "all that is kept");
 
     // Also where the topic has ended: "nothing more to come" would be a lie.
     hub.append(draft("a", "4").and_end()).await.unwrap();
-    assert_eq!(reason(&Reader::after(&hub, "a", &ahead(9))), GapReason::Reset);
+    assert_eq!(
+        reason(&Reader::after(&hub, "a", &ahead(9)).await),
+        GapReason::Reset
+    );
 }
 
 #[tokio::test]
@@ -243,7 +261,7 @@ async fn age_lets_events_go() {
         ..Config::default()
     };
     let max_age = Some(std::time::Duration::from_secs(60));
-    let hub = Hub::start(
+    let hub = support::ordered::start(
         config,
         Memory::new(Retention {
             max_age,
@@ -254,41 +272,49 @@ async fn age_lets_events_go() {
     publish(&hub, "a", "1").await;
     clock.advance(std::time::Duration::from_secs(59));
     publish(&hub, "a", "2").await;
-    assert_eq!(Reader::after(&hub, "a", "earliest").available().await, ["1", "2"]);
+    assert_eq!(
+        Reader::after(&hub, "a", "earliest").await.available().await,
+        ["1", "2"]
+    );
     clock.advance(std::time::Duration::from_secs(2));
     publish(&hub, "b", "any").await;
-    assert_eq!(Reader::after(&hub, "a", "earliest").available().await, ["2"]);
+    assert_eq!(
+        Reader::after(&hub, "a", "earliest").await.available().await,
+        ["2"]
+    );
 }
 
 #[tokio::test]
 async fn an_ended_stream_gives_its_last_event_and_ends_and_takes_no_more() {
     let hub = hub();
-    let mut reader = Reader::live(&hub, "a");
+    let mut reader = Reader::live(&hub, "a").await;
     publish(&hub, "a", "1").await;
     hub.append(draft("a", "last").and_end()).await.unwrap();
     assert_eq!(reader.read_to_end().await, ["1", "last"]);
     let refused = hub.append(draft("a", "late")).await.unwrap_err();
     assert!(matches!(refused, Error::Ended { .. }));
 
-    let mut first_time = Reader::live(&hub, "a");
+    let mut first_time = Reader::live(&hub, "a").await;
     assert_eq!(
         first_time.read_to_end().await,
         ["1", "last"],
         "replayed to who asks without a cursor"
     );
     let position = hub.position().to_string();
-    let again = hub.subscribe(topics("a"), &Start::After(position), Encoding::EventStream);
+    let again = hub
+        .subscribe(topics("a"), &Start::After(position), Encoding::EventStream)
+        .await;
     assert!(matches!(again, Ok(Subscribed::Ended)), "nothing left to read");
 }
 
 #[tokio::test]
 async fn a_stream_of_several_topics_ends_with_the_last_of_them() {
     let hub = hub();
-    let mut reader = Reader::live(&hub, "a b");
+    let mut reader = Reader::live(&hub, "a b").await;
     hub.append(Draft::end(topics("a"))).await.unwrap();
     publish(&hub, "b", "1").await;
     assert_eq!(reader.available().await, ["1"]);
-    let mut late = Reader::live(&hub, "a b");
+    let mut late = Reader::live(&hub, "a b").await;
     assert_eq!(late.resume(), &Resume::Live, "b goes on");
     hub.append(Draft::end(topics("b"))).await.unwrap();
     assert_eq!(reader.next().await, None);
@@ -303,7 +329,9 @@ async fn an_end_that_is_gone_is_no_gap() {
     hub.append(Draft::end(topics("a"))).await.unwrap();
     publish(&hub, "b", "2").await;
     publish(&hub, "b", "3").await;
-    let again = hub.subscribe(topics("a"), &Start::After(cursor), Encoding::EventStream);
+    let again = hub
+        .subscribe(topics("a"), &Start::After(cursor), Encoding::EventStream)
+        .await;
     assert!(
         matches!(again, Ok(Subscribed::Ended)),
         "it had everything: {again:?}"
@@ -313,7 +341,7 @@ async fn an_end_that_is_gone_is_no_gap() {
 #[tokio::test]
 async fn a_drained_hub_commits_what_waits_and_cuts_readers_after_their_last_event() {
     let hub = hub();
-    let mut reader = Reader::live(&hub, "a");
+    let mut reader = Reader::live(&hub, "a").await;
     publish(&hub, "a", "1").await;
     hub.drain().await;
     assert_eq!(reader.data().await, "1");
@@ -321,6 +349,7 @@ async fn a_drained_hub_commits_what_waits_and_cuts_readers_after_their_last_even
     assert_eq!(hub.append(draft("a", "2")).await.unwrap_err(), Error::Closed);
     assert!(
         hub.subscribe(topics("a"), &Start::Live, Encoding::EventStream)
+            .await
             .is_err()
     );
 }
@@ -332,8 +361,10 @@ async fn a_reader_that_looks_just_as_the_drain_begins_is_cut_too() {
     const READERS: usize = 64;
     for round in 0..ROUNDS {
         let hub = hub();
-        let readers = (0..READERS).map(|_| Reader::live(&hub, "a").subscription);
-        let mut readers: Vec<_> = readers.collect();
+        let mut readers = Vec::new();
+        for _ in 0..READERS {
+            readers.push(Reader::live(&hub, "a").await.subscription);
+        }
         let (begin, begun) = std::sync::mpsc::sync_channel(1);
         let looking = std::thread::spawn(move || {
             begin.send(()).unwrap();

@@ -34,9 +34,9 @@ fn retention() -> Retention {
     }
 }
 
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let wait = async {
-        while !is_so() {
+        while !is_so().await {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -57,24 +57,27 @@ async fn after_gap(reader: &mut Reader, count: usize) -> Vec<String> {
 
 async fn nobody_gives_out_what_is_gone(hub: Hub) {
     let before = hub.position().to_string();
-    let mut slow = Reader::live(&hub, "a b");
+    let mut slow = Reader::live(&hub, "a b").await;
     publish(&hub, "b", "b first").await;
     for number in 1..=46 {
         publish(&hub, "a", &format!("a {number}")).await;
     }
     publish(&hub, "a b", "both").await;
     publish(&hub, "b", "b last").await;
-    until("the rule", || hub.kept(&topics("a")).unwrap().count == 5).await;
+    until("the rule", async || {
+        hub.kept(&topics("a")).await.unwrap().count == 5
+    })
+    .await;
 
     let kept = ["b first", "a 43", "a 44", "a 45", "a 46", "both", "b last"];
-    let mut old = Reader::after(&hub, "a b", &before);
+    let mut old = Reader::after(&hub, "a b", &before).await;
     let Resume::Gap(gap) = old.resume() else {
         panic!("{:?}", old.resume());
     };
     assert_eq!(gap.reason, GapReason::Expired);
     assert_eq!(after_gap(&mut old, kept.len()).await, kept);
     for start in [Start::Last(100), Start::After(Start::EARLIEST.into())] {
-        let mut reader = Reader::open(&hub, "a b", &start);
+        let mut reader = Reader::open(&hub, "a b", &start).await;
         let mut read = Vec::new();
         while read.len() < kept.len() {
             read.push(reader.data().await);
@@ -83,7 +86,7 @@ async fn nobody_gives_out_what_is_gone(hub: Hub) {
     }
 
     // The window follows, also for a reader that has been connected all the time and is too slow.
-    until("the window", || hub.stats().window_events == kept.len()).await;
+    until("the window", async || hub.stats().window_events == kept.len()).await;
     assert_eq!(after_gap(&mut slow, kept.len()).await, kept);
     publish(&hub, "b", "and on").await;
     for reader in [&mut old, &mut slow] {
@@ -94,7 +97,7 @@ async fn nobody_gives_out_what_is_gone(hub: Hub) {
 #[tokio::test]
 async fn nobody_gives_out_what_a_rule_has_let_go_in_memory() {
     let archive = Memory::new(retention());
-    nobody_gives_out_what_is_gone(Hub::start(Config::default(), archive).unwrap()).await;
+    nobody_gives_out_what_is_gone(support::ordered::start(Config::default(), archive).unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -106,5 +109,5 @@ async fn nobody_gives_out_what_a_rule_has_let_go_on_disk() {
         ..Settings::default()
     };
     let archive = Segments::open(Arc::new(RealDisk::open(folder.path()).unwrap()), settings).unwrap();
-    nobody_gives_out_what_is_gone(Hub::start(Config::default(), archive).unwrap()).await;
+    nobody_gives_out_what_is_gone(support::ordered::start(Config::default(), archive).unwrap()).await;
 }

@@ -18,7 +18,7 @@ use support::{Reader, draft, publish};
 use tidewire_codec::EventId;
 use tidewire_hub::{
     Config, Encoding, Hub, Millis, Record, Seq, Start, Topic, TopicSet,
-    archive::{AppendError, Archive, Back, History, Memory, Retention, Scan},
+    archive::{AppendError, Back, History, Memory, Reads, Retention, Scan, Store},
 };
 
 /// An archive that holds each batch before or after it has taken it, until it is let through.
@@ -75,7 +75,7 @@ impl Gated {
     }
 }
 
-impl Archive for Gated {
+impl Store for Gated {
     fn history(&self) -> History {
         History::default()
     }
@@ -92,6 +92,39 @@ impl Archive for Gated {
         }
         Ok(())
     }
+    fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
+        self.memory.purge(topics, through)
+    }
+    fn trim(&self, now: Millis) {
+        self.memory.trim(now);
+    }
+    fn idle(&self, most: usize) -> Vec<Topic> {
+        self.memory.idle(most)
+    }
+    fn forget(&self, topics: &TopicSet, through: Seq) {
+        self.memory.forget(topics, through);
+    }
+    fn poisoned(&self) -> Option<String> {
+        None
+    }
+    fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
+        self.memory.trim_topics(now)
+    }
+    fn knows(&self, topic: &Topic) -> bool {
+        self.memory.knows(topic)
+    }
+    fn compact(&self, _go_on: &dyn Fn() -> bool) {}
+    fn wants_snapshot(&self) -> bool {
+        false
+    }
+    fn snapshot(&self, _seq: Seq, _state: &[u8]) {}
+    fn close(&self) {}
+}
+
+impl Reads for Gated {
+    fn may_block(&self) -> bool {
+        false
+    }
     fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
         self.memory.scan(topics, after, through, budget)
     }
@@ -101,26 +134,23 @@ impl Archive for Gated {
     fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
         self.memory.find(topics, id)
     }
-    fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
-        self.memory.purge(topics, through)
-    }
-    fn trim(&self, now: Millis) {
-        self.memory.trim(now);
-    }
     fn held(&self) -> tidewire_hub::stats::Held {
         self.memory.held()
     }
-    fn forget_idle(&self) -> Vec<Topic> {
-        self.memory.forget_idle()
+    fn last_event(&self, topics: &TopicSet, through: Seq) -> io::Result<Option<Seq>> {
+        self.memory.last_event(topics, through)
+    }
+    fn damaged(&self) -> usize {
+        0
     }
 }
 
 /// Readers of every kind register while a batch is in flight; each gets it once, after it is through.
 async fn register_while_in_flight(hold: Hold) {
     let archive = Gated::new(hold);
-    let hub = Hub::start(Config::default(), archive.clone()).unwrap();
+    let hub = support::ordered::start(Config::default(), archive.clone()).unwrap();
     let start = hub.position().to_string();
-    let mut early = Reader::live(&hub, "a");
+    let mut early = Reader::live(&hub, "a").await;
     publish(&hub, "a", "1").await;
     let middle = hub.position().to_string();
 
@@ -135,10 +165,10 @@ async fn register_while_in_flight(hold: Hold) {
     .await
     .unwrap();
 
-    let mut live = Reader::live(&hub, "a");
-    let mut behind = Reader::after(&hub, "a", &start);
-    let mut level = Reader::after(&hub, "a", &middle);
-    let mut last = Reader::open(&hub, "a", &Start::Last(1));
+    let mut live = Reader::live(&hub, "a").await;
+    let mut behind = Reader::after(&hub, "a", &start).await;
+    let mut level = Reader::after(&hub, "a", &middle).await;
+    let mut last = Reader::open(&hub, "a", &Start::Last(1)).await;
     assert_eq!(
         early.available().await,
         ["1"],
@@ -175,7 +205,7 @@ async fn a_batch_that_is_kept_but_not_yet_routed() {
 fn an_end_that_comes_while_a_reader_registers_takes_nothing_from_it() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let hub = runtime
-        .block_on(async { Hub::start(Config::default(), Memory::new(Retention::default())) })
+        .block_on(async { support::ordered::start(Config::default(), Memory::new(Retention::default())) })
         .unwrap();
     for round in 0..2_000 {
         let name = round.to_string();
@@ -188,6 +218,7 @@ fn an_end_that_comes_while_a_reader_registers_takes_nothing_from_it() {
                 while comes_again {
                     comes_again = !hub.has_ended(&support::topic(&name));
                     let subscribed = hub.subscribe(support::topics(&name), &start, Encoding::EventStream);
+                    let subscribed = runtime.block_on(subscribed);
                     let mut reader = Reader::of(subscribed.unwrap()).expect("the last event is to come");
                     if !comes_again {
                         assert_eq!(runtime.block_on(reader.read_to_end()), ["last"]);
@@ -206,7 +237,7 @@ fn small_window() -> Hub {
         window: 64 << 10,
         ..Config::default()
     };
-    Hub::start(config, Memory::new(Retention::default())).unwrap()
+    support::ordered::start(config, Memory::new(Retention::default())).unwrap()
 }
 
 fn big(n: usize) -> String {
@@ -226,10 +257,10 @@ async fn cursors_before_at_and_beyond_the_window_join_the_same_stream() {
         (2..20).contains(&window),
         "the window must be between none and all: {window}"
     );
-    let mut readers: Vec<_> = cursors
-        .iter()
-        .map(|cursor| Reader::after(&hub, "a", cursor))
-        .collect();
+    let mut readers = Vec::new();
+    for cursor in &cursors {
+        readers.push(Reader::after(&hub, "a", cursor).await);
+    }
     publish(&hub, "a", &big(40)).await;
     for (read, reader) in readers.iter_mut().enumerate() {
         let expected: Vec<_> = (read..=40).map(big).collect();
@@ -240,7 +271,7 @@ async fn cursors_before_at_and_beyond_the_window_join_the_same_stream() {
 #[tokio::test]
 async fn a_reader_that_falls_out_of_the_window_in_the_middle_goes_on_from_the_archive() {
     let hub = small_window();
-    let mut reader = Reader::live(&hub, "a b");
+    let mut reader = Reader::live(&hub, "a b").await;
     publish(&hub, "a", &big(0)).await;
     assert_eq!(reader.data().await, big(0));
     for n in 1..100 {
@@ -254,7 +285,7 @@ async fn a_reader_that_falls_out_of_the_window_in_the_middle_goes_on_from_the_ar
 #[tokio::test]
 async fn a_quiet_topic_needs_no_archive_however_busy_the_others_are() {
     let hub = small_window();
-    let mut quiet = Reader::live(&hub, "quiet");
+    let mut quiet = Reader::live(&hub, "quiet").await;
     for n in 0..100 {
         publish(&hub, "busy", &big(n)).await;
     }
@@ -269,10 +300,10 @@ async fn a_quiet_topic_needs_no_archive_however_busy_the_others_are() {
 
 #[tokio::test]
 async fn more_than_a_chunk_comes_in_several_and_readers_of_one_channel_share_them() {
-    let hub = Hub::start(Config::default(), Memory::new(Retention::default())).unwrap();
-    let mut readers = [Reader::live(&hub, "a"), Reader::live(&hub, "a")];
+    let hub = support::ordered::start(Config::default(), Memory::new(Retention::default())).unwrap();
+    let mut readers = [Reader::live(&hub, "a").await, Reader::live(&hub, "a").await];
     publish(&hub, "a", &big(0)).await;
-    let mut later = Reader::after(&hub, "a", &hub.position().to_string());
+    let mut later = Reader::after(&hub, "a", &hub.position().to_string()).await;
     for n in 1..100 {
         publish(&hub, "a", &big(n)).await;
     }

@@ -25,8 +25,8 @@ use support::{
 };
 use tidewire_codec::Event;
 use tidewire_hub::{
-    Config, Draft, Encoding, Error, Hub, IdempotencyKey, Outcome, Position, Receipt, Resume, Seq, Start,
-    TopicSet,
+    Config, Draft, Encoding, Error, Hub, IdempotencyKey, Outcome, Position, Proposal, Receipt, Resume, Seq,
+    Start, TopicSet,
     archive::{Memory, Retention},
 };
 
@@ -172,9 +172,9 @@ async fn run(seed: u64) -> Judged {
         0 => {
             let archive = Scripted::over(archive, rng.bool());
             archive.fail(Fail::Sometimes(rng.usize(2..20)));
-            Hub::start(config, archive).unwrap()
+            support::ordered::start(config, archive).unwrap()
         }
-        _ => Hub::start(config, archive).unwrap(),
+        _ => support::ordered::start(config, archive).unwrap(),
     };
 
     let mut readers = tokio::task::JoinSet::new();
@@ -250,7 +250,8 @@ async fn twice(hub: &Hub, draft: Draft, data: &str) -> Seq {
 }
 
 /// A publish, until there is room for it.
-async fn append(hub: &Hub, draft: Draft) -> Receipt {
+async fn append(hub: &Hub, draft: impl Into<Proposal>) -> Receipt {
+    let draft = draft.into();
     loop {
         match hub.append(draft.clone()).await {
             Err(Error::Full { .. }) => {}
@@ -273,6 +274,7 @@ async fn read(hub: Hub, mut rng: fastrand::Rng) -> Vec<Session> {
     loop {
         let subscribed = hub
             .subscribe(topics.clone(), &start, Encoding::EventStream)
+            .await
             .unwrap();
         let Some(mut reader) = Reader::of(subscribed) else {
             return sessions;

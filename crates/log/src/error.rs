@@ -158,6 +158,16 @@ pub enum Error {
         /// The limit.
         max: usize,
     },
+    /// The order does not take the publish: it certainly is not published.
+    #[error(
+        "the publish was not taken, as the order of the log cannot be reached: try again in a few seconds"
+    )]
+    Unordered,
+    /// The publish was handed over, and nothing was heard of it.
+    #[error(
+        "whether the publish was accepted is not known, as the order of the log did not answer: send it again with the same          Idempotency-Key, and it counts once"
+    )]
+    OutcomeUnknown,
     /// The hub is shutting down.
     #[error("the server is shutting down: try again in a moment")]
     Closed,

@@ -5,6 +5,7 @@
 //! | [`topic`], [`ids`] | names and positions |
 //! | [`entry`], [`record`] | what is proposed, and what was accepted |
 //! | [`machine`], [`dedup`] | what a log remembers about topics and keys; accepts or refuses a publish |
+//! | [`wire`] | entries as bytes, on their way to other nodes |
 //! | [`settings`], [`ledger`] | what is accepted and remembered, as the log says it; the books of doors |
 //! | [`snapshot`] | the same as bytes, for a restart |
 //! | [`recall`] | the machine of a log that is opened |
@@ -18,6 +19,7 @@
 //! There is no async here, no socket and no reader. Time comes from a [`Clock`]; nothing else reads one.
 
 pub mod archive;
+mod bytes;
 pub mod clock;
 pub mod dedup;
 pub mod entry;
@@ -35,6 +37,7 @@ pub mod snapshot;
 pub mod timekeeper;
 pub mod topic;
 pub mod trouble;
+pub mod wire;
 
 pub use clock::{Clock, Millis};
 pub use dedup::IdempotencyKey;

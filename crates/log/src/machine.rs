@@ -23,9 +23,9 @@ pub struct Machine {
     /// An entry has said them. Until then they are what the machine was started with.
     pub(crate) are_noted: bool,
     /// The last record.
-    pub(crate) last: Seq,
+    pub(crate) kept: Seq,
     /// The last number that was given, also to what was taken back.
-    given: Seq,
+    last: Seq,
     pub(crate) time: Millis,
     /// Every topic that got a record and was not forgotten since.
     pub(crate) topics: HashMap<Topic, Known>,
@@ -48,7 +48,7 @@ pub(crate) struct Known {
 /// How things were at [`Machine::begin`].
 #[derive(Default)]
 struct Before {
-    last: Seq,
+    kept: Seq,
     time: Millis,
     settings: Option<(Settings, bool)>,
     /// What was known of the topics that have changed, in the order of the changes.
@@ -101,8 +101,8 @@ impl Machine {
             epochs,
             settings,
             are_noted: false,
+            kept: Seq::ZERO,
             last: Seq::ZERO,
-            given: Seq::ZERO,
             time: 0,
             topics: HashMap::new(),
             keys: Dedup::new(&settings),
@@ -116,13 +116,18 @@ impl Machine {
     /// A batch comes from an order. Where it is the next of its run, it counts as applied from here on.
     #[must_use]
     pub fn arrive(&mut self, position: u64, origin: Origin, number: u64) -> Arrival {
-        self.reached.position = self.reached.position.max(position);
-        let last = self.reached.numbers.entry(origin).or_default();
+        // What was passed over as too early has no turn at its old place any more.
+        if position <= self.reached.position {
+            return Arrival::Again;
+        }
+        self.reached.position = position;
+        // A batch that is not applied leaves nothing that a restart would not know.
+        let last = self.reached.numbers.get(&origin).copied().unwrap_or_default();
         match number {
-            _ if number <= *last => Arrival::Again,
-            _ if number > *last + 1 => Arrival::Early,
+            _ if number <= last => Arrival::Again,
+            _ if number > last + 1 => Arrival::Early,
             _ => {
-                *last = number;
+                self.reached.numbers.insert(origin, number);
                 Arrival::Next
             }
         }
@@ -142,7 +147,7 @@ impl Machine {
 
     /// A batch begins: what was applied until now is not taken back any more.
     pub fn begin(&mut self) {
-        (self.before.last, self.before.time) = (self.last, self.time);
+        (self.before.kept, self.before.time) = (self.kept, self.time);
         self.before.settings = None;
         self.before.topics.clear();
         self.keys.begin();
@@ -152,7 +157,7 @@ impl Machine {
 
     /// Takes back what was applied since [`Machine::begin`]. Its numbers are not used again.
     pub fn undo(&mut self) {
-        (self.last, self.time) = (self.before.last, self.before.time);
+        (self.kept, self.time) = (self.before.kept, self.before.time);
         if let Some((settings, are_noted)) = self.before.settings.take() {
             (self.settings, self.are_noted) = (settings, are_noted);
         }
@@ -207,12 +212,9 @@ impl Machine {
                 return Ok(Applied::Answered(receipt));
             }
         }
-        self.time = time;
-        if !entry.is_note() {
-            self.last = seq;
-            self.given = self.given.max(seq);
-        }
-        Ok(Applied::Record(Record { seq, time, entry }, receipt))
+        let record = Record { seq, time, entry };
+        self.go_on_after(record.through(), time);
+        Ok(Applied::Record(record, receipt))
     }
 
     /// Is told of a record that was accepted before a restart. It answers from then on as if it had been there.
@@ -220,18 +222,13 @@ impl Machine {
         self.begin();
         // A topic that had ended and has events again had been forgotten in between: `take` opens it.
         self.take(record.seq, record.time, &record.entry);
-        let seq = if record.entry.is_note() {
-            Seq::ZERO
-        } else {
-            record.seq
-        };
-        self.go_on_after(seq, record.time);
+        self.go_on_after(record.through(), record.time);
     }
 
-    /// What comes next has later numbers and times.
+    /// What comes next has later numbers and times. Numbers that are passed over in front of a note are not given: an archive counts so too.
     pub fn go_on_after(&mut self, last: Seq, time: Millis) {
+        self.kept = self.kept.max(last);
         self.last = self.last.max(last);
-        self.given = self.given.max(last);
         self.time = self.time.max(time);
     }
 
@@ -270,8 +267,7 @@ impl Machine {
                 self.before
                     .settings
                     .get_or_insert((self.settings, self.are_noted));
-                (self.settings, self.are_noted) = (*settings, true);
-                self.keys.set(settings);
+                self.hold(*settings);
             }
             // Right after the last record: no number in between is anything in the history before.
             Entry::Epoch(epoch) => self.epochs.begin(*epoch, self.last.next()),
@@ -322,8 +318,8 @@ impl Machine {
     /// The answer to an entry that had nothing to change.
     fn nothing(&self) -> Receipt {
         Receipt {
-            seq: self.given,
-            id: self.epochs.position(self.given).into(),
+            seq: self.last,
+            id: self.epochs.position(self.last).into(),
             outcome: Outcome::Appended,
         }
     }
@@ -359,19 +355,10 @@ impl Machine {
         })
     }
 
-    /// Every topic that has ended, and where.
-    pub(crate) fn ends(&self) -> impl Iterator<Item = (Topic, Option<Seq>)> {
-        let ended = self.topics.iter().filter(|(_, known)| known.has_ended);
-        ended.map(|(topic, known)| (topic.clone(), Some(known.last)))
-    }
-
-    /// What another log knew of a topic: its last record, and where it ended.
-    pub(crate) fn learn(&mut self, topic: Topic, last: Seq, ended: Option<Seq>) {
-        let known = Known {
-            last: ended.unwrap_or(last),
-            has_ended: ended.is_some(),
-        };
-        self.topics.insert(topic, known);
+    /// Settings hold that an entry has said.
+    pub(crate) fn hold(&mut self, settings: Settings) {
+        (self.settings, self.are_noted) = (settings, true);
+        self.keys.set(&settings);
     }
 
     /// How many topics it knows.
@@ -389,7 +376,7 @@ impl Machine {
     /// The last number that was given: numbers of what was taken back are not used again.
     #[must_use]
     pub fn last(&self) -> Seq {
-        self.given
+        self.last
     }
 
     /// The time of the last record.

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::{
     Seq, Settings, Unreadable,
-    archive::{Archive, History},
+    archive::{History, Store},
     ids::Epochs,
     ledger::Ledgers,
     machine::Machine,
@@ -29,7 +29,7 @@ pub enum RecallError {
 /// # Errors
 /// [`RecallError`].
 pub fn recall(
-    archive: &dyn Archive,
+    archive: &dyn Store,
     history: History,
     settings: Settings,
     ledgers: Ledgers,

@@ -109,7 +109,7 @@ impl Machine {
         });
         let epochs = self.epochs.list();
         // One that has no record yet may be replaced.
-        let epochs = epochs.iter().filter(|(_, first)| *first <= self.last);
+        let epochs = epochs.iter().filter(|(_, first)| *first <= self.kept);
         let numbers = self.reached.numbers.iter();
         let state = State {
             time: self.time,
@@ -170,8 +170,7 @@ impl Machine {
             ));
         }
         if state.settings.0 {
-            (self.are_noted, self.settings) = state.settings;
-            self.keys.set(&self.settings);
+            self.hold(state.settings.1);
         }
         let epoch = |(name, first): (&str, u64)| Ok((name.parse().map_err(|_| NOT_OURS)?, Seq(first)));
         let epochs: Vec<_> = state

@@ -16,7 +16,7 @@ use tidewire_benches::cpu;
 use tidewire_hub::{
     Config, Encoding, Hub, Seq, Start, Subscribed,
     archive::{
-        Archive, Retention,
+        Reads, Retention, Store,
         segments::{RealDisk, Segments, Settings},
     },
 };

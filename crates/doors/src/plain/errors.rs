@@ -28,13 +28,17 @@ impl From<Error> for Problem {
             Error::Poisoned { .. } => (StatusCode::SERVICE_UNAVAILABLE, "poisoned"),
             Error::WatchedFull { .. } => (StatusCode::SERVICE_UNAVAILABLE, "watched_full"),
             Error::Closed => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+            Error::Unordered => (StatusCode::SERVICE_UNAVAILABLE, "not_ordered"),
+            Error::OutcomeUnknown => (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
             Error::Damaged { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "damaged"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         let problem = Problem::new(status, code, said(&error));
         match error {
             Error::Closed => problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
-            Error::Short { .. } => problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("5")),
+            Error::Short { .. } | Error::Unordered => {
+                problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("5"))
+            }
             _ => problem,
         }
     }
@@ -68,13 +72,21 @@ mod tests {
         let short = answer(Error::Short { why: why() });
         let poisoned = answer(Error::Poisoned { why: why() });
         let draining = answer(Error::Closed);
+        let [unordered, unknown] = [answer(Error::Unordered), answer(Error::OutcomeUnknown)];
+        assert_eq!(unknown.status(), StatusCode::GATEWAY_TIMEOUT);
         assert_eq!(full.status(), StatusCode::INSUFFICIENT_STORAGE);
-        for answer in [&poisoned, &failing, &short] {
+        for answer in [&poisoned, &failing, &short, &unordered] {
             assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         }
         // After a drain somebody else is there in a moment, and a shortage passes.
         let retries = |response: &http::Response<_>| response.headers().contains_key(header::RETRY_AFTER);
-        assert!(retries(&draining) && retries(&short) && !retries(&full) && !retries(&poisoned));
+        assert!(
+            retries(&draining)
+                && retries(&short)
+                && retries(&unordered)
+                && !retries(&full)
+                && !retries(&poisoned)
+        );
     }
 
     #[tokio::test]

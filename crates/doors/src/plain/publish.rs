@@ -82,18 +82,15 @@ async fn one(door: Door, mut event: Event, order: Order, intake: Intake) -> Resu
     } = intake.text(&purpose).await?;
     event.data = data;
     // The end of a stream needs no event of its own.
-    let only_end = order.ends && event == Event::default();
-    let mut draft = match only_end {
-        true => Draft::end(order.topics),
-        false => Draft::event(order.topics, event)?,
+    let mut proposal = match (order.ends, event == Event::default()) {
+        (true, true) => Draft::end(order.topics),
+        (true, false) => Draft::event(order.topics, event)?.and_end().into(),
+        (false, _) => Draft::event(order.topics, event)?.into(),
     };
-    if order.ends {
-        draft = draft.and_end();
-    }
     if let Some(key) = order.key {
-        draft = draft.with_key(key, 0);
+        proposal = proposal.with_key(key, 0);
     }
-    let receipt = door.hub.append(draft).await?;
+    let receipt = door.hub.append(proposal).await?;
     let body = serde_json::json!({ "id": receipt.id.as_str() });
     Ok(answer(&body, receipt.outcome == Outcome::Replayed))
 }

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, future::poll_fn, pin::Pin, sync::Arc, task::Pol
 
 use serde::{Deserialize, Serialize};
 use tidewire_codec::{Event, EventName};
-use tidewire_hub::{Draft, Error, Hub, Namespace, Pending, Row, Topic, TopicSet};
+use tidewire_hub::{Draft, Error, Hub, Namespace, Pending, Proposal, Row, Topic, TopicSet};
 
 use super::{answer::Answer, config::Route, dialect::Dialect, measures::Ending};
 
@@ -153,7 +153,7 @@ impl Publisher {
         self.send(0, draft).await
     }
 
-    async fn send(&mut self, bytes: usize, draft: Draft) -> Result<(), Lost> {
+    async fn send(&mut self, bytes: usize, draft: impl Into<Proposal>) -> Result<(), Lost> {
         while self.under_way.len() >= MAX_COUNT || (self.bytes > 0 && self.bytes + bytes > MAX_BYTES) {
             self.land().await?;
         }

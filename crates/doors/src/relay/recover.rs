@@ -84,7 +84,7 @@ fn notes(relay: &Relay) -> Result<(Vec<Noted>, Vec<StreamId>), tidewire_hub::Err
     loop {
         let scan = relay.inner.hub.records(&control, after, BUDGET)?;
         for record in &scan.records {
-            let text = record.event.as_ref().map_or("", |event| &event.data);
+            let text = record.event().map_or("", |event| &event.data);
             match serde_json::from_str(text) {
                 Ok(Note::Ended { stream, why }) => {
                     let place = stream.parse().map(|stream| noted.entry(stream));
@@ -190,7 +190,7 @@ fn last_event(relay: &Relay, answer: &Answer, topics: &TopicSet) -> Result<Readi
         return Ok(reading);
     };
     let scan = relay.inner.hub.records(topics, last.seq.before(), BUDGET)?;
-    for event in scan.records.iter().filter_map(|record| record.event.as_ref()) {
+    for event in scan.records.iter().filter_map(|record| record.event()) {
         reading.see(
             event.name.as_ref().map_or("message", EventName::as_str),
             &event.data,

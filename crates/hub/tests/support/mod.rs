@@ -7,9 +7,10 @@
     reason = "a test that cannot go on has failed"
 )]
 
+pub mod ordered;
 pub mod scripted;
 
-use std::{collections::VecDeque, future::poll_fn};
+use std::{collections::VecDeque, future::poll_fn, task::Poll};
 
 use tidewire_codec::{Decoder, Event, Item};
 use tidewire_hub::{
@@ -53,20 +54,17 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn open(hub: &Hub, names: &str, start: &Start) -> Self {
-        Self::of(
-            hub.subscribe(topics(names), start, Encoding::EventStream)
-                .unwrap(),
-        )
-        .expect("an open stream")
+    pub async fn open(hub: &Hub, names: &str, start: &Start) -> Self {
+        let subscribed = hub.subscribe(topics(names), start, Encoding::EventStream).await;
+        Self::of(subscribed.unwrap()).expect("an open stream")
     }
 
-    pub fn live(hub: &Hub, names: &str) -> Self {
-        Self::open(hub, names, &Start::Live)
+    pub async fn live(hub: &Hub, names: &str) -> Self {
+        Self::open(hub, names, &Start::Live).await
     }
 
-    pub fn after(hub: &Hub, names: &str, id: &str) -> Self {
-        Self::open(hub, names, &Start::After(id.into()))
+    pub async fn after(hub: &Hub, names: &str, id: &str) -> Self {
+        Self::open(hub, names, &Start::After(id.into())).await
     }
 
     pub fn of(subscribed: Subscribed) -> Option<Self> {
@@ -115,17 +113,18 @@ impl Reader {
         self.next().await.expect("not the end").unwrap().data
     }
 
-    /// Everything that is there now, without waiting.
+    /// Everything that is there now, without waiting for more.
     pub async fn available(&mut self) -> Vec<String> {
         let mut all = Vec::new();
         loop {
-            tokio::select! {
-                biased;
-                read = self.next() => match read {
-                    Some(read) => all.push(read.unwrap().data),
-                    None => return all,
-                },
-                () = std::future::ready(()) => return all,
+            all.extend(self.ready.drain(..).map(|read| read.data));
+            let chunk = poll_fn(|cx| match self.subscription.poll_chunk(cx) {
+                Poll::Pending if !self.subscription.is_behind() => Poll::Ready(None),
+                polled => polled,
+            });
+            match chunk.await {
+                Some(chunk) => self.decode(&chunk.unwrap()),
+                None => return all,
             }
         }
     }

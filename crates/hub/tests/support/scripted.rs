@@ -7,8 +7,8 @@ use std::{
 
 use tidewire_codec::EventId;
 use tidewire_hub::{
-    Epoch, Millis, Record, Seq, Topic, TopicSet,
-    archive::{AppendError, Archive, Back, History, Memory, Retention, Scan},
+    Entry, Epoch, Millis, Record, Seq, Topic, TopicSet,
+    archive::{AppendError, Back, History, Memory, Reads, Retention, Scan, Store},
     stats::Held,
 };
 
@@ -164,14 +164,12 @@ impl Scripted {
     }
 }
 
-impl Archive for Scripted {
+impl Store for Scripted {
     fn history(&self) -> History {
         let mut state = self.state();
         state.replayed = 0;
         let (last, time) = state.last;
-        // It is opened: an epoch begins, in place of those without a record.
         state.epochs.retain(|(_, first)| *first <= last);
-        state.epochs.push((Epoch::random().unwrap(), last.next()));
         History {
             epochs: state.epochs.clone(),
             last,
@@ -183,17 +181,15 @@ impl Archive for Scripted {
     fn replay(&self, after: Seq, each: &mut dyn FnMut(&Record)) -> io::Result<()> {
         let log = self.state().log.clone();
         for record in log.iter().filter(|record| record.seq > after) {
-            self.state().replayed += 1;
+            self.state().replayed += usize::from(!record.entry.is_note());
             each(record);
         }
         Ok(())
     }
-    fn waits(&self) -> bool {
-        self.0.waits
-    }
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         let mut state = self.state();
-        state.batches.push(batch.len());
+        let records = batch.iter().filter(|record| !record.entry.is_note());
+        state.batches.push(records.clone().count());
         self.0.changed.notify_all();
         let mut state = self
             .0
@@ -212,20 +208,18 @@ impl Archive for Scripted {
             Some(Fail::Failed) => Err(AppendError::Failed(io::Error::other("EIO"))),
             Some(Fail::Poisoned) => Err(AppendError::Poisoned("fsync failed".into())),
             _ => {
+                for record in batch {
+                    if let Entry::Epoch(epoch) = record.entry {
+                        state.epochs.push((epoch, record.seq));
+                    }
+                }
                 state.log.extend(batch.iter().cloned());
-                state.last = batch.last().map_or(state.last, |last| (last.seq, last.time));
+                state.last = batch
+                    .last()
+                    .map_or(state.last, |last| (last.through(), last.time));
                 state.memory.append(batch)
             }
         }
-    }
-    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
-        self.memory().scan(topics, after, through, budget)
-    }
-    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
-        self.memory().back(topics, through, count)
-    }
-    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
-        self.memory().find(topics, id)
     }
     fn trim(&self, now: Millis) {
         self.memory().trim(now);
@@ -233,11 +227,11 @@ impl Archive for Scripted {
     fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
         self.memory().purge(topics, through)
     }
-    fn held(&self) -> Held {
-        self.memory().held()
+    fn idle(&self, most: usize) -> Vec<Topic> {
+        self.memory().idle(most)
     }
-    fn forget_idle(&self) -> Vec<Topic> {
-        self.memory().forget_idle()
+    fn forget(&self, topics: &TopicSet, through: Seq) {
+        self.memory().forget(topics, through);
     }
     fn wants_snapshot(&self) -> bool {
         self.state().wants_snapshot
@@ -249,5 +243,39 @@ impl Archive for Scripted {
     }
     fn close(&self) {
         self.state().closed += 1;
+    }
+    fn poisoned(&self) -> Option<String> {
+        None
+    }
+    fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
+        self.memory().trim_topics(now)
+    }
+    fn knows(&self, topic: &Topic) -> bool {
+        self.memory().knows(topic)
+    }
+    fn compact(&self, _go_on: &dyn Fn() -> bool) {}
+}
+
+impl Reads for Scripted {
+    fn may_block(&self) -> bool {
+        self.0.waits
+    }
+    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
+        self.memory().scan(topics, after, through, budget)
+    }
+    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
+        self.memory().back(topics, through, count)
+    }
+    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
+        self.memory().find(topics, id)
+    }
+    fn held(&self) -> Held {
+        self.memory().held()
+    }
+    fn last_event(&self, topics: &TopicSet, through: Seq) -> io::Result<Option<Seq>> {
+        self.memory().last_event(topics, through)
+    }
+    fn damaged(&self) -> usize {
+        0
     }
 }

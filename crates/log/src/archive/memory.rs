@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 use tidewire_codec::EventId;
 
 use super::{
-    AppendError, Archive, Back, History, Scan,
+    AppendError, Back, History, Reads, Scan, Store, nth_last,
     ruled::{LOOKS, Load, Ruled},
     rules::{Allowed, Rules},
     shares::{Each, Part, beyond, namespace_of},
@@ -271,7 +271,7 @@ fn load_of(record: &Record) -> Load {
     }
 }
 
-impl Archive for Memory {
+impl Store for Memory {
     fn history(&self) -> History {
         History::default()
     }
@@ -288,37 +288,8 @@ impl Archive for Memory {
         Ok(())
     }
 
-    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
-        let kept = self.kept.read();
-        let mut scan = Scan {
-            records: Vec::new(),
-            through: through.max(after),
-            floors: kept.records.floors(topics).collect(),
-            is_damaged: false,
-        };
-        let mut cost = 0;
-        for record in kept
-            .records
-            .after(topics, after)
-            .take_while(|record| record.seq <= through)
-        {
-            if cost >= budget && !scan.records.is_empty() {
-                scan.through = scan.records.last().map_or(after, |last| last.seq);
-                break;
-            }
-            cost += Placed::cost(record);
-            scan.records.push(Arc::clone(record));
-        }
-        Ok(scan)
-    }
-
-    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
-        Ok(self.kept.read().back(topics, through, count))
-    }
-
-    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
-        let kept = self.kept.read();
-        Ok(topics.iter().filter_map(|topic| kept.find(id, topic)).min())
+    fn poisoned(&self) -> Option<String> {
+        None
     }
 
     fn trim(&self, now: Millis) {
@@ -374,14 +345,6 @@ impl Archive for Memory {
         Ok(self.kept.write().purge(topics, through))
     }
 
-    fn held(&self) -> Held {
-        let kept = self.kept.read();
-        Held {
-            records: kept.records.len(),
-            bytes: kept.records.cost(),
-        }
-    }
-
     fn idle(&self, most: usize) -> Vec<Topic> {
         self.kept.write().records.idle(most)
     }
@@ -393,5 +356,74 @@ impl Archive for Memory {
             kept.records.forget(topic);
             kept.ruled.forget(topic);
         }
+    }
+
+    fn knows(&self, _topic: &Topic) -> bool {
+        true
+    }
+
+    fn compact(&self, _go_on: &dyn Fn() -> bool) {}
+
+    fn wants_snapshot(&self) -> bool {
+        false
+    }
+
+    fn snapshot(&self, _seq: Seq, _state: &[u8]) {}
+
+    fn close(&self) {}
+}
+
+impl Reads for Memory {
+    fn may_block(&self) -> bool {
+        false
+    }
+
+    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
+        let kept = self.kept.read();
+        let mut scan = Scan {
+            records: Vec::new(),
+            through: through.max(after),
+            floors: kept.records.floors(topics).collect(),
+            is_damaged: false,
+        };
+        let mut cost = 0;
+        for record in kept
+            .records
+            .after(topics, after)
+            .take_while(|record| record.seq <= through)
+        {
+            if cost >= budget && !scan.records.is_empty() {
+                scan.through = scan.records.last().map_or(after, |last| last.seq);
+                break;
+            }
+            cost += Placed::cost(record);
+            scan.records.push(Arc::clone(record));
+        }
+        Ok(scan)
+    }
+
+    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
+        Ok(self.kept.read().back(topics, through, count))
+    }
+
+    fn last_event(&self, topics: &TopicSet, through: Seq) -> io::Result<Option<Seq>> {
+        nth_last(self, topics, 1, through)
+    }
+
+    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
+        let kept = self.kept.read();
+        Ok(topics.iter().filter_map(|topic| kept.find(id, topic)).min())
+    }
+
+    fn held(&self) -> Held {
+        let kept = self.kept.read();
+        Held {
+            records: kept.records.len(),
+            bytes: kept.records.cost(),
+        }
+    }
+
+    fn damaged(&self) -> usize {
+        0
     }
 }

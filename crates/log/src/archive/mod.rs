@@ -1,9 +1,9 @@
-//! What is kept for replay, behind one trait.
+//! What is kept for replay, behind two traits: a [`Store`] has one writer, and its [`Reads`] many readers.
 //!
-//! An archive keeps records in order, answers reads, and lets the oldest go when its retention says
-//! so. It gives no order (the sequencer does) and knows no readers.
+//! A store keeps records in order, answers reads, and lets the oldest go when its retention says
+//! so. It gives no order (the hub's order does) and knows no readers.
 //!
-//! An archive that outlives the process also tells the hub what there was, and keeps what the machine remembers: a
+//! A store that outlives the process also tells the hub what there was, and keeps what the machine remembers: a
 //! snapshot now and then, and the records after it.
 
 mod memory;
@@ -22,7 +22,7 @@ use crate::{Epoch, Floors, Millis, Record, Seq, Topic, TopicSet};
 pub use memory::{Memory, Retention};
 pub use rules::{Rule, Rules};
 
-/// Records read from an archive.
+/// Records read from a store.
 #[derive(Debug)]
 pub struct Scan {
     /// In order, each once.
@@ -46,7 +46,7 @@ impl Scan {
     }
 }
 
-/// What an archive keeps.
+/// What a store keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Held {
     /// Records: events, and ends of streams.
@@ -55,7 +55,7 @@ pub struct Held {
     pub bytes: usize,
 }
 
-/// A step back: see [`Archive::back`].
+/// A step back: see [`Reads::back`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Back {
     /// How many events were passed.
@@ -113,7 +113,7 @@ impl Walk {
     }
 }
 
-/// What there was when an archive was opened.
+/// What there was when a store was opened.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History {
     /// The histories that the log has had, oldest first, each with its first number; the last goes on. None: the log
@@ -125,7 +125,7 @@ pub struct History {
     pub time: Millis,
     /// The same, or what was believed instead if the clock had leapt by more than a day within the hour before it.
     pub believed: Millis,
-    /// What the machine remembered after a record, as [`Archive::snapshot`] was given it.
+    /// What the machine remembered after a record, as [`Store::snapshot`] was given it.
     pub snapshot: Option<(Seq, Vec<u8>)>,
 }
 
@@ -141,18 +141,22 @@ pub enum AppendError {
     /// It cannot be written, for another reason. The next batch is tried again.
     #[error("it cannot be written: {0}")]
     Failed(#[source] io::Error),
-    /// What is kept can no longer be trusted to last: nothing is appended until the archive is opened anew.
+    /// What is kept can no longer be trusted to last: nothing is appended until the store is opened anew.
     #[error("{0}")]
     Poisoned(String),
 }
 
-/// Where records are kept. Calls come from many readers and one writer at once.
+/// Where records are kept: what its one writer calls, and, as every store is read too, [`Reads`].
 ///
-/// Reads are called on the readers' tasks: they must be short, which is what the budget is for. A damaged place is passed over only by
-/// [`Archive::scan`], which says so, and where records are looked for or counted; any other read that meets one fails, and says which file
-/// is damaged and where.
-pub trait Archive: Send + Sync + 'static {
-    /// What there was when the archive was opened. Asked once, before anything is appended.
+/// The order of calls: [`history`](Store::history) once, [`replay`](Store::replay) at most once, and then the rest. Batches are appended
+/// in the order of their numbers. A purge, a forgetting and a snapshot come after the append of the record up to which they go, and none
+/// while an append is under way; retention ([`trim`](Store::trim), [`trim_topics`](Store::trim_topics)) has its turn between appends too,
+/// and may come before the first. After an append that was [poisoned](AppendError::Poisoned) nothing is appended or written down.
+/// [`close`](Store::close) is the last of these calls, and comes once at most: not where an append was poisoned, nor when the process
+/// crashes. Only [`compact`](Store::compact) runs beside the others, one call at a time, and none is under way at `close`. Reads come at any
+/// time after `history`, from many threads at once, also while the store is written and after it is closed.
+pub trait Store: Reads {
+    /// What there was when the store was opened.
     fn history(&self) -> History;
 
     /// Calls `each` with the records after `after` that are kept, in order: what the machine is told after its
@@ -162,12 +166,7 @@ pub trait Archive: Send + Sync + 'static {
     /// When they cannot be read.
     fn replay(&self, after: Seq, each: &mut dyn FnMut(&Record)) -> io::Result<()>;
 
-    /// Whether calls may wait for a disk: then they are made where a thread may block.
-    fn waits(&self) -> bool {
-        false
-    }
-
-    /// Keeps a batch, in order. When this returns, the batch is as durable as this archive promises.
+    /// Keeps a batch, in order. When this returns, the batch is as durable as this store promises.
     /// Nothing is let go here: what no reader could see yet must not be missing.
     ///
     /// # Errors
@@ -176,44 +175,7 @@ pub trait Archive: Send + Sync + 'static {
 
     /// Why nothing more can be appended ([`AppendError::Poisoned`]), if so. Asked once a second, so that it is known without
     /// an append too.
-    fn poisoned(&self) -> Option<String> {
-        None
-    }
-
-    /// Reads the records of these topics in `(after, through]`, oldest first, and not many more than `budget` bytes: at least
-    /// one if there is one, unless it lies behind a part of the log that is long to look through. Then nothing is read, and
-    /// [`Scan::through`] says how far it has looked.
-    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan>;
-
-    /// Goes back from `through` over at most `count` events of these topics: a step, whose work is bounded however many events
-    /// there are. At least one record is passed, or a part of the log that has none; where `count` events have been passed, the
-    /// last of them comes right after [`Back::through`].
-    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back>;
-
-    /// The first of the last `count` events up to `through`, or of all there are.
-    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
-        let mut walk = Walk::new(through, count).run(|through, count| self.back(topics, through, count))?;
-        if walk.left > 0 {
-            // There are fewer: now it is known how many.
-            walk = Walk::new(through, walk.events).run(|through, count| self.back(topics, through, count))?;
-        }
-        Ok((walk.events > 0).then(|| walk.through.next()))
-    }
-
-    /// How many events of these topics are kept, up to `through`.
-    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
-        Ok(Walk::all(through)
-            .run(|through, count| self.back(topics, through, count))?
-            .events)
-    }
-
-    /// The last event of these topics up to `through`.
-    fn last_event(&self, topics: &TopicSet, through: Seq) -> io::Result<Option<Seq>> {
-        self.nth_last(topics, 1, through)
-    }
-
-    /// The earliest event of these topics that its publisher gave this id.
-    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>>;
+    fn poisoned(&self) -> Option<String>;
 
     /// Lets go what retention no longer keeps at this time: called when a batch has become visible,
     /// and once a second.
@@ -221,22 +183,14 @@ pub trait Archive: Send + Sync + 'static {
 
     /// Lets go what the rules for single topics no longer keep at this time: called once a second, when all that was
     /// appended is visible. Names the topics that lost something, each with the last record that it lost.
-    fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
-        let _ = now;
-        Vec::new()
-    }
+    fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)>;
 
     /// Lets go all of these topics up to `through`: called when the purge has become visible. An event that
     /// was published to other topics as well stays for them. Returns how many events there were.
+    ///
+    /// # Errors
+    /// When it cannot be told how many there were.
     fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize>;
-
-    /// What is kept in all.
-    fn held(&self) -> Held;
-
-    /// How many damaged places are known: those that were met since the archive was opened and whose records are not gone anyway.
-    fn damaged(&self) -> usize {
-        0
-    }
 
     /// At most so many topics of which nothing is kept.
     fn idle(&self, most: usize) -> Vec<Topic>;
@@ -246,30 +200,91 @@ pub trait Archive: Send + Sync + 'static {
     /// `through` is known on.
     fn forget(&self, topics: &TopicSet, through: Seq);
 
-    /// Whether the archive has a place for a topic. The machine need not remember one that has none: all of it is gone,
+    /// Whether the store has a place for a topic. The machine need not remember one that has none: all of it is gone,
     /// and it was forgotten.
-    fn knows(&self, topic: &Topic) -> bool {
-        let _ = topic;
-        true
-    }
+    fn knows(&self, topic: &Topic) -> bool;
 
     /// Gives back room on the disk that is taken by what has been let go. May take long, beside all other calls, one at a
     /// time; gives up when `go_on` says no.
-    fn compact(&self, go_on: &dyn Fn() -> bool) {
-        let _ = go_on;
-    }
+    fn compact(&self, go_on: &dyn Fn() -> bool);
 
     /// Whether it is time to write down what the machine remembers. Asked after every batch, and once a second.
-    fn wants_snapshot(&self) -> bool {
-        false
-    }
+    fn wants_snapshot(&self) -> bool;
 
     /// Writes down what the machine remembers after the record `seq`.
-    fn snapshot(&self, seq: Seq, state: &[u8]) {
-        let _ = (seq, state);
-    }
+    fn snapshot(&self, seq: Seq, state: &[u8]);
 
-    /// Nothing more will be appended: makes all of it safe, and notes that the end was clean. Not called when an
-    /// append has failed for good.
-    fn close(&self) {}
+    /// Nothing more will be appended: makes all of it safe, and notes that the end was clean.
+    fn close(&self);
+}
+
+/// What is kept, for many readers at once.
+///
+/// A read is short, which is what budgets and steps are for. A damaged place is passed over only by [`Reads::scan`], which says so, and
+/// where records are looked for or counted; any other read that meets one fails, and says which file is damaged and where.
+pub trait Reads: Send + Sync + 'static {
+    /// Whether calls, those of [`Store`] too, may wait for a disk: then they are made where a thread may block.
+    fn may_block(&self) -> bool;
+
+    /// Reads the records of these topics in `(after, through]`, oldest first, and not many more than `budget` bytes: at least
+    /// one if there is one, unless it lies behind a part of the log that is long to look through. Then nothing is read, and
+    /// [`Scan::through`] says how far it has looked.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan>;
+
+    /// Goes back from `through` over at most `count` events of these topics: a step, whose work is bounded however many events
+    /// there are. At least one record is passed, or a part of the log that has none; where `count` events have been passed, the
+    /// last of them comes right after [`Back::through`].
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back>;
+
+    /// The last event of these topics up to `through`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn last_event(&self, topics: &TopicSet, through: Seq) -> io::Result<Option<Seq>>;
+
+    /// The earliest event of these topics that its publisher gave this id.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>>;
+
+    /// What is kept in all.
+    fn held(&self) -> Held;
+
+    /// How many damaged places are known: those that were met since the store was opened and whose records are not gone anyway.
+    fn damaged(&self) -> usize;
+}
+
+/// The first of the last `count` events up to `through`, or of all there are.
+///
+/// # Errors
+/// Those of [`Reads::back`].
+pub fn nth_last(
+    reads: &(impl Reads + ?Sized),
+    topics: &TopicSet,
+    count: usize,
+    through: Seq,
+) -> io::Result<Option<Seq>> {
+    let back = |through, count| reads.back(topics, through, count);
+    let mut walk = Walk::new(through, count).run(back)?;
+    if walk.left > 0 {
+        // There are fewer: now it is known how many.
+        walk = Walk::new(through, walk.events).run(back)?;
+    }
+    Ok((walk.events > 0).then(|| walk.through.next()))
+}
+
+/// How many events of these topics are kept, up to `through`.
+///
+/// # Errors
+/// Those of [`Reads::back`].
+pub fn count(reads: &(impl Reads + ?Sized), topics: &TopicSet, through: Seq) -> io::Result<usize> {
+    let back = |through, count| reads.back(topics, through, count);
+    Ok(Walk::all(through).run(back)?.events)
 }

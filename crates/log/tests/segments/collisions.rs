@@ -1,12 +1,13 @@
 //! Names and ids that share a hash, as real ones can: XXH3 is quick, not secret. What shares a hash is told apart all the same.
 
+use crate::records::Derived as _;
 use std::sync::Arc;
 
 use tidewire_codec::{Event, EventId};
 use tidewire_log::{
     Seq, TopicSet,
     archive::{
-        Archive as _,
+        Reads as _, Store as _,
         segments::{Segments, Settings},
     },
 };

@@ -1,6 +1,7 @@
 //! What every archive does, whatever it is made of. An archive may let go later than its bounds say, as long as it lets
 //! go the oldest first and its floors say exactly what is gone.
 
+use crate::records::Derived as _;
 use std::{sync::Arc, time::Duration};
 
 use fastrand::Rng;
@@ -8,7 +9,7 @@ use tidewire_codec::{Event, EventName};
 use tidewire_log::{
     Entry, Floors, IdempotencyKey, Record, Seq, TopicSet,
     archive::{
-        Archive, Memory, Retention, Rules,
+        Memory, Retention, Rules, Store,
         segments::{Disk, Durability, Segments, Settings},
     },
 };
@@ -29,18 +30,18 @@ use rules::*;
 const ALL: Seq = Seq(u64::MAX);
 
 /// Makes an empty archive.
-type Open<'a> = &'a dyn Fn(Retention) -> Box<dyn Archive>;
+type Open<'a> = &'a dyn Fn(Retention) -> Box<dyn Store>;
 
-fn memory(retention: Retention) -> Box<dyn Archive> {
+fn memory(retention: Retention) -> Box<dyn Store> {
     Box::new(Memory::new(retention))
 }
 
-fn simple(retention: Retention) -> Box<dyn Archive> {
+fn simple(retention: Retention) -> Box<dyn Store> {
     let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
     Box::new(Simple::open(disk, retention, Flaw::None).unwrap())
 }
 
-fn segments(retention: Retention) -> Box<dyn Archive> {
+fn segments(retention: Retention) -> Box<dyn Store> {
     let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
     let settings = Settings {
         durability: Durability::Always,
@@ -84,15 +85,15 @@ contract!(memory segments simple: {
     everything_agrees_with_a_model
 });
 
-fn open(archive: Open<'_>) -> Box<dyn Archive> {
+fn open(archive: Open<'_>) -> Box<dyn Store> {
     archive(Retention::default())
 }
 
-fn append(archive: &dyn Archive, records: impl IntoIterator<Item = Record>) {
+fn append(archive: &dyn Store, records: impl IntoIterator<Item = Record>) {
     archive.append(&batch(records)).unwrap();
 }
 
-fn scanned(archive: &dyn Archive, names: &str) -> Vec<u64> {
+fn scanned(archive: &dyn Store, names: &str) -> Vec<u64> {
     seqs(
         &archive
             .scan(&topics(names), Seq::ZERO, ALL, usize::MAX)
@@ -101,7 +102,7 @@ fn scanned(archive: &dyn Archive, names: &str) -> Vec<u64> {
     )
 }
 
-fn floors(archive: &dyn Archive, names: &str) -> Floors {
+fn floors(archive: &dyn Store, names: &str) -> Floors {
     archive.scan(&topics(names), Seq::ZERO, ALL, 0).unwrap().floors
 }
 
@@ -110,7 +111,7 @@ fn of<const N: usize>(floors: [u64; N]) -> Floors {
 }
 
 /// Appends a purge and does it, as the sequencer does.
-fn purge_now(archive: &dyn Archive, seq: u64, names: &str) -> usize {
+fn purge_now(archive: &dyn Store, seq: u64, names: &str) -> usize {
     append(archive, [purge(seq, names)]);
     archive.purge(&topics(names), Seq(seq)).unwrap()
 }
@@ -358,7 +359,7 @@ fn ends_are_read_but_nobody_misses_them(archive: Open<'_>) {
 }
 
 /// Whether the floors say exactly what is gone of `1..=last`, which were events of "a" where odd and of "b" where even.
-fn agrees_with_its_floors(archive: &dyn Archive, last: u64) -> Vec<u64> {
+fn agrees_with_its_floors(archive: &dyn Store, last: u64) -> Vec<u64> {
     let kept = scanned(archive, "a b");
     let first = kept.first().copied().unwrap_or(last + 1);
     assert_eq!(kept, (first..=last).collect::<Vec<_>>(), "the oldest first");
@@ -368,7 +369,7 @@ fn agrees_with_its_floors(archive: &dyn Archive, last: u64) -> Vec<u64> {
     kept
 }
 
-fn alternating(archive: &dyn Archive, seqs: std::ops::RangeInclusive<u64>) {
+fn alternating(archive: &dyn Store, seqs: std::ops::RangeInclusive<u64>) {
     for seq in seqs {
         append(archive, [event(seq, if seq % 2 == 1 { "a" } else { "b" })]);
     }

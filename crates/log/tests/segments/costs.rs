@@ -1,5 +1,6 @@
 //! What reads cost, counted in reads of the disk: what an answer holds, not what the log does.
 
+use crate::records::Derived as _;
 use std::{
     io,
     sync::{
@@ -11,7 +12,7 @@ use std::{
 use tidewire_log::{
     Record, Seq, TopicSet,
     archive::{
-        Archive as _,
+        Reads as _, Store as _,
         segments::{Disk, DiskFile, Segments, Settings},
     },
 };

@@ -1,12 +1,13 @@
 //! A log whose files were torn, changed or lost behind its back: what can be made anew is, what cannot is told.
 
+use crate::records::Derived as _;
 use std::{sync::Arc, time::Duration};
 
 use fastrand::Rng;
 use tidewire_log::{
     Namespace, Seq, TopicSet,
     archive::{
-        Archive as _, Retention, Rule, Rules,
+        Reads as _, Retention, Rule, Rules, Store as _,
         segments::{Durability, OpenError, Segments, Settings},
     },
 };

@@ -1,16 +1,18 @@
-//! A small log, written once and kept: `tests/fixtures/format-1/`. It is served as it was recorded, a second reader that knows only
-//! `docs/format.md` reads the same, and what is written today has the same bytes.
+//! A small log in each version of the format, written once and kept: `tests/fixtures/format-1/`, `format-2/`. It is served as it was
+//! recorded, a second reader that knows only `docs/format.md` reads the same, and what is written today has the same bytes as the
+//! last. A log of version 1 goes on in version 2, and an older release says so.
 
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value, json};
 use tidewire_codec::{Event, EventName};
 use tidewire_log::{
-    Change, Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet,
+    Change, Door, Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet,
     archive::{
-        Archive as _, Retention,
+        Reads as _, Retention, Store as _,
         segments::{Durability, RealDisk, Segments, Settings},
     },
+    machine::Origin,
 };
 
 use crate::{
@@ -19,7 +21,7 @@ use crate::{
     sim::SimDisk,
 };
 
-const LOG: [u8; 16] = *b"fixture format 1";
+const LOGS: [&[u8; 16]; 2] = [b"fixture format 1", b"fixture format 2"];
 const EPOCHS: [(&str, u64); 2] = [("ebb00001", 1), ("ebb00002", 21)];
 const SNAPSHOT: &[u8] = b"only the machine reads this";
 /// When the log was written; a record comes every second.
@@ -45,8 +47,8 @@ fn topics(names: &[&str]) -> TopicSet {
     TopicSet::new(names.iter().map(topic)).unwrap()
 }
 
-/// What was recorded, batch by batch. 14 and 15 were never given.
-fn batches() -> Vec<Vec<Arc<Record>>> {
+/// What was recorded in a version, batch by batch. 14 and 15 were never given.
+fn batches(version: u64) -> Vec<Vec<Arc<Record>>> {
     let sets = [
         topics(&["a"]),
         topics(&["b"]),
@@ -85,7 +87,64 @@ fn batches() -> Vec<Vec<Arc<Record>>> {
         .filter(|seq| ![14, 15].contains(seq))
         .map(record)
         .collect();
-    all.chunks(3).map(<[_]>::to_vec).collect()
+    let mut batches: Vec<_> = all.chunks(3).map(<[_]>::to_vec).collect();
+    if version > 1 {
+        others(&mut batches);
+    }
+    batches
+}
+
+/// What version 2 has besides: notes in front of records, facts, and topics that are forgotten.
+fn others(batches: &mut Vec<Vec<Arc<Record>>>) {
+    let record = |seq: u64, entry| {
+        Arc::new(Record {
+            seq: Seq(seq),
+            time: BEGAN + seq * 1_000,
+            entry,
+        })
+    };
+    let settings = tidewire_log::Settings {
+        rules: 1,
+        max_topics: 10_000,
+        max_keys: 20_000,
+        max_key_bytes: 30_000,
+        keep_keys: 40_000,
+    };
+    batches[4].insert(0, record(13, Entry::Settings(settings)));
+    let fact = |text: &str| Entry::Fact {
+        door: Door::RELAY,
+        data: text.as_bytes().into(),
+    };
+    let before = BEGAN + 20_000;
+    let origin = Origin {
+        node: 7,
+        incarnation: 3,
+    };
+    let (position, number) = (1_000, 40);
+    let forget = Entry::Forget {
+        topics: topics(&["\u{e9}t\u{e9} with spaces"]),
+        through: Seq(36),
+    };
+    batches.push(vec![
+        record(37, Entry::ForgetKeys { before }),
+        record(37, fact("claimed")),
+        record(38, forget),
+    ]);
+    batches.push(vec![
+        record(
+            39,
+            Entry::Batch {
+                position,
+                origin,
+                number,
+            },
+        ),
+        record(39, fact("")),
+    ]);
+}
+
+fn last_of(version: u64) -> u64 {
+    if version > 1 { 39 } else { 36 }
 }
 
 /// A record as a line of `records.ndjson`.
@@ -94,11 +153,41 @@ fn line(record: &Record) -> Value {
     let mut put = |name: &str, value: Option<Value>| line.extend(value.map(|value| (name.to_owned(), value)));
     put("number", Some(json!(record.seq.0)));
     put("time", Some(json!(record.time)));
+    let other = match &record.entry {
+        Entry::Forget { through, .. } => Some(("forgets", json!(through.0))),
+        Entry::ForgetKeys { before } => Some(("forgets_keys", json!(before))),
+        Entry::Settings(settings) => {
+            let rules = u64::from(settings.rules);
+            let numbers = [
+                settings.max_topics,
+                settings.max_keys,
+                settings.max_key_bytes,
+                settings.keep_keys,
+            ];
+            Some(("settings", json!([&[rules], &numbers[..]].concat())))
+        }
+        Entry::Fact { door, data } => Some(("fact", json!([door.0, data]))),
+        Entry::Batch {
+            position,
+            origin,
+            number,
+        } => Some((
+            "batch",
+            json!([position, origin.node, origin.incarnation, number]),
+        )),
+        _ => None,
+    };
+    if let Some((name, value)) = other {
+        put(name, Some(value));
+    }
     let name = |topic: &Topic| match topic.namespace() {
         Namespace::Events => format!("events {}", topic.name()),
         _ => format!("relay {}", topic.name()),
     };
-    put("topics", Some(record.topics().iter().map(name).collect()));
+    put(
+        "topics",
+        (!record.topics().is_empty()).then(|| record.topics().iter().map(name).collect()),
+    );
     put(
         "ends",
         (record.change() == Some(Change::Ends)).then_some(json!(true)),
@@ -132,10 +221,15 @@ fn line(record: &Record) -> Value {
     line.into()
 }
 
-fn meta(epochs: &[(&str, u64)]) -> Meta {
+fn log(version: u64) -> &'static [u8; 16] {
+    LOGS[usize::try_from(version).unwrap() - 1]
+}
+
+fn meta(version: u64, epochs: &[(&str, u64)]) -> Meta {
     let epochs = epochs.iter().map(|(name, first)| ((*name).to_owned(), *first));
     Meta {
-        log: LOG,
+        version,
+        log: *log(version),
         is_whole: true,
         epochs: epochs.collect(),
     }
@@ -144,10 +238,10 @@ fn meta(epochs: &[(&str, u64)]) -> Meta {
 /// Writes the log as it was written: a crash in between, and no end in order. Its id is not random.
 fn write() -> Files {
     let mut disk = SimDisk::new(1);
-    disk.put("meta", &second::meta_file(&meta(&EPOCHS[..1])));
+    disk.put("meta", &second::meta_file(&meta(2, &EPOCHS[..1])));
     let mut log = Segments::open(Arc::new(disk.clone()), settings()).unwrap();
     let mut epochs = EPOCHS.into_iter().peekable();
-    for mut batch in batches() {
+    for mut batch in batches(2) {
         if let Some((name, first)) = epochs.next_if(|(_, first)| batch[0].seq.0 >= *first) {
             if first > 1 {
                 drop(log);
@@ -175,18 +269,18 @@ fn write() -> Files {
     drop(log);
     let names = disk.files().into_iter();
     let files: Files = names.map(|name| (name.clone(), disk.bytes(&name))).collect();
-    assert_eq!(files["meta"], second::meta_file(&meta(&EPOCHS)));
+    assert_eq!(files["meta"], second::meta_file(&meta(2, &EPOCHS)));
     files
 }
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format-1")
+fn folder(version: u64) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/format-{version}"))
 }
 
-fn kept() -> Files {
+fn kept(version: u64) -> Files {
     let mut files = Files::new();
     for within in ["", "log/", "snap/"] {
-        for entry in fs::read_dir(folder().join("data").join(within)).unwrap() {
+        for entry in fs::read_dir(folder(version).join("data").join(within)).unwrap() {
             let entry = entry.unwrap();
             if entry.file_type().unwrap().is_file() {
                 let name = format!("{within}{}", entry.file_name().to_str().unwrap());
@@ -197,8 +291,8 @@ fn kept() -> Files {
     files
 }
 
-fn recorded() -> Vec<Value> {
-    let lines = fs::read_to_string(folder().join("records.ndjson")).unwrap();
+fn recorded(version: u64) -> Vec<Value> {
+    let lines = fs::read_to_string(folder(version).join("records.ndjson")).unwrap();
     lines
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -208,18 +302,19 @@ fn recorded() -> Vec<Value> {
 #[test]
 #[ignore = "writes the fixture: only when the format of the version has not been released yet"]
 fn write_the_fixture() {
-    let data = folder().join("data");
+    let version = 2;
+    let data = folder(version).join("data");
     fs::remove_dir_all(&data).ok();
     for (name, bytes) in write() {
         fs::create_dir_all(data.join(&name).parent().unwrap()).unwrap();
         fs::write(data.join(name), bytes).unwrap();
     }
-    let lines: String = batches()
+    let lines: String = batches(version)
         .iter()
         .flatten()
         .map(|record| format!("{}\n", line(record)))
         .collect();
-    fs::write(folder().join("records.ndjson"), lines).unwrap();
+    fs::write(folder(version).join("records.ndjson"), lines).unwrap();
 }
 
 /// The number of the first record that is still there, as the names of the segments say.
@@ -228,14 +323,23 @@ fn oldest(files: &Files) -> u64 {
     first[4..24].parse().unwrap()
 }
 
-#[test]
-fn a_log_that_was_written_once_is_served_as_it_was_recorded() {
+fn copy(files: &Files) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
-    let files = kept();
-    for (name, bytes) in &files {
+    for (name, bytes) in files {
         fs::create_dir_all(copy.path().join(name).parent().unwrap()).unwrap();
         fs::write(copy.path().join(name), bytes).unwrap();
     }
+    copy
+}
+
+#[test]
+fn a_log_that_was_written_once_is_served_as_it_was_recorded() {
+    (1..=2).for_each(is_served);
+}
+
+fn is_served(version: u64) {
+    let files = kept(version);
+    let copy = copy(&files);
     let disk = RealDisk::open(copy.path()).unwrap();
     let log = Segments::open(Arc::new(disk), settings()).unwrap();
     let history = log.history();
@@ -244,8 +348,9 @@ fn a_log_that_was_written_once_is_served_as_it_was_recorded() {
         .iter()
         .map(|(epoch, first)| (epoch.to_string(), first.0))
         .collect();
-    assert_eq!(epochs, meta(&EPOCHS).epochs);
-    assert_eq!((history.last, history.time), (Seq(36), BEGAN + 36_000));
+    assert_eq!(epochs, meta(version, &EPOCHS).epochs);
+    let last = last_of(version);
+    assert_eq!((history.last, history.time), (Seq(last), BEGAN + last * 1_000));
     let (after, state) = history.snapshot.unwrap();
     assert!(after > Seq(20) && state == SNAPSHOT);
 
@@ -253,13 +358,13 @@ fn a_log_that_was_written_once_is_served_as_it_was_recorded() {
     log.replay(Seq::ZERO, &mut |record| told.push(line(record)))
         .unwrap();
     let oldest = oldest(&files);
-    let recorded = recorded();
+    let recorded = recorded(version);
     let mut there: Vec<_> = recorded
         .iter()
         .filter(|line| line["number"].as_u64() >= Some(oldest))
         .collect();
     assert!(
-        (20..30).contains(&there.len()),
+        (20..35).contains(&there.len()),
         "something was let go, and much is there"
     );
     assert_eq!(told.iter().collect::<Vec<_>>(), there);
@@ -273,9 +378,11 @@ fn a_log_that_was_written_once_is_served_as_it_was_recorded() {
     ];
     let all = topics(&names);
     let read = log.scan(&all, Seq::ZERO, Seq(u64::MAX), usize::MAX).unwrap();
-    // Of the purged topic nothing is served, though it stands in the log.
+    // Of the purged topic, which version 2 forgets, nothing is served, though it stands in the log.
     let purged = json!(["events \u{e9}t\u{e9} with spaces"]);
-    there.retain(|line| line["number"].as_u64() > Some(29) || line["topics"] != purged);
+    let gone = if version > 1 { 36 } else { 29 };
+    there.retain(|line| line["number"].as_u64() > Some(gone) || line["topics"] != purged);
+    there.retain(|line| line.get("data").or(line.get("ends")).is_some());
     assert_eq!(
         read.records.iter().map(|record| line(record)).collect::<Vec<_>>(),
         there.into_iter().cloned().collect::<Vec<_>>()
@@ -288,16 +395,20 @@ fn a_log_that_was_written_once_is_served_as_it_was_recorded() {
 
 #[test]
 fn a_reader_that_knows_only_the_document_reads_the_same() {
-    let files = kept();
-    assert_eq!(second::meta(&files), meta(&EPOCHS));
-    let segments = second::segments(&files, &LOG);
+    (1..=2).for_each(is_read_twice);
+}
+
+fn is_read_twice(version: u64) {
+    let (files, log) = (kept(version), log(version));
+    assert_eq!(second::meta(&files), meta(version, &EPOCHS));
+    let segments = second::segments(&files, log);
     assert!(segments.len() > 3, "several segments");
     let read: Vec<_> = segments
         .iter()
         .flat_map(|segment| &segment.records)
         .map(|stored| &stored.record)
         .collect();
-    let recorded = recorded();
+    let recorded = recorded(version);
     let there: Vec<_> = recorded
         .iter()
         .filter(|line| line["number"].as_u64() >= Some(oldest(&files)))
@@ -306,10 +417,10 @@ fn a_reader_that_knows_only_the_document_reads_the_same() {
     let (_, sealed) = segments.split_last().unwrap();
     sealed
         .iter()
-        .for_each(|segment| second::check_index(&files, &LOG, segment));
-    let snapshots = second::snapshots(&files, &LOG);
+        .for_each(|segment| second::check_index(&files, log, segment));
+    let snapshots = second::snapshots(&files, log);
     assert!(snapshots.len() == 2 && snapshots.iter().all(|(_, state)| state == SNAPSHOT));
-    check_topics(&second::topics(&files, &LOG), &recorded, oldest(&files));
+    check_topics(&second::topics(&files, log), &recorded, oldest(&files));
 }
 
 /// The list of topics says of each what the records up to its last number say, and what is gone.
@@ -321,12 +432,14 @@ fn check_topics(topics: &second::Topics, recorded: &[Value], oldest: u64) {
         .collect();
     assert_eq!(json!(topics.time), upto.last().unwrap()["time"]);
     for (name, [event, last, floor, cleared]) in &topics.places {
-        let of_topic = upto
-            .iter()
-            .filter(|line| line["topics"].as_array().unwrap().contains(&json!(name)));
+        let of_topic = upto.iter().filter(|line| {
+            line["topics"]
+                .as_array()
+                .is_some_and(|topics| topics.contains(&json!(name)))
+        });
         let of_topic: Vec<_> = of_topic
             .copied()
-            .filter(|line| line.get("purges").is_none())
+            .filter(|line| line.get("data").or(line.get("ends")).is_some())
             .collect();
         let events: Vec<_> = of_topic
             .iter()
@@ -353,7 +466,7 @@ fn check_topics(topics: &second::Topics, recorded: &[Value], oldest: u64) {
 
 #[test]
 fn what_is_written_today_has_the_bytes_that_were_written_then() {
-    let (kept, written) = (kept(), write());
+    let (kept, written) = (kept(2), write());
     assert_eq!(
         kept.keys().collect::<Vec<_>>(),
         written.keys().collect::<Vec<_>>()
@@ -361,10 +474,84 @@ fn what_is_written_today_has_the_bytes_that_were_written_then() {
     for (name, bytes) in &kept {
         match name.as_str() {
             // Its lines are in no order.
-            "topics" => assert_eq!(second::topics(&kept, &LOG), second::topics(&written, &LOG)),
+            "topics" => assert_eq!(second::topics(&kept, log(2)), second::topics(&written, log(2))),
             _ => assert!(*bytes == written[name], "{name} is written otherwise"),
         }
     }
-    let lines: Vec<_> = batches().iter().flatten().map(|record| line(record)).collect();
-    assert_eq!(lines, recorded());
+    for version in 1..=2 {
+        let batches = batches(version);
+        let lines: Vec<_> = batches.iter().flatten().map(|record| line(record)).collect();
+        assert_eq!(lines, recorded(version));
+    }
+}
+
+/// The version that the header of each segment says, in order.
+fn versions(folder: &std::path::Path) -> Vec<u8> {
+    let mut names: Vec<_> = fs::read_dir(folder.join("log"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    names.retain(|name| name.extension().is_some_and(|end| end == "seg"));
+    names.sort();
+    names.iter().map(|name| fs::read(name).unwrap()[8]).collect()
+}
+
+#[test]
+fn a_log_of_version_1_goes_on_in_version_2() {
+    let entry = Entry::Fact {
+        door: Door::GRANTS,
+        data: b"granted".as_slice().into(),
+    };
+    let (seq, time) = (Seq(37), BEGAN + 37_000);
+    let record = Record { seq, time, entry };
+    // As it was left; and as it is left when a segment has just been begun.
+    for is_empty in [false, true] {
+        let mut files = kept(1);
+        if is_empty {
+            let name = files.keys().rfind(|name| name.ends_with(".seg")).unwrap().clone();
+            files.get_mut(&name).unwrap().truncate(64);
+            files.retain(|name, _| !name.starts_with("snap") && name != "topics");
+        }
+        let copy = copy(&files);
+        let before = versions(copy.path());
+        let open = || Segments::open(Arc::new(RealDisk::open(copy.path()).unwrap()), settings()).unwrap();
+        let log = open();
+        assert_eq!(versions(copy.path()), before, "nothing is written by looking");
+        log.append(&[Arc::new(record.clone())]).unwrap();
+        drop(log);
+        let mut wanted = before;
+        if is_empty {
+            wanted.pop();
+        }
+        wanted.push(2);
+        assert_eq!(versions(copy.path()), wanted, "one that is empty is made anew");
+        assert_eq!(
+            fs::read(copy.path().join("meta")).unwrap()[8],
+            2,
+            "for older releases to see"
+        );
+        let log = open();
+        let mut last = None;
+        log.replay(Seq(30), &mut |record| last = Some(record.clone()))
+            .unwrap();
+        assert_eq!((log.history().last, last), (Seq(37), Some(record.clone())));
+    }
+}
+
+/// What has the kind of a later version in a segment of version 1 was not written there.
+#[test]
+fn a_segment_of_version_1_has_only_what_publishers_say() {
+    let mut files = kept(2);
+    let name = files.keys().rfind(|name| name.ends_with(".seg")).unwrap().clone();
+    let bytes = files.get_mut(&name).unwrap();
+    bytes[8] = 1;
+    let sum = crc32c::crc32c(&bytes[..60]).to_le_bytes();
+    bytes[60..64].copy_from_slice(&sum);
+    let copy = copy(&files);
+    let disk = Arc::new(RealDisk::open(copy.path()).unwrap());
+    let opened = Segments::open(disk, settings()).map(|log| log.history().last);
+    assert!(
+        opened.as_ref().is_ok_and(|last| *last < Seq(37)) || opened.is_err(),
+        "{opened:?}"
+    );
 }

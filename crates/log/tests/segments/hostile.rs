@@ -1,13 +1,14 @@
 //! Every byte of every file of a small log, changed: what can be made anew is, what cannot is told with file and offset, and whatever is served is
 //! what was written. And ends of a log that hold what other writes left there.
 
+use crate::records::Derived as _;
 use std::{collections::BTreeMap, io, sync::Arc};
 
 use tidewire_codec::Event;
 use tidewire_log::{
     Record, Seq, TopicSet,
     archive::{
-        Archive as _,
+        Reads as _, Store as _,
         segments::{OpenError, Segments, Settings},
     },
 };
@@ -419,7 +420,7 @@ fn a_file_of_a_newer_release_is_named_and_left_as_it_is() {
     for name in &names {
         let disk = disk.kill();
         let mut bytes = disk.bytes(name);
-        bytes[8..12].copy_from_slice(&2_u32.to_le_bytes());
+        bytes[8..12].copy_from_slice(&3_u32.to_le_bytes());
         if name.ends_with(".seg") {
             let sum = crc32c::crc32c(&bytes[..60]);
             bytes[60..64].copy_from_slice(&sum.to_le_bytes());

@@ -6,7 +6,7 @@ use tidewire_codec::{Event, EventId, EventName};
 use tidewire_log::{
     Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet,
     archive::{
-        AppendError, Archive as _,
+        AppendError, Reads as _, Store as _,
         segments::{RealDisk, Segments, Settings},
     },
 };

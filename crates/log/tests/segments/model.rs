@@ -1,5 +1,6 @@
 //! What an archive must answer, kept in the most obvious way and looked up slowly.
 
+use crate::records::Derived as _;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -9,7 +10,7 @@ use fastrand::Rng;
 use tidewire_codec::EventId;
 use tidewire_log::{
     Floors, Record, Seq, Topic, TopicSet,
-    archive::{Archive, Back},
+    archive::{Back, Store},
 };
 
 use crate::records::{seqs, topic};
@@ -104,7 +105,7 @@ impl Model {
     }
 
     /// Lets go what the archive has let go: the oldest of each topic, if it `may` have gone.
-    pub fn adopt(&mut self, archive: &dyn Archive, may: impl Fn(&Self, &Record, &Topic) -> bool) {
+    pub fn adopt(&mut self, archive: &dyn Store, may: impl Fn(&Self, &Record, &Topic) -> bool) {
         for topic in self.topics() {
             let set = TopicSet::from(topic.clone());
             let there = archive
@@ -199,7 +200,7 @@ impl Model {
     }
 
     /// Compares all that an archive can be asked, from everywhere in it.
-    pub fn check(&self, archive: &dyn Archive, rng: &mut Rng, ids: &[EventId]) {
+    pub fn check(&self, archive: &dyn Store, rng: &mut Rng, ids: &[EventId]) {
         let all: Vec<_> = self.topics().into_iter().collect();
         let last = self.standing.keys().next_back().map_or(0, |seq| seq.0);
         for topic in all.iter().chain([&topic("never used")]) {
@@ -233,7 +234,7 @@ impl Model {
         }
     }
 
-    fn check_floor(&self, archive: &dyn Archive, topic: &Topic) {
+    fn check_floor(&self, archive: &dyn Store, topic: &Topic) {
         let set = TopicSet::from(topic.clone());
         let floor = archive
             .scan(&set, Seq::ZERO, Seq::ZERO, 0)
@@ -257,7 +258,7 @@ impl Model {
         );
     }
 
-    fn check_scan(&self, archive: &dyn Archive, topics: &TopicSet, after: Seq, through: Seq, budget: usize) {
+    fn check_scan(&self, archive: &dyn Store, topics: &TopicSet, after: Seq, through: Seq, budget: usize) {
         let scan = archive.scan(topics, after, through, budget).unwrap();
         let what = format!("scan of {topics:?} in ({after:?}, {through:?}] with {budget}");
         assert!(scan.through >= after, "{what} goes back to {:?}", scan.through);

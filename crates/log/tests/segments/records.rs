@@ -1,9 +1,12 @@
 //! Records for tests.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use tidewire_codec::{Event, EventId};
-use tidewire_log::{Entry, Epoch, Millis, Namespace, Record, Seq, Topic, TopicSet};
+use tidewire_log::{
+    Entry, Epoch, Millis, Namespace, Record, Seq, Topic, TopicSet,
+    archive::{self, Reads},
+};
 
 pub fn topic(name: &str) -> Topic {
     Topic::new(Namespace::Events, name).unwrap()
@@ -78,3 +81,15 @@ pub fn batch(records: impl IntoIterator<Item = Record>) -> Vec<Arc<Record>> {
 pub fn seqs<'a>(records: impl IntoIterator<Item = &'a Arc<Record>>) -> Vec<u64> {
     records.into_iter().map(|record| record.seq.0).collect()
 }
+
+/// Reads that are made of others.
+pub trait Derived: Reads {
+    fn count(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
+        archive::count(self, topics, through)
+    }
+    fn nth_last(&self, topics: &TopicSet, count: usize, through: Seq) -> io::Result<Option<Seq>> {
+        archive::nth_last(self, topics, count, through)
+    }
+}
+
+impl<R: Reads + ?Sized> Derived for R {}

@@ -13,7 +13,7 @@ use fastrand::Rng;
 use tidewire_log::{
     Entry, Namespace, Seq,
     archive::{
-        Archive, Retention, Rule, Rules,
+        Reads as _, Retention, Rule, Rules, Store,
         segments::{Disk, Durability, Segments, Settings},
     },
 };
@@ -118,7 +118,7 @@ impl Grown {
     }
 }
 
-fn check(model: &Model, log: &dyn Archive) {
+fn check(model: &Model, log: &dyn Store) {
     let ids: Vec<_> = (0..5).map(|number| id(&format!("id{number}"))).collect();
     for seed in 0..20 {
         model.check(log, &mut Rng::with_seed(seed), &ids);
@@ -131,7 +131,7 @@ fn files(disk: &SimDisk, end: &str) -> Vec<String> {
     files
 }
 
-fn scanned(log: &dyn Archive, names: &str) -> Vec<u64> {
+fn scanned(log: &dyn Store, names: &str) -> Vec<u64> {
     let scan = log.scan(&topics(names), Seq::ZERO, ALL, usize::MAX).unwrap();
     seqs(&scan.records)
 }

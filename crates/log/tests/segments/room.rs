@@ -6,7 +6,7 @@ use tidewire_codec::Event;
 use tidewire_log::{
     Record,
     archive::{
-        AppendError, Archive as _,
+        AppendError, Store as _,
         segments::{Segments, Settings},
     },
 };

@@ -13,6 +13,7 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 /// What stands in `meta`.
 #[derive(Debug, PartialEq)]
 pub struct Meta {
+    pub version: u64,
     pub log: [u8; 16],
     pub is_whole: bool,
     pub epochs: Vec<(String, u64)>,
@@ -35,6 +36,7 @@ pub struct Stored {
     pub number: u64,
     pub offset: u64,
     pub len: u64,
+    pub is_note: bool,
     /// As in the fixture's `records.ndjson`.
     pub record: Value,
 }
@@ -70,6 +72,13 @@ impl<'a> Bytes<'a> {
         let namespace = ["events", "relay"][usize::try_from(self.number(1)).unwrap()];
         format!("{namespace} {}", self.text(2))
     }
+}
+
+/// Versions 1 and 2 differ in what the records of a segment may be.
+fn version(bytes: &mut Bytes<'_>) -> u64 {
+    let version = bytes.number(4);
+    assert!((1..=2).contains(&version));
+    version
 }
 
 fn number_of(name: &str) -> u64 {
@@ -116,7 +125,7 @@ pub fn meta(files: &Files) -> Meta {
     let content = content(&files["meta"], META_SEED);
     let mut bytes = Bytes(&content);
     assert_eq!(bytes.take(8), b"TIDEWMET");
-    assert_eq!(bytes.number(4), 1);
+    let version = version(&mut bytes);
     let log = bytes.take(16).try_into().unwrap();
     let is_whole = bytes.number(1) == 1;
     let epochs = bytes.number(4);
@@ -127,6 +136,7 @@ pub fn meta(files: &Files) -> Meta {
     let epochs = (0..epochs).map(|_| epoch()).collect();
     assert!(bytes.0.iter().all(|byte| *byte == 0));
     Meta {
+        version,
         log,
         is_whole,
         epochs,
@@ -136,7 +146,7 @@ pub fn meta(files: &Files) -> Meta {
 /// `meta` as a file: a log that is to have a certain id begins with it.
 pub fn meta_file(meta: &Meta) -> Vec<u8> {
     let mut content = b"TIDEWMET".to_vec();
-    content.extend(1_u32.to_le_bytes());
+    content.extend(u32::try_from(meta.version).unwrap().to_le_bytes());
     content.extend(meta.log);
     content.push(u8::from(meta.is_whole));
     content.extend(u32::try_from(meta.epochs.len()).unwrap().to_le_bytes());
@@ -151,7 +161,7 @@ pub fn topics(files: &Files, log: &[u8; 16]) -> Topics {
     let content = content(&files["topics"], crc32c(log));
     let mut bytes = Bytes(&content);
     assert_eq!(bytes.take(8), b"TIDEWTOP");
-    assert_eq!(bytes.number(4), 1);
+    version(&mut bytes);
     let count = bytes.number(4);
     let [last, time, absent_floor] = [(); 3].map(|()| bytes.number(8));
     let mut place = || (bytes.topic(), [(); 4].map(|()| bytes.number(8)));
@@ -173,7 +183,7 @@ pub fn snapshots(files: &Files, log: &[u8; 16]) -> Vec<(u64, Vec<u8>)> {
         let content = content(file, crc32c(log));
         let mut bytes = Bytes(&content);
         assert_eq!(bytes.take(8), b"TIDEWSNP");
-        assert_eq!(bytes.number(4), 1);
+        version(&mut bytes);
         let seq = bytes.number(8);
         assert_eq!(seq, number_of(name));
         let len = usize::try_from(bytes.number(4)).unwrap();
@@ -192,7 +202,8 @@ pub fn segments(files: &Files, log: &[u8; 16]) -> Vec<Segment> {
         let segment = segment(&files[*name], log, number_of(name), is_sealed);
         for stored in &segment.records {
             assert!(last < stored.number, "numbers grow over all segments");
-            last = stored.number;
+            // A note has the number of the record behind it.
+            last = stored.number - u64::from(stored.is_note);
         }
         all.push(segment);
     }
@@ -202,7 +213,7 @@ pub fn segments(files: &Files, log: &[u8; 16]) -> Vec<Segment> {
 fn segment(file: &[u8], log: &[u8; 16], base: u64, is_sealed: bool) -> Segment {
     let mut head = Bytes(&file[..64]);
     assert_eq!(head.take(8), b"TIDEWSEG");
-    assert_eq!(head.number(4), 1);
+    let version = version(&mut head);
     assert_eq!(head.number(4), 0);
     assert_eq!(head.take(16), log);
     assert_eq!(head.number(8), base);
@@ -210,7 +221,7 @@ fn segment(file: &[u8], log: &[u8; 16], base: u64, is_sealed: bool) -> Segment {
     assert_eq!(head.number(4), u64::from(crc32c(&file[..60])));
     let mut at = 64;
     let mut records = Vec::new();
-    while let Some(len) = batch(file, at, log, base, &mut records) {
+    while let Some(len) = batch(file, at, log, (version, base), &mut records) {
         at += len;
     }
     match is_sealed {
@@ -228,7 +239,13 @@ fn segment(file: &[u8], log: &[u8; 16], base: u64, is_sealed: bool) -> Segment {
 }
 
 /// The length of the batch that stands there, if one does.
-fn batch(file: &[u8], at: usize, log: &[u8; 16], base: u64, records: &mut Vec<Stored>) -> Option<usize> {
+fn batch(
+    file: &[u8],
+    at: usize,
+    log: &[u8; 16],
+    (version, base): (u64, u64),
+    records: &mut Vec<Stored>,
+) -> Option<usize> {
     let head = file.get(at..at + 40)?;
     let mut fields = Bytes(head);
     if fields.take(4) != b"TWBA" {
@@ -253,7 +270,7 @@ fn batch(file: &[u8], at: usize, log: &[u8; 16], base: u64, records: &mut Vec<St
     let mut bytes = Bytes(&file[at + 40..at + 40 + len]);
     while !bytes.0.is_empty() {
         let offset = at + 40 + len - bytes.0.len();
-        let stored = record(&mut bytes, base, offset as u64);
+        let stored = record(&mut bytes, version, base, offset as u64);
         records.push(stored);
     }
     assert_eq!(records.len() - from, usize::try_from(count).unwrap());
@@ -261,7 +278,7 @@ fn batch(file: &[u8], at: usize, log: &[u8; 16], base: u64, records: &mut Vec<St
     Some(40 + len)
 }
 
-fn record(bytes: &mut Bytes<'_>, base: u64, offset: u64) -> Stored {
+fn record(bytes: &mut Bytes<'_>, version: u64, base: u64, offset: u64) -> Stored {
     let len = bytes.number(4);
     assert!((1..=83_886_080).contains(&len));
     let sum = bytes.number(4);
@@ -274,11 +291,20 @@ fn record(bytes: &mut Bytes<'_>, base: u64, offset: u64) -> Stored {
     assert!(kind < 128);
     let mut record = Map::new();
     record.insert("number".into(), json!(base + delta));
+    if kind == 6 {
+        assert_eq!(version, 2, "version 1 has no such records");
+        let is_note = other(&mut body, &mut record);
+        assert!(body.0.is_empty(), "nothing follows");
+        return Stored {
+            number: base + delta,
+            offset,
+            len: 8 + len,
+            is_note,
+            record: record.into(),
+        };
+    }
     record.insert("time".into(), json!(body.number(8)));
-    let count = body.number(2);
-    let topics: Vec<_> = (0..count).map(|_| body.topic()).collect();
-    assert!(!topics.is_empty() && topics.is_sorted());
-    record.insert("topics".into(), json!(topics));
+    record.insert("topics".into(), topics_of(&mut body));
     let mut field = |bit: u64, name: &str, read: &mut dyn FnMut() -> Value| {
         if kind & bit != 0 {
             record.insert(name.into(), read());
@@ -296,8 +322,43 @@ fn record(bytes: &mut Bytes<'_>, base: u64, offset: u64) -> Stored {
         number: base + delta,
         offset,
         len: 8 + len,
+        is_note: false,
         record: record.into(),
     }
+}
+
+fn topics_of(body: &mut Bytes<'_>) -> Value {
+    let count = body.number(2);
+    let topics: Vec<_> = (0..count).map(|_| body.topic()).collect();
+    assert!(!topics.is_empty() && topics.is_sorted());
+    json!(topics)
+}
+
+/// What no publisher says. Whether it is a note.
+fn other(body: &mut Bytes<'_>, record: &mut Map<String, Value>) -> bool {
+    let what = body.number(1);
+    record.insert("time".into(), json!(body.number(8)));
+    let (name, value, is_note) = match what {
+        1 => {
+            let through = body.number(8);
+            record.insert("topics".into(), topics_of(body));
+            ("forgets", json!(through), false)
+        }
+        2 => ("forgets_keys", json!(body.number(8)), true),
+        3 => {
+            let numbers = [4, 8, 8, 8, 8].map(|bytes| body.number(bytes));
+            ("settings", json!(numbers), true)
+        }
+        5 => {
+            let door = body.number(1);
+            let data = body.take(body.0.len());
+            ("fact", json!([door, data]), false)
+        }
+        6 => ("batch", json!([(); 4].map(|()| body.number(8))), true),
+        _ => panic!("a kind that is not described: {what}"),
+    };
+    record.insert(name.into(), value);
+    is_note
 }
 
 /// Checks the index of a sealed segment against its records: every field of it.
@@ -306,17 +367,18 @@ pub fn check_index(files: &Files, log: &[u8; 16], segment: &Segment) {
     let content = content(&files[&format!("log/{:020}.idx", segment.base)], seed);
     let mut bytes = Bytes(&content);
     assert_eq!(bytes.take(8), b"TIDEWIDX");
-    assert_eq!(bytes.number(4), 1);
+    version(&mut bytes);
     let topics = bytes.number(4);
     assert_eq!(bytes.take(16), log);
     assert_eq!((bytes.number(8), bytes.number(8)), (segment.base, segment.len));
-    let last = segment.records.last().unwrap();
+    let numbered: Vec<_> = segment.records.iter().filter(|stored| !stored.is_note).collect();
+    let last = numbered.last().unwrap();
     assert_eq!(
         (bytes.number(8), json!(bytes.number(8))),
         (last.number, last.record["time"].clone())
     );
     let is_event = |stored: &&Stored| stored.record.get("data").is_some();
-    assert_eq!(bytes.number(8), segment.records.len() as u64);
+    assert_eq!(bytes.number(8), numbered.len() as u64);
     assert_eq!(
         bytes.number(8),
         segment.records.iter().filter(is_event).count() as u64
@@ -330,11 +392,8 @@ pub fn check_index(files: &Files, log: &[u8; 16], segment: &Segment) {
     // As it must be.
     let mut of_topics = BTreeMap::<(u64, u64, String), Vec<&Stored>>::new();
     let mut wanted_ids = Vec::new();
-    for stored in segment
-        .records
-        .iter()
-        .filter(|stored| stored.record.get("purges").is_none())
-    {
+    let is_readable = |stored: &&Stored| is_event(stored) || stored.record.get("ends").is_some();
+    for stored in numbered.iter().copied().filter(is_readable) {
         for topic in stored.record["topics"].as_array().unwrap() {
             let (namespace, name) = topic.as_str().unwrap().split_once(' ').unwrap();
             let namespace = u64::from(namespace == "relay");

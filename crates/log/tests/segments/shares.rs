@@ -6,7 +6,7 @@ use tidewire_codec::Event;
 use tidewire_log::{
     Namespace, Seq, Topic, TopicSet,
     archive::{
-        Archive, Memory, Retention,
+        Memory, Reads as _, Retention, Store,
         segments::{Durability, Segments, Settings},
     },
 };
@@ -27,7 +27,7 @@ fn retention(max_events: Option<usize>) -> Retention {
     }
 }
 
-fn open(disk: &SimDisk, retention: &Retention) -> Box<dyn Archive> {
+fn open(disk: &SimDisk, retention: &Retention) -> Box<dyn Store> {
     let settings = Settings {
         durability: Durability::Always,
         segment_bytes: SEGMENT,
@@ -41,7 +41,7 @@ fn topics(namespace: Namespace, name: &str) -> TopicSet {
 }
 
 /// Appends an event of so many bytes, as the committer does.
-fn put(archive: &dyn Archive, seq: u64, namespace: Namespace, bytes: usize) {
+fn put(archive: &dyn Store, seq: u64, namespace: Namespace, bytes: usize) {
     let record = event_of(seq, topics(namespace, "a"), Event::new("x".repeat(bytes)));
     archive.append(&batch([record])).unwrap();
     if archive.wants_snapshot() {
@@ -50,7 +50,7 @@ fn put(archive: &dyn Archive, seq: u64, namespace: Namespace, bytes: usize) {
     archive.trim(seq);
 }
 
-fn kept(archive: &dyn Archive, namespace: Namespace) -> Vec<u64> {
+fn kept(archive: &dyn Store, namespace: Namespace) -> Vec<u64> {
     let scan = archive.scan(&topics(namespace, "a"), Seq::ZERO, Seq(u64::MAX), usize::MAX);
     seqs(&scan.unwrap().records)
 }
@@ -63,13 +63,13 @@ fn other(namespace: Namespace) -> Namespace {
 }
 
 /// Ten events of `quiet`, then much of the other: the ten stay, and the last of the others.
-fn flood(archive: &dyn Archive, quiet: Namespace, count: u64) {
+fn flood(archive: &dyn Store, quiet: Namespace, count: u64) {
     (1..=10).for_each(|seq| put(archive, seq, quiet, 100));
     (11..11 + count).for_each(|seq| put(archive, seq, other(quiet), 1_000));
 }
 
 #[track_caller]
-fn assert_fair(archive: &dyn Archive, quiet: Namespace, count: u64) {
+fn assert_fair(archive: &dyn Store, quiet: Namespace, count: u64) {
     assert_eq!(kept(archive, quiet), (1..=10).collect::<Vec<_>>(), "{quiet:?}");
     let loud = kept(archive, other(quiet));
     let last: Vec<_> = (11 + count - loud.len() as u64..11 + count).collect();

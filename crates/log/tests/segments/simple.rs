@@ -3,6 +3,7 @@
 //!
 //! It proves the judges: whole, it must pass them; with each [`Flaw`], it must be caught.
 
+use crate::records::Derived as _;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use tidewire_codec::{Event, EventId, EventName};
 use tidewire_log::{
     Change, Entry, IdempotencyKey, Millis, Record, Seq, Topic, TopicSet,
-    archive::{AppendError, Archive, Back, Held, History, Retention, Scan, segments::Disk},
+    archive::{AppendError, Back, Held, History, Reads, Retention, Scan, Store, segments::Disk},
 };
 
 use crate::{model::Model, records};
@@ -387,7 +388,7 @@ fn decode(value: &Value) -> Option<Record> {
     })
 }
 
-impl Archive for Simple {
+impl Store for Simple {
     fn history(&self) -> History {
         self.inner.lock().unwrap().history.clone()
     }
@@ -399,10 +400,6 @@ impl Archive for Simple {
             .range(after.next()..)
             .for_each(|(_, record)| each(record));
         Ok(())
-    }
-
-    fn waits(&self) -> bool {
-        true
     }
 
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
@@ -438,42 +435,6 @@ impl Archive for Simple {
         Ok(())
     }
 
-    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
-        let inner = self.inner.lock().unwrap();
-        let mut size = 0;
-        let mut records = Vec::new();
-        let mut end = through.max(after);
-        for record in inner.model.read(topics, after, through) {
-            if size >= budget && !records.is_empty() {
-                end = records.last().map_or(after, |last: &Arc<Record>| last.seq);
-                break;
-            }
-            size += 256 + record.event().map_or(0, |event| event.data.len());
-            records.push(Arc::clone(record));
-        }
-        let loose = inner.model.loose.unwrap_or_default();
-        let floor = |topic: &Topic| {
-            let set = topic.clone().into();
-            let is_idle = inner.model.read(&set, Seq::ZERO, Seq(u64::MAX)).next().is_none();
-            let absent = if is_idle { loose } else { Seq::ZERO };
-            inner.model.floor(topic).max(absent)
-        };
-        Ok(Scan {
-            records,
-            through: end,
-            floors: topics.iter().map(floor).collect(),
-            is_damaged: false,
-        })
-    }
-
-    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
-        Ok(self.inner.lock().unwrap().model.back(topics, through, count))
-    }
-
-    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
-        Ok(self.inner.lock().unwrap().model.find(topics, id))
-    }
-
     fn trim(&self, now: Millis) {
         let mut inner = self.inner.lock().unwrap();
         while let Some((seq, oldest)) = inner.model.standing.first_key_value()
@@ -500,10 +461,6 @@ impl Archive for Simple {
 
     fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
         Ok(self.inner.lock().unwrap().model.purge(topics, through))
-    }
-
-    fn held(&self) -> Held {
-        self.inner.lock().unwrap().held()
     }
 
     fn idle(&self, most: usize) -> Vec<Topic> {
@@ -543,5 +500,69 @@ impl Archive for Simple {
 
     fn close(&self) {
         let _ = self.write(&self.inner.lock().unwrap());
+    }
+
+    fn poisoned(&self) -> Option<String> {
+        None
+    }
+
+    fn knows(&self, _: &Topic) -> bool {
+        true
+    }
+
+    fn compact(&self, _: &dyn Fn() -> bool) {}
+}
+
+impl Reads for Simple {
+    fn may_block(&self) -> bool {
+        true
+    }
+
+    fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
+        let inner = self.inner.lock().unwrap();
+        let mut size = 0;
+        let mut records = Vec::new();
+        let mut end = through.max(after);
+        for record in inner.model.read(topics, after, through) {
+            if size >= budget && !records.is_empty() {
+                end = records.last().map_or(after, |last: &Arc<Record>| last.seq);
+                break;
+            }
+            size += 256 + record.event().map_or(0, |event| event.data.len());
+            records.push(Arc::clone(record));
+        }
+        let loose = inner.model.loose.unwrap_or_default();
+        let floor = |topic: &Topic| {
+            let set = topic.clone().into();
+            let is_idle = inner.model.read(&set, Seq::ZERO, Seq(u64::MAX)).next().is_none();
+            let absent = if is_idle { loose } else { Seq::ZERO };
+            inner.model.floor(topic).max(absent)
+        };
+        Ok(Scan {
+            records,
+            through: end,
+            floors: topics.iter().map(floor).collect(),
+            is_damaged: false,
+        })
+    }
+
+    fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
+        Ok(self.inner.lock().unwrap().model.back(topics, through, count))
+    }
+
+    fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
+        Ok(self.inner.lock().unwrap().model.find(topics, id))
+    }
+
+    fn held(&self) -> Held {
+        self.inner.lock().unwrap().held()
+    }
+
+    fn last_event(&self, topics: &TopicSet, through: Seq) -> io::Result<Option<Seq>> {
+        self.nth_last(topics, 1, through)
+    }
+
+    fn damaged(&self) -> usize {
+        0
     }
 }

@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, future::poll_fn, pin::Pin, task::Poll};
 
 use tidewire_codec::EventId;
-use tidewire_hub::{Draft, Hub, IdempotencyKey, Outcome, Pending, Row, TopicSet};
+use tidewire_hub::{Draft, Hub, IdempotencyKey, Outcome, Pending, Proposal, Row, TopicSet};
 
 use super::fault::Fault;
 
@@ -70,8 +70,8 @@ impl Flight {
         while self.under_way.len() >= MAX_COUNT || (self.bytes > 0 && self.bytes + bytes > MAX_BYTES) {
             self.land().await?;
         }
-        let draft = self.keyed(draft);
-        let answer = self.hub.enqueue_in_row(draft, &self.row).await;
+        let proposal = self.keyed(draft.into());
+        let answer = self.hub.enqueue_in_row(proposal, &self.row).await;
         let answer = answer.map_err(|error| Fault::at(line, error))?;
         self.bytes += bytes;
         self.under_way.push_back(UnderWay { line, bytes, answer });
@@ -87,12 +87,12 @@ impl Flight {
     }
 
     /// With the request's key, and its number in the request.
-    fn keyed(&mut self, draft: Draft) -> Draft {
+    fn keyed(&mut self, proposal: Proposal) -> Proposal {
         let number = self.sent;
         self.sent += 1;
         match &self.key {
-            Some(key) => draft.with_key(key.clone(), number),
-            None => draft,
+            Some(key) => proposal.with_key(key.clone(), number),
+            None => proposal,
         }
     }
 

@@ -34,7 +34,7 @@ use tidewire_doors::{
 };
 use tidewire_hub::{
     Clock, Hub,
-    archive::{Archive, Memory, Retention},
+    archive::{Memory, Retention, Store},
 };
 use tokio::runtime::Runtime;
 use tokio_util::task::TaskTracker;
@@ -94,7 +94,7 @@ impl Relayed {
     }
 
     /// Over this archive.
-    pub fn over<A: Archive>(
+    pub fn over<A: Store>(
         runtime: Runtime,
         upstream: Upstream,
         archive: A,
@@ -106,7 +106,7 @@ impl Relayed {
     }
 
     /// Behind a guard that says so of each request's caller, over this archive.
-    pub fn behind<A: Archive>(
+    pub fn behind<A: Store>(
         caller: Caller,
         runtime: Runtime,
         upstream: Upstream,
@@ -133,7 +133,7 @@ impl Relayed {
         Self::served(clock, runtime, upstream, archive, change, |router| router)
     }
 
-    fn served<A: Archive>(
+    fn served<A: Store>(
         clock: Clock,
         runtime: Runtime,
         upstream: Upstream,

@@ -23,7 +23,7 @@ const STEP: usize = 16 << 10;
 const CHUNK: u32 = 256;
 const BULK: u32 = 4096;
 
-/// See [`Archive::back`](crate::archive::Archive::back).
+/// See [`Reads::back`](crate::archive::Reads::back).
 pub(crate) fn back(state: &RwLock<State>, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
     loop {
         let view = View::of(state, topics);

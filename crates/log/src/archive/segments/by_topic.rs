@@ -26,7 +26,7 @@ use crate::{
 const CHUNK: u32 = 256;
 
 impl Log {
-    /// See [`Archive::trim_topics`](crate::archive::Archive::trim_topics).
+    /// See [`Store::trim_topics`](crate::archive::Store::trim_topics).
     pub(crate) fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
         let mut writer = self.writer.lock();
         if writer.poisoned().is_some() {

@@ -81,7 +81,7 @@ pub(crate) fn records(
                     before: None,
                 });
             }
-            let is_beyond = matches!(until, Until::Sealed { next, .. } if record.seq >= next);
+            let is_beyond = matches!(until, Until::Sealed { next, .. } if record.through() >= next);
             if record.seq <= last || is_beyond || record.seq.0 - body.header.base.0 > MAX_DELTA {
                 let why = Damaged("a record's number does not come after the one before");
                 let (at, after) = (place, last);
@@ -209,7 +209,7 @@ fn read_record(body: &Body, window: &mut Window, at: u64, end: u64) -> io::Resul
         bytes => bytes?,
     };
     let len = len as u64;
-    Ok(decode_record(bytes, body.header.base, None)
+    Ok(decode_record(bytes, &body.header, None)
         .map(|record| (record, len))
         .map_err(|why| (why, Some(len))))
 }

@@ -58,11 +58,7 @@ pub(crate) fn segment(
     });
     match opened {
         Ok((index, true)) => {
-            let header = SegmentHeader {
-                log: *log,
-                base,
-                has_holes: false,
-            };
+            let header = SegmentHeader::new(*log, base, false);
             let body = Body { header, file, len: 0 };
             Ok(Some(SealedSegment::new(body, index)))
         }

@@ -70,7 +70,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use tidewire_codec::EventId;
 
-use super::{AppendError, Archive, Back, History, Retention, Scan, ruled::Ruled};
+use super::{AppendError, Back, History, Reads, Retention, Scan, Store, ruled::Ruled};
 use crate::{Millis, Record, Seq, Topic, TopicSet, archive::Held};
 pub use disk::{Disk, DiskFile};
 pub use real_disk::RealDisk;
@@ -176,7 +176,7 @@ impl Segments {
     }
 }
 
-impl Archive for Segments {
+impl Store for Segments {
     fn history(&self) -> History {
         self.history.clone()
     }
@@ -185,16 +185,78 @@ impl Archive for Segments {
         recover::replay(&self.log.state.read(), after, each)
     }
 
-    fn waits(&self) -> bool {
-        true
-    }
-
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         self.log.append(batch)
     }
 
     fn poisoned(&self) -> Option<String> {
         self.log.poisoned()
+    }
+
+    fn trim(&self, now: Millis) {
+        self.log.trim(now);
+        self.log.mend_if_asked();
+    }
+
+    fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
+        let gone = self.log.trim_topics(now);
+        self.log.mend_if_asked();
+        gone
+    }
+
+    fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
+        self.log.mending(|| self.log.purge(topics, through))
+    }
+
+    fn idle(&self, most: usize) -> Vec<Topic> {
+        self.log.state.write().topics.idle(most)
+    }
+
+    fn forget(&self, topics: &TopicSet, through: Seq) {
+        if let Err(error) = self.log.mending(|| self.log.purge(topics, through)) {
+            // What is left of them is read as long as it is there.
+            tracing::error!(%error, "topics cannot be forgotten");
+            return;
+        }
+        let mut state = self.log.state.write();
+        for topic in topics {
+            state.topics.forget(topic, through);
+            if !state.topics.knows(topic) {
+                state.ruled.forget(topic);
+            }
+        }
+    }
+
+    fn knows(&self, topic: &Topic) -> bool {
+        self.log.state.read().topics.knows(topic)
+    }
+
+    fn compact(&self, go_on: &dyn Fn() -> bool) {
+        self.log.compact(go_on);
+    }
+
+    fn wants_snapshot(&self) -> bool {
+        self.log.writer.lock().wants_snapshot
+    }
+
+    fn snapshot(&self, seq: Seq, state: &[u8]) {
+        let written = self.log.write_down(seq, state);
+        self.log.writer.lock().owes_snapshot = written.is_err();
+        let trouble = &self.log.troubles.snapshot;
+        trouble.note("write down what is remembered of topics", cause(&written));
+    }
+
+    fn close(&self) {
+        self.log.end_books();
+        if let Err(error) = self.log.end() {
+            tracing::error!(%error, "cannot close the log in order");
+        }
+    }
+}
+
+impl Reads for Segments {
+    fn may_block(&self) -> bool {
+        true
     }
 
     fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
@@ -222,72 +284,12 @@ impl Archive for Segments {
         self.log.mending(|| reads::find(&self.log.state, topics, id))
     }
 
-    fn trim(&self, now: Millis) {
-        self.log.trim(now);
-        self.log.mend_if_asked();
-    }
-
-    fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
-        let gone = self.log.trim_topics(now);
-        self.log.mend_if_asked();
-        gone
-    }
-
-    fn compact(&self, go_on: &dyn Fn() -> bool) {
-        self.log.compact(go_on);
-    }
-
-    fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
-        self.log.mending(|| self.log.purge(topics, through))
-    }
-
     fn held(&self) -> Held {
         self.log.held()
     }
 
     fn damaged(&self) -> usize {
         self.log.state.read().damage.places()
-    }
-
-    fn idle(&self, most: usize) -> Vec<Topic> {
-        self.log.state.write().topics.idle(most)
-    }
-
-    fn forget(&self, topics: &TopicSet, through: Seq) {
-        if let Err(error) = self.log.mending(|| self.log.purge(topics, through)) {
-            // What is left of them is read as long as it is there.
-            tracing::error!(%error, "topics cannot be forgotten");
-            return;
-        }
-        let mut state = self.log.state.write();
-        for topic in topics {
-            state.topics.forget(topic, through);
-            if !state.topics.knows(topic) {
-                state.ruled.forget(topic);
-            }
-        }
-    }
-
-    fn knows(&self, topic: &Topic) -> bool {
-        self.log.state.read().topics.knows(topic)
-    }
-
-    fn wants_snapshot(&self) -> bool {
-        self.log.writer.lock().wants_snapshot
-    }
-
-    fn snapshot(&self, seq: Seq, state: &[u8]) {
-        let written = self.log.write_down(seq, state);
-        self.log.writer.lock().owes_snapshot = written.is_err();
-        let trouble = &self.log.troubles.snapshot;
-        trouble.note("write down what is remembered of topics", cause(&written));
-    }
-
-    fn close(&self) {
-        self.log.end_books();
-        if let Err(error) = self.log.end() {
-            tracing::error!(%error, "cannot close the log in order");
-        }
     }
 }
 

@@ -29,7 +29,7 @@ const CHUNK: u32 = 256;
 /// In how many indexes a topic is looked up before a scan says how far it is; one of many topics has them for all together.
 const LOOKS: usize = 4096;
 
-/// See [`Archive::scan`](crate::archive::Archive::scan).
+/// See [`Reads::scan`](crate::archive::Reads::scan).
 pub(crate) fn scan(
     state: &RwLock<State>,
     topics: &TopicSet,
@@ -288,7 +288,7 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// See [`Archive::find`](crate::archive::Archive::find).
+/// See [`Reads::find`](crate::archive::Reads::find).
 pub(crate) fn find(state: &RwLock<State>, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
     loop {
         let view = View::of(state, topics);

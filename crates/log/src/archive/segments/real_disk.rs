@@ -11,7 +11,7 @@ use std::{
         DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
     },
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use parking_lot::Mutex;
@@ -44,7 +44,7 @@ impl RealDisk {
     /// Takes a folder for this process alone, and makes it if it is not there.
     ///
     /// # Errors
-    /// What the system says, or [`io::ErrorKind::ResourceBusy`] if another process has the folder.
+    /// What the system says, or [`io::ErrorKind::ResourceBusy`] if another, or this process, has the folder.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let folder = path.as_ref().to_path_buf();
         make_folders(&folder).map_err(|error| about("make the folder", &folder, &error))?;
@@ -375,28 +375,48 @@ fn lock(folder: &Path) -> io::Result<File> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let holder = holder(&mut file);
-            let why = format!(
-                "another process{holder} keeps its log in {}: stop it, or choose another folder",
-                folder.display()
-            );
+            let why = match holder(&mut file) {
+                Holder::ThisProcess => format!(
+                    "this process has the log in {} open already: drop the hub that has it, and its readers, first",
+                    folder.display()
+                ),
+                Holder::Another(number) => format!(
+                    "another process{number} keeps its log in {}: stop it, or choose another folder",
+                    folder.display()
+                ),
+            };
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, why));
         }
         Err(TryLockError::Error(error)) => return Err(about("lock", &path, &error)),
     }
     // Who it is helps whoever finds the folder taken; nothing depends on it, not even on a full disk.
     let _ = file.set_len(0);
-    let _ = file.write_all(std::process::id().to_string().as_bytes());
+    let _ = file.write_all(format!("{} {}", std::process::id(), mark()).as_bytes());
     Ok(file)
 }
 
-/// ` (number 123)`, if the lock file says so.
-fn holder(file: &mut File) -> String {
+/// Who has a folder.
+enum Holder {
+    ThisProcess,
+    /// ` (number 123)`, if the lock file says so.
+    Another(String),
+}
+
+/// Tells this process from one of the same number in another container.
+fn mark() -> u64 {
+    static MARK: OnceLock<u64> = OnceLock::new();
+    *MARK.get_or_init(|| getrandom::u64().unwrap_or_default())
+}
+
+fn holder(file: &mut File) -> Holder {
     let mut text = String::new();
-    let read = file.take(20).read_to_string(&mut text);
-    match read.ok().and_then(|_| text.parse::<u32>().ok()) {
-        Some(number) => format!(" (number {number})"),
-        None => String::new(),
+    let read = file.take(60).read_to_string(&mut text);
+    let text = if read.is_ok() { text } else { String::new() };
+    let (number, marked) = text.split_once(' ').unwrap_or((&text, ""));
+    match number.parse::<u32>() {
+        Ok(_) if marked == mark().to_string() => Holder::ThisProcess,
+        Ok(number) => Holder::Another(format!(" (number {number})")),
+        Err(_) => Holder::Another(String::new()),
     }
 }
 
@@ -551,8 +571,17 @@ mod tests {
         let error = error_of(RealDisk::open(&path));
         assert_eq!(error.kind(), io::ErrorKind::ResourceBusy);
         let text = error.to_string();
-        let number = format!("(number {})", std::process::id());
-        for part in [path.to_str().unwrap(), &number, "stop it", "another folder"] {
+        for part in [path.to_str().unwrap(), "this process", "drop the hub"] {
+            assert!(text.contains(part), "{text}");
+        }
+        fs::write(path.join(LOCK), "123 4").unwrap();
+        let text = error_of(RealDisk::open(&path)).to_string();
+        for part in [
+            path.to_str().unwrap(),
+            "(number 123)",
+            "stop it",
+            "another folder",
+        ] {
             assert!(text.contains(part), "{text}");
         }
         let file = first.create("1").unwrap();

@@ -207,11 +207,7 @@ fn segments(
         "there is no segment behind the last".into()
     })?;
     let next = next_after(&sealed, written.as_ref()).unwrap_or(Seq(1));
-    let header = SegmentHeader {
-        log: *log,
-        base: next,
-        has_holes: false,
-    };
+    let header = SegmentHeader::new(*log, next, false);
     let active = make_segment(disk, header, step(settings.segment_bytes))?;
     Ok((
         0,
@@ -244,11 +240,7 @@ pub(crate) fn is_unfinished(disk: &dyn Disk, log: &LogId, base: Seq) -> io::Resu
     }
     // A header is made safe before the first batch is written. Whoever finds a batch of this segment behind a bad one has
     // found damage; behind another's header, one of the other, a file with a wrong name.
-    let own = SegmentHeader {
-        log: *log,
-        base,
-        has_holes: false,
-    };
+    let own = SegmentHeader::new(*log, base, false);
     for header in found.into_iter().chain([own]) {
         let (file, len) = (Arc::clone(&file), file.len()?);
         let body = Body { header, file, len };

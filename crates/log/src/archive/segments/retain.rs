@@ -43,7 +43,7 @@ impl Leaving {
 }
 
 impl Log {
-    /// See [`Archive::trim`](crate::archive::Archive::trim). Beside appending, which waits only for steps of it.
+    /// See [`Store::trim`](crate::archive::Store::trim). Beside appending, which waits only for steps of it.
     pub(crate) fn trim(&self, now: Millis) {
         let _cutting = self.cutting.lock();
         if self.writer.lock().poisoned().is_some() {
@@ -259,7 +259,7 @@ impl Log {
         Ok(())
     }
 
-    /// See [`Archive::purge`](crate::archive::Archive::purge).
+    /// See [`Store::purge`](crate::archive::Store::purge).
     pub(crate) fn purge(&self, topics: &TopicSet, through: Seq) -> io::Result<usize> {
         let _writer = self.writer.lock();
         let count = Walk::all(through)
@@ -278,7 +278,7 @@ impl Log {
         Ok(count)
     }
 
-    /// See [`Archive::held`](crate::archive::Archive::held).
+    /// See [`Reads::held`](crate::archive::Reads::held).
     pub(crate) fn held(&self) -> Held {
         let state = self.state.read();
         let records: u64 = state

@@ -1,7 +1,7 @@
 //! Giving back the room of what is gone: a sealed segment that is mostly dead is written anew without it.
 //!
-//! - **Dead** is a record that is gone from all of its topics. Ends and purges stay: they say what became of their topics should the list
-//!   of them be lost. So does a segment's last record, which says how far numbers and time have come.
+//! - **Dead** is an event that is gone from all of its topics. Ends, purges and topics that were forgotten stay: they say what became of
+//!   topics should the list of them be lost. So do notes and facts, which are of no topic, for a machine without a snapshot. So does a segment's last record, which says how far numbers and time have come.
 //! - **Whole.** A segment of which nothing is kept goes with its files where that can be told: it is the oldest, or the next one was
 //!   rewritten, whose header says that records are missing up to it.
 //! - **When.** At least half (an eighth while the log is over its bound in bytes) of a segment's bytes are dead, as its index has them by topic (an event of several topics counts in
@@ -28,7 +28,7 @@ use super::{
     topics::Topics,
     writer::Log,
 };
-use crate::{Record, Seq};
+use crate::{Entry, Record, Seq};
 
 /// How many lines of indexes are looked at in one call. A segment with more waits for several.
 const LOOKS: u64 = 20_000;
@@ -74,7 +74,7 @@ struct Bytes {
 }
 
 impl Log {
-    /// See [`Archive::compact`](crate::archive::Archive::compact).
+    /// See [`Store::compact`](crate::archive::Store::compact).
     pub(crate) fn compact(&self, go_on: &dyn Fn() -> bool) {
         let Some(mut rewriting) = self.rewriting.try_lock() else {
             return;
@@ -262,7 +262,8 @@ impl Log {
         let last = segment.index.totals.last;
         let is_dead = |record: &Record| {
             let is_gone = |topic| record.seq <= cut.start(topic);
-            record.change().is_none() && record.seq != last && record.topics().iter().all(is_gone)
+            let is_event = matches!(record.entry, Entry::Event { ends: false, .. });
+            is_event && record.seq != last && record.topics().iter().all(is_gone)
         };
         let header = SegmentHeader {
             has_holes: true,
@@ -378,7 +379,7 @@ impl Copy {
             }
             header.count += 1;
             let at = self.bytes.len();
-            encode_record(record, self.header.base, &mut self.bytes).map_err(io::Error::other)?;
+            encode_record(record, &self.header, &mut self.bytes).map_err(io::Error::other)?;
             let offset = u32::try_from(self.written + at as u64).map_err(io::Error::other)?;
             let len = (self.bytes.len() - at) as u64;
             self.index.add(record, self.header.base, offset, len);

@@ -146,7 +146,7 @@ impl Body {
             let bytes = window.record(self, offset, (ahead + alone).min(WINDOW))?;
             alone = (bytes.len() + bytes.len() / 4).clamp(MIN_SPARSE, SPARSE);
             let record =
-                decode_record(bytes, self.header.base, known).map_err(|why| self.damaged(offset, why))?;
+                decode_record(bytes, &self.header, known).map_err(|why| self.damaged(offset, why))?;
             let is_asked_for =
                 known.is_none_or(|known| record.topics().iter().any(|topic| known.contains(topic)));
             if record.seq != self.seq(*posting) || !is_asked_for {
@@ -169,7 +169,7 @@ impl Body {
         for posting in postings {
             let offset = u64::from(posting.offset);
             let measured = match window.record(self, offset, SPARSE) {
-                Ok(bytes) => decode_record(bytes, self.header.base, None)
+                Ok(bytes) => decode_record(bytes, &self.header, None)
                     .ok()
                     .filter(|record| record.seq == self.seq(*posting))
                     .map_or((0, 0), |record| (record.time, bytes.len() as u64)),
@@ -195,7 +195,7 @@ impl Body {
         let mut window = Window::default();
         let at = u64::from(offset);
         let bytes = window.record(self, at, SPARSE)?;
-        decode_record(bytes, self.header.base, known).map_err(|why| self.damaged(at, why))
+        decode_record(bytes, &self.header, known).map_err(|why| self.damaged(at, why))
     }
 
     /// Goes through all batches from the start, in order. Ends with the place where no good batch stands any more and
@@ -265,8 +265,7 @@ impl Body {
         while place < end {
             let bytes = window.record(self, place, WINDOW)?;
             let len = bytes.len() as u64;
-            let record =
-                decode_record(bytes, self.header.base, None).map_err(|why| self.damaged(place, why))?;
+            let record = decode_record(bytes, &self.header, None).map_err(|why| self.damaged(place, why))?;
             if Some(record.seq) <= last {
                 return Err(self.damaged(
                     place,

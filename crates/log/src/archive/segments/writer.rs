@@ -11,7 +11,9 @@ use parking_lot::{Mutex, RwLock};
 use super::{
     Durability, Settings,
     disk::{Disk, DiskFile},
-    format::{BATCH_HEADER, BatchHeader, Damaged, LogId, SEGMENT_HEADER, SegmentHeader, encode_record},
+    format::{
+        BATCH_HEADER, BatchHeader, Damaged, LogId, SEGMENT_HEADER, SegmentHeader, VERSION, encode_record,
+    },
     index::{MAX_DELTA, Sealed, len32},
     meta::Meta,
     recover::{UNSYNCED, UNSYNCED_READY, make_segment},
@@ -131,7 +133,7 @@ impl Writer {
 }
 
 impl Log {
-    /// See [`Archive::append`](crate::archive::Archive::append).
+    /// See [`Store::append`](crate::archive::Store::append).
     pub(crate) fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         let (Some(first), Some(last)) = (batch.first(), batch.last()) else {
             return Ok(());
@@ -153,6 +155,7 @@ impl Log {
         if writer.owes_meta {
             self.save_meta(&mut writer)?;
         }
+        self.renew(&mut writer, self.next_base(first.seq, last.seq))?;
         if self.is_far(first.seq, last.seq) {
             self.roll(&mut writer, self.next_base(first.seq, last.seq))?;
         }
@@ -198,6 +201,26 @@ impl Log {
             state.ruled.add(record, len);
         }
         state.active = body;
+        Ok(())
+    }
+
+    /// Sees to it that what is written is a segment of this version: one of an older release gets no record any more.
+    fn renew(&self, writer: &mut Writer, next: Seq) -> Result<(), AppendError> {
+        let (header, len) = {
+            let state = self.state.read();
+            (state.active.header, state.active.len)
+        };
+        if header.version == VERSION {
+            return Ok(());
+        }
+        if len > SEGMENT_HEADER {
+            return self.roll(writer, next);
+        }
+        // It holds nothing, and its successor has the same name.
+        let header = SegmentHeader::new(header.log, header.base, header.has_holes);
+        let made = make_segment(&*self.disk, header, step(self.settings.segment_bytes));
+        writer.room = 0;
+        self.state.write().active = made.map_err(refused)?;
         Ok(())
     }
 
@@ -255,7 +278,7 @@ impl Log {
         Ok(())
     }
 
-    /// See [`Archive::poisoned`](crate::archive::Archive::poisoned).
+    /// See [`Store::poisoned`](crate::archive::Store::poisoned).
     pub(crate) fn poisoned(&self) -> Option<String> {
         let mut writer = self.writer.lock();
         if writer.poisoned.is_none()
@@ -344,7 +367,7 @@ impl Log {
             let place = bytes.len() as u64;
             // Where epochs begin stands in `meta`.
             if !matches!(record.entry, Entry::Epoch(_)) {
-                encode_record(record, header.base, &mut bytes).map_err(too_large)?;
+                encode_record(record, &header, &mut bytes).map_err(too_large)?;
                 count += 1;
             }
             places.push((place, bytes.len() as u64 - place));
@@ -395,11 +418,7 @@ impl Log {
         writer.room = 0;
         body.file.set_len(body.len).map_err(refused)?;
         self.sync_file(writer, &*body.file)?;
-        let header = SegmentHeader {
-            log: self.id,
-            base: next,
-            has_holes: next > last.next(),
-        };
+        let header = SegmentHeader::new(self.id, next, next > last.next());
         make_segment(&*self.disk, header, step(self.settings.segment_bytes)).map_err(|error| {
             writer.owed = Some(Owed::Segment(next));
             drop(self.settle(writer));

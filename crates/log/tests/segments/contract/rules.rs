@@ -1,5 +1,6 @@
 //! What every archive does under rules for single topics.
 
+use crate::records::Derived as _;
 use tidewire_log::{Namespace, archive::Rule};
 
 use super::*;

@@ -10,7 +10,7 @@ use fastrand::Rng;
 use tidewire_codec::EventId;
 use tidewire_log::{
     Entry, Epoch, Millis, Record, Seq, Topic, TopicSet,
-    archive::{AppendError, Archive},
+    archive::{AppendError, Store},
 };
 
 use super::{
@@ -42,6 +42,8 @@ pub(super) enum Troubles {
 struct Truth {
     /// Everything that was acknowledged, or found when a log was opened; also what is gone by now.
     records: BTreeMap<Seq, Arc<Record>>,
+    /// What the log said of itself, in front of which record, and how manyth there.
+    notes: BTreeMap<(Seq, usize), Arc<Record>>,
     /// The last batch, if nobody saw an answer to it.
     pending: Vec<Arc<Record>>,
     /// What was refused for want of room since the log was opened.
@@ -228,7 +230,7 @@ impl<'a> Run<'a> {
     }
 
     /// Opens the log, after a few tries that are cut short.
-    fn reopen(&mut self, end: &mut End) -> Box<dyn Archive> {
+    fn reopen(&mut self, end: &mut End) -> Box<dyn Store> {
         for attempt in 0.. {
             let cut = attempt < 4 && self.rng.bool();
             let fails = attempt < 4 && self.rng.u8(..6) == 0;
@@ -264,7 +266,7 @@ impl<'a> Run<'a> {
     }
 
     /// Ends the process in one way or another.
-    fn end(&mut self, archive: Box<dyn Archive>, is_cut_short: bool) -> End {
+    fn end(&mut self, archive: Box<dyn Store>, is_cut_short: bool) -> End {
         let is_well = !self.disk.is_off() && self.truth.pending.is_empty() && !is_cut_short;
         self.truth.closed = is_well && self.rng.u8(..3) == 0;
         if self.truth.closed {
@@ -289,7 +291,7 @@ impl<'a> Run<'a> {
     }
 
     /// Uses the archive until something happens to it.
-    fn work(&mut self, archive: &dyn Archive) {
+    fn work(&mut self, archive: &dyn Store) {
         match self.rng.u8(..8) {
             0..4 => self.disk.stop_at(self.rng.u64(1..150)),
             4 => self.disk.fail_sync(self.rng.u64(1..40)),
@@ -341,13 +343,13 @@ impl<'a> Run<'a> {
         work::batch(&mut self.rng, self.next, self.now, self.plan.largest, has_relay)
     }
 
-    fn append(&mut self, archive: &dyn Archive) {
+    fn append(&mut self, archive: &dyn Store) {
         let batch = self.batch();
         self.commit(archive, batch);
     }
 
     /// Appends a batch as the hub does: the first since the log was opened begins an epoch.
-    fn commit(&mut self, archive: &dyn Archive, mut batch: Vec<Arc<Record>>) {
+    fn commit(&mut self, archive: &dyn Store, mut batch: Vec<Arc<Record>>) {
         if let Some(epoch) = self.owed {
             let (first, time) = (batch[0].seq, batch[0].time);
             let entry = Entry::Epoch(epoch);
@@ -418,13 +420,18 @@ impl<'a> Run<'a> {
     }
 
     fn add(&mut self, batch: &[Arc<Record>]) {
-        for record in batch.iter().filter(|record| !record.entry.is_note()) {
+        let is_told = |record: &&Arc<Record>| !matches!(record.entry, Entry::Epoch(_));
+        for (number, record) in batch.iter().filter(is_told).enumerate() {
+            if record.entry.is_note() {
+                self.truth.notes.insert((record.seq, number), Arc::clone(record));
+                continue;
+            }
             self.truth.records.insert(record.seq, Arc::clone(record));
             self.told.add(&self.truth, record);
         }
     }
 
-    fn trim(&mut self, archive: &dyn Archive) {
+    fn trim(&mut self, archive: &dyn Store) {
         let events = self.truth.records.values().rev();
         let newest = events.map(|record| record.seq).next().unwrap_or_default();
         self.truth.trimmed = (self.now, newest);
@@ -435,7 +442,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn trim_topics(&mut self, archive: &dyn Archive) {
+    fn trim_topics(&mut self, archive: &dyn Store) {
         archive.trim_topics(self.now);
         if !self.disk.is_off() && !self.may_be_unreadable() {
             let may = may_go(&self.plan, self.truth.trimmed, self.now);
@@ -459,7 +466,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn compact(&mut self, archive: &dyn Archive) {
+    fn compact(&mut self, archive: &dyn Store) {
         // Now and then it is told to give up.
         let left = std::cell::Cell::new(if self.rng.u8(..4) == 0 {
             self.rng.u32(..6)
@@ -476,7 +483,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn forget(&mut self, archive: &dyn Archive) {
+    fn forget(&mut self, archive: &dyn Store) {
         let Ok(topics) = TopicSet::new(archive.idle(3)) else {
             return;
         };
@@ -486,7 +493,7 @@ impl<'a> Run<'a> {
         self.commit(archive, vec![Arc::new(Record { seq, time, entry })]);
     }
 
-    fn snapshot(&mut self, archive: &dyn Archive) {
+    fn snapshot(&mut self, archive: &dyn Store) {
         let seq = self.truth.last();
         if seq == Seq::ZERO {
             return;
@@ -500,7 +507,7 @@ impl<'a> Run<'a> {
     }
 
     /// The archive has just been opened: is everything as it must be?
-    fn compare(&mut self, archive: &dyn Archive, end: End) {
+    fn compare(&mut self, archive: &dyn Store, end: End) {
         assert_eq!(archive.damaged(), 0, "a crash damages nothing");
         let history = archive.history();
         let lost = self.find_end(history.last, end);
@@ -509,7 +516,7 @@ impl<'a> Run<'a> {
             .truth
             .pending
             .drain(..)
-            .filter(|record| record.seq <= history.last && !record.entry.is_note())
+            .filter(|record| record.seq <= history.last)
             .collect();
         let last = self.truth.records.last_key_value().map(|(_, record)| record);
         let last = found.last().or(last);
@@ -570,6 +577,7 @@ impl<'a> Run<'a> {
             "the log ends with {last:?}, which nobody sent"
         );
         self.truth.records.retain(|seq, _| *seq <= last);
+        self.truth.notes.retain(|(seq, _), _| *seq <= last);
         self.truth.snapshots.retain(|seq, _| *seq <= last);
         self.truth.pending.clear();
         true
@@ -586,7 +594,7 @@ impl<'a> Run<'a> {
     }
 
     /// Whether the machine can know all it has to.
-    fn compare_replay(&self, archive: &dyn Archive, snapshot: Option<(Seq, Vec<u8>)>) {
+    fn compare_replay(&self, archive: &dyn Store, snapshot: Option<(Seq, Vec<u8>)>) {
         let mut after = Seq::ZERO;
         if let Some((seq, state)) = snapshot {
             let given = self.truth.snapshots.get(&seq);
@@ -614,12 +622,13 @@ impl<'a> Run<'a> {
     }
 
     /// Whether all that came after a snapshot is told, be it gone by now or not.
-    fn check_told(&self, archive: &dyn Archive, after: Seq) {
-        let mut told = BTreeSet::new();
+    fn check_told(&self, archive: &dyn Store, after: Seq) {
+        let (mut told, mut notes) = (BTreeSet::new(), Vec::new());
         let mut last = after;
         archive
             .replay(after, &mut |record| {
                 if record.entry.is_note() {
+                    notes.push(record.clone());
                     return;
                 }
                 assert!(last < record.seq, "{:?} is told after {last:?}", record.seq);
@@ -632,6 +641,12 @@ impl<'a> Run<'a> {
                 told.insert(last);
             })
             .unwrap();
+        let known = self
+            .truth
+            .notes
+            .range((after.next(), 0)..)
+            .map(|(_, note)| &**note);
+        assert!(notes.iter().eq(known), "{notes:?} are told after {after:?}");
         for (seq, record) in self.truth.records.range(after.next()..) {
             assert!(told.contains(seq), "{record:?} is not told after {after:?}");
         }

@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 use fastrand::Rng;
 use tidewire_log::{
     Namespace,
-    archive::{Archive, Retention, Rule, Rules, segments::Disk},
+    archive::{Retention, Rule, Rules, Store, segments::Disk},
 };
 
-pub(super) type Opened = Result<Box<dyn Archive>, String>;
+pub(super) type Opened = Result<Box<dyn Store>, String>;
 
 /// Opens the archive that is judged.
 pub(super) type Open<'a> = &'a (dyn Fn(Arc<dyn Disk>, &Plan) -> Opened + Sync);

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use tidewire_codec::{Event, EventId, EventName};
-use tidewire_log::{Change, Entry, Epoch, IdempotencyKey, Millis, Namespace, Record, Seq, Topic, TopicSet};
+use tidewire_log::{
+    Change, Door, Entry, Epoch, IdempotencyKey, Millis, Namespace, Record, Seq, Settings, Topic, TopicSet,
+    machine::Origin,
+};
 
 use crate::records::{id, topic};
 
@@ -50,13 +53,45 @@ pub(super) fn batch(
         if rng.u8(..30) == 0 {
             next = Seq(next.0 + rng.u64(1..20));
         }
+        if has_relay && rng.u8(..10) == 0 {
+            let (seq, time, entry) = (next, now, note(rng));
+            records.push(Arc::new(Record { seq, time, entry }));
+        }
         records.push(Arc::new(record(rng, next, now, largest, has_relay)));
         next = next.next();
     }
     records
 }
 
+/// What the log says of itself in front of a record.
+fn note(rng: &mut Rng) -> Entry {
+    let mut number = || rng.u64(..) >> 20;
+    match number() % 3 {
+        0 => Entry::ForgetKeys { before: number() },
+        1 => Entry::Settings(Settings {
+            max_topics: number(),
+            ..Settings::UNBOUNDED
+        }),
+        _ => Entry::Batch {
+            position: number(),
+            origin: Origin {
+                node: number(),
+                incarnation: number(),
+            },
+            number: number(),
+        },
+    }
+}
+
 fn record(rng: &mut Rng, seq: Seq, time: Millis, largest: usize, has_relay: bool) -> Record {
+    if has_relay && rng.u8(..12) == 0 {
+        let door = Door(rng.u8(..));
+        let mut data = vec![0; rng.usize(..200)];
+        rng.fill(&mut data);
+        let data = data.into();
+        let entry = Entry::Fact { door, data };
+        return Record { seq, time, entry };
+    }
     let (event, change) = match rng.u8(..24) {
         0 => (None, Some(Change::Purges)),
         1 => (None, Some(Change::Ends)),

@@ -104,12 +104,12 @@ impl<W: Write> Out<'_, W> {
 
     /// The topics that the event is read from here.
     fn of(&self, record: &Record) -> Vec<&str> {
-        let read = self.topics.iter().filter(|topic| record.topics.contains(topic));
+        let read = self.topics.iter().filter(|topic| record.topics().contains(topic));
         read.map(Topic::name).collect()
     }
 
     fn event(&self, record: &Record, id: &str) -> String {
-        let Some(event) = &record.event else {
+        let Some(event) = record.event() else {
             return String::new();
         };
         to_json(&Line::Event {
@@ -123,7 +123,7 @@ impl<W: Write> Out<'_, W> {
     }
 
     fn words(&self, record: &Record, id: &str) -> String {
-        let Some(event) = &record.event else {
+        let Some(event) = record.event() else {
             return String::new();
         };
         let name = event.name.as_ref().map_or("message", |name| name.as_str());

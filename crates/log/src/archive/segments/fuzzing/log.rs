@@ -16,7 +16,10 @@ use super::{
     mem::MemDisk,
     mend, take,
 };
-use crate::{Entry, Namespace, Record, Seq, Topic, TopicSet, archive::Archive as _};
+use crate::{
+    Entry, Namespace, Record, Seq, Topic, TopicSet,
+    archive::{Reads as _, Store as _, count, nth_last},
+};
 
 /// Bits of a file's kind.
 const AS_IT_IS: u8 = 128;
@@ -159,7 +162,7 @@ fn in_order(log: &Segments, last: Seq) -> bool {
         for id in ["more", "id"] {
             is_whole &= log.find(&topics, &EventId::from_static(id)).is_ok();
         }
-        is_whole &= log.count(&topics, last).is_ok() && log.nth_last(&topics, 3, last).is_ok();
+        is_whole &= count(log, &topics, last).is_ok() && nth_last(log, &topics, 3, last).is_ok();
     }
     is_whole
 }

@@ -18,7 +18,8 @@ pub(super) fn segment(bytes: &mut [u8], log: &LogId, base: u64) {
         return;
     }
     bytes[..8].copy_from_slice(b"TIDEWSEG");
-    bytes[8..12].copy_from_slice(&1_u32.to_le_bytes());
+    let version: u32 = if bytes[8] == 1 { 1 } else { 2 };
+    bytes[8..12].copy_from_slice(&version.to_le_bytes());
     bytes[16..32].copy_from_slice(log);
     bytes[32..40].copy_from_slice(&base.to_le_bytes());
     let crc = crc32c::crc32c(&bytes[..60]);

@@ -46,10 +46,10 @@ fn batches(body: &Body, bytes: &[u8]) -> u64 {
             "{last:?}, then {:?}",
             record.seq
         );
-        last = Some(record.seq);
+        last = last.max(Some(record.through()));
         assert!(at == stood || at == stood + BATCH_HEADER as u64);
         stood = at + len;
-        again(record, body.header.base, &bytes[at as usize..(at + len) as usize]);
+        again(record, &body.header, &bytes[at as usize..(at + len) as usize]);
     });
     let walked = walked.unwrap_or_else(|why| unreadable(&why));
     let mut at = SEGMENT_HEADER;

@@ -5,10 +5,14 @@ use std::{fs, path::PathBuf, sync::Arc};
 use tidewire_codec::{Event, EventId, EventName};
 
 use super::{
-    super::{Segments, Settings, format::encode_record, paged},
+    super::{
+        Segments, Settings,
+        format::{SegmentHeader, encode_record},
+        paged,
+    },
     mem::MemDisk,
 };
-use crate::{Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet, archive::Archive as _};
+use crate::{Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet, archive::Store as _};
 
 type Check = fn(&[u8]);
 
@@ -89,7 +93,7 @@ fn seeds() {
     let base = [1, 0, 0, 0, 0, 0, 0, 0].map(|byte: u8| byte << 2);
     for record in &records() {
         let mut bytes = Vec::new();
-        encode_record(record, Seq(1), &mut bytes).unwrap();
+        encode_record(record, &SegmentHeader::new(super::LOG, Seq(1), false), &mut bytes).unwrap();
         let name = format!("record-{:02}", record.seq.0);
         if record.seq.0 <= 13 {
             put("log-record", &name, &[&[0], &base, &bytes]);

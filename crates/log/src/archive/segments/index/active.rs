@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Record, Seq, Topic,
-    archive::shares::{Each, Part, namespace_of},
+    archive::shares::{Each, Part},
 };
 
 /// The index of the segment that is being written.
@@ -71,10 +71,13 @@ impl Active {
                 self.id_count += 1;
             }
         }
-        self.parts.of_mut(namespace_of(record.topics())).add(Part {
-            bytes: len,
-            events: is_event.into(),
-        });
+        // What is of no topic is of no namespace.
+        if let Some(first) = record.topics().first() {
+            self.parts.of_mut(first.namespace()).add(Part {
+                bytes: len,
+                events: is_event.into(),
+            });
+        }
         self.totals.last = record.seq;
         self.totals.last_time = record.time;
         self.totals.records += 1;

@@ -110,7 +110,7 @@ impl Sealed {
         let is_ours = fields.array().map_err(damaged)? == MAGIC;
         fields
             .u32()
-            .and_then(|found| if is_ours { version(found) } else { Ok(()) })
+            .and_then(|found| if is_ours { version(found).map(drop) } else { Ok(()) })
             .map_err(named)?;
         let mut rest = || -> Result<_, Damaged> {
             let topics = fields.u32()?;

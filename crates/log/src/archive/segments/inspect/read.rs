@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Gap, GapReason, Position, Record, Seq, Start, Topic, TopicSet,
     archive::{
-        Archive as _, Scan,
+        Reads as _, Scan, nth_last,
         segments::{
             Disk, Segments, Settings,
             damage::is_damage,
@@ -85,7 +85,7 @@ impl ReadOnly {
                 checked => checked?,
             }
             let mut last = body.header.base.before();
-            let walked = body.walk(|record, _, _| last = record.seq)?;
+            let walked = body.walk(|record, _, _| last = last.max(record.through()))?;
             if walked.stopped_by.is_some() || last != index.totals.last {
                 return Ok(false);
             }
@@ -218,7 +218,7 @@ impl ReadOnly {
         let id = match start {
             Start::Live => return Ok((oldest()?, None)),
             Start::Last(count) => {
-                let first = self.log.nth_last(topics, *count, self.last())?;
+                let first = nth_last(&self.log, topics, *count, self.last())?;
                 return Ok((first.map_or(self.last(), Seq::before), None));
             }
             Start::After(id) if id == Start::EARLIEST => return Ok((oldest()?, None)),

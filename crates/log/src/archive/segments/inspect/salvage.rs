@@ -188,11 +188,7 @@ impl Salvage<'_> {
         if self.before.is_some_and(|before| before.last >= base) {
             return self.foreign(base, "it begins before the one in front of it ends");
         }
-        let own = SegmentHeader {
-            log: *self.log,
-            base,
-            has_holes: true,
-        };
+        let own = SegmentHeader::new(*self.log, base, true);
         let (body, is_bad) = match Body::open(self.disk, base) {
             Ok(body) if body.header.log == *self.log => (body, false),
             Ok(_) => return self.foreign(base, "it belongs to another log"),
@@ -228,7 +224,7 @@ impl Salvage<'_> {
         let read = || {
             let mut last = base.before();
             let lost = good::records(&body, &places, until, |record, _, _| {
-                last = record.seq;
+                last = last.max(record.through());
                 Ok(())
             });
             lost.map(|lost| (lost, last))
@@ -335,15 +331,11 @@ impl Salvage<'_> {
         let mut reached = Seq::ZERO;
         if let Ok(Some(body)) = body {
             reached = body.header.base.before();
-            body.walk(|record, _, _| reached = record.seq)?;
+            body.walk(|record, _, _| reached = reached.max(record.through()))?;
         }
         // The numbers that were given are not given again.
         if last > reached && !self.losses.is_empty() {
-            let header = SegmentHeader {
-                log: *self.log,
-                base: last.next(),
-                has_holes: true,
-            };
+            let header = SegmentHeader::new(*self.log, last.next(), true);
             make_segment(self.disk, header, 0)?;
         }
         Ok(Salvaged {

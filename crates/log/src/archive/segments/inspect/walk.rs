@@ -154,7 +154,9 @@ impl Walk<'_> {
                 let place = u32::try_from(place).unwrap_or(u32::MAX);
                 if record.seq.0 - self.base.0 <= MAX_DELTA && record.seq > checked.index.totals.last {
                     checked.index.add(&record, self.base, place, len);
-                    checked.end = (record.seq, record.time);
+                }
+                if record.through() >= checked.end.0 {
+                    checked.end = (record.through(), record.time);
                 }
             }
             progress(next - at);
@@ -240,7 +242,7 @@ fn in_order(header: &BatchHeader, records: &[(Record, u64, u64)], at: u64, check
             );
             return;
         }
-        (seq, time) = (record.seq, record.time);
+        (seq, time) = (seq.max(record.through()), record.time);
     }
 }
 
@@ -276,7 +278,7 @@ fn batch(
         place += record;
     }
     let first = records.first().map(|(record, ..)| record.seq);
-    let is_in_order = records.is_sorted_by(|(a, ..), (b, ..)| a.seq < b.seq);
+    let is_in_order = records.is_sorted_by(|(a, ..), (b, ..)| a.through() < b.seq);
     match records.len() == header.count as usize && first == Some(header.first) && is_in_order {
         true => Ok(Ok((end, header))),
         false => bad(
@@ -298,5 +300,5 @@ fn record(body: &Body, window: &mut Window, at: u64, end: u64) -> io::Result<Res
         Err(why) => return Ok(Err(why)),
     };
     let bytes = window.bytes(body, at, len, WINDOW)?;
-    Ok(decode_record(bytes, body.header.base, None).map(|record| (record, len as u64)))
+    Ok(decode_record(bytes, &body.header, None).map(|record| (record, len as u64)))
 }
