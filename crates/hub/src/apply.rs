@@ -204,10 +204,7 @@ impl<F: Follower> Applier<F> {
                 Applied::Answered(receipt) => receipt,
             })
         };
-        if let Some(note) = note {
-            drop(apply(note));
-        }
-        let apply = |Proposed { entry, session }| {
+        let mut propose = |Proposed { entry, session }| {
             if session != 0 && broken.contains(&session) {
                 return Err(Error::RowBroken);
             }
@@ -217,7 +214,11 @@ impl<F: Follower> Applier<F> {
             }
             outcome
         };
-        let outcomes = entries.into_iter().map(apply).collect();
+        let outcomes = entries.into_iter().map(&mut propose).collect();
+        drop(propose);
+        if let Some(note) = note {
+            drop(apply(note));
+        }
         if !self.decided && records.iter().all(|record| record.entry.is_note()) {
             // The log says nothing of itself before there is a record.
             machine.undo();

@@ -60,8 +60,9 @@ pub enum Entry {
     Settings(Settings),
     /// A history of the log begins with the next number. A note.
     Epoch(Epoch),
-    /// The batch that these entries came in, from an order that other nodes follow too. A note, which no door proposes: the node
-    /// that applies the batch writes it down, so that after a restart it knows how far it is.
+    /// The batch that the entries in front of it came in, from an order that other nodes follow too. No door proposes it: the node that
+    /// applies the batch writes it down last, so that after a restart it knows how far it is. It has a number: notes stand in front of
+    /// one in any batch.
     Batch {
         /// Its place in the order.
         position: u64,
@@ -127,10 +128,7 @@ impl Entry {
     /// Whether it takes no number: see the module's text.
     #[must_use]
     pub fn is_note(&self) -> bool {
-        matches!(
-            self,
-            Self::ForgetKeys { .. } | Self::Settings(_) | Self::Epoch(_) | Self::Batch { .. }
-        )
+        matches!(self, Self::ForgetKeys { .. } | Self::Settings(_) | Self::Epoch(_))
     }
 
     /// Whether readers find it in an archive: an event, or the end of streams.

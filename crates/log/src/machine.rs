@@ -69,7 +69,7 @@ pub struct Origin {
 pub struct Reached {
     /// The last batch, by its place in the order. 0: none.
     pub position: u64,
-    /// The number of the last batch of each run.
+    /// The number of the last batch of each node, in its last run: with a batch of the next one, a run is over.
     pub numbers: BTreeMap<Origin, u64>,
 }
 
@@ -78,7 +78,7 @@ pub struct Reached {
 pub enum Arrival {
     /// The next of its run: it is applied.
     Next,
-    /// It has been applied before.
+    /// It has been applied before, or belongs to a run that is over.
     Again,
     /// One in front of it is missing: it is passed over, and comes again behind that.
     Early,
@@ -121,12 +121,23 @@ impl Machine {
             return Arrival::Again;
         }
         self.reached.position = position;
+        let run = |incarnation| Origin {
+            incarnation,
+            ..origin
+        };
+        let runs = self.reached.numbers.range(run(0)..=run(u64::MAX));
+        let newest = runs.last().map(|(run, number)| (*run, *number));
+        let last = match newest {
+            Some((run, _)) if run > origin => return Arrival::Again,
+            Some((run, number)) if run == origin => number,
+            _ => 0,
+        };
         // A batch that is not applied leaves nothing that a restart would not know.
-        let last = self.reached.numbers.get(&origin).copied().unwrap_or_default();
         match number {
             _ if number <= last => Arrival::Again,
             _ if number > last + 1 => Arrival::Early,
             _ => {
+                newest.map(|(run, _)| self.reached.numbers.remove(&run));
                 self.reached.numbers.insert(origin, number);
                 Arrival::Next
             }
@@ -225,7 +236,7 @@ impl Machine {
         self.go_on_after(record.through(), record.time);
     }
 
-    /// What comes next has later numbers and times. Numbers that are passed over in front of a note are not given: an archive counts so too.
+    /// What comes next has later numbers and times.
     pub fn go_on_after(&mut self, last: Seq, time: Millis) {
         self.kept = self.kept.max(last);
         self.last = self.last.max(last);

@@ -41,12 +41,12 @@ pub fn recall(
         Some((seq, state)) => (seq, machine.restore(seq, &state)?),
         None => (Seq::ZERO, machine),
     };
-    archive.replay(after, &mut |record| machine.replay(record))?;
-    machine.go_on_after(history.last, history.time);
     if has_epochs {
-        // The archive's own list has also those that a snapshot does not know, or that were lost with it.
+        // The archive's own list has also those that a snapshot does not know, or that were lost with it. What is replayed has ids of them.
         machine.epochs.set(history.epochs);
     }
+    archive.replay(after, &mut |record| machine.replay(record))?;
+    machine.go_on_after(history.last, history.time);
     if machine.noted_settings().is_none() {
         // A log of version 1 did not say when a topic was forgotten: a snapshot may be older than that.
         machine.topics.retain(|topic, _| archive.knows(topic));

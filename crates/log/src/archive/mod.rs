@@ -167,7 +167,8 @@ pub trait Store: Reads {
     fn replay(&self, after: Seq, each: &mut dyn FnMut(&Record)) -> io::Result<()>;
 
     /// Keeps a batch, in order. When this returns, the batch is as durable as this store promises.
-    /// Nothing is let go here: what no reader could see yet must not be missing.
+    /// Nothing is let go here: what no reader could see yet must not be missing. A note stands in front of a record: one at the end
+    /// of a batch may be forgotten with the next restart.
     ///
     /// # Errors
     /// [`AppendError`]: nothing of the batch is kept, and its numbers are not used again.

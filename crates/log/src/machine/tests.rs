@@ -175,3 +175,33 @@ fn a_batch_that_is_not_kept_leaves_the_settings_as_they_were() {
     machine.accept(event("a"), 0);
     machine.accept(event("b"), 0);
 }
+
+#[test]
+fn a_batch_has_its_turn_once_in_the_order_of_numbers_and_while_its_run_lasts() {
+    let mut machine = machine(10);
+    let run = |incarnation| Origin { node: 1, incarnation };
+    let arrivals = [
+        (1, run(1), 2, Arrival::Early),
+        (2, run(1), 1, Arrival::Next),
+        // Only at a later place of its own.
+        (1, run(1), 2, Arrival::Again),
+        (3, run(1), 2, Arrival::Next),
+        (4, run(1), 2, Arrival::Again),
+        (5, run(2), 2, Arrival::Early),
+        (6, run(1), 3, Arrival::Next),
+        (7, run(2), 1, Arrival::Next),
+        (8, run(1), 4, Arrival::Again),
+    ];
+    for (position, origin, number, arrival) in arrivals {
+        assert_eq!(machine.arrive(position, origin, number), arrival, "{position}");
+    }
+    let reached = Reached {
+        position: 8,
+        numbers: [(run(2), 1)].into(),
+    };
+    assert_eq!(
+        *machine.reached(),
+        reached,
+        "of a run that is over, nothing is left"
+    );
+}

@@ -207,13 +207,13 @@ impl Node {
             let before = self.clock(time).saturating_sub(self.config.keep_keys);
             drop(self.apply(&mut next, now, Entry::ForgetKeys { before }, &mut records));
         }
-        if self.flaw != Flaw::ForgetsBatches {
-            drop(self.apply(&mut next, now, note, &mut records));
-        }
         let entries = ordered.entries.iter().cloned();
         let answers = entries
             .map(|entry| self.apply(&mut next, now, entry, &mut records))
             .collect();
+        if self.flaw != Flaw::ForgetsBatches {
+            drop(self.apply(&mut next, now, note, &mut records));
+        }
         if !records.is_empty() {
             self.archive.append(&records).unwrap();
         }

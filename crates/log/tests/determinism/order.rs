@@ -38,6 +38,8 @@ struct Run {
     lost: VecDeque<(u64, Vec<Entry>)>,
     /// The last batch that was ordered.
     last: Option<(u64, Vec<Entry>)>,
+    /// What the run before had under way when it ended.
+    old: Option<(Origin, u64, Vec<Entry>)>,
 }
 
 pub fn topic(number: usize) -> Topic {
@@ -60,6 +62,7 @@ impl Order {
             number: 0,
             lost: VecDeque::new(),
             last: None,
+            old: None,
         };
         Self {
             position: 0,
@@ -87,11 +90,22 @@ impl Order {
         } else if rng.u8(..20) == 0 {
             // The node is started again; what it had lost is lost.
             let run = &mut self.runs[which];
+            let old = run
+                .last
+                .take()
+                .map(|(number, entries)| (run.origin, number + 1, entries));
+            run.old = old;
             run.origin.incarnation += 1;
-            (run.number, run.last) = (0, None);
+            run.number = 0;
             run.lost.clear();
         }
+        let old = if rng.u8(..4) == 0 {
+            self.runs[which].old.take()
+        } else {
+            None
+        };
         let (origin, number, entries) = match (rng.u8(..12), self.runs[which].last.clone()) {
+            _ if old.is_some() => old.unwrap(),
             (0, Some((number, entries))) => (self.runs[which].origin, number, entries),
             (1, _) if !is_first => {
                 let lost = self.entries(Vec::new());

@@ -354,7 +354,7 @@ fn other(body: &mut Bytes<'_>, record: &mut Map<String, Value>) -> bool {
             let data = body.take(body.0.len());
             ("fact", json!([door, data]), false)
         }
-        6 => ("batch", json!([(); 4].map(|()| body.number(8))), true),
+        6 => ("batch", json!([(); 4].map(|()| body.number(8))), false),
         _ => panic!("a kind that is not described: {what}"),
     };
     record.insert(name.into(), value);

@@ -66,24 +66,28 @@ pub(super) fn batch(
 /// What the log says of itself in front of a record.
 fn note(rng: &mut Rng) -> Entry {
     let mut number = || rng.u64(..) >> 20;
-    match number() % 3 {
+    match number() % 2 {
         0 => Entry::ForgetKeys { before: number() },
-        1 => Entry::Settings(Settings {
+        _ => Entry::Settings(Settings {
             max_topics: number(),
             ..Settings::UNBOUNDED
         }),
-        _ => Entry::Batch {
+    }
+}
+
+fn record(rng: &mut Rng, seq: Seq, time: Millis, largest: usize, has_relay: bool) -> Record {
+    if has_relay && rng.u8(..16) == 0 {
+        let mut number = || rng.u64(..) >> 20;
+        let entry = Entry::Batch {
             position: number(),
             origin: Origin {
                 node: number(),
                 incarnation: number(),
             },
             number: number(),
-        },
+        };
+        return Record { seq, time, entry };
     }
-}
-
-fn record(rng: &mut Rng, seq: Seq, time: Millis, largest: usize, has_relay: bool) -> Record {
     if has_relay && rng.u8(..12) == 0 {
         let door = Door(rng.u8(..));
         let mut data = vec![0; rng.usize(..200)];

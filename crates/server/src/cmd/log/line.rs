@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use tidewire_codec::{Event, EventId, EventName};
 use tidewire_hub::{
@@ -228,7 +229,7 @@ impl BookLine<'_> {
     pub(super) fn new(known: &KnownBook) -> Self {
         Self {
             door: known.door.0,
-            snapshot: known.snapshot.as_deref().map(|bytes| hex(bytes).into()),
+            snapshot: known.snapshot.as_deref().map(base64),
         }
     }
 
@@ -248,7 +249,7 @@ impl FactLine<'_> {
             door: known.door.0,
             seq: seq.0,
             time: *time,
-            data: hex(data).into(),
+            data: base64(data),
         })
     }
 
@@ -373,21 +374,12 @@ impl<'a> RecordLine<'a> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+fn base64(bytes: &[u8]) -> Cow<'static, str> {
+    STANDARD.encode(bytes).into()
 }
 
 fn bytes(text: &str) -> Result<Vec<u8>, String> {
-    let byte = |digits: &[u8]| match digits {
-        [high, low] => {
-            let value = |digit: u8| char::from(digit).to_digit(16);
-            u8::try_from(value(*high)? * 16 + value(*low)?).ok()
-        }
-        _ => None,
-    };
-    let bytes: Option<_> = text.as_bytes().chunks(2).map(byte).collect();
-    bytes.ok_or_else(|| "it holds what is no hexadecimal bytes".to_owned())
+    STANDARD.decode(text).map_err(|_| "it holds a text that is no base64".to_owned())
 }
 
 fn paths(topics: &[Topic]) -> Vec<Cow<'static, str>> {
