@@ -452,6 +452,7 @@ fn files_that_cannot_be_removed_are_tried_again_in_their_order() {
     // The list of topics is lost as well: then at least no gap is passed over.
     let lost = disk.kill();
     lost.take("topics");
+    files(&lost, ".cut").iter().for_each(|name| lost.take(name));
     assert_eq!(scanned(&open(&lost), "a").len(), 200);
 }
 
@@ -494,6 +495,7 @@ fn an_idle_log_asks_for_snapshots_until_its_files_can_go() {
     for second in 3..10 {
         log.trim(second * 1_000);
         log.trim_topics(second * 1_000);
+        log.compact(&|| true);
         assert_eq!(scanned(&log, "a"), [0; 0]);
         if log.wants_snapshot() {
             log.snapshot(Seq(1), b"what is remembered");

@@ -19,6 +19,7 @@
 //! | `back` | going back from the end, and counting |
 //! | `retain`, `by_topic` | letting go: the oldest of all; of single topics |
 //! | `leap` | leaps of the clock that the log tells of |
+//! | `base` | writing down the machine's memory and the list of topics |
 //! | `books` | what is written down later, beside appending |
 //! | `rewrite` | giving back the room of what is gone |
 //! | [`inspect`] | looking without changing, checking, carrying elsewhere |
@@ -31,6 +32,7 @@
 //!   it is needed.
 
 mod back;
+mod base;
 mod books;
 mod by_topic;
 mod cuts;

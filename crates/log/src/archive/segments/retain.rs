@@ -30,15 +30,13 @@ use crate::{
 
 /// A segment that is gone, but for its files.
 pub(crate) struct Leaving {
-    base: Seq,
-    /// Its last record.
-    last: Seq,
+    pub(crate) segment: Arc<SealedSegment>,
 }
 
 impl Leaving {
     /// Whether a machine that starts anew, or a list of topics that is brought up to date, may have to be told of its records.
     pub(crate) fn is_needed(&self, writer: &Writer) -> bool {
-        self.last > writer.snapshots.covered().min(writer.listed)
+        self.segment.index.totals.last > writer.snapshots.covered().min(writer.listed)
     }
 }
 
@@ -224,7 +222,7 @@ impl Log {
     }
 
     /// Lets a segment go that is the oldest, or has nothing that is kept.
-    pub(crate) fn drop_whole(&self, old: &SealedSegment) -> io::Result<()> {
+    pub(crate) fn drop_whole(&self, old: &Arc<SealedSegment>) -> io::Result<()> {
         let base = old.body.header.base;
         let is_old = |segment: &Arc<SealedSegment>| segment.body.header.base == base;
         let first = {
@@ -238,8 +236,8 @@ impl Log {
         let kept = state.sealed.iter().filter(|segment| !is_old(segment)).cloned();
         state.sealed = Arc::new(kept.collect());
         state.damage.forget(base);
-        let last = old.index.totals.last;
-        writer.leaving.push_back(Leaving { base, last });
+        let segment = Arc::clone(old);
+        writer.leaving.push_back(Leaving { segment });
         Ok(())
     }
 
@@ -248,7 +246,7 @@ impl Log {
         let next = || {
             let writer = self.writer.lock();
             let next = writer.leaving.front().filter(|next| !next.is_needed(&writer));
-            next.map(|next| next.base)
+            next.map(|next| next.segment.body.header.base)
         };
         while let Some(base) = next() {
             let removed = self.disk.remove(&segment_name(base)).or_else(not_there);

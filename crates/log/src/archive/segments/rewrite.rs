@@ -83,6 +83,10 @@ impl Log {
         self.troubles
             .books
             .note("write down the index of a segment", cause(&kept));
+        let kept = self.keep_base();
+        self.troubles
+            .base
+            .note("write down what is remembered of topics", cause(&kept));
         if rewriting.rest > 0 {
             rewriting.rest -= 1;
             return;

@@ -37,6 +37,8 @@ pub(crate) struct Topics {
     forgotten: HashMap<Topic, Seq>,
     /// It was made anew: topics may be missing of which nothing is left.
     is_anew: bool,
+    /// Events of any topic may be missing up to here, as was found since the log was opened.
+    pub(crate) missed: Seq,
     /// Counts what has been let go.
     pub(crate) raised: u64,
     /// Everything up to here was let go since the log was opened. The file says it of each topic as what is cleared of it.
@@ -178,7 +180,7 @@ impl Topics {
     }
 
     /// Takes what the cuts say, as far as the topics are known.
-    fn take_cuts(&mut self, cuts: Vec<Self>) {
+    pub(crate) fn take_cuts(&mut self, cuts: Vec<Self>) {
         for cut in cuts {
             self.let_go = self.let_go.max(cut.last);
             for (topic, place) in cut.known {
@@ -209,6 +211,10 @@ impl Topics {
 
     /// Events of any topic may be missing up to here; those that are there are read.
     pub(crate) fn miss(&mut self, through: Seq) {
+        if through == Seq::ZERO {
+            return;
+        }
+        self.missed = self.missed.max(through);
         self.absent_floor = self.absent_floor.max(through);
         for place in self.known.values_mut() {
             place.floor = place.floor.max(through);
@@ -305,21 +311,23 @@ impl Topics {
         }
     }
 
-    /// Writes it down. Purges that are in the log are done there: whoever opens it knows of them.
-    pub(crate) fn save(&self, disk: &dyn Disk, log: &LogId) -> io::Result<()> {
+    /// Writes it down, and returns how many bytes that are. Purges that are in the log are done there: whoever opens it knows of
+    /// them.
+    pub(crate) fn save(&self, disk: &dyn Disk, log: &LogId) -> io::Result<u64> {
         let known_cuts = cuts::all(disk)?;
-        match self.purging.is_empty() {
+        let bytes = match self.purging.is_empty() {
             true => self.save_as(disk, Self::NAME, log)?,
             false => {
                 let mut settled = self.clone();
                 settled.settle();
-                settled.save_as(disk, Self::NAME, log)?;
+                settled.save_as(disk, Self::NAME, log)?
             }
-        }
-        cuts::remove(disk, &known_cuts)
+        };
+        cuts::remove(disk, &known_cuts)?;
+        Ok(bytes)
     }
 
-    pub(crate) fn save_as(&self, disk: &dyn Disk, name: &str, log: &LogId) -> io::Result<()> {
+    pub(crate) fn save_as(&self, disk: &dyn Disk, name: &str, log: &LogId) -> io::Result<u64> {
         let mut out = Vec::new();
         out.extend(MAGIC);
         out.extend(VERSION.to_le_bytes());
@@ -337,7 +345,8 @@ impl Topics {
                 out.extend(number.0.to_le_bytes());
             }
         }
-        replace(disk, name, &out, log_seed(log))
+        replace(disk, name, &out, log_seed(log))?;
+        Ok(out.len() as u64)
     }
 
     /// As it was written down, with what was let go since.
@@ -347,6 +356,13 @@ impl Topics {
     pub(crate) fn load(disk: &dyn Disk, log: &LogId) -> io::Result<Self> {
         let mut topics = Self::load_from(disk, Self::NAME, log)?;
         topics.listed = topics.last;
+        topics.take_cuts(cuts::load(disk, log)?);
+        Ok(topics)
+    }
+
+    /// Nothing was written down yet, but of what was let go.
+    pub(crate) fn begin(disk: &dyn Disk, log: &LogId) -> io::Result<Self> {
+        let mut topics = Self::default();
         topics.take_cuts(cuts::load(disk, log)?);
         Ok(topics)
     }

@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::{
     Durability, Settings,
+    base::Base,
     disk::{Disk, DiskFile},
     format::{
         BATCH_HEADER, BatchHeader, Damaged, LogId, SEGMENT_HEADER, SegmentHeader, VERSION, encode_record,
@@ -43,12 +44,12 @@ pub(crate) struct Writer {
     poisoned: Option<String>,
     /// What a write that failed has left. Nothing is written before it is gone.
     owed: Option<Owed>,
-    /// A segment has been sealed since the machine's state was written down.
+    /// The machine is to tell what it remembers.
     pub(crate) wants_snapshot: bool,
     /// The last try to write it down has failed.
     pub(crate) owes_snapshot: bool,
     pub(crate) snapshots: Snapshots,
-    meta: Meta,
+    pub(crate) meta: Meta,
     /// `meta` is not on disk yet as this opening has it. Written with the first record, it does not keep a log on a full disk from
     /// being opened and read.
     pub(crate) owes_meta: bool,
@@ -76,7 +77,7 @@ pub(crate) struct Log {
     pub(crate) writer: Mutex<Writer>,
     pub(crate) rewriting: Mutex<Rewriting>,
     /// Held, before the writer's lock, by whoever writes down what is gone.
-    pub(crate) cutting: Mutex<()>,
+    pub(crate) cutting: Mutex<Base>,
     pub(crate) troubles: Troubles,
 }
 
@@ -85,6 +86,7 @@ pub(crate) struct Log {
 pub(crate) struct Troubles {
     pub(crate) trim: Trouble,
     pub(crate) rules: Trouble,
+    pub(crate) base: Trouble,
     pub(crate) books: Trouble,
     pub(crate) compact: Trouble,
     pub(crate) snapshot: Trouble,
@@ -401,7 +403,6 @@ impl Log {
         let mut list = Vec::clone(&state.sealed);
         list.push(Arc::new(sealed));
         state.sealed = Arc::new(list);
-        writer.wants_snapshot = true;
         Ok(())
     }
 
