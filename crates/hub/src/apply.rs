@@ -259,6 +259,9 @@ impl<F: Follower> Applier<F> {
                 self.tickets.answer(ticket, outcome);
             }
         }
+        if self.archive.wants_snapshot() {
+            self.snapshot();
+        }
     }
 
     /// The batch is not kept: as if it had never been, but for its numbers.

@@ -210,7 +210,8 @@ pub trait Store: Reads {
     /// take long; gives up when `go_on` says no.
     fn compact(&self, go_on: &dyn Fn() -> bool);
 
-    /// Whether the store cannot tell by itself what the machine remembers, and it is time to write that down. Asked once a second.
+    /// Whether the store cannot tell by itself what the machine remembers, and it is time to write that down. Asked
+    /// after every batch, and once a second.
     fn wants_snapshot(&self) -> bool;
 
     /// Writes down what the machine remembers after the record `seq`.
