@@ -36,7 +36,7 @@ use crate::{
     tickets::{Flight, Ticket, Tickets},
 };
 
-/// How often retention looks at the clock. Bounds in bytes and events hold at every publish.
+/// How often retention looks at the clock, and at what is on a disk. In memory, bounds in bytes and events hold at every publish.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// So many topics are remembered though nothing is kept of them.
@@ -81,13 +81,15 @@ impl<F: Follower> Applier<F> {
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut compaction = Compaction::default();
         let mut gone = Vec::new();
+        // What is too old at the start goes before anything comes.
+        self.archive.trim(self.time.read().expiry);
         loop {
             let last = self.machine.read().last();
             tokio::select! {
-                biased; // What is too old at the start goes before anything comes.
+                biased;
                 _ = housekeeping.tick() => {
                     self.keep_house(&mut gone);
-                    compaction.go_on(&self.archive);
+                    compaction.go_on(&self.archive, self.time.read().expiry);
                 }
                 ordered = self.follower.next(last) => match ordered {
                     Ok(ordered) => self.take(ordered),
@@ -248,8 +250,7 @@ impl<F: Follower> Applier<F> {
                 receipt.outcome = Outcome::Purged(count);
             }
         }
-        let wants_snapshot = self.archive.wants_snapshot();
-        if !wants_snapshot {
+        if !self.archive.may_block() {
             self.archive.trim(times.expiry);
         }
         for (ticket, outcome) in tickets.into_iter().zip(outcomes) {
@@ -257,10 +258,8 @@ impl<F: Follower> Applier<F> {
                 self.tickets.answer(ticket, outcome);
             }
         }
-        if wants_snapshot {
-            // What the machine knows from a record is written down before the record is let go.
+        if self.archive.wants_snapshot() {
             self.snapshot();
-            self.archive.trim(times.expiry);
         }
     }
 
@@ -317,7 +316,9 @@ impl<F: Follower> Applier<F> {
             self.pulse.set(Health::Poisoned(why));
         }
         let Times { expiry, .. } = self.time.read();
-        self.archive.trim(expiry);
+        if !self.archive.may_block() {
+            self.archive.trim(expiry);
+        }
         // The window keeps it a second longer, for readers that are connected and about to take it.
         self.tail.let_go(gone);
         *gone = self.archive.trim_topics(expiry);

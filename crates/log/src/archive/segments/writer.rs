@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::{
     Durability, Settings,
+    base::Base,
     disk::{Disk, DiskFile},
     format::{
         BATCH_HEADER, BatchHeader, Damaged, LogId, SEGMENT_HEADER, SegmentHeader, VERSION, encode_record,
@@ -43,15 +44,17 @@ pub(crate) struct Writer {
     poisoned: Option<String>,
     /// What a write that failed has left. Nothing is written before it is gone.
     owed: Option<Owed>,
-    /// A segment has been sealed since the machine's state was written down.
+    /// The machine is to tell what it remembers.
     pub(crate) wants_snapshot: bool,
     /// The last try to write it down has failed.
     pub(crate) owes_snapshot: bool,
     pub(crate) snapshots: Snapshots,
-    meta: Meta,
+    pub(crate) meta: Meta,
     /// `meta` is not on disk yet as this opening has it. Written with the first record, it does not keep a log on a full disk from
     /// being opened and read.
     pub(crate) owes_meta: bool,
+    /// Up to which record the list of topics is written down.
+    pub(crate) listed: Seq,
     /// Segments that are gone, but for their files: the oldest first.
     pub(crate) leaving: VecDeque<Leaving>,
 }
@@ -73,6 +76,8 @@ pub(crate) struct Log {
     pub(crate) state: RwLock<State>,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) rewriting: Mutex<Rewriting>,
+    /// Held, before the writer's lock, by whoever writes down what is gone.
+    pub(crate) cutting: Mutex<Base>,
     pub(crate) troubles: Troubles,
 }
 
@@ -81,13 +86,14 @@ pub(crate) struct Log {
 pub(crate) struct Troubles {
     pub(crate) trim: Trouble,
     pub(crate) rules: Trouble,
+    pub(crate) base: Trouble,
     pub(crate) books: Trouble,
     pub(crate) compact: Trouble,
     pub(crate) snapshot: Trouble,
 }
 
 impl Writer {
-    pub(crate) fn new(last: Seq, snapshots: Snapshots, meta: Meta) -> Self {
+    pub(crate) fn new(last: Seq, listed: Seq, snapshots: Snapshots, meta: Meta) -> Self {
         Self {
             synced: last,
             written: last,
@@ -99,6 +105,7 @@ impl Writer {
             snapshots,
             meta,
             owes_meta: true,
+            listed,
             leaving: VecDeque::new(),
         }
     }
@@ -398,7 +405,6 @@ impl Log {
         let mut list = Vec::clone(&state.sealed);
         list.push(Arc::new(sealed));
         state.sealed = Arc::new(list);
-        writer.wants_snapshot = true;
         Ok(())
     }
 

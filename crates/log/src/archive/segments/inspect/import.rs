@@ -323,7 +323,7 @@ fn begin(disk: Arc<dyn Disk>, id: LogId, first: Seq) -> io::Result<Log> {
         epochs: Vec::new(),
         is_whole: true,
     };
-    let mut writer = Writer::new(first.before(), Snapshots::default(), meta);
+    let mut writer = Writer::new(first.before(), Seq::ZERO, Snapshots::default(), meta);
     // It is no log before the end.
     writer.owes_meta = false;
     Ok(Log {
@@ -333,6 +333,7 @@ fn begin(disk: Arc<dyn Disk>, id: LogId, first: Seq) -> io::Result<Log> {
         state: parking_lot::RwLock::new(state),
         writer: parking_lot::Mutex::new(writer),
         rewriting: parking_lot::Mutex::default(),
+        cutting: parking_lot::Mutex::default(),
         troubles: Troubles::default(),
     })
 }
