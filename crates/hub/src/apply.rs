@@ -36,7 +36,7 @@ use crate::{
     tickets::{Flight, Ticket, Tickets},
 };
 
-/// How often retention looks at the clock. Bounds in bytes and events hold at every publish.
+/// How often retention looks at the clock, and at what is on a disk. In memory, bounds in bytes and events hold at every publish.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// So many topics are remembered though nothing is kept of them.
@@ -81,13 +81,15 @@ impl<F: Follower> Applier<F> {
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut compaction = Compaction::default();
         let mut gone = Vec::new();
+        // What is too old at the start goes before anything comes.
+        self.archive.trim(self.time.read().expiry);
         loop {
             let last = self.machine.read().last();
             tokio::select! {
-                biased; // What is too old at the start goes before anything comes.
+                biased;
                 _ = housekeeping.tick() => {
                     self.keep_house(&mut gone);
-                    compaction.go_on(&self.archive);
+                    compaction.go_on(&self.archive, self.time.read().expiry);
                 }
                 ordered = self.follower.next(last) => match ordered {
                     Ok(ordered) => self.take(ordered),
@@ -124,7 +126,7 @@ impl<F: Follower> Applier<F> {
             entries,
         } = ordered;
         let is_own = origin == self.origin;
-        let mut note = None;
+        let mut batch = None;
         if self.decided {
             match self.machine.write().arrive(position, origin, number) {
                 Arrival::Next => {}
@@ -136,7 +138,7 @@ impl<F: Follower> Applier<F> {
                     return;
                 }
             }
-            note = Some(Entry::Batch {
+            batch = Some(Entry::Batch {
                 position,
                 origin,
                 number,
@@ -158,7 +160,7 @@ impl<F: Follower> Applier<F> {
             self.undecided();
             return;
         }
-        let batch = self.apply(first, time, note, entries);
+        let batch = self.apply(first, time, batch, entries);
         if !batch.records.is_empty() {
             if let Err(failure) = self.append(&batch.records) {
                 self.take_back(batch, tickets, failure.into());
@@ -187,7 +189,7 @@ impl<F: Follower> Applier<F> {
     }
 
     /// Gives each entry its place, or its refusal.
-    fn apply(&self, first: Seq, time: u64, note: Option<Entry>, entries: Vec<Proposed>) -> Batch {
+    fn apply(&self, first: Seq, time: u64, origin: Option<Entry>, entries: Vec<Proposed>) -> Batch {
         let times = self.time.read();
         let mut machine = self.machine.write();
         machine.begin();
@@ -204,20 +206,19 @@ impl<F: Follower> Applier<F> {
                 Applied::Answered(receipt) => receipt,
             })
         };
-        let mut propose = |Proposed { entry, session }| {
-            if session != 0 && broken.contains(&session) {
-                return Err(Error::RowBroken);
-            }
-            let outcome = apply(entry);
+        let mut outcomes = Vec::with_capacity(entries.len());
+        for Proposed { entry, session } in entries {
+            let outcome = match session != 0 && broken.contains(&session) {
+                true => Err(Error::RowBroken),
+                false => apply(entry),
+            };
             if session != 0 && outcome.is_err() {
                 broken.push(session);
             }
-            outcome
-        };
-        let outcomes = entries.into_iter().map(&mut propose).collect();
-        drop(propose);
-        if let Some(note) = note {
-            drop(apply(note));
+            outcomes.push(outcome);
+        }
+        if let Some(origin) = origin {
+            drop(apply(origin));
         }
         if !self.decided && records.iter().all(|record| record.entry.is_note()) {
             // The log says nothing of itself before there is a record.
@@ -249,8 +250,7 @@ impl<F: Follower> Applier<F> {
                 receipt.outcome = Outcome::Purged(count);
             }
         }
-        let wants_snapshot = self.archive.wants_snapshot();
-        if !wants_snapshot {
+        if !self.archive.may_block() {
             self.archive.trim(times.expiry);
         }
         for (ticket, outcome) in tickets.into_iter().zip(outcomes) {
@@ -258,10 +258,8 @@ impl<F: Follower> Applier<F> {
                 self.tickets.answer(ticket, outcome);
             }
         }
-        if wants_snapshot {
-            // What the machine knows from a record is written down before the record is let go.
+        if self.archive.wants_snapshot() {
             self.snapshot();
-            self.archive.trim(times.expiry);
         }
     }
 
@@ -318,7 +316,9 @@ impl<F: Follower> Applier<F> {
             self.pulse.set(Health::Poisoned(why));
         }
         let Times { expiry, .. } = self.time.read();
-        self.archive.trim(expiry);
+        if !self.archive.may_block() {
+            self.archive.trim(expiry);
+        }
         // The window keeps it a second longer, for readers that are connected and about to take it.
         self.tail.let_go(gone);
         *gone = self.archive.trim_topics(expiry);

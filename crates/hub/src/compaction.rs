@@ -1,11 +1,11 @@
-//! Giving back room on the disk, beside publishing: one job at a time, which ends when its owner does.
+//! Letting go what is too old or too much, and giving back its room on the disk, beside publishing: one job at a time, which ends when its owner does.
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use tidewire_log::archive::Store;
+use tidewire_log::{Millis, archive::Store};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// See the module's text. When it is dropped, its job gives up soon.
@@ -16,15 +16,18 @@ pub(crate) struct Compaction {
 }
 
 impl Compaction {
-    /// Begins the next job, unless one is running.
-    pub(crate) fn go_on(&mut self, archive: &Arc<dyn Store>) {
+    /// Begins the next job at this time, unless one is running.
+    pub(crate) fn go_on(&mut self, archive: &Arc<dyn Store>, now: Millis) {
         let is_running = self.job.as_ref().is_some_and(|job| !job.is_finished());
-        // What is in memory has nothing to give back.
+        // What is in memory is let go at once, and has nothing to give back.
         if is_running || !archive.may_block() {
             return;
         }
         let (archive, stop) = (Arc::clone(archive), Arc::clone(&self.stop));
-        self.job = Some(spawn_blocking(move || archive.compact(&|| !stop.load(Relaxed))));
+        self.job = Some(spawn_blocking(move || {
+            archive.trim(now);
+            archive.compact(&|| !stop.load(Relaxed));
+        }));
     }
 
     /// Tells the job to give up, and waits until it has.

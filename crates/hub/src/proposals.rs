@@ -212,6 +212,7 @@ async fn run<P: Proposer, F: Follower>(packer: Packer<P>, applier: Applier<F>) {
     let (stop, stopped) = oneshot::channel();
     let mut applying = std::pin::pin!(applier.run(stopped));
     tokio::select! {
+        biased; // What has just been proposed is applied in the same turn.
         () = packer.run() => {
             drop(stop);
             applying.await;

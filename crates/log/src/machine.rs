@@ -278,8 +278,7 @@ impl Machine {
                 self.before
                     .settings
                     .get_or_insert((self.settings, self.are_noted));
-                (self.settings, self.are_noted) = (*settings, true);
-                self.keys.set(settings);
+                self.hold(*settings);
             }
             // Right after the last record: no number in between is anything in the history before.
             Entry::Epoch(epoch) => self.epochs.begin(*epoch, self.last.next()),
@@ -367,19 +366,10 @@ impl Machine {
         })
     }
 
-    /// Every topic that has ended, and where.
-    pub(crate) fn ends(&self) -> impl Iterator<Item = (Topic, Option<Seq>)> {
-        let ended = self.topics.iter().filter(|(_, known)| known.has_ended);
-        ended.map(|(topic, known)| (topic.clone(), Some(known.last)))
-    }
-
-    /// What another log knew of a topic: its last record, and where it ended.
-    pub(crate) fn learn(&mut self, topic: Topic, last: Seq, ended: Option<Seq>) {
-        let known = Known {
-            last: ended.unwrap_or(last),
-            has_ended: ended.is_some(),
-        };
-        self.topics.insert(topic, known);
+    /// Settings hold that an entry has said.
+    pub(crate) fn hold(&mut self, settings: Settings) {
+        (self.settings, self.are_noted) = (settings, true);
+        self.keys.set(&settings);
     }
 
     /// How many topics it knows.

@@ -170,8 +170,7 @@ impl Machine {
             ));
         }
         if state.settings.0 {
-            (self.are_noted, self.settings) = state.settings;
-            self.keys.set(&self.settings);
+            self.hold(state.settings.1);
         }
         let epoch = |(name, first): (&str, u64)| Ok((name.parse().map_err(|_| NOT_OURS)?, Seq(first)));
         let epochs: Vec<_> = state

@@ -85,7 +85,7 @@ fn entry(bytes: &[u8]) -> Result<Entry, WireError> {
     let mut fields = Fields(bytes);
     let (_, entry) = decode_entry(&mut fields, false, None)?;
     if !fields.0.is_empty() {
-        return Err(WireError::Wrong("it has more than it should"));
+        return Err(MORE);
     }
     match &entry {
         Entry::Batch { .. } => return Err(OWN),
@@ -99,11 +99,13 @@ fn entry(bytes: &[u8]) -> Result<Entry, WireError> {
 const MAX_ENTRY: usize = MAX_RECORD - 12;
 
 const OWN: WireError = WireError::Wrong("a node says it only to itself");
+const MORE: WireError = WireError::Wrong("it has more than it should");
 const TOO_LONG: WireError = WireError::Wrong("it is longer than a record may be");
 
 /// What a node proposes at once: its place comes from the order.
 ///
-/// Version (1 byte), node (8), incarnation (8), number (8), and the entries: session (2), length (4), entry.
+/// Version (1 byte), node (8), incarnation (8), number (8), how many entries (4), and each: session (2), length (4), entry without a
+/// version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// Who proposes it.
@@ -124,6 +126,8 @@ impl Batch {
         for number in [self.origin.node, self.origin.incarnation, self.number] {
             out.extend(number.to_le_bytes());
         }
+        let count = u32::try_from(self.entries.len()).map_err(|_| TOO_LONG)?;
+        out.extend(count.to_le_bytes());
         for (session, entry) in &self.entries {
             out.extend(session.to_le_bytes());
             let start = out.len() + 4;
@@ -149,12 +153,15 @@ impl Batch {
             number: fields.u64()?,
             entries: Vec::new(),
         };
-        while !fields.0.is_empty() {
+        for _ in 0..fields.u32()? {
             let session = u16::from_le_bytes(fields.array()?);
             let len = fields.u32()? as usize;
             batch.entries.push((session, entry(fields.take(len)?)?));
         }
-        Ok(batch)
+        match fields.0 {
+            [] => Ok(batch),
+            _ => Err(MORE),
+        }
     }
 }
 

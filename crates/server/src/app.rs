@@ -63,10 +63,11 @@ pub(crate) struct Parts<'a> {
 }
 
 /// The routes behind the guard, with a log line for each request.
-pub(crate) fn router(parts: Parts<'_>) -> Router {
+pub(crate) async fn router(parts: Parts<'_>) -> Router {
     let guard = parts.guard.clone();
     let guard = guard.declare(declared(parts.config.demo.unwrap_or_default()));
     let router = routes(parts)
+        .await
         .fallback(|request: Request| async move { Problem::not_found(request.uri().path()) })
         .method_not_allowed_fallback(async |request: Request| match *request.method() {
             // The router adds `Allow`.
@@ -76,7 +77,7 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
     requests::log(guard.protect(router))
 }
 
-fn routes(parts: Parts<'_>) -> Router {
+async fn routes(parts: Parts<'_>) -> Router {
     let Parts { config, hub, .. } = parts;
     let (heartbeat, retry) = (config.heartbeat.get(), config.retry.get());
     let plain = plain::Config {
@@ -118,7 +119,7 @@ fn routes(parts: Parts<'_>) -> Router {
         read_token: parts.guard.wants_read_token(),
     };
     router
-        .merge(demo::router(hub.clone(), info, parts.typists))
+        .merge(demo::router(hub.clone(), info, parts.typists).await)
         .merge(pages::router())
 }
 

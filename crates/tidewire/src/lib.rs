@@ -88,7 +88,7 @@
 //! let first = hub.append(shipped()?).await?;
 //! let again = hub.append(shipped()?).await?;
 //! assert_eq!((again.outcome, again.id), (Outcome::Replayed, first.id));
-//! assert_eq!(hub.kept(&orders.into())?.count, 1);
+//! assert_eq!(hub.kept(&orders.into()).await?.count, 1);
 //! # Ok::<_, Box<dyn std::error::Error>>(()) })?;
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```

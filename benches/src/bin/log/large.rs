@@ -206,18 +206,15 @@ impl Timed {
 async fn read_all(hub: &Hub, events: u64) -> Result<()> {
     let mut bytes = 0;
     for number in 0..TOPICS {
-        let started = hub.subscribe(
-            topic(number),
-            &Start::After(Start::EARLIEST.into()),
-            Encoding::EventStream,
-        )?;
+        let start = Start::After(Start::EARLIEST.into());
+        let started = hub.subscribe(topic(number), &start, Encoding::EventStream).await?;
         let Subscribed::Open(mut reader) = started else {
             continue;
         };
         let until = hub.position();
         while reader.position() != until {
             let chunk = poll_fn(|cx| match reader.poll_chunk(cx) {
-                std::task::Poll::Pending => std::task::Poll::Ready(None),
+                std::task::Poll::Pending if !reader.is_behind() => std::task::Poll::Ready(None),
                 ready => ready,
             });
             match chunk.await {

@@ -76,7 +76,10 @@ async fn open(door: &Door, parts: &Parts, ask: Ask) -> Result<Response<Body>, Pr
         Some(watched) => watched.admit(&caller, &door.hub, &ask.topics)?,
         None => None,
     };
-    let subscribed = door.hub.open(ask.topics, &ask.start, encoding, ask.name).await?;
+    let subscribed = door
+        .hub
+        .subscribe_as(ask.topics, &ask.start, encoding, ask.name)
+        .await?;
     let mut subscription = match subscribed {
         Subscribed::Open(subscription) => subscription,
         Subscribed::Ended if parts.method == Method::GET => return Ok(nothing_left()),
@@ -119,7 +122,7 @@ fn with_resume(mut response: Response<Body>, resume: HeaderValue) -> Response<Bo
 pub(super) async fn head(door: Door, request: Request) -> Result<Response<Body>, Problem> {
     let uri = request.uri();
     let topics = wire::topics(uri, &Parameters::of_query(uri)?)?;
-    let kept = door.hub.count(&topics).await?;
+    let kept = door.hub.kept(&topics).await?;
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

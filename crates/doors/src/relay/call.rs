@@ -72,7 +72,7 @@ pub(super) async fn call(
         Asked::read(route, &parts, body).with(shown, dialect, is_kept)
     });
 
-    if is_kept && let Some(response) = go_on(&relay, number, &parts, scope, hash)? {
+    if is_kept && let Some(response) = go_on(&relay, number, &parts, scope, hash).await? {
         return Ok(response);
     }
     // Two requests with one key can only be compared if both are held.
@@ -101,7 +101,7 @@ pub(super) async fn call(
         && let Some((reader, head)) = asking.head().await
     {
         relay.inner.measures[number].joined();
-        return respond(&relay, &parts, reader, head);
+        return respond(&relay, &parts, reader, head).await;
     }
     // Before it is asked whether the relay is closed: from here on its closing waits for this call.
     let token = relay.inner.calls.token();
@@ -121,7 +121,7 @@ pub(super) async fn call(
                     continue; // Nothing of it is there.
                 }
                 relay.inner.measures[number].joined();
-                return replay(&relay, &parts, reader, phase);
+                return replay(&relay, &parts, reader, phase).await;
             }
         }
     };
@@ -153,7 +153,7 @@ pub(super) async fn call(
             "the request to the upstream was given up",
         ));
     };
-    let response = respond(&relay, &parts, reader, head);
+    let response = respond(&relay, &parts, reader, head).await;
     let mut response = response.map_err(|problem| failure.or(problem))?;
     if named.key.is_none() && parts.headers.contains_key(IDEMPOTENCY_KEY) {
         let headers = response.headers_mut();
@@ -182,9 +182,14 @@ fn hash(parts: &Parts, body: Option<&[u8]>, stream: StreamId) -> Hash {
 }
 
 /// The response with this head.
-fn respond(relay: &Relay, parts: &Parts, reader: Reader, head: Head) -> Result<Response<Body>, Problem> {
+async fn respond(
+    relay: &Relay,
+    parts: &Parts,
+    reader: Reader,
+    head: Head,
+) -> Result<Response<Body>, Problem> {
     match head {
-        Head::Stream(headers) => read::reply(relay, parts, reader, &from_the_first(), &headers),
+        Head::Stream(headers) => read::reply(relay, parts, reader, &from_the_first(), &headers).await,
         Head::Other(response, asked_at, place) => {
             let route = relay.route(reader.answer());
             Ok(pass::on(response, &parts.method, route, asked_at, place))
@@ -195,14 +200,19 @@ fn respond(relay: &Relay, parts: &Parts, reader: Reader, head: Head) -> Result<R
 }
 
 /// The answer to a twin of the request that it was asked for with.
-fn replay(relay: &Relay, parts: &Parts, reader: Reader, phase: Phase) -> Result<Response<Body>, Problem> {
+async fn replay(
+    relay: &Relay,
+    parts: &Parts,
+    reader: Reader,
+    phase: Phase,
+) -> Result<Response<Body>, Problem> {
     match phase {
         Phase::Failed(problem) => return Err(problem),
         Phase::Whole(whole) => return Ok(whole.replayed(reader)),
         _ => {}
     }
     let headers = reader.answer().headers();
-    let mut response = read::reply(relay, parts, reader, &from_the_first(), &headers)?;
+    let mut response = read::reply(relay, parts, reader, &from_the_first(), &headers).await?;
     let replayed = HeaderValue::from_static("true");
     response.headers_mut().insert(IDEMPOTENCY_REPLAYED, replayed);
     Ok(response)
@@ -285,7 +295,7 @@ impl Asked {
 }
 
 /// The rest of an answer, if the request is the one that it answers, come again.
-fn go_on(
+async fn go_on(
     relay: &Relay,
     number: usize,
     parts: &Parts,
@@ -316,5 +326,6 @@ fn go_on(
         &Start::After(id.to_owned()),
         &headers,
     )
+    .await
     .map(Some)
 }

@@ -266,7 +266,7 @@ impl Relay {
         let hub = &self.inner.hub;
         let purged = async {
             let topics = stream.topics()?;
-            match hub.kept(&topics)?.count {
+            match hub.kept(&topics).await?.count {
                 0 => Ok(()),
                 _ => hub.append(Draft::purge(topics)).await.map(drop),
             }

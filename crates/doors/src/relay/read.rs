@@ -67,7 +67,7 @@ pub(super) async fn named(relay: Relay, name: String, request: Request) -> Resul
         _ => {
             let headers = answer.headers();
             let reader = answer.join_again();
-            reply(&relay, &parts, reader, &start(&parts), &headers)
+            reply(&relay, &parts, reader, &start(&parts), &headers).await
         }
     }
 }
@@ -130,7 +130,7 @@ pub(super) async fn of_chat(
             Phase::Nothing | Phase::Whole(_) | Phase::Failed(_) => {}
             Phase::Streaming => {
                 relay.inner.measures[number].joined();
-                return reply(relay, parts, reader, &start(parts), &answer.headers());
+                return reply(relay, parts, reader, &start(parts), &answer.headers()).await;
             }
             Phase::Asking | Phase::Ended => break,
         }
@@ -152,7 +152,7 @@ fn nothing() -> Response<Body> {
 }
 
 /// A reading of an answer, with the headers that the upstream gave it.
-pub(super) fn reply(
+pub(super) async fn reply(
     relay: &Relay,
     parts: &Parts,
     reader: Reader,
@@ -169,7 +169,8 @@ pub(super) fn reply(
     let subscribed = relay
         .inner
         .hub
-        .subscribe(answer.topics.clone(), start, Encoding::EventStream)?;
+        .subscribe(answer.topics.clone(), start, Encoding::EventStream)
+        .await?;
     let mut subscription = match subscribed {
         Subscribed::Open(subscription) => Some(subscription),
         Subscribed::Ended if is_read_again => return Ok(nothing()),

@@ -38,7 +38,7 @@ struct Noted {
 /// # Errors
 /// When the log cannot be read.
 pub(super) async fn recover(relay: &Relay) -> Result<Vec<StreamId>, tidewire_hub::Error> {
-    let (noted, mut due) = notes(relay)?;
+    let (noted, mut due) = notes(relay).await?;
     // Many at a time: each waits for the disk.
     stream::iter(noted.into_iter().map(Ok))
         .try_for_each_concurrent(AT_A_TIME, |noted| recall(relay, noted))
@@ -75,14 +75,14 @@ async fn recall(relay: &Relay, noted: Noted) -> Result<(), tidewire_hub::Error> 
 }
 
 /// The answers that the notes tell of, and apart from them those that have been kept long enough, of which there may be many.
-fn notes(relay: &Relay) -> Result<(Vec<Noted>, Vec<StreamId>), tidewire_hub::Error> {
+async fn notes(relay: &Relay) -> Result<(Vec<Noted>, Vec<StreamId>), tidewire_hub::Error> {
     let control = control()?;
     let now = relay.times().expiry;
     let mut noted: HashMap<StreamId, Noted> = HashMap::new();
     let mut due = Vec::new();
     let mut after = Seq::ZERO;
     loop {
-        let scan = relay.inner.hub.records(&control, after, BUDGET)?;
+        let scan = relay.inner.hub.records(&control, after, BUDGET).await?;
         for record in &scan.records {
             let text = record.event().map_or("", |event| &event.data);
             match serde_json::from_str(text) {
@@ -159,7 +159,7 @@ async fn interrupt(
     answer: &Arc<Answer>,
     topics: &TopicSet,
 ) -> Result<Ending, tidewire_hub::Error> {
-    let reading = last_event(relay, answer, topics)?;
+    let reading = last_event(relay, answer, topics).await?;
     answer.events.store(unused_number(answer), Ordering::Relaxed);
     let why = Broken {
         code: "interrupted",
@@ -184,12 +184,16 @@ fn unused_number(answer: &Answer) -> u64 {
 }
 
 /// What the last event says that an answer has. Those before it may be gone.
-fn last_event(relay: &Relay, answer: &Answer, topics: &TopicSet) -> Result<Reading, tidewire_hub::Error> {
+async fn last_event(
+    relay: &Relay,
+    answer: &Answer,
+    topics: &TopicSet,
+) -> Result<Reading, tidewire_hub::Error> {
     let mut reading = Reading::new(answer.dialect());
-    let Some(last) = relay.inner.hub.kept(topics)?.last else {
+    let Some(last) = relay.inner.hub.kept(topics).await?.last else {
         return Ok(reading);
     };
-    let scan = relay.inner.hub.records(topics, last.seq.before(), BUDGET)?;
+    let scan = relay.inner.hub.records(topics, last.seq.before(), BUDGET).await?;
     for event in scan.records.iter().filter_map(|record| record.event()) {
         reading.see(
             event.name.as_ref().map_or("message", EventName::as_str),

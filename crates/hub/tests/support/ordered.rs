@@ -81,6 +81,21 @@ impl<S> Ordered<S> {
         calls
     }
 
+    /// A call that may be made beside all others, one at a time.
+    fn beside(&self, call: &str, make: impl FnOnce()) {
+        let mut calls = self.calls();
+        check(
+            calls.history && !calls.closed,
+            call,
+            "before history or after close",
+        );
+        check(!calls.compacting, call, "twice at once");
+        (calls.compacting, calls.written) = (true, true);
+        drop(calls);
+        make();
+        self.calls().compacting = false;
+    }
+
     fn write_up_to(&self, call: &str, through: Seq) {
         let calls = self.write(call);
         check(through <= calls.last, call, "before its record was appended");
@@ -155,8 +170,7 @@ impl<S: Store> Store for Ordered<S> {
         poisoned
     }
     fn trim(&self, now: Millis) {
-        drop(self.write("trim"));
-        self.store.trim(now);
+        self.beside("trim", || self.store.trim(now));
     }
     fn trim_topics(&self, now: Millis) -> Vec<(Topic, Seq)> {
         drop(self.write("trim_topics"));
@@ -179,17 +193,7 @@ impl<S: Store> Store for Ordered<S> {
         self.store.knows(topic)
     }
     fn compact(&self, go_on: &dyn Fn() -> bool) {
-        let mut calls = self.calls();
-        check(
-            calls.history && !calls.closed,
-            "compact",
-            "before history or after close",
-        );
-        check(!calls.compacting, "compact", "twice at once");
-        calls.compacting = true;
-        drop(calls);
-        self.store.compact(go_on);
-        self.calls().compacting = false;
+        self.beside("compact", || self.store.compact(go_on));
     }
     fn wants_snapshot(&self) -> bool {
         drop(self.write("wants_snapshot"));

@@ -150,10 +150,11 @@ pub enum AppendError {
 ///
 /// The order of calls: [`history`](Store::history) once, [`replay`](Store::replay) at most once, and then the rest. Batches are appended
 /// in the order of their numbers. A purge, a forgetting and a snapshot come after the append of the record up to which they go, and none
-/// while an append is under way; retention ([`trim`](Store::trim), [`trim_topics`](Store::trim_topics)) has its turn between appends too,
+/// while an append is under way; the rules of topics ([`trim_topics`](Store::trim_topics)) have their turn between appends too,
 /// and may come before the first. After an append that was [poisoned](AppendError::Poisoned) nothing is appended or written down.
 /// [`close`](Store::close) is the last of these calls, and comes once at most: not where an append was poisoned, nor when the process
-/// crashes. Only [`compact`](Store::compact) runs beside the others, one call at a time, and none is under way at `close`. Reads come at any
+/// crashes. Only [`trim`](Store::trim) and [`compact`](Store::compact) run beside the others, one of them at a time, and none is under way at
+/// `close`. Reads come at any
 /// time after `history`, from many threads at once, also while the store is written and after it is closed.
 pub trait Store: Reads {
     /// What there was when the store was opened.
@@ -167,7 +168,8 @@ pub trait Store: Reads {
     fn replay(&self, after: Seq, each: &mut dyn FnMut(&Record)) -> io::Result<()>;
 
     /// Keeps a batch, in order. When this returns, the batch is as durable as this store promises.
-    /// Nothing is let go here: what no reader could see yet must not be missing.
+    /// Nothing is let go here: what no reader could see yet must not be missing. A note stands in front of a record: one at the end
+    /// of a batch may be forgotten with the next restart.
     ///
     /// # Errors
     /// [`AppendError`]: nothing of the batch is kept, and its numbers are not used again.
@@ -177,8 +179,8 @@ pub trait Store: Reads {
     /// an append too.
     fn poisoned(&self) -> Option<String>;
 
-    /// Lets go what retention no longer keeps at this time: called when a batch has become visible,
-    /// and once a second.
+    /// Lets go what retention no longer keeps at this time: called once a second, and, where reads do not block, when a batch has become
+    /// visible. May take long.
     fn trim(&self, now: Millis);
 
     /// Lets go what the rules for single topics no longer keep at this time: called once a second, when all that was
@@ -204,11 +206,12 @@ pub trait Store: Reads {
     /// and it was forgotten.
     fn knows(&self, topic: &Topic) -> bool;
 
-    /// Gives back room on the disk that is taken by what has been let go. May take long, beside all other calls, one at a
-    /// time; gives up when `go_on` says no.
+    /// Writes down what is not urgent, and gives back room on the disk that is taken by what has been let go: called once a second. May
+    /// take long; gives up when `go_on` says no.
     fn compact(&self, go_on: &dyn Fn() -> bool);
 
-    /// Whether it is time to write down what the machine remembers. Asked after every batch, and once a second.
+    /// Whether the store cannot tell by itself what the machine remembers, and it is time to write that down. Asked
+    /// after every batch, and once a second.
     fn wants_snapshot(&self) -> bool;
 
     /// Writes down what the machine remembers after the record `seq`.

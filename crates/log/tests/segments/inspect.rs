@@ -13,13 +13,13 @@ use tidewire_log::archive::{
     Reads as _, Retention, Store as _,
     segments::{
         Disk, DiskFile, Segments, Settings,
-        inspect::{Finding, Gravity, Import, ReadOnly, verify},
+        inspect::{Finding, Gravity, Import, Origin, ReadOnly, verify},
     },
 };
-use tidewire_log::{Record, Seq, Start};
+use tidewire_log::{Door, Entry, Record, Seq, Start};
 
 use crate::{
-    records::{batch, epoch, event, purge, topics},
+    records::{batch, epoch, event, forget, purge, topics},
     sim::SimDisk,
 };
 
@@ -271,6 +271,117 @@ fn a_repaired_copy_tells_readers_in_front_of_what_is_lost_and_no_others() {
     }
 }
 
+/// Makes a log of the parts of another.
+fn carry(log: &ReadOnly, to: &SimDisk) {
+    let known = log.memory().unwrap();
+    let mut import = Import::begin(Arc::new(to.clone()), log.head(&known)).unwrap();
+    known
+        .topics
+        .into_iter()
+        .for_each(|topic| import.topic(topic).unwrap());
+    known.keys.into_iter().for_each(|key| import.key(key).unwrap());
+    known
+        .books
+        .into_iter()
+        .for_each(|book| import.book(book).unwrap());
+    log.records(&mut |record: Record, _| {
+        import.record(record).unwrap();
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    import.finish().unwrap();
+}
+
+/// What is no event, end or purge is known of the log, of its topics and of doors, and comes along that way.
+#[test]
+fn a_copy_remembers_what_the_log_says_of_itself() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk);
+    let of = |seq: u64, entry| {
+        let (seq, time) = (Seq(seq), seq);
+        Record { seq, time, entry }
+    };
+    let settings = tidewire_log::Settings {
+        max_topics: 77,
+        ..tidewire_log::Settings::UNBOUNDED
+    };
+    let origin = Origin {
+        node: 1 << 60,
+        incarnation: 2,
+    };
+    let (position, number) = (9, 1);
+    let fact = |door, data: &[u8]| Entry::Fact {
+        door,
+        data: data.into(),
+    };
+    log.append(&batch([
+        epoch(1),
+        of(1, Entry::Settings(settings)),
+        event(1, "a"),
+        event(2, "b"),
+    ]))
+    .unwrap();
+    log.append(&batch([
+        of(3, fact(Door::RELAY, b"claimed")),
+        event(4, "c"),
+        purge(5, "a"),
+    ]))
+    .unwrap();
+    log.purge(&topics("a"), Seq(5)).unwrap();
+    log.append(&batch([purge(6, "c"), forget(7, topics("c"), 6)]))
+        .unwrap();
+    log.forget(&topics("c"), Seq(6));
+    let place = of(
+        8,
+        Entry::Batch {
+            position,
+            origin,
+            number,
+        },
+    );
+    log.append(&batch([place, of(9, fact(Door::GRANTS, &[0, 255]))]))
+        .unwrap();
+    drop(log);
+    let look = |disk: &SimDisk| {
+        let disk: Arc<dyn Disk> = Arc::new(disk.copy());
+        let verified = verify(&*disk, &mut |_| (), &mut |finding| {
+            assert_eq!(finding.gravity, Gravity::Note, "{finding:?}");
+        });
+        assert_eq!(verified.unwrap().formats, Some((2, 2)));
+        ReadOnly::salvage(&disk).unwrap()
+    };
+    let log = look(&disk);
+    let known = log.memory().unwrap();
+    let copy = SimDisk::new(2);
+    carry(&log, &copy);
+    let again = look(&copy);
+    assert_eq!(again.memory().unwrap(), known);
+    let (was, is) = (log.head(&known), again.head(&known));
+    assert_eq!((is.last, is.time, is.floor), (Seq(9), 9, was.floor));
+    assert_eq!((is.settings, is.reached.position), (Some(settings), 9));
+    assert_eq!(is.reached.numbers, [(origin, 1)].into());
+    assert_eq!(is.epochs[..1], was.epochs);
+    let names: Vec<_> = known.topics.iter().map(|known| known.topic.name()).collect();
+    assert_eq!(names, ["a", "b"], "and c is forgotten");
+    assert_eq!(known.topics[0].changed, Seq(5), "by its purge");
+    let facts = known
+        .books
+        .iter()
+        .map(|book| (book.door, book.facts[0].0, &*book.facts[0].2));
+    let wanted: [(_, _, &[u8]); 2] = [
+        (Door::RELAY, Seq(3), b"claimed"),
+        (Door::GRANTS, Seq(9), &[0, 255]),
+    ];
+    assert!(facts.eq(wanted), "{:?}", known.books);
+    let mut left = Vec::new();
+    let mut each = |record: Record, _| {
+        left.push(record.seq.0);
+        ControlFlow::Continue(())
+    };
+    again.records(&mut each).unwrap();
+    assert_eq!(left, [2, 5, 6], "an event, and purges");
+}
+
 fn copy_tells(disk: &SimDisk, name: &str, at: usize, lost: u64) {
     let mut bytes = disk.bytes(name);
     bytes[at] ^= 1;
@@ -278,15 +389,7 @@ fn copy_tells(disk: &SimDisk, name: &str, at: usize, lost: u64) {
     let (log, left, _) = salvaged(disk);
     assert_eq!(left, (1..=42).filter(|seq| *seq != lost).collect::<Vec<_>>());
     let copy = SimDisk::new(2);
-    let mut import = Import::begin(Arc::new(copy.clone()), log.head()).unwrap();
-    let (known, _) = log.memory().unwrap();
-    known.into_iter().for_each(|topic| import.topic(topic).unwrap());
-    log.records(&mut |record: Record, _| {
-        import.record(record).unwrap();
-        ControlFlow::Continue(())
-    })
-    .unwrap();
-    import.finish().unwrap();
+    carry(&log, &copy);
     let under: Arc<dyn Disk> = Arc::new(copy.clone());
     let verified = verify(&*under, &mut |_| (), &mut |finding| {
         assert_eq!(finding.gravity, Gravity::Note, "{finding:?}");
@@ -324,7 +427,7 @@ fn an_end_that_is_lost_is_told_and_its_numbers_are_not_given_again() {
         let (log, left, lost) = salvaged(&disk);
         assert!(left.iter().all(|seq| *seq < base + 3), "{left:?}");
         assert_eq!(lost.last().map(|(_, last)| *last), Some(42), "{lost:?}");
-        assert_eq!(log.head().last, Seq(42));
+        assert_eq!(log.last(), Seq(42));
         let start = Start::After(log.position(Seq(*left.last().unwrap())).to_string());
         let mut told = false;
         log.dump(&topics("a b"), &start, &mut |_| {

@@ -169,8 +169,8 @@ impl World {
             typists: tasks.clone(),
         };
         Self {
-            paths: paths(&routes(parts())),
-            router: router(parts()),
+            paths: paths(&routes(parts()).await),
+            router: router(parts()).await,
         }
     }
 

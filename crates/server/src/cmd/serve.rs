@@ -92,7 +92,8 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         guests: &guests,
         readiness,
         typists: tasks.clone(),
-    });
+    })
+    .await;
 
     announce(&config, listener.local_addr()?, &hub)?;
     let on_poison = config.archive.on_poison;

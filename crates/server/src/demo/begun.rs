@@ -4,10 +4,7 @@
 //! Anybody who may publish can write there, so nothing in it is believed: an answer is gone on with if its topic holds
 //! the beginning of its text since that event, and nothing else. Bound: of the last [`MAX_RUNNING`] answers.
 
-use std::{
-    collections::BTreeMap,
-    task::{Context, Poll, Waker},
-};
+use std::{collections::BTreeMap, future::poll_fn, task::Poll};
 
 use serde::{Deserialize, Serialize};
 use tidewire_codec::{Decoder, Event, EventName, EventView, Item};
@@ -62,7 +59,7 @@ pub(super) async fn note(hub: &Hub, answer: &Answer) -> Result<(), Error> {
 /// Types on what was broken off of these.
 pub(super) async fn go_on(demo: Demo, begun: Vec<(String, Answer)>) {
     for (id, answer) in begun {
-        let Some(typed) = typed(&demo.hub, &answer, id) else {
+        let Some(typed) = typed(&demo.hub, &answer, id).await else {
             continue;
         };
         let Some(permit) = demo.permit() else {
@@ -77,13 +74,13 @@ pub(super) async fn go_on(demo: Demo, begun: Vec<(String, Answer)>) {
 }
 
 /// The last answers that have begun, each once, with the ids of the events that say so.
-pub(super) fn last(hub: &Hub) -> Vec<(String, Answer)> {
+pub(super) async fn last(hub: &Hub) -> Vec<(String, Answer)> {
     let mut all = BTreeMap::new();
     let Ok(topic) = Topic::new(Namespace::Events, TOPIC) else {
         return Vec::new();
     };
     let topics = TopicSet::from(topic.clone());
-    if hub.kept(&topics).is_ok_and(|kept| kept.count == 0) {
+    if hub.kept(&topics).await.is_ok_and(|kept| kept.count == 0) {
         return Vec::new();
     }
     read(hub, topic, &Start::Last(MAX_RUNNING), |event| {
@@ -93,16 +90,17 @@ pub(super) fn last(hub: &Hub) -> Vec<(String, Answer)> {
             all.entry(answer.topic.name().to_owned()).or_insert((id, answer));
         }
         true
-    });
+    })
+    .await;
     all.into_values().collect()
 }
 
 /// How many characters of an answer are there; `None` if it is finished, or is not as it was typed.
-fn typed(hub: &Hub, answer: &Answer, begun: String) -> Option<usize> {
+async fn typed(hub: &Hub, answer: &Answer, begun: String) -> Option<usize> {
     // Most are finished: they need not be read.
-    let kept = hub.kept(&TopicSet::from(answer.topic.clone())).ok()?;
+    let kept = hub.kept(&TopicSet::from(answer.topic.clone())).await.ok()?;
     let last = kept.last.map_or(begun.clone(), |last| last.to_string());
-    read(hub, answer.topic.clone(), &Start::After(last), |_| true)?;
+    read(hub, answer.topic.clone(), &Start::After(last), |_| true).await?;
     let (text, mut typed) = (answer.text(), 0);
     let is_typed = read(hub, answer.topic.clone(), &Start::After(begun), |event| {
         let fits = event.name == DELTA && text[typed..].starts_with(event.data);
@@ -110,25 +108,32 @@ fn typed(hub: &Hub, answer: &Answer, begun: String) -> Option<usize> {
             typed += event.data.len();
         }
         fits
-    })?;
+    })
+    .await?;
     is_typed.then(|| text[..typed].chars().count())
 }
 
 /// Shows the events that a topic holds until one is not to its reader's liking; whether there was none such. Where
 /// something is missing, the first of them is the notice of the gap. `None` if the topic has ended or cannot be read.
-fn read(
+async fn read(
     hub: &Hub,
     topic: Topic,
     start: &Start,
-    mut likes: impl FnMut(&EventView<'_>) -> bool,
+    mut likes: impl FnMut(&EventView<'_>) -> bool + Send,
 ) -> Option<bool> {
-    let Ok(Subscribed::Open(mut stream)) = hub.subscribe(topic, start, Encoding::EventStream) else {
+    let Ok(Subscribed::Open(mut stream)) = hub.subscribe(topic, start, Encoding::EventStream).await else {
         return None;
     };
     let mut decoder = Decoder::new();
-    // Nobody waits: what is there is read at once.
-    let mut now = Context::from_waker(Waker::noop());
-    while let Poll::Ready(chunk) = stream.poll_chunk(&mut now) {
+    loop {
+        // What is there is read, and no more is waited for.
+        let chunk = poll_fn(|cx| match stream.poll_chunk(cx) {
+            Poll::Pending if !stream.is_behind() => Poll::Ready(None),
+            polled => polled.map(Some),
+        });
+        let Some(chunk) = chunk.await else {
+            return Some(true);
+        };
         let chunk = chunk?.ok()?;
         let mut items = decoder.feed(&chunk);
         while let Some(item) = items.next() {
@@ -139,5 +144,4 @@ fn read(
             }
         }
     }
-    Some(true)
 }

@@ -73,7 +73,7 @@ impl Demo {
 
 /// The demo's routes. Typists run in the tracker; they stop by themselves when the hub is drained. Answers that were
 /// broken off are gone on with.
-pub(crate) fn router(hub: Hub, info: Info, typists: TaskTracker) -> Router {
+pub(crate) async fn router(hub: Hub, info: Info, typists: TaskTracker) -> Router {
     let demo = Demo {
         hub,
         info,
@@ -81,7 +81,7 @@ pub(crate) fn router(hub: Hub, info: Info, typists: TaskTracker) -> Router {
         free: Arc::new(Semaphore::new(MAX_RUNNING)),
     };
     // Read before anybody can ask: what begins from now on has its typist.
-    let begun = begun::last(&demo.hub);
+    let begun = begun::last(&demo.hub).await;
     demo.typists.spawn(begun::go_on(demo.clone(), begun));
     Router::new()
         .route("/demo/answers", routing::post(ask))

@@ -82,6 +82,22 @@ fn a_line_that_is_wrong_is_named_by_its_number() {
     );
     let topic = json!({ "kind": "topic", "topic": "events/a", "last": 9 });
     refused(&export(&[topic.clone(), topic]), &["line 3: ", "came before"]);
+    let fact =
+        |seq: u64, data: &str| json!({ "kind": "fact", "door": 1, "seq": seq, "time": 1, "data": data });
+    let book = json!({ "kind": "book", "door": 1, "snapshot": "AAEC" });
+    refused(&export(&[fact(1, "")]), &["line 2: ", "door did not come before"]);
+    refused(
+        &export(&[book.clone(), book.clone()]),
+        &["line 3: ", "came before"],
+    );
+    for (fact, why) in [
+        (fact(10, ""), "beyond the log's end"),
+        (fact(1, "AAE"), "no base64"),
+        (fact(2, "AAEC"), "does not come after"),
+    ] {
+        let before = json!({ "kind": "fact", "door": 1, "seq": 2, "time": 1, "data": "" });
+        refused(&export(&[book.clone(), before, fact]), &["line 4: ", why]);
+    }
 }
 
 #[test]
@@ -116,8 +132,8 @@ fn an_export_that_was_cut_changed_or_joined_is_refused() {
     refused(&lines[1..].join("\n"), &["line 1: ", "kind `log`"]);
     refused("", &["nothing to import"]);
     refused(
-        &good.replace(r#""format":1"#, r#""format":2"#),
-        &["line 1: ", "format 2"],
+        &good.replace(r#""format":1"#, r#""format":3"#),
+        &["line 1: ", "format 3"],
     );
     refused(
         &good.replace("aaaaaaaa", "AAAAAAAA"),

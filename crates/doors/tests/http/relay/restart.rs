@@ -308,7 +308,8 @@ fn an_answer_that_has_been_let_go_is_known_to_have_been_there_from_the_first_mom
         }
         assert_eq!(after.relay.answers(), (0, 0));
         let topics = Topic::new(Namespace::Relay, &stream).unwrap().into();
-        eventually(|| after.hub.kept(&topics).unwrap().count == 0);
+        let asking = tokio::runtime::Runtime::new().unwrap();
+        eventually(|| asking.block_on(after.hub.kept(&topics)).unwrap().count == 0);
         upstream = after.stop();
     }
 }

@@ -33,9 +33,8 @@ impl Log {
             return Vec::new();
         }
         let gone = self.apply_rules(now, LOOKS);
-        // Once a second is often enough to ask for what files wait for, and to try what has failed.
-        let is_waiting = writer.leaving.front().is_some_and(|next| next.is_needed(&writer));
-        writer.wants_snapshot |= is_waiting || writer.owes_snapshot;
+        // Once a second is often enough to try what has failed.
+        writer.wants_snapshot |= writer.owes_snapshot;
         gone
     }
 

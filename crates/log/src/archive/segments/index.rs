@@ -1,14 +1,15 @@
 //! Where the records of a topic, and those with a publisher's id, stand in a segment.
 //!
 //! While a segment is written its index is in memory ([`Active`]). When it is sealed the index becomes a file of pages that is
-//! read where it is needed ([`Sealed`]), so that memory does not grow with the log. The file can always be rebuilt from the
-//! segment.
+//! read where it is needed ([`Sealed`]), so that memory does not grow with the log; until the file is written it answers from memory
+//! ([`Fresh`](fresh::Fresh)). The file can always be rebuilt from the segment.
 //!
 //! ```text
 //! header (96) | directory: a line of 40 bytes a topic, by hash | postings (8 each), by topic | ids (12 each), by hash | names
 //! ```
 
 mod active;
+mod fresh;
 mod sealed;
 
 use std::io;

@@ -7,6 +7,7 @@
 //! | `segment` | a segment's file: its records, one by one or in passing |
 //! | `index`, `paged` | where a topic's records stand; files that verify page by page |
 //! | `topics`, `snapshot`, `meta` | what is known beside the records, written down |
+//! | `cuts` | what was let go of a segment, written down |
 //! | `state` | what a log is made of while it is open |
 //! | `recover` | opening: torn tails, damage, rebuilding |
 //! | `missing` | segments whose files are gone though nothing let them go |
@@ -18,6 +19,8 @@
 //! | `back` | going back from the end, and counting |
 //! | `retain`, `by_topic` | letting go: the oldest of all; of single topics |
 //! | `leap` | leaps of the clock that the log tells of |
+//! | `base` | writing down the machine's memory and the list of topics |
+//! | `books` | what is written down later, beside appending |
 //! | `rewrite` | giving back the room of what is gone |
 //! | [`inspect`] | looking without changing, checking, carrying elsewhere |
 //! | `fuzzing` | what fuzzers check |
@@ -29,7 +32,10 @@
 //!   it is needed.
 
 mod back;
+mod base;
+mod books;
 mod by_topic;
+mod cuts;
 mod damage;
 mod disk;
 mod format;
@@ -140,6 +146,7 @@ impl Segments {
             );
         }
         let last = state.last();
+        let listed = state.topics.listed;
         let believed = leap::believed(&state);
         let history = History {
             epochs: meta.epochs.clone(),
@@ -153,8 +160,9 @@ impl Segments {
             id: meta.log,
             settings,
             state: RwLock::new(state),
-            writer: Mutex::new(Writer::new(last, snapshots, meta)),
+            writer: Mutex::new(Writer::new(last, listed, snapshots, meta)),
             rewriting: Mutex::default(),
+            cutting: Mutex::default(),
             troubles: Troubles::default(),
         };
         log.mending(|| {
@@ -241,6 +249,7 @@ impl Store for Segments {
     }
 
     fn close(&self) {
+        self.log.end_books();
         if let Err(error) = self.log.end() {
             tracing::error!(%error, "cannot close the log in order");
         }
@@ -286,6 +295,12 @@ impl Reads for Segments {
     }
 }
 
+impl Drop for Segments {
+    fn drop(&mut self) {
+        self.log.end_books();
+    }
+}
+
 /// Of what failed, for those who log it.
 fn cause<T>(done: &io::Result<T>) -> Option<&dyn Display> {
     done.as_ref().err().map(|error| error as &dyn Display)
@@ -293,6 +308,7 @@ fn cause<T>(done: &io::Result<T>) -> Option<&dyn Display> {
 
 impl Log {
     fn write_down(&self, seq: Seq, state: &[u8]) -> io::Result<()> {
+        let _cutting = self.cutting.lock();
         let mut writer = self.writer.lock();
         writer.wants_snapshot = false;
         if let Some(why) = writer.poisoned() {
@@ -304,7 +320,9 @@ impl Log {
         // After it: a topic that was forgotten may be on the list and unknown to the machine, but the other way round
         // nobody would ever make the machine forget it.
         let topics = self.state.read().topics.clone();
-        topics.save(&*self.disk, &self.id)
+        topics.save(&*self.disk, &self.id)?;
+        writer.listed = topics.last;
+        Ok(())
     }
 }
 

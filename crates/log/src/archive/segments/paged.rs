@@ -38,8 +38,13 @@ pub(crate) fn temporary(name: &str) -> String {
 
 /// Puts a file of pages in the place of the one of this name, safely.
 pub(crate) fn replace(disk: &dyn Disk, name: &str, content: &[u8], seed: u32) -> io::Result<()> {
+    put(disk, name, &pages(content, seed))
+}
+
+/// The same of what has been made pages of.
+pub(crate) fn put(disk: &dyn Disk, name: &str, pages: &[u8]) -> io::Result<()> {
     let put = || {
-        write(disk, &temporary(name), content, seed)?;
+        write_pages(disk, &temporary(name), pages)?;
         disk.rename(&temporary(name), name)?;
         disk.sync_dir(name.rsplit_once('/').map_or("", |(folder, _)| folder))
     };
@@ -49,8 +54,12 @@ pub(crate) fn replace(disk: &dyn Disk, name: &str, content: &[u8], seed: u32) ->
 
 /// Makes a file of pages, and its bytes safe, not its name.
 pub(crate) fn write(disk: &dyn Disk, name: &str, content: &[u8], seed: u32) -> io::Result<()> {
+    write_pages(disk, name, &pages(content, seed))
+}
+
+fn write_pages(disk: &dyn Disk, name: &str, pages: &[u8]) -> io::Result<()> {
     let file = disk.create(name)?;
-    file.write_at(&pages(content, seed), 0)?;
+    file.write_at(pages, 0)?;
     file.sync()
 }
 

@@ -11,7 +11,7 @@
 use std::{io, sync::Arc};
 
 use super::{
-    Settings,
+    Settings, cuts,
     damage::{is_damage, is_newer},
     disk::Disk,
     format::{BATCH_HEADER, Damaged, LogId, SEGMENT_HEADER, SegmentHeader},
@@ -476,6 +476,14 @@ fn assemble(
         }
         topics
     });
+    if is_made_anew {
+        match cuts::load(disk, log) {
+            Ok(cuts) => topics.take_cuts(cuts),
+            // What they say is gone is told as missing, or is read once more.
+            Err(error) if is_damage(&error) => tracing::warn!(%error, "it is not known what was let go"),
+            Err(error) => return Err(refuse(error)),
+        }
+    }
     let after = if is_made_anew { Seq::ZERO } else { topics.last };
     replay(&state, after, &mut |record| {
         topics.note(record);
@@ -483,14 +491,16 @@ fn assemble(
     })
     .map_err(refuse)?;
     topics.is_complete();
+    topics.settle_cuts();
     missing::tell(&state.sealed, &state.active.header, &mut topics, &state.damage);
     topics.begins_with(oldest);
-    let state = State { topics, ..state };
+    let mut state = State { topics, ..state };
     if is_made_anew && !state.sealed.is_empty() {
         tracing::warn!(
             "the list of topics was made anew: some readers may be told of a gap though they missed nothing"
         );
         state.topics.save(disk, log)?;
+        state.topics.listed = state.topics.last;
     }
     Ok(state)
 }
@@ -509,35 +519,43 @@ fn holes(state: &State) -> Seq {
 
 /// All records after a number that are in the log, in order.
 pub(crate) fn replay(state: &State, after: Seq, each: &mut dyn FnMut(&Record)) -> io::Result<()> {
-    let sealed = state
-        .sealed
-        .iter()
-        .filter(|segment| segment.index.totals.last > after)
-        .map(|segment| (&segment.body, segment.index.totals.last));
-    for (body, last) in sealed.chain([(&state.active, state.index.totals.last)]) {
-        if body.is_missing() {
-            return Err(body.damaged(0, Damaged("the segment is missing")));
+    replay_sealed(&state.sealed, after, each)?;
+    replay_one(&state.active, state.index.totals.last, after, each)
+}
+
+/// The same of sealed segments.
+pub(crate) fn replay_sealed(
+    sealed: &[Arc<SealedSegment>],
+    after: Seq,
+    each: &mut dyn FnMut(&Record),
+) -> io::Result<()> {
+    let mut later = sealed.iter().filter(|segment| segment.index.totals.last > after);
+    later.try_for_each(|segment| replay_one(&segment.body, segment.index.totals.last, after, each))
+}
+
+fn replay_one(body: &Body, last: Seq, after: Seq, each: &mut dyn FnMut(&Record)) -> io::Result<()> {
+    if body.is_missing() {
+        return Err(body.damaged(0, Damaged("the segment is missing")));
+    }
+    let (mut is_beyond, mut reached) = (false, Seq::ZERO);
+    let walked = body.walk(|record, _, _| {
+        reached = record.number().unwrap_or(reached);
+        match record.seq {
+            _ if record.number() > Some(last) => is_beyond = true,
+            seq if seq > after => each(record),
+            _ => {}
         }
-        let (mut is_beyond, mut reached) = (false, Seq::ZERO);
-        let walked = body.walk(|record, _, _| {
-            reached = reached.max(record.through());
-            match record.seq {
-                _ if record.through() > last => is_beyond = true,
-                seq if seq > after => each(record),
-                _ => {}
-            }
-        })?;
-        // What is read here was good when the log was opened, or belongs to a sealed segment.
-        if let Some(why) = walked.stopped_by {
-            return Err(why);
-        }
-        if reached < last {
-            return Err(body.damaged(walked.end, Damaged("the segment ends too early")));
-        }
-        if is_beyond {
-            let why = Damaged("it has records that its index does not know");
-            return Err(body.damaged(walked.end, why));
-        }
+    })?;
+    // What is read here was good when the log was opened, or belongs to a sealed segment.
+    if let Some(why) = walked.stopped_by {
+        return Err(why);
+    }
+    if reached < last {
+        return Err(body.damaged(walked.end, Damaged("the segment ends too early")));
+    }
+    if is_beyond {
+        let why = Damaged("it has records that its index does not know");
+        return Err(body.damaged(walked.end, why));
     }
     Ok(())
 }

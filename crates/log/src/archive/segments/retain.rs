@@ -1,9 +1,11 @@
 //! Letting go: whole segments, the oldest first; of a namespace that has more than its [share](crate::archive::shares), what a
 //! segment has of it.
 //!
-//! What is gone is written down before it is removed: a floor that is on disk for an event that is still there does no harm, the
-//! other way round a reader would not be told. And the log is made safe before that: what is written down must not know of records
-//! that a crash may take.
+//! What is gone is written down before it is removed ([`cuts`](super::cuts)): a floor that is on disk for an event that is still
+//! there does no harm, the other way round a reader would not be told. And the log is made safe before that: what is written down
+//! must not know of records that a crash may take.
+//!
+//! Appending goes on meanwhile: floors rise a few at a time, and when all have, the segment leaves the list.
 //!
 //! From then on nobody reads the segment, but its files stay until the machine needs none of its records any more: until they are all
 //! in both snapshots that a recovery may find. Files go in order, each only when it is safe that the one before it has gone: should
@@ -17,11 +19,10 @@ use super::{
     writer::{Log, Writer, not_there},
 };
 use crate::{
-    Millis, Namespace, Seq, Topic, TopicSet,
+    Millis, Namespace, Seq, TopicSet,
     archive::Held,
     archive::{
         Walk,
-        ruled::Load,
         shares::{Each, Part, beyond},
     },
     clock::millis,
@@ -29,51 +30,52 @@ use crate::{
 
 /// A segment that is gone, but for its files.
 pub(crate) struct Leaving {
-    base: Seq,
-    /// Its last record.
-    last: Seq,
+    pub(crate) segment: Arc<SealedSegment>,
 }
 
 impl Leaving {
-    /// Whether a machine that starts anew may have to be told of its records.
+    /// Whether a machine that starts anew, or a list of topics that is brought up to date, may have to be told of its records.
     pub(crate) fn is_needed(&self, writer: &Writer) -> bool {
-        self.last > writer.snapshots.covered()
+        self.segment.index.totals.last > writer.snapshots.covered().min(writer.listed)
     }
 }
 
 impl Log {
-    /// See [`Store::trim`](crate::archive::Store::trim).
+    /// See [`Store::trim`](crate::archive::Store::trim). Beside appending, which waits only for steps of it.
     pub(crate) fn trim(&self, now: Millis) {
-        let mut writer = self.writer.lock();
-        if writer.poisoned().is_some() {
+        let _cutting = self.cutting.lock();
+        if self.writer.lock().poisoned().is_some() {
             return;
         }
-        let done = self.let_go(&mut writer, now);
+        let done = self.let_go(now);
         if let Err(error) = &done {
             self.state.read().damage.wish(error);
         }
         self.troubles.trim.note("let old events go", cause(&done));
     }
 
-    fn let_go(&self, writer: &mut Writer, now: Millis) -> io::Result<()> {
+    fn let_go(&self, now: Millis) -> io::Result<()> {
         let retention = &self.settings.retention;
         let oldest = retention.max_age.map_or(0, |age| now.saturating_sub(millis(age)));
-        let (last, is_old) = {
-            let state = self.state.read();
-            let totals = state.index.totals;
-            (state.last(), totals.records > 0 && totals.last_time < oldest)
-        };
-        if is_old {
-            self.roll(writer, last.next()).map_err(io::Error::other)?;
-        }
+        self.roll_old(oldest)?;
         let is_too_old = |segment: &&Arc<SealedSegment>| segment.index.totals.last_time < oldest;
         let drop = self.state.read().sealed.iter().take_while(is_too_old).count();
-        if drop > 0 {
-            self.sync_written(writer).map_err(io::Error::other)?;
-            self.drop_oldest(writer, drop)?;
+        self.drop_oldest(drop)?;
+        while self.is_over() && self.let_one_go()? {}
+        self.remove_leaving()
+    }
+
+    /// Seals the segment that is being written if all that is in it is older.
+    fn roll_old(&self, oldest: Millis) -> io::Result<()> {
+        let mut writer = self.writer.lock();
+        let (last, totals) = {
+            let state = self.state.read();
+            (state.last(), state.index.totals)
+        };
+        match totals.records > 0 && totals.last_time < oldest {
+            true => self.roll(&mut writer, last.next()).map_err(io::Error::other),
+            false => Ok(()),
         }
-        while self.is_over() && self.let_one_go(writer)? {}
-        self.remove_leaving(writer)
     }
 
     /// Whether the files hold more than is to be kept. What they hold is no less than what is kept, and costs less to tell.
@@ -115,7 +117,7 @@ impl Log {
 
     /// Lets the oldest segment go as far as it is of the namespace that has most beyond its share, and as a whole when nothing
     /// else is in it. False: all bounds hold, or nothing can go.
-    fn let_one_go(&self, writer: &mut Writer) -> io::Result<bool> {
+    fn let_one_go(&self) -> io::Result<bool> {
         let retention = &self.settings.retention;
         let (sealed, cut, mut parts, active_events) = {
             let state = self.state.read();
@@ -184,7 +186,6 @@ impl Log {
             if has_newest || !(is_over_bytes && left > 0 || left >= max_events) {
                 return Ok(false);
             }
-            self.sync_written(writer).map_err(io::Error::other)?;
             self.cut_part(segment, namespace)?;
             let is_empty = |segment: &Arc<SealedSegment>| -> io::Result<bool> {
                 let cut = self.state.read().cut;
@@ -201,94 +202,57 @@ impl Log {
                 }
                 drop += 1;
             }
-            if drop > 0 {
-                self.drop_oldest(writer, drop)?;
-            }
+            self.drop_oldest(drop)?;
             return Ok(true);
         }
         Ok(false)
     }
 
-    /// Lets go what a segment has of a namespace. What was written is safe. The room comes back when the segment goes, or is
-    /// rewritten.
-    fn cut_part(&self, segment: &Arc<SealedSegment>, namespace: Namespace) -> io::Result<()> {
-        let is_of = |topic: &Topic| topic.namespace() == namespace;
-        let uncounted = self.raise_floors(std::slice::from_ref(segment), is_of, Seq::ZERO)?;
-        let mut state = self.state.write();
-        *state.cut.of_mut(namespace) = segment.body.header.base;
-        uncounted
-            .iter()
-            .for_each(|(topic, part)| state.ruled.take(topic, *part));
+    /// Lets go what a segment has of a namespace. The room comes back when the segment goes, or is rewritten.
+    fn cut_part(&self, segment: &SealedSegment, namespace: Namespace) -> io::Result<()> {
+        self.cut_segment(segment, |topic| topic.namespace() == namespace, Seq::ZERO)?;
+        *self.state.write().cut.of_mut(namespace) = segment.body.header.base;
         Ok(())
     }
 
-    /// Lets the oldest segments go. What was written is safe.
-    pub(crate) fn drop_oldest(&self, writer: &mut Writer, count: usize) -> io::Result<()> {
+    /// Lets the oldest segments go.
+    fn drop_oldest(&self, count: usize) -> io::Result<()> {
         let sealed = Arc::clone(&self.state.read().sealed);
-        let (old, _) = sealed.split_at(count.min(sealed.len()));
-        self.drop_whole(writer, old)
+        sealed.iter().take(count).try_for_each(|old| self.drop_whole(old))
     }
 
-    /// Lets segments go that are the oldest, or have nothing that is kept. What was written is safe.
-    pub(crate) fn drop_whole(&self, writer: &mut Writer, old: &[Arc<SealedSegment>]) -> io::Result<()> {
-        let is_old = |segment: &Arc<SealedSegment>| old.iter().any(|old| Arc::ptr_eq(old, segment));
+    /// Lets a segment go that is the oldest, or has nothing that is kept.
+    pub(crate) fn drop_whole(&self, old: &Arc<SealedSegment>) -> io::Result<()> {
+        let base = old.body.header.base;
+        let is_old = |segment: &Arc<SealedSegment>| segment.body.header.base == base;
         let first = {
             let state = self.state.read();
             let kept = state.sealed.iter().find(|segment| !is_old(segment));
             kept.map_or(state.active.header.base, |segment| segment.body.header.base)
         };
-        let uncounted = self.raise_floors(old, |_| true, first)?;
+        self.cut_segment(old, |_| true, first)?;
+        let mut writer = self.writer.lock();
         let mut state = self.state.write();
         let kept = state.sealed.iter().filter(|segment| !is_old(segment)).cloned();
         state.sealed = Arc::new(kept.collect());
-        old.iter()
-            .for_each(|segment| state.damage.forget(segment.body.header.base));
-        uncounted
-            .iter()
-            .for_each(|(topic, part)| state.ruled.take(topic, *part));
-        writer.leaving.extend(old.iter().map(|segment| Leaving {
-            base: segment.body.header.base,
-            last: segment.index.totals.last,
-        }));
+        state.damage.forget(base);
+        let segment = Arc::clone(old);
+        writer.leaving.push_back(Leaving { segment });
         Ok(())
     }
 
-    /// Writes down that what segments have of some topics is gone, and everything in front of `first`, and lets no reader read it any
-    /// more. Returns what was counted of them.
-    fn raise_floors(
-        &self,
-        segments: &[Arc<SealedSegment>],
-        goes: impl Fn(&Topic) -> bool,
-        first: Seq,
-    ) -> io::Result<Vec<(Topic, Load)>> {
-        let mut topics = self.state.read().topics.clone();
-        let mut uncounted = Vec::new();
-        for segment in segments {
-            for line in segment.index.topics() {
-                let (topic, line) = line?;
-                if !goes(&topic) {
-                    continue;
-                }
-                let part = self.counted(segment, &topic, &line)?;
-                let event = line.last_event.map(u64::from);
-                let floor = event.map_or(Seq::ZERO, |delta| Seq(segment.body.header.base.0 + delta));
-                topics.raise(&topic, floor, segment.index.totals.last);
-                uncounted.extend(part.map(|part| (topic, part)));
-            }
-        }
-        topics.begins_with(first);
-        topics.save(&*self.disk, &self.id)?;
-        self.state.write().topics = topics;
-        Ok(uncounted)
-    }
-
     /// Removes the files of segments that are gone, as far as the machine can do without. What cannot be removed is tried again.
-    fn remove_leaving(&self, writer: &mut Writer) -> io::Result<()> {
-        while let Some(Leaving { base, .. }) = writer.leaving.front().filter(|next| !next.is_needed(writer)) {
-            let removed = self.disk.remove(&segment_name(*base)).or_else(not_there);
-            removed.and_then(|()| self.disk.remove(&index_name(*base)).or_else(not_there))?;
+    fn remove_leaving(&self) -> io::Result<()> {
+        let next = || {
+            let writer = self.writer.lock();
+            let next = writer.leaving.front().filter(|next| !next.is_needed(&writer));
+            next.map(|next| next.segment.body.header.base)
+        };
+        while let Some(base) = next() {
+            let removed = self.disk.remove(&segment_name(base)).or_else(not_there);
+            removed.and_then(|()| self.disk.remove(&index_name(base)).or_else(not_there))?;
             self.disk.sync_dir(FOLDER)?;
-            writer.leaving.pop_front();
+            self.writer.lock().leaving.pop_front();
         }
         Ok(())
     }

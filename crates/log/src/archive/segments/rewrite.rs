@@ -79,6 +79,14 @@ impl Log {
         let Some(mut rewriting) = self.rewriting.try_lock() else {
             return;
         };
+        let kept = self.keep_books();
+        self.troubles
+            .books
+            .note("write down the index of a segment", cause(&kept));
+        let kept = self.keep_base();
+        self.troubles
+            .base
+            .note("write down what is remembered of topics", cause(&kept));
         if rewriting.rest > 0 {
             rewriting.rest -= 1;
             return;
@@ -124,7 +132,8 @@ impl Log {
         let from = sealed.partition_point(|segment| base(segment) < rewriting.next);
         for segment in sealed[from..].iter().chain(&sealed[..from]) {
             let found = rewriting.found.get(&base(segment)).copied();
-            if segment.index.totals.last > covered || found.is_some_and(|found| found.raised == raised) {
+            let is_needed = segment.index.totals.last > covered || segment.index.is_fresh();
+            if is_needed || found.is_some_and(|found| found.raised == raised) {
                 continue;
             }
             let lines = u64::from(segment.index.len()) + 1;
@@ -180,18 +189,16 @@ impl Log {
     /// A segment of which nothing is kept goes as a whole, if what is left says that records are missing where it was: the oldest,
     /// and one before a segment that was rewritten. Whether it has gone.
     fn drop_dead(&self, segment: &Arc<SealedSegment>) -> io::Result<bool> {
-        let mut writer = self.writer.lock();
+        let _cutting = self.cutting.lock();
         let sealed = Arc::clone(&self.state.read().sealed);
-        let place = sealed.iter().position(|one| Arc::ptr_eq(one, segment));
-        let (None, Some(place)) = (writer.poisoned(), place) else {
+        let Some(place) = sealed.iter().position(|one| Arc::ptr_eq(one, segment)) else {
             return Ok(false);
         };
         let next = sealed.get(place + 1);
         if place > 0 && !next.is_some_and(|next| next.body.header.has_holes) {
             return Ok(false);
         }
-        self.sync_written(&mut writer).map_err(io::Error::other)?;
-        self.drop_whole(&mut writer, std::slice::from_ref(segment))?;
+        self.drop_whole(segment)?;
         Ok(true)
     }
 
@@ -204,8 +211,9 @@ impl Log {
         go_on: &dyn Fn() -> bool,
     ) -> io::Result<u64> {
         let base = segment.body.header.base;
-        let rewritten = self.save_floors().and_then(|topics| match topics {
-            Some(topics) => self.copy(segment, &topics, go_on),
+        let rewritten = self.save_floors(segment);
+        let rewritten = rewritten.and_then(|cut| match cut {
+            Some(cut) => self.copy(segment, &cut, go_on),
             None => Ok(None),
         });
         let rewritten = rewritten.or_else(|error| match is_damage(&error) {
@@ -236,29 +244,28 @@ impl Log {
         Ok(swapped?.unwrap_or_default())
     }
 
-    /// Writes down what is gone, before the last trace of it goes. None: nothing is written any more.
-    fn save_floors(&self) -> io::Result<Option<Topics>> {
-        let mut writer = self.writer.lock();
-        if writer.poisoned().is_some() {
-            return Ok(None);
+    /// Writes down what is gone of it, before the last trace of that goes. None: it has gone meanwhile.
+    fn save_floors(&self, segment: &Arc<SealedSegment>) -> io::Result<Option<Topics>> {
+        let lines = segment.index.topics().collect::<io::Result<Vec<_>>>()?;
+        let _cutting = self.cutting.lock();
+        let sealed = Arc::clone(&self.state.read().sealed);
+        match sealed.iter().any(|one| Arc::ptr_eq(one, segment)) {
+            true => self.save_cut(segment, &lines, |_| false, Seq::ZERO).map(Some),
+            false => Ok(None),
         }
-        self.sync_written(&mut writer).map_err(io::Error::other)?;
-        let topics = self.state.read().topics.clone();
-        topics.save(&*self.disk, &self.id)?;
-        Ok(Some(topics))
     }
 
     /// A segment without its dead records, and its index, safe under names of their own. None: it was broken off.
     fn copy(
         &self,
         segment: &SealedSegment,
-        topics: &Topics,
+        cut: &Topics,
         go_on: &dyn Fn() -> bool,
     ) -> io::Result<Option<SealedSegment>> {
         let base = segment.body.header.base;
         let last = segment.index.totals.last;
         let is_dead = |record: &Record| {
-            let is_gone = |topic| record.seq <= topics.start(topic);
+            let is_gone = |topic| record.seq <= cut.start(topic);
             let is_event = matches!(record.entry, Entry::Event { ends: false, .. });
             is_event && record.seq != last && record.topics().iter().all(is_gone)
         };

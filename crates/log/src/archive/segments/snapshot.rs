@@ -79,10 +79,15 @@ pub(crate) fn newest(disk: &dyn Disk, log: &LogId) -> io::Result<Option<(Seq, St
 pub(crate) type Taken = (Seq, Vec<u8>);
 
 /// The good ones that are on the disk, newest first, two at most.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Snapshots(Vec<Place>);
 
 impl Snapshots {
+    /// Up to which record the newest goes.
+    pub(crate) fn newest(&self) -> Seq {
+        self.0.first().map_or(Seq::ZERO, |place| place.0)
+    }
+
     /// Up to which record the machine's memory survives, also if the newest snapshot turns out to be damaged.
     pub(crate) fn covered(&self) -> Seq {
         self.0.get(KEPT - 1).map_or(Seq::ZERO, |place| place.0)

@@ -1,7 +1,7 @@
 //! What a log knows beside its records: its last number, and of each topic its last event and up to where it is gone.
 //!
-//! Written down as one file (`topics`) when a segment is sealed and before anything is removed; what has come since is
-//! found in the log. Bound: the hub's `max_topics`.
+//! Written down as one file (`topics`) from time to time; what has come since is found in the log, and what has gone since in
+//! [`cuts`]. Bound: the hub's `max_topics`.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    cuts,
     disk::Disk,
     format::{Damaged, Fields, LogId, MAX_SEQ, VERSION, version},
     paged::{log_seed, read, replace},
@@ -26,6 +27,8 @@ pub(crate) struct Topics {
     /// The last record of the log, whether it is still there or not, and its time.
     pub(crate) last: Seq,
     pub(crate) time: Millis,
+    /// The last record that the file knows.
+    pub(crate) listed: Seq,
     /// Purges that are in the log but that no reader has been told of yet.
     purging: Vec<Purge>,
     /// While the list is made anew: where reading begins of topics that come up.
@@ -34,10 +37,14 @@ pub(crate) struct Topics {
     forgotten: HashMap<Topic, Seq>,
     /// It was made anew: topics may be missing of which nothing is left.
     is_anew: bool,
+    /// Events of any topic may be missing up to here, as was found since the log was opened.
+    pub(crate) missed: Seq,
     /// Counts what has been let go.
     pub(crate) raised: u64,
     /// Everything up to here was let go since the log was opened. The file says it of each topic as what is cleared of it.
     let_go: Seq,
+    /// What was let go since the file was written: floor and cleared. Some topics are known only when the records after the file are.
+    later: HashMap<Topic, (Seq, Seq)>,
     /// Topics of which nothing was left when something of them was let go last, the oldest first.
     idle: VecDeque<Topic>,
 }
@@ -53,6 +60,14 @@ pub(crate) struct Place {
     /// Everything up to here is gone. That may be more than the floor says: nobody misses the end of a stream. It is less only
     /// where the list was made anew, and nobody knows any more what is gone.
     pub(crate) cleared: Seq,
+}
+
+impl Place {
+    /// Events are gone up to `floor`, and everything is up to `cleared`.
+    pub(crate) fn let_go(&mut self, floor: Seq, cleared: Seq) {
+        self.floor = self.floor.max(floor);
+        self.cleared = self.cleared.max(cleared).max(floor);
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,16 +173,35 @@ impl Topics {
 
     /// After which record reading of a topic begins.
     pub(crate) fn start(&self, topic: &Topic) -> Seq {
+        let later = || self.later.get(topic).map_or(Seq::ZERO, |(_, cleared)| *cleared);
         self.known
             .get(topic)
-            .map_or(self.absent_floor, |place| place.cleared)
+            .map_or_else(|| self.absent_floor.max(later()), |place| place.cleared)
+    }
+
+    /// Takes what the cuts say, as far as the topics are known.
+    pub(crate) fn take_cuts(&mut self, cuts: Vec<Self>) {
+        for cut in cuts {
+            self.let_go = self.let_go.max(cut.last);
+            for (topic, place) in cut.known {
+                self.raise(&topic, place.floor, place.cleared);
+                let later = self.later.entry(topic).or_default();
+                *later = (later.0.max(place.floor), later.1.max(place.cleared));
+            }
+        }
+    }
+
+    /// The topics are known of which something was let go since the file was written.
+    pub(crate) fn settle_cuts(&mut self) {
+        for (topic, (floor, cleared)) in std::mem::take(&mut self.later) {
+            self.raise(&topic, floor, cleared);
+        }
     }
 
     /// Events of the topic are gone up to `floor`, and everything is up to `cleared`.
     pub(crate) fn raise(&mut self, topic: &Topic, floor: Seq, cleared: Seq) {
         if let Some(place) = self.known.get_mut(topic) {
-            place.floor = place.floor.max(floor);
-            place.cleared = place.cleared.max(cleared).max(floor);
+            place.let_go(floor, cleared);
             self.raised += 1;
             if place.last <= place.cleared {
                 self.idle.push_back(topic.clone());
@@ -177,6 +211,10 @@ impl Topics {
 
     /// Events of any topic may be missing up to here; those that are there are read.
     pub(crate) fn miss(&mut self, through: Seq) {
+        if through == Seq::ZERO {
+            return;
+        }
+        self.missed = self.missed.max(through);
         self.absent_floor = self.absent_floor.max(through);
         for place in self.known.values_mut() {
             place.floor = place.floor.max(through);
@@ -203,13 +241,24 @@ impl Topics {
     /// known that could tell.
     pub(crate) fn let_go(&self) -> Option<Seq> {
         let places = self.known.values();
-        let gone = places.map(|place| place.floor.max(place.cleared)).max()?;
+        let places = places.map(|place| place.floor.max(place.cleared));
+        let later = self.later.values().map(|(_, cleared)| *cleared);
+        let gone = places.chain(later).max()?;
         Some(gone.max(self.absent_floor).max(self.let_go))
     }
 
     /// What is known of a topic, if it is.
     pub(crate) fn place(&self, topic: &Topic) -> Option<Place> {
         self.known.get(topic).copied()
+    }
+
+    /// The same; of one that is not known, up to where it must be gone.
+    pub(crate) fn place_of(&self, topic: &Topic) -> Place {
+        self.place(topic).unwrap_or(Place {
+            floor: self.absent_floor,
+            cleared: self.absent_floor,
+            ..Place::default()
+        })
     }
 
     /// Every topic that is known.
@@ -262,13 +311,23 @@ impl Topics {
         }
     }
 
-    /// Writes it down. Purges that are in the log are done there: whoever opens it knows of them.
-    pub(crate) fn save(&self, disk: &dyn Disk, log: &LogId) -> io::Result<()> {
-        if !self.purging.is_empty() {
-            let mut settled = self.clone();
-            settled.settle();
-            return settled.save(disk, log);
-        }
+    /// Writes it down, and returns how many bytes that are. Purges that are in the log are done there: whoever opens it knows of
+    /// them.
+    pub(crate) fn save(&self, disk: &dyn Disk, log: &LogId) -> io::Result<u64> {
+        let known_cuts = cuts::all(disk)?;
+        let bytes = match self.purging.is_empty() {
+            true => self.save_as(disk, Self::NAME, log)?,
+            false => {
+                let mut settled = self.clone();
+                settled.settle();
+                settled.save_as(disk, Self::NAME, log)?
+            }
+        };
+        cuts::remove(disk, &known_cuts)?;
+        Ok(bytes)
+    }
+
+    pub(crate) fn save_as(&self, disk: &dyn Disk, name: &str, log: &LogId) -> io::Result<u64> {
         let mut out = Vec::new();
         out.extend(MAGIC);
         out.extend(VERSION.to_le_bytes());
@@ -286,13 +345,31 @@ impl Topics {
                 out.extend(number.0.to_le_bytes());
             }
         }
-        replace(disk, Self::NAME, &out, log_seed(log))
+        replace(disk, name, &out, log_seed(log))?;
+        Ok(out.len() as u64)
     }
 
-    /// As it was written down.
+    /// As it was written down, with what was let go since.
+    ///
+    /// # Errors
+    /// Also when a cut cannot be read: then it is not known what is gone.
     pub(crate) fn load(disk: &dyn Disk, log: &LogId) -> io::Result<Self> {
-        let content = read(disk, Self::NAME, log_seed(log))?;
-        let named = |why: Damaged| io::Error::new(why.kind(), format!("{}: {why}", Self::NAME));
+        let mut topics = Self::load_from(disk, Self::NAME, log)?;
+        topics.listed = topics.last;
+        topics.take_cuts(cuts::load(disk, log)?);
+        Ok(topics)
+    }
+
+    /// Nothing was written down yet, but of what was let go.
+    pub(crate) fn begin(disk: &dyn Disk, log: &LogId) -> io::Result<Self> {
+        let mut topics = Self::default();
+        topics.take_cuts(cuts::load(disk, log)?);
+        Ok(topics)
+    }
+
+    pub(crate) fn load_from(disk: &dyn Disk, name: &str, log: &LogId) -> io::Result<Self> {
+        let content = read(disk, name, log_seed(log))?;
+        let named = |why: Damaged| io::Error::new(why.kind(), format!("{name}: {why}"));
         Self::decode(&content).map_err(named)
     }
 

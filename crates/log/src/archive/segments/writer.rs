@@ -10,16 +10,17 @@ use parking_lot::{Mutex, RwLock};
 
 use super::{
     Durability, Settings,
+    base::Base,
     disk::{Disk, DiskFile},
     format::{
         BATCH_HEADER, BatchHeader, Damaged, LogId, SEGMENT_HEADER, SegmentHeader, VERSION, encode_record,
     },
-    index::{Active, MAX_DELTA, Sealed, len32},
+    index::{MAX_DELTA, Sealed, len32},
     meta::Meta,
     recover::{UNSYNCED, UNSYNCED_READY, make_segment},
     retain::Leaving,
     rewrite::Rewriting,
-    segment::{Body, FOLDER, SealedSegment, index_name, segment_name, step, take_room},
+    segment::{Body, FOLDER, SealedSegment, segment_name, step, take_room},
     snapshot::Snapshots,
     state::State,
 };
@@ -43,15 +44,17 @@ pub(crate) struct Writer {
     poisoned: Option<String>,
     /// What a write that failed has left. Nothing is written before it is gone.
     owed: Option<Owed>,
-    /// A segment has been sealed since the machine's state was written down.
+    /// The machine is to tell what it remembers.
     pub(crate) wants_snapshot: bool,
     /// The last try to write it down has failed.
     pub(crate) owes_snapshot: bool,
     pub(crate) snapshots: Snapshots,
-    meta: Meta,
+    pub(crate) meta: Meta,
     /// `meta` is not on disk yet as this opening has it. Written with the first record, it does not keep a log on a full disk from
     /// being opened and read.
     pub(crate) owes_meta: bool,
+    /// Up to which record the list of topics is written down.
+    pub(crate) listed: Seq,
     /// Segments that are gone, but for their files: the oldest first.
     pub(crate) leaving: VecDeque<Leaving>,
 }
@@ -73,6 +76,8 @@ pub(crate) struct Log {
     pub(crate) state: RwLock<State>,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) rewriting: Mutex<Rewriting>,
+    /// Held, before the writer's lock, by whoever writes down what is gone.
+    pub(crate) cutting: Mutex<Base>,
     pub(crate) troubles: Troubles,
 }
 
@@ -81,12 +86,14 @@ pub(crate) struct Log {
 pub(crate) struct Troubles {
     pub(crate) trim: Trouble,
     pub(crate) rules: Trouble,
+    pub(crate) base: Trouble,
+    pub(crate) books: Trouble,
     pub(crate) compact: Trouble,
     pub(crate) snapshot: Trouble,
 }
 
 impl Writer {
-    pub(crate) fn new(last: Seq, snapshots: Snapshots, meta: Meta) -> Self {
+    pub(crate) fn new(last: Seq, listed: Seq, snapshots: Snapshots, meta: Meta) -> Self {
         Self {
             synced: last,
             written: last,
@@ -98,6 +105,7 @@ impl Writer {
             snapshots,
             meta,
             owes_meta: true,
+            listed,
             leaving: VecDeque::new(),
         }
     }
@@ -143,6 +151,7 @@ impl Log {
                 writer.meta.begin_epoch(epoch, before.next());
                 writer.owes_meta = true;
             }
+            // As the machine counts.
             before = before.max(record.through());
         }
         // Before the first record of the epoch. The table of epochs stands in `meta`, whatever becomes of segments and snapshots.
@@ -172,7 +181,8 @@ impl Log {
                 None => refused(error),
             });
         }
-        writer.written = writer.written.max(last.through());
+        let numbers = batch.iter().filter_map(|record| record.number());
+        writer.written = writer.written.max(numbers.max().unwrap_or_default());
         let synced = match self.settings.durability.is_always() {
             true => self.sync_active(&mut writer),
             false => Ok(()),
@@ -379,57 +389,47 @@ impl Log {
         Ok(Encoded { bytes, places })
     }
 
-    /// Seals the segment that is being written, and begins another at `next`. Readers go on meanwhile.
+    /// Seals the segment that is being written, and begins another at `next`. Readers go on meanwhile. Its index becomes a file
+    /// [later](Log::keep_books).
     pub(crate) fn roll(&self, writer: &mut Writer, next: Seq) -> Result<(), AppendError> {
-        let (sealed, active) = self.seal(writer, next)?;
-        let mut state = self.state.write();
+        self.catch_up().map_err(refused)?;
+        let active = self.seal(writer, next)?;
+        let mut guard = self.state.write();
+        let state = &mut *guard;
+        let body = std::mem::replace(&mut state.active, active);
+        let index = std::mem::take(&mut state.index);
+        let parts = index.parts.of_file(body.len, index.totals.events);
+        let index = Sealed::fresh(index, &self.id, body.header.base, body.len);
+        let sealed = SealedSegment::new(body, index);
+        let _ = sealed.parts.set(parts);
         let mut list = Vec::clone(&state.sealed);
         list.push(Arc::new(sealed));
         state.sealed = Arc::new(list);
-        state.active = active;
-        state.index = Active::default();
-        writer.wants_snapshot = true;
         Ok(())
     }
 
-    fn seal(&self, writer: &mut Writer, next: Seq) -> Result<(SealedSegment, Body), AppendError> {
+    /// Makes safe what is in the segment that is being written, and makes the next one.
+    fn seal(&self, writer: &mut Writer, next: Seq) -> Result<Body, AppendError> {
         self.settle(writer)?;
         // In another folder the new segment would miss the ones before it.
         self.in_place().map_err(|error| writer.lose(&error))?;
-        // Nobody else writes, so this keeps no reader out.
-        let state = self.state.read();
-        let body = state.active.clone();
+        let (body, last) = {
+            let state = self.state.read();
+            (state.active.clone(), state.last())
+        };
         // Room that was taken in advance is given back, so that the file ends where its records do.
         writer.room = 0;
         body.file.set_len(body.len).map_err(refused)?;
         self.sync_file(writer, &*body.file)?;
-        let base = body.header.base;
-        let name = index_name(base);
-        let index = || {
-            state.index.seal(&*self.disk, &name, &self.id, base, body.len)?;
-            Sealed::open(self.disk.open(&name)?, &self.id, base, body.len)
-        };
-        let index = index().map_err(refused)?;
-        let header = SegmentHeader::new(self.id, next, next > state.last().next());
-        let active = match make_segment(&*self.disk, header, step(self.settings.segment_bytes)) {
-            Ok(active) => active,
-            Err(error) => {
-                drop(state);
-                writer.owed = Some(Owed::Segment(next));
-                drop(self.settle(writer));
-                return Err(match writer.poisoned() {
-                    Some(why) => AppendError::Poisoned(why.to_owned()),
-                    None => refused(error),
-                });
+        let header = SegmentHeader::new(self.id, next, next > last.next());
+        make_segment(&*self.disk, header, step(self.settings.segment_bytes)).map_err(|error| {
+            writer.owed = Some(Owed::Segment(next));
+            drop(self.settle(writer));
+            match writer.poisoned() {
+                Some(why) => AppendError::Poisoned(why.to_owned()),
+                None => refused(error),
             }
-        };
-        let sealed = SealedSegment::new(body, index);
-        let parts = state
-            .index
-            .parts
-            .of_file(sealed.body.len, state.index.totals.events);
-        let _ = sealed.parts.set(parts);
-        Ok((sealed, active))
+        })
     }
 }
 

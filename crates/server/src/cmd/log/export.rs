@@ -17,7 +17,7 @@ use super::{
     about, about_io,
     args::Export,
     left_out,
-    line::{EndLine, KeyLine, Line, LogLine, RecordLine, TopicLine},
+    line::{BookLine, EndLine, FactLine, KeyLine, Line, LogLine, RecordLine, TopicLine},
     progress, salvage, show, words,
 };
 use crate::{
@@ -111,15 +111,21 @@ fn write<W: Write>(
     out: &mut Lines<W>,
     cannot: impl Fn(io::Error) -> anyhow::Error,
 ) -> anyhow::Result<EndLine> {
-    let (topics, keys) = log.memory().map_err(|error| about(folder, error))?;
-    let head = log.head();
+    let known = log.memory().map_err(|error| about(folder, error))?;
+    let head = log.head(&known);
     let now = show::time(Clock::system().now());
     out.write(&Line::Log(LogLine::new(&head, now))).map_err(&cannot)?;
-    for topic in &topics {
+    for topic in &known.topics {
         out.write(&Line::Topic(TopicLine::new(topic))).map_err(&cannot)?;
     }
-    for key in &keys {
+    for key in &known.keys {
         out.write(&Line::Key(KeyLine::new(key))).map_err(&cannot)?;
+    }
+    for book in &known.books {
+        out.write(&Line::Book(BookLine::new(book))).map_err(&cannot)?;
+        for fact in FactLine::all(book) {
+            out.write(&Line::Fact(fact)).map_err(&cannot)?;
+        }
     }
     let bar = progress::bar("exporting", Some(log.bytes()));
     let mut records = 0;
@@ -137,8 +143,8 @@ fn write<W: Write>(
     written.map_err(&cannot)?;
     read.map_err(|error| about_io(folder, error))?;
     let ended = EndLine {
-        topics: topics.len() as u64,
-        keys: keys.len() as u64,
+        topics: known.topics.len() as u64,
+        keys: known.keys.len() as u64,
         records,
         crc32c: out.crc,
     };

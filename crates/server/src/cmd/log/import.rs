@@ -184,6 +184,11 @@ fn read_lines(lines: &mut Lines, disk: Arc<RealDisk>, progress: impl Fn(u64)) ->
                 count.keys += 1;
                 import.key(key.read().map_err(text)?)
             }
+            Line::Book(book) => import.book(book.read().map_err(text)?),
+            Line::Fact(fact) => {
+                let (door, seq, time, data) = fact.read().map_err(text)?;
+                import.fact(door, seq, time, data.into())
+            }
             Line::Record(record) => {
                 count.records += 1;
                 import.record(record.read().map_err(text)?)

@@ -72,6 +72,7 @@ fn to_json(info: &Info, shown: &Shown<'_>) -> serde_json::Value {
     let segments = info.segments.iter().map(|segment| {
         json!({
             "name": segment.name,
+            "format": segment.format,
             "bytes": segment.bytes,
             "records": segment.records,
             "events": segment.events,
@@ -108,7 +109,10 @@ fn to_json(info: &Info, shown: &Shown<'_>) -> serde_json::Value {
 fn to_text(info: &Info, shown: &Shown<'_>) -> Result<String, std::fmt::Error> {
     let mut out = String::new();
     let sum = |of: fn(&SegmentInfo) -> u64| info.segments.iter().map(of).sum::<u64>();
-    writeln!(out, "log        {} (format {})", info.log, info.format)?;
+    let old = info.segments.iter().filter_map(|segment| segment.format).min();
+    let old = old.filter(|old| *old < info.format);
+    let old = old.map_or(String::new(), |old| format!(", its oldest segment {old}"));
+    writeln!(out, "log        {} (format {}{old})", info.log, info.format)?;
     for (number, (epoch, first)) in info.epochs.iter().enumerate() {
         let label = if number == 0 { "epochs" } else { "" };
         writeln!(out, "{label:10} {epoch} from {}", first.0)?;

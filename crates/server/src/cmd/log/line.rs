@@ -1,13 +1,14 @@
-//! The lines of an export, as `docs/log.md` has them: first what the log is, then what it remembers of topics and keys, then its
+//! The lines of an export, as `docs/log.md` has them: first what the log is, then what it remembers of topics, keys and doors, then its
 //! records, and in the end how many there were and a checksum.
 
 use std::borrow::Cow;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use tidewire_codec::{Event, EventId, EventName};
 use tidewire_hub::{
-    Change, Entry, Epoch, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet,
-    archive::segments::inspect::{Head, KnownKey, KnownTopic},
+    Change, Door, Entry, Epoch, IdempotencyKey, Millis, Namespace, Record, Seq, Topic, TopicSet,
+    archive::segments::inspect::{Head, KnownBook, KnownKey, KnownTopic, Origin, Reached, Settings},
 };
 
 use super::show;
@@ -19,6 +20,8 @@ pub(super) enum Line<'a> {
     Log(LogLine<'a>),
     Topic(TopicLine<'a>),
     Key(KeyLine<'a>),
+    Book(BookLine<'a>),
+    Fact(FactLine<'a>),
     Record(RecordLine<'a>),
     End(EndLine),
 }
@@ -35,6 +38,22 @@ pub(super) struct LogLine<'a> {
     time: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     floor: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    settings: Option<Settings>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    position: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    origins: Vec<OriginLine>,
+}
+
+/// Of which batches of a run are in the log.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OriginLine {
+    /// Hexadecimal: programs that read JSON round numbers as large as this.
+    node: String,
+    incarnation: u64,
+    number: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,6 +77,9 @@ pub(super) struct TopicLine<'a> {
     cleared: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ended: Option<u64>,
+    /// If it is not `last`: a purge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    changed: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,6 +92,25 @@ pub(super) struct KeyLine<'a> {
     first: (u64, Cow<'a, str>),
     last: (u64, Cow<'a, str>),
     next: u64,
+}
+
+/// What a door has written down.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BookLine<'a> {
+    door: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    snapshot: Option<Cow<'a, str>>,
+}
+
+/// What a door has said since: behind its book.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FactLine<'a> {
+    door: u8,
+    seq: u64,
+    time: u64,
+    data: Cow<'a, str>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -129,6 +170,9 @@ impl<'a> LogLine<'a> {
             last: head.last.0,
             time: head.time,
             floor: head.floor.0,
+            settings: head.settings,
+            position: head.reached.position,
+            origins: head.reached.numbers.iter().map(OriginLine::new).collect(),
         }
     }
 
@@ -149,7 +193,68 @@ impl<'a> LogLine<'a> {
             last: Seq(self.last),
             time: self.time,
             floor: Seq(self.floor),
+            settings: self.settings,
+            reached: Reached {
+                position: self.position,
+                numbers: self
+                    .origins
+                    .into_iter()
+                    .map(OriginLine::read)
+                    .collect::<Result<_, String>>()?,
+            },
         })
+    }
+}
+
+impl OriginLine {
+    fn new((origin, number): (&Origin, &u64)) -> Self {
+        Self {
+            node: format!("{:016x}", origin.node),
+            incarnation: origin.incarnation,
+            number: *number,
+        }
+    }
+
+    fn read(self) -> Result<(Origin, u64), String> {
+        let node = u64::from_str_radix(&self.node, 16);
+        let origin = Origin {
+            node: node.map_err(|_| format!("{:?} is no name of a node", self.node))?,
+            incarnation: self.incarnation,
+        };
+        Ok((origin, self.number))
+    }
+}
+
+impl BookLine<'_> {
+    pub(super) fn new(known: &KnownBook) -> Self {
+        Self {
+            door: known.door.0,
+            snapshot: known.snapshot.as_deref().map(base64),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<KnownBook, String> {
+        Ok(KnownBook {
+            door: Door(self.door),
+            snapshot: self.snapshot.as_deref().map(bytes).transpose()?,
+            facts: Vec::new(),
+        })
+    }
+}
+
+impl FactLine<'_> {
+    /// Those of a book.
+    pub(super) fn all(known: &KnownBook) -> impl Iterator<Item = Self> {
+        known.facts.iter().map(|(seq, time, data)| Self {
+            door: known.door.0,
+            seq: seq.0,
+            time: *time,
+            data: base64(data),
+        })
+    }
+
+    pub(super) fn read(self) -> Result<(Door, Seq, Millis, Vec<u8>), String> {
+        Ok((Door(self.door), Seq(self.seq), self.time, bytes(&self.data)?))
     }
 }
 
@@ -162,6 +267,7 @@ impl TopicLine<'_> {
             floor: known.floor.0,
             cleared: known.cleared.0,
             ended: known.ended.map(|seq| seq.0),
+            changed: (known.changed != known.last).then_some(known.changed.0),
         }
     }
 
@@ -173,6 +279,7 @@ impl TopicLine<'_> {
             floor: Seq(self.floor),
             cleared: Seq(self.cleared),
             ended: self.ended.map(Seq),
+            changed: Seq(self.changed.unwrap_or(self.last)),
         })
     }
 }
@@ -265,6 +372,16 @@ impl<'a> RecordLine<'a> {
             entry,
         })
     }
+}
+
+fn base64(bytes: &[u8]) -> Cow<'static, str> {
+    STANDARD.encode(bytes).into()
+}
+
+fn bytes(text: &str) -> Result<Vec<u8>, String> {
+    STANDARD
+        .decode(text)
+        .map_err(|_| "it holds a text that is no base64".to_owned())
 }
 
 fn paths(topics: &[Topic]) -> Vec<Cow<'static, str>> {

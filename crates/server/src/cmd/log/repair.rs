@@ -49,10 +49,14 @@ pub(super) fn run(args: &args::Repair) -> anyhow::Result<()> {
 }
 
 fn copy(log: &ReadOnly, folder: &Path, disk: RealDisk) -> anyhow::Result<u64> {
-    let mut import = Import::begin(Arc::new(disk), log.head())?;
-    let (topics, keys) = log.memory().map_err(|error| about(folder, error))?;
-    topics.into_iter().try_for_each(|topic| import.topic(topic))?;
-    keys.into_iter().try_for_each(|key| import.key(key))?;
+    let known = log.memory().map_err(|error| about(folder, error))?;
+    let mut import = Import::begin(Arc::new(disk), log.head(&known))?;
+    known
+        .topics
+        .into_iter()
+        .try_for_each(|topic| import.topic(topic))?;
+    known.keys.into_iter().try_for_each(|key| import.key(key))?;
+    known.books.into_iter().try_for_each(|book| import.book(book))?;
     let bar = progress::bar("copying", Some(log.bytes()));
     let (mut records, mut taken) = (0, Ok::<(), ImportError>(()));
     let read = log.records(&mut |record, bytes| {

@@ -23,6 +23,8 @@ enum Line<'a> {
         sound: bool,
         damage: u64,
         segments: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        formats: Option<(u32, u32)>,
         records: u64,
         events: u64,
         bytes: u64,
@@ -93,6 +95,7 @@ fn text(finding: &Finding, json: bool) -> String {
 fn summary(verified: &Verified, json: bool) -> String {
     let Verified {
         segments,
+        formats,
         records,
         events,
         bytes,
@@ -104,14 +107,20 @@ fn summary(verified: &Verified, json: bool) -> String {
             sound: damage == 0,
             damage,
             segments,
+            formats,
             records,
             events,
             bytes,
         };
         return serde_json::to_string(&line).unwrap_or_default();
     }
+    let formats = match formats {
+        None => String::new(),
+        Some((oldest, newest)) if oldest == newest => format!(" of format {newest}"),
+        Some((oldest, newest)) => format!(" of formats {oldest} to {newest}"),
+    };
     format!(
-        "{}: {} segment{}, {} record{}, {} of them events, {} read",
+        "{}: {} segment{}{formats}, {} record{}, {} of them events, {} read",
         if damage == 0 { "sound" } else { "damaged" },
         show::count(segments),
         show::plural(segments),

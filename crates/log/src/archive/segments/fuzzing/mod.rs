@@ -1,4 +1,4 @@
-//! What fuzzers check of a log's files: any bytes may stand in them. `fuzz/fuzz_targets/` has a target for each check, and a
+//! What fuzzers check of a log's files, and of what comes from other nodes: any bytes may stand there. `fuzz/fuzz_targets/` has a target for each check, and a
 //! test runs them over the corpus that is committed there.
 //!
 //! | check | input |
@@ -7,6 +7,7 @@
 //! | [`segment`] | how to read it (1), base (1), a segment's bytes |
 //! | [`index`] | how to read it (1), an index's content, or records to index |
 //! | [`notes`] | which file (1), its content: topics, meta, snapshot |
+//! | [`wire`] | which (1), an entry or a batch from another node, or what to make one of |
 //! | [`log`] | the files of a whole log, each with its kind (1), base (1) and length (3) |
 //!
 //! Beside "no panic": whatever is read is written again to the same bytes; what is written is read again; nothing is allocated by
@@ -22,12 +23,14 @@ mod record;
 mod segment;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 pub use index::index;
 pub use log::log;
 pub use notes::notes;
 pub use record::record;
 pub use segment::segment;
+pub use wire::wire;
 
 use super::format::LogId;
 use crate::{Door, Entry, Record, Seq, Settings, settings::RULES};

@@ -7,7 +7,6 @@ use super::{
 use crate::{Entry, Record, Seq, TopicSet};
 
 /// See the [module](super)'s text.
-#[expect(clippy::panic, reason = "a check that does not hold")]
 pub fn record(mut input: &[u8]) {
     let how = byte(&mut input);
     let base = Seq(number(&mut input, 8));

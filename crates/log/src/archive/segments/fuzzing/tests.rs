@@ -12,16 +12,20 @@ use super::{
     },
     mem::MemDisk,
 };
-use crate::{Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet, archive::Store as _};
+use crate::{
+    Door, Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet, archive::Store as _,
+    machine::Origin, wire,
+};
 
 type Check = fn(&[u8]);
 
-const CHECKS: [(&str, Check); 5] = [
+const CHECKS: [(&str, Check); 6] = [
     ("log-record", super::record),
     ("log-segment", super::segment),
     ("log-index", super::index),
     ("log-notes", super::notes),
     ("log", super::log),
+    ("entry-wire", super::wire),
 ];
 
 fn corpus(target: &str) -> PathBuf {
@@ -82,6 +86,35 @@ fn records() -> Vec<Record> {
     (1..40).map(record).collect()
 }
 
+/// What no publisher says.
+fn others() -> [Entry; 5] {
+    let topics = TopicSet::from(Topic::new(Namespace::Events, "a").unwrap());
+    let through = Seq(3);
+    [
+        Entry::Forget { topics, through },
+        Entry::ForgetKeys { before: 1_000 },
+        Entry::Settings(crate::Settings::UNBOUNDED),
+        Entry::Epoch("k3m9x2ab".parse().unwrap()),
+        Entry::Fact {
+            door: Door::RELAY,
+            data: b"said".as_slice().into(),
+        },
+    ]
+}
+
+/// The same as a batch of records.
+fn last_batch() -> Vec<Record> {
+    let [forget, forget_keys, settings, _, fact] = others();
+    let of = |seq, entry| Record {
+        seq: Seq(seq),
+        time: 1_000 + seq,
+        entry,
+    };
+    [(40, settings), (40, forget_keys), (40, fact), (41, forget)]
+        .map(|(seq, entry)| of(seq, entry))
+        .into()
+}
+
 /// Writes the first inputs: real encodings.
 #[test]
 #[ignore = "writes the seeds of the corpus: run it when the format has changed"]
@@ -104,6 +137,16 @@ fn seeds() {
             );
         }
     }
+    for (number, record) in last_batch().iter().enumerate() {
+        let mut bytes = Vec::new();
+        encode_record(record, &SegmentHeader::new(super::LOG, Seq(1), false), &mut bytes).unwrap();
+        put("log-record", &format!("other-{number}"), &[&[0], &base, &bytes]);
+        put(
+            "log-record",
+            &format!("other-body-{number}"),
+            &[&[1], &base, &bytes[8..]],
+        );
+    }
     put(
         "log-record",
         "made",
@@ -114,6 +157,31 @@ fn seeds() {
         ],
     );
 
+    let entries: Vec<_> = records()
+        .into_iter()
+        .map(|record| record.entry)
+        .take(14)
+        .collect();
+    for (number, entry) in entries.iter().chain(&others()).enumerate() {
+        let bytes = wire::encode(entry).unwrap();
+        put("entry-wire", &format!("entry-{number:02}"), &[&[0], &bytes]);
+    }
+    let origin = Origin {
+        node: 5,
+        incarnation: 6,
+    };
+    let batch = wire::Batch {
+        origin,
+        number: 7,
+        entries: entries.into_iter().map(|entry| (3, entry)).collect(),
+    };
+    put("entry-wire", "batch", &[&[1], &batch.encode().unwrap()]);
+    put(
+        "entry-wire",
+        "made",
+        &[&[2], b"\x4f\x01a\x02bc\x02id\x04name\x05hello\x03key12345678"],
+    );
+
     let disk = MemDisk::default();
     let settings = Settings {
         segment_bytes: 600,
@@ -122,6 +190,8 @@ fn seeds() {
     let log = Segments::open(Arc::new(disk.clone()), settings).unwrap();
     let records: Vec<_> = records().into_iter().map(Arc::new).collect();
     records.chunks(4).for_each(|batch| log.append(batch).unwrap());
+    let last: Vec<_> = last_batch().into_iter().map(Arc::new).collect();
+    log.append(&last).unwrap();
     log.snapshot(Seq(39), b"what is remembered");
     let (id, meta_seed) = (log.log.id, super::super::meta::SEED);
     drop(log);

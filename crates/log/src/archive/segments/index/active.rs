@@ -27,6 +27,10 @@ pub(crate) struct Active {
     topics: HashMap<Topic, Shelf>,
     /// The events of all topics together: more than there are if some stand in several.
     listed: u64,
+    /// What the file will have: places of records by topic, ids, and bytes of names.
+    pub(super) postings: u64,
+    pub(super) id_count: u64,
+    pub(super) name_bytes: u64,
     ids: HashMap<u64, SmallVec<[u32; 1]>>,
 }
 
@@ -52,9 +56,11 @@ impl Active {
         for topic in readable.into_iter().flatten() {
             if !self.topics.contains_key(topic) {
                 self.topics.insert(topic.clone(), Shelf::default());
+                self.name_bytes += topic.name().len() as u64;
             }
             if let Some(shelf) = self.topics.get_mut(topic) {
                 shelf.postings.push(Posting { mark, offset });
+                self.postings += 1;
                 shelf.bytes += len;
                 shelf.events += u32::from(is_event);
                 self.listed += u64::from(is_event);
@@ -62,6 +68,7 @@ impl Active {
             }
             if let Some(id) = record.event().and_then(|event| event.id.as_ref()) {
                 self.ids.entry(id_hash(topic, id)).or_default().push(offset);
+                self.id_count += 1;
             }
         }
         // What is of no topic is of no namespace.
@@ -100,6 +107,11 @@ impl Active {
         self.ids.get(&id_hash(topic, id)).cloned().unwrap_or_default()
     }
 
+    /// How many topics it has.
+    pub(super) fn len(&self) -> u32 {
+        len32(self.topics.len())
+    }
+
     /// Every topic that it has: its bytes and events.
     pub(crate) fn topics(&self) -> impl Iterator<Item = (&Topic, u64, u32)> {
         self.topics
@@ -121,7 +133,6 @@ impl Active {
             .flat_map(|(hash, at)| at.iter().map(|at| (*hash, *at)))
             .collect();
         ids.sort_unstable();
-        let postings: usize = topics.iter().map(|(_, _, shelf)| shelf.postings.len()).sum();
 
         let mut out = Vec::new();
         out.extend(MAGIC);
@@ -136,8 +147,8 @@ impl Active {
             self.totals.last_time,
             self.totals.records,
             self.totals.events,
-            postings as u64,
-            ids.len() as u64,
+            self.postings,
+            self.id_count,
         ] {
             out.extend(number.to_le_bytes());
         }

@@ -10,12 +10,14 @@ use tidewire_codec::EventId;
 
 use super::{
     super::{
-        disk::DiskFile,
+        disk::{Disk, DiskFile},
         format::{Damaged, Fields, LogId, version},
         paged::{PAGE, Paged, ROOM},
         segment::index_name,
     },
-    HEADER, ID, LINE, LINES, Line, MAGIC, MAX_DELTA, NONE, POSTING, Posting, SEGMENT_LEN_AT, Totals, damaged,
+    Active, HEADER, ID, LINE, LINES, Line, MAGIC, MAX_DELTA, NONE, POSTING, Posting, SEGMENT_LEN_AT, Totals,
+    damaged,
+    fresh::Fresh,
     id_hash, partition, seed, topic_hash,
 };
 use crate::{Seq, Topic};
@@ -31,9 +33,60 @@ pub(crate) struct Sealed {
     ids: u64,
     /// Whether events stand in several topics, once that was asked for.
     is_shared: OnceLock<bool>,
+    /// It is no file yet.
+    fresh: Option<Arc<Fresh>>,
 }
 
 impl Sealed {
+    /// The index of a segment of this length that is sealed now. Takes the same time whatever it holds.
+    pub(crate) fn fresh(active: Active, log: &LogId, base: Seq, segment_len: u64) -> Self {
+        let (topics, postings, ids) = (active.len(), active.postings, active.id_count);
+        let bytes = HEADER + LINE * u64::from(topics) + POSTING * postings + ID * ids + active.name_bytes;
+        // An empty one ends before it begins.
+        let totals = Totals {
+            last: active.totals.last.max(base.before()),
+            ..active.totals
+        };
+        let is_shared = active.is_shared().into();
+        let fresh = Arc::new(Fresh::new(active, log, base, segment_len));
+        let pages = Paged {
+            name: index_name(base),
+            file: Arc::clone(&fresh) as Arc<dyn DiskFile>,
+            seed: seed(log, base),
+            seen: None,
+        };
+        Self {
+            pages,
+            content: bytes.div_ceil(ROOM as u64) * ROOM as u64,
+            totals,
+            topics,
+            postings,
+            ids,
+            is_shared,
+            fresh: Some(fresh),
+        }
+    }
+
+    /// Whether it is in memory only.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.fresh.is_some()
+    }
+
+    /// Writes it down, safely, and opens the file. None: it is one.
+    pub(crate) fn save(
+        &self,
+        disk: &dyn Disk,
+        log: &LogId,
+        base: Seq,
+        segment_len: u64,
+    ) -> io::Result<Option<Self>> {
+        let Some(fresh) = &self.fresh else {
+            return Ok(None);
+        };
+        fresh.save(disk)?;
+        Self::open(disk.open(&self.pages.name)?, log, base, segment_len).map(Some)
+    }
+
     /// Opens the index of a segment of this length.
     ///
     /// # Errors
@@ -99,6 +152,7 @@ impl Sealed {
             postings,
             ids,
             is_shared: OnceLock::new(),
+            fresh: None,
         })
     }
 
@@ -150,6 +204,7 @@ impl Sealed {
         Self {
             pages: self.pages.for_one_read(),
             is_shared: self.is_shared.clone(),
+            fresh: None,
             ..*self
         }
     }

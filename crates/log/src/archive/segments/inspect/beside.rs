@@ -112,6 +112,8 @@ pub(super) fn index(
             }
             let mut right = records.encode(log, base, body.len);
             right.resize(right.len().next_multiple_of(ROOM), 0);
+            // The version may be an older one.
+            right[8..12].copy_from_slice(&content[8..12]);
             let differs = content.iter().zip(&right).position(|(is, should)| is != should);
             match differs {
                 None if content.len() == right.len() => return Ok((content.len() / ROOM * PAGE) as u64),

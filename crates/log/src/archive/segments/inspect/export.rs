@@ -1,15 +1,16 @@
-//! A log as its parts: what is known of it, of its topics and of idempotency keys, and its records.
+//! A log as its parts: what is known of it, of its topics, of idempotency keys and of doors, and its records.
 //!
 //! Left out is what no reader could get any more, for all its topics: it was purged or let go. Purges themselves stay, and so does
-//! the last record, which says where the log ends.
+//! the last event or end, which says where the log ends. What the log says of itself, topics that were forgotten and facts are no
+//! records of an export: what they came to is known of the log, of topics and of doors.
 
-use std::{collections::HashMap, io, ops::ControlFlow};
+use std::{io, ops::ControlFlow};
 
 use tidewire_codec::EventId;
 
 use super::{FORMAT, LookError, ReadOnly, hex};
 use crate::{
-    Change, Epoch, IdempotencyKey, Millis, Record, Seq, Settings, Topic, TopicSet,
+    Door, Entry, Epoch, IdempotencyKey, Millis, Record, Seq, Settings, Topic, TopicSet,
     archive::{
         History, Reads as _, Store as _,
         segments::{
@@ -19,7 +20,8 @@ use crate::{
         },
     },
     dedup,
-    ledger::Ledgers,
+    ledger::{Absent, Ledgers},
+    machine::{Known, Reached},
     recall::recall,
 };
 
@@ -38,6 +40,10 @@ pub struct Head {
     pub time: Millis,
     /// Events of topics that are not known are gone up to here.
     pub floor: Seq,
+    /// The settings in force, if the log has said them.
+    pub settings: Option<Settings>,
+    /// How far an order that comes from elsewhere has been applied.
+    pub reached: Reached,
 }
 
 /// What a log remembers of a topic.
@@ -55,6 +61,8 @@ pub struct KnownTopic {
     pub cleared: Seq,
     /// The record that ended its stream.
     pub ended: Option<Seq>,
+    /// The last record that changed it: also a purge.
+    pub changed: Seq,
 }
 
 /// What a log remembers of an idempotency key.
@@ -76,10 +84,34 @@ pub struct KnownKey {
     pub next: u64,
 }
 
+/// What a door has said to itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownBook {
+    /// Which.
+    pub door: Door,
+    /// Its ledger, as the door wrote it down.
+    pub snapshot: Option<Vec<u8>>,
+    /// The facts after that, with their numbers and times.
+    pub facts: Vec<(Seq, Millis, Box<[u8]>)>,
+}
+
+/// What a log remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// By name.
+    pub topics: Vec<KnownTopic>,
+    /// The oldest first.
+    pub keys: Vec<KnownKey>,
+    /// By door.
+    pub books: Vec<KnownBook>,
+    settings: Option<Settings>,
+    reached: Reached,
+}
+
 impl ReadOnly {
     /// The log as a whole.
     #[must_use]
-    pub fn head(&self) -> Head {
+    pub fn head(&self, memory: &Memory) -> Head {
         Head {
             format: FORMAT,
             log: hex(&self.meta.log),
@@ -87,43 +119,55 @@ impl ReadOnly {
             last: self.last(),
             time: self.log.history.time,
             floor: self.log.log.state.read().topics.absent_floor(),
+            settings: memory.settings,
+            reached: memory.reached.clone(),
         }
     }
 
-    /// What it remembers of topics, and of keys, oldest first.
+    /// What it remembers.
     ///
     /// # Errors
     /// [`LookError`], when that cannot be read.
-    pub fn memory(&self) -> Result<(Vec<KnownTopic>, Vec<KnownKey>), LookError> {
+    pub fn memory(&self) -> Result<Memory, LookError> {
         let history = History {
             epochs: Vec::new(),
             ..self.log.history()
         };
         let machine = recall(&self.log, history, Settings::UNBOUNDED, Ledgers::new())?;
         let state = self.log.log.state.read();
-        let known = |(topic, ended): (Topic, Option<Seq>)| {
+        let known = |topic: &Topic, known: &Known| {
             // Of what the list does not know, nothing is left.
-            let place = state.topics.place(&topic).unwrap_or(Place {
+            let place = state.topics.place(topic).unwrap_or(Place {
                 floor: state.topics.absent_floor(),
                 cleared: state.topics.absent_floor(),
                 ..Place::default()
             });
             KnownTopic {
+                topic: topic.clone(),
                 last_event: place.event,
                 last: place.last,
                 floor: place.floor,
                 cleared: place.cleared,
-                ended,
-                topic,
+                ended: known.has_ended.then_some(known.last),
+                changed: known.last,
             }
         };
-        let mut ends: HashMap<_, _> = state
+        let mut topics: Vec<_> = machine
             .topics
-            .all()
-            .map(|(topic, _)| (topic.clone(), None))
+            .iter()
+            .map(|(topic, of_topic)| known(topic, of_topic))
             .collect();
-        ends.extend(machine.ends());
-        let mut topics: Vec<_> = ends.into_iter().map(known).collect();
+        // The floor of one that only the list knows is told to readers all the same.
+        let rest = state.topics.all().filter(|(topic, _)| !machine.knows(topic));
+        topics.extend(rest.map(|(topic, Place { last, .. })| {
+            known(
+                topic,
+                &Known {
+                    last,
+                    has_ended: false,
+                },
+            )
+        }));
         topics.sort_unstable_by(|a, b| a.topic.cmp(&b.topic));
         let key = |(since, (topics, key), seen): (Millis, &dedup::Place, &dedup::Seen)| KnownKey {
             key: key.clone(),
@@ -134,8 +178,22 @@ impl ReadOnly {
             last: seen.last.clone(),
             next: seen.next,
         };
-        let keys = machine.keys.iter().map(key).collect();
-        Ok((topics, keys))
+        let book = |(door, absent): (&Door, &Absent)| KnownBook {
+            door: *door,
+            snapshot: absent.snapshot.clone(),
+            facts: absent
+                .facts
+                .iter()
+                .map(|(seq, time, data)| (Seq(*seq), *time, data.clone()))
+                .collect(),
+        };
+        Ok(Memory {
+            topics,
+            keys: machine.keys.iter().map(key).collect(),
+            books: machine.absent.iter().map(book).collect(),
+            settings: machine.noted_settings(),
+            reached: machine.reached().clone(),
+        })
     }
 
     /// The bytes of its segments, up to where records stand.
@@ -159,7 +217,7 @@ impl ReadOnly {
             while at < body.len {
                 (at, _) = body.batch(&mut window, at, last, &mut records)?;
                 for (record, _, _) in records.drain(..) {
-                    last = last.max(Some(record.through()));
+                    last = record.number().or(last);
                     let is_left = is_left(&record, &state.topics);
                     if is_left && each(record, read + at).is_break() {
                         return Ok(());
@@ -173,10 +231,12 @@ impl ReadOnly {
 }
 
 fn is_left(record: &Record, topics: &Topics) -> bool {
-    record.seq == topics.last
-        || record.change() == Some(Change::Purges)
-        || record
-            .topics()
-            .iter()
-            .any(|topic| topics.start(topic) < record.seq)
+    match record.entry {
+        Entry::Purge { .. } => true,
+        Entry::Event { .. } | Entry::End { .. } => {
+            let is_read = |topic| topics.start(topic) < record.seq;
+            record.seq == topics.last || record.topics().iter().any(is_read)
+        }
+        _ => false,
+    }
 }

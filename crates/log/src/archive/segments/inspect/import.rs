@@ -6,9 +6,9 @@
 
 use std::{io, sync::Arc};
 
-use super::{FORMAT, Head, KnownKey, KnownTopic};
+use super::{FORMAT, Head, KnownBook, KnownKey, KnownTopic};
 use crate::{
-    Epoch, Record, Seq, Topic,
+    Door, Entry, Epoch, Millis, Record, Seq, Topic,
     archive::{
         AppendError, Retention,
         ruled::Ruled,
@@ -28,8 +28,8 @@ use crate::{
     },
     dedup,
     ids::Epochs,
-    ledger::Ledgers,
-    machine::Machine,
+    ledger::{Absent, Ledgers},
+    machine::{self, Machine},
     record, settings,
     topic::Namespace,
 };
@@ -92,13 +92,18 @@ impl Import {
         }
         disk.sync_dir("")?;
         let epochs = Epochs::of_log(head.epochs.clone());
+        let mut machine = Machine::new(epochs, settings::Settings::UNBOUNDED, Ledgers::new());
+        if let Some(settings) = head.settings {
+            machine.hold(settings);
+        }
+        machine.reached = head.reached.clone();
         let mut topics = Topics::default();
         topics.raise_absent(head.floor);
         Ok(Self {
             disk,
             id: log_id()?,
             topics,
-            machine: Machine::new(epochs, settings::Settings::UNBOUNDED, Ledgers::new()),
+            machine,
             head,
             log: None,
             batch: Vec::new(),
@@ -119,8 +124,9 @@ impl Import {
             floor,
             cleared,
             ended,
+            changed,
         } = known;
-        self.ends_with([event, last, floor, cleared, ended.unwrap_or_default()])?;
+        self.ends_with([event, last, floor, cleared, ended.unwrap_or_default(), changed])?;
         let place = Place {
             event,
             last,
@@ -130,7 +136,50 @@ impl Import {
         if !self.topics.learn(topic.clone(), place) {
             return Err(wrong("the topic came before"));
         }
-        self.machine.learn(topic, last, ended);
+        let known = machine::Known {
+            last: ended.unwrap_or(changed),
+            has_ended: ended.is_some(),
+        };
+        self.machine.topics.insert(topic, known);
+        Ok(())
+    }
+
+    /// Takes what a door has said to itself.
+    ///
+    /// # Errors
+    /// [`ImportError::Wrong`] if it came before, or tells of what comes after the log's end.
+    pub fn book(&mut self, known: KnownBook) -> Result<(), ImportError> {
+        let KnownBook {
+            door,
+            snapshot,
+            facts,
+        } = known;
+        if self.machine.absent.contains_key(&door) {
+            return Err(wrong("the door came before"));
+        }
+        self.machine.absent.insert(door, Absent::of(snapshot, Vec::new()));
+        let mut facts = facts.into_iter();
+        facts.try_for_each(|(seq, time, data)| self.fact(door, seq, time, data))
+    }
+
+    /// Takes the next fact of a door, which has said those of its book before.
+    ///
+    /// # Errors
+    /// [`ImportError::Wrong`] if its door did not come before, or if it does not come after the one before it, or comes after the
+    /// log's end.
+    pub fn fact(&mut self, door: Door, seq: Seq, time: Millis, data: Box<[u8]>) -> Result<(), ImportError> {
+        self.ends_with([seq])?;
+        let book = self
+            .machine
+            .absent
+            .get_mut(&door)
+            .ok_or_else(|| wrong("its door did not come before"))?;
+        if book.facts.last().is_some_and(|(last, ..)| *last >= seq.0) {
+            return Err(wrong(
+                "its number does not come after that of the fact in front of it",
+            ));
+        }
+        book.facts.push((seq.0, time, data));
         Ok(())
     }
 
@@ -171,6 +220,9 @@ impl Import {
             return Err(wrong(
                 "its time lies before that of the record in front of it, or after the log's end",
             ));
+        }
+        if !(record.entry.is_kept() || matches!(record.entry, Entry::Purge { .. })) {
+            return Err(wrong("no publisher says this"));
         }
         check_event(&record)?;
         self.last = (record.seq, record.time);
@@ -271,7 +323,7 @@ fn begin(disk: Arc<dyn Disk>, id: LogId, first: Seq) -> io::Result<Log> {
         epochs: Vec::new(),
         is_whole: true,
     };
-    let mut writer = Writer::new(first.before(), Snapshots::default(), meta);
+    let mut writer = Writer::new(first.before(), Seq::ZERO, Snapshots::default(), meta);
     // It is no log before the end.
     writer.owes_meta = false;
     Ok(Log {
@@ -281,6 +333,7 @@ fn begin(disk: Arc<dyn Disk>, id: LogId, first: Seq) -> io::Result<Log> {
         state: parking_lot::RwLock::new(state),
         writer: parking_lot::Mutex::new(writer),
         rewriting: parking_lot::Mutex::default(),
+        cutting: parking_lot::Mutex::default(),
         troubles: Troubles::default(),
     })
 }
@@ -301,12 +354,18 @@ fn seal_with_holes(log: &Log, next: Seq) -> Result<(), ImportError> {
 }
 
 fn check_head(head: &Head) -> Result<(), ImportError> {
-    if head.format != FORMAT {
+    if !(1..=FORMAT).contains(&head.format) {
         let text = format!(
-            "it is of format {}, and this release reads {FORMAT}: use the release that it was made for",
+            "it is of format {}, and this release reads up to {FORMAT}: use the release that it was made for",
             head.format
         );
         return Err(wrong(&text));
+    }
+    if head
+        .settings
+        .is_some_and(|settings| settings.rules > settings::RULES)
+    {
+        return Err(wrong("its rules are those of a newer Tidewire: use that"));
     }
     let firsts = head.epochs.iter().map(|(_, first)| *first);
     let names = head.epochs.iter().map(|(epoch, _)| epoch.to_string());

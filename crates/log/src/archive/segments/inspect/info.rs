@@ -19,7 +19,7 @@ use crate::{
 /// See [`info`].
 #[derive(Debug)]
 pub struct Info {
-    /// [`FORMAT`].
+    /// The newest of its segments' formats; [`FORMAT`] if there is none.
     pub format: u32,
     /// Its id, as hexadecimal digits.
     pub log: String,
@@ -46,6 +46,8 @@ pub struct Info {
 pub struct SegmentInfo {
     /// Its name in the log's folder.
     pub name: String,
+    /// Of its records; none if its header cannot be read.
+    pub format: Option<u32>,
     /// Up to where records stand.
     pub bytes: u64,
     /// How many there are.
@@ -135,7 +137,11 @@ pub fn info(disk: &dyn Disk) -> Result<Info, LookError> {
     let last = segments.iter().rev().find_map(|segment| segment.last);
     let last = last.map_or(Seq::ZERO, |(seq, _)| seq);
     Ok(Info {
-        format: FORMAT,
+        format: segments
+            .iter()
+            .filter_map(|segment| segment.format)
+            .max()
+            .unwrap_or(FORMAT),
         log: hex(&meta.log),
         epochs: meta.epochs,
         is_whole: meta.is_whole,
@@ -175,6 +181,7 @@ fn segment(
             return Ok(Some(info));
         }
     };
+    info.format = Some(body.header.version);
     if !is_last {
         let index = disk
             .open(&index_name(base))

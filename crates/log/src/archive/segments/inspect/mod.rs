@@ -24,7 +24,11 @@ mod walk;
 
 use std::io;
 
-pub use export::{Head, KnownKey, KnownTopic};
+pub use crate::{
+    Settings,
+    machine::{Origin, Reached},
+};
+pub use export::{Head, KnownBook, KnownKey, KnownTopic, Memory};
 pub use import::{Import, ImportError};
 pub use info::{IndexState, Info, SegmentInfo, SnapshotInfo, TopicInfo, info};
 pub use read::{Dumped, ReadOnly};

@@ -15,7 +15,7 @@ use crate::{
     Epoch, Millis, Seq,
     archive::segments::{
         disk::Disk,
-        format::LogId,
+        format::{LogId, SegmentHeader},
         meta::Meta,
         missing::between,
         recover::{UNSYNCED, proven},
@@ -54,6 +54,8 @@ pub enum Gravity {
 pub struct Verified {
     /// Segments.
     pub segments: u64,
+    /// The format of the oldest and of the newest, as far as their headers can be read.
+    pub formats: Option<(u32, u32)>,
     /// Their records that are good.
     pub records: u64,
     /// How many of them are events.
@@ -149,6 +151,10 @@ pub fn verify(
         }
         before = checked.is_whole().then_some(checked.end.0.max(base.before()));
         verified.segments += 1;
+        if let Some(SegmentHeader { version, .. }) = checked.header {
+            let oldest = verified.formats.map_or(version, |(oldest, _)| oldest);
+            verified.formats = Some((oldest, version));
+        }
         verified.records += checked.index.totals.records;
         verified.events += checked.index.totals.events;
         verified.bytes += checked.read;
