@@ -69,11 +69,11 @@ impl Log {
             false => 0,
         };
         let is_time = bytes > 0 && bytes >= TIMES * base.bytes;
-        if !is_time && !(sources.is_waiting && base.quiet >= QUIET) {
+        if !(is_time || sources.is_waiting && base.quiet >= QUIET) {
             return Ok(());
         }
         base.quiet = 0;
-        let written = self.write_base(sources, last);
+        let written = self.write_base(&sources, last);
         let must_ask = match &written {
             Ok(written) => written.is_none(),
             Err(error) => is_damage(error),
@@ -103,10 +103,10 @@ impl Log {
     }
 
     /// Returns how many bytes were written. None: only the machine can tell.
-    fn write_base(&self, sources: Sources, last: Seq) -> io::Result<Option<u64>> {
+    fn write_base(&self, sources: &Sources, last: Seq) -> io::Result<Option<u64>> {
         let mut snapshots = sources.snapshots.clone();
         let last = last.max(snapshots.newest());
-        let Some(machine) = self.machine_of(&sources, last)? else {
+        let Some(machine) = self.machine_of(sources, last)? else {
             return Ok(None);
         };
         let state = machine.snapshot();
@@ -115,7 +115,7 @@ impl Log {
         saved?;
         // After it: a topic that was forgotten may be on the list and unknown to the machine, but the other way round
         // nobody would ever make the machine forget it.
-        let topics = self.topics_of(&sources)?;
+        let topics = self.topics_of(sources)?;
         let listed = topics.save(&*self.disk, &self.id)?;
         let mut writer = self.writer.lock();
         writer.listed = topics.last;
