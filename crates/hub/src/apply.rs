@@ -126,7 +126,7 @@ impl<F: Follower> Applier<F> {
             entries,
         } = ordered;
         let is_own = origin == self.origin;
-        let mut note = None;
+        let mut batch = None;
         if self.decided {
             match self.machine.write().arrive(position, origin, number) {
                 Arrival::Next => {}
@@ -138,7 +138,7 @@ impl<F: Follower> Applier<F> {
                     return;
                 }
             }
-            note = Some(Entry::Batch {
+            batch = Some(Entry::Batch {
                 position,
                 origin,
                 number,
@@ -160,7 +160,7 @@ impl<F: Follower> Applier<F> {
             self.undecided();
             return;
         }
-        let batch = self.apply(first, time, note, entries);
+        let batch = self.apply(first, time, batch, entries);
         if !batch.records.is_empty() {
             if let Err(failure) = self.append(&batch.records) {
                 self.take_back(batch, tickets, failure.into());
@@ -189,7 +189,7 @@ impl<F: Follower> Applier<F> {
     }
 
     /// Gives each entry its place, or its refusal.
-    fn apply(&self, first: Seq, time: u64, note: Option<Entry>, entries: Vec<Proposed>) -> Batch {
+    fn apply(&self, first: Seq, time: u64, origin: Option<Entry>, entries: Vec<Proposed>) -> Batch {
         let times = self.time.read();
         let mut machine = self.machine.write();
         machine.begin();
@@ -206,20 +206,19 @@ impl<F: Follower> Applier<F> {
                 Applied::Answered(receipt) => receipt,
             })
         };
-        let mut propose = |Proposed { entry, session }| {
-            if session != 0 && broken.contains(&session) {
-                return Err(Error::RowBroken);
-            }
-            let outcome = apply(entry);
+        let mut outcomes = Vec::with_capacity(entries.len());
+        for Proposed { entry, session } in entries {
+            let outcome = match session != 0 && broken.contains(&session) {
+                true => Err(Error::RowBroken),
+                false => apply(entry),
+            };
             if session != 0 && outcome.is_err() {
                 broken.push(session);
             }
-            outcome
-        };
-        let outcomes = entries.into_iter().map(&mut propose).collect();
-        drop(propose);
-        if let Some(note) = note {
-            drop(apply(note));
+            outcomes.push(outcome);
+        }
+        if let Some(origin) = origin {
+            drop(apply(origin));
         }
         if !self.decided && records.iter().all(|record| record.entry.is_note()) {
             // The log says nothing of itself before there is a record.

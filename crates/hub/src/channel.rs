@@ -288,3 +288,55 @@ impl State {
         self.layouts.iter().flatten().find(fits).cloned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Namespace, Topic};
+
+    /// With two readers.
+    fn channel() -> Channel {
+        let topic = Topic::new(Namespace::Events, "a").unwrap();
+        let channel = Channel::new((topic.into(), Encoding::EventStream), Seq(0), (1, Seq(0)));
+        channel.join();
+        channel.join();
+        channel.touch(Seq(1));
+        channel
+    }
+
+    fn layout(bytes: &'static str) -> Layout {
+        Layout {
+            from: Seq(0),
+            first: Seq(1),
+            through: Seq(1),
+            full: false,
+            bytes: bytes.into(),
+        }
+    }
+
+    #[test]
+    fn what_was_laid_out_before_a_purge_is_not_shared_after_it() {
+        let channel = channel();
+        let generation = channel.find(Seq(0)).unwrap_err();
+        channel.forget_layouts();
+        assert_eq!(
+            channel.share(layout("gone"), Seq(0), generation).bytes,
+            "gone",
+            "who took it before may have it"
+        );
+        let generation = channel.find(Seq(0)).expect_err("not shared");
+        channel.renew((1, Seq(0)));
+        channel.share(layout("gone"), Seq(0), generation);
+        assert!(channel.find(Seq(0)).is_err());
+    }
+
+    #[test]
+    fn the_first_of_two_that_lay_out_the_same_is_shared() {
+        let channel = channel();
+        let generation = channel.find(Seq(0)).unwrap_err();
+        let first = channel.share(layout("first"), Seq(0), generation);
+        let second = channel.share(layout("second"), Seq(0), generation);
+        assert_eq!((first.bytes, second.bytes), ("first".into(), "first".into()));
+        assert_eq!(channel.find(Seq(0)).unwrap().bytes, "first");
+    }
+}

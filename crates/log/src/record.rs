@@ -161,6 +161,12 @@ impl Record {
         }
     }
 
+    /// Its number, if it has one of its own.
+    #[must_use]
+    pub fn number(&self) -> Option<Seq> {
+        (!self.entry.is_note()).then_some(self.seq)
+    }
+
     /// Where it was published, in order; nowhere if it is for no reader.
     #[must_use]
     pub fn topics(&self) -> &[Topic] {

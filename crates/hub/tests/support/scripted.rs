@@ -39,6 +39,10 @@ struct State {
     batches: Vec<usize>,
     /// How many records the last hub was told of.
     replayed: usize,
+    /// Whether reads wait.
+    holds_reads: bool,
+    /// How many reads are under way.
+    reading: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -73,6 +77,8 @@ impl Scripted {
             passes: None,
             batches: Vec::new(),
             replayed: 0,
+            holds_reads: false,
+            reading: 0,
         };
         Self(Arc::new(Inner {
             waits,
@@ -108,6 +114,37 @@ impl Scripted {
     pub fn open(&self) {
         self.state().passes = None;
         self.0.changed.notify_all();
+    }
+
+    /// How many have it: one more for each hub that is there.
+    pub fn handles(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
+    /// Reads wait.
+    pub fn hold_reads(&self) {
+        self.state().holds_reads = true;
+    }
+
+    pub fn let_reads_go(&self) {
+        self.state().holds_reads = false;
+        self.0.changed.notify_all();
+    }
+
+    /// How many reads are under way.
+    pub fn reading(&self) -> usize {
+        self.state().reading
+    }
+
+    /// Reads, as soon as it may.
+    fn read<T>(&self, read: impl FnOnce(&Memory) -> T) -> T {
+        let mut state = self.state();
+        state.reading += 1;
+        let state = self.0.changed.wait_while(state, |state| state.holds_reads);
+        let memory = Arc::clone(&state.unwrap().memory);
+        let read = read(&memory);
+        self.state().reading -= 1;
+        read
     }
 
     /// Waits until so many batches have come.
@@ -261,19 +298,19 @@ impl Reads for Scripted {
         self.0.waits
     }
     fn scan(&self, topics: &TopicSet, after: Seq, through: Seq, budget: usize) -> io::Result<Scan> {
-        self.memory().scan(topics, after, through, budget)
+        self.read(|memory| memory.scan(topics, after, through, budget))
     }
     fn back(&self, topics: &TopicSet, through: Seq, count: usize) -> io::Result<Back> {
-        self.memory().back(topics, through, count)
+        self.read(|memory| memory.back(topics, through, count))
     }
     fn find(&self, topics: &TopicSet, id: &EventId) -> io::Result<Option<Seq>> {
-        self.memory().find(topics, id)
+        self.read(|memory| memory.find(topics, id))
     }
     fn held(&self) -> Held {
         self.memory().held()
     }
     fn last_event(&self, topics: &TopicSet, through: Seq) -> io::Result<Option<Seq>> {
-        self.memory().last_event(topics, through)
+        self.read(|memory| memory.last_event(topics, through))
     }
     fn damaged(&self) -> usize {
         0

@@ -318,12 +318,12 @@ impl Node {
                     .unwrap();
             }
         }
-        if self.flaw == Flaw::ForgetsWhatItTrims {
-            if let Ok(topics) = TopicSet::new(self.idle()) {
-                let (next, through) = (self.machine.last().next(), self.machine.last());
-                let forget = Entry::Forget { topics, through };
-                drop(self.machine.apply(next, time, forget));
-            }
+        if self.flaw == Flaw::ForgetsWhatItTrims
+            && let Ok(topics) = TopicSet::new(self.idle())
+        {
+            let (next, through) = (self.machine.last().next(), self.machine.last());
+            let forget = Entry::Forget { topics, through };
+            drop(self.machine.apply(next, time, forget));
         }
     }
 

@@ -5,16 +5,19 @@ use std::{sync::Arc, time::Duration};
 
 use fastrand::Rng;
 use tidewire_log::{
-    Namespace, Seq, TopicSet,
+    Entry, Namespace, Record, Seq, TopicSet,
     archive::{
         Reads as _, Retention, Rule, Rules, Store as _,
-        segments::{Durability, OpenError, Segments, Settings},
+        segments::{
+            Disk, Durability, OpenError, Segments, Settings,
+            inspect::{Gravity, ReadOnly, verify},
+        },
     },
 };
 
 use crate::{
     model::Model,
-    records::{batch, event, event_with_id, forget, id, purge, seqs, topics},
+    records::{batch, epoch, event, event_with_id, forget, id, purge, seqs, topics},
     second,
     sim::SimDisk,
 };
@@ -662,4 +665,49 @@ fn a_damaged_index_keeps_neither_rules_nor_retention_from_letting_go() {
     assert!(log.held().bytes < 100_000, "{:?}", log.held());
     let kept = log.scan(&topics("topic-1"), Seq::ZERO, ALL, usize::MAX).unwrap();
     assert_eq!(kept.records.len(), 1, "the rule holds");
+}
+
+/// Where the record behind a note is lost, or was let go, the note stands alone. It is no record, whatever number would have come next.
+#[test]
+fn notes_without_a_record_are_in_nobodys_way() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk).unwrap();
+    let note = |seq: u64, time| Record {
+        seq: Seq(seq),
+        time,
+        entry: Entry::ForgetKeys { before: seq },
+    };
+    log.append(&batch([epoch(1), event(1, "a")])).unwrap();
+    for before in [2, 7, 9] {
+        log.append(&batch([note(before, 1)])).unwrap();
+    }
+    let disk = disk.kill();
+    let log = open(&disk).unwrap();
+    let mut told = Vec::new();
+    log.replay(Seq::ZERO, &mut |record| {
+        told.push((record.seq.0, record.entry.is_note()));
+    })
+    .unwrap();
+    assert_eq!(told, [(1, false), (2, true), (7, true), (9, true)]);
+    assert_eq!(log.history().last, Seq(1));
+    // Its numbers are given all the same, and the segment is sealed with notes at its end.
+    for seq in 2..=40 {
+        log.append(&batch([event(seq, "a")])).unwrap();
+        log.append(&batch([note(seq + 3, seq)])).unwrap();
+    }
+    assert!(files(&disk, ".seg").len() > 1);
+    let under: Arc<dyn Disk> = Arc::new(disk.kill());
+    let verified = verify(&*under, &mut |_| (), &mut |finding| {
+        assert_eq!(finding.gravity, Gravity::Note, "{finding:?}");
+    });
+    assert_eq!(verified.unwrap().records, 40);
+    let salvaged = ReadOnly::salvage(&under).unwrap();
+    assert!(salvaged.losses().is_empty(), "{:?}", salvaged.losses());
+    let log = Segments::open(under, Settings::default()).unwrap();
+    let mut records = 0;
+    log.replay(Seq::ZERO, &mut |record| {
+        records += u32::from(!record.entry.is_note());
+    })
+    .unwrap();
+    assert_eq!((records, log.history().last), (40, Seq(40)));
 }

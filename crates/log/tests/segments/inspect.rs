@@ -331,7 +331,7 @@ fn a_copy_remembers_what_the_log_says_of_itself() {
     log.append(&batch([purge(6, "c"), forget(7, topics("c"), 6)]))
         .unwrap();
     log.forget(&topics("c"), Seq(6));
-    let note = of(
+    let place = of(
         8,
         Entry::Batch {
             position,
@@ -339,7 +339,7 @@ fn a_copy_remembers_what_the_log_says_of_itself() {
             number,
         },
     );
-    log.append(&batch([note, of(8, fact(Door::GRANTS, &[0, 255]))]))
+    log.append(&batch([place, of(9, fact(Door::GRANTS, &[0, 255]))]))
         .unwrap();
     drop(log);
     let look = |disk: &SimDisk| {
@@ -357,7 +357,7 @@ fn a_copy_remembers_what_the_log_says_of_itself() {
     let again = look(&copy);
     assert_eq!(again.memory().unwrap(), known);
     let (was, is) = (log.head(&known), again.head(&known));
-    assert_eq!((is.last, is.time, is.floor), (Seq(8), 8, was.floor));
+    assert_eq!((is.last, is.time, is.floor), (Seq(9), 9, was.floor));
     assert_eq!((is.settings, is.reached.position), (Some(settings), 9));
     assert_eq!(is.reached.numbers, [(origin, 1)].into());
     assert_eq!(is.epochs[..1], was.epochs);
@@ -370,7 +370,7 @@ fn a_copy_remembers_what_the_log_says_of_itself() {
         .map(|book| (book.door, book.facts[0].0, &*book.facts[0].2));
     let wanted: [(_, _, &[u8]); 2] = [
         (Door::RELAY, Seq(3), b"claimed"),
-        (Door::GRANTS, Seq(8), &[0, 255]),
+        (Door::GRANTS, Seq(9), &[0, 255]),
     ];
     assert!(facts.eq(wanted), "{:?}", known.books);
     let mut left = Vec::new();

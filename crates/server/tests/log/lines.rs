@@ -82,10 +82,14 @@ fn a_line_that_is_wrong_is_named_by_its_number() {
     );
     let topic = json!({ "kind": "topic", "topic": "events/a", "last": 9 });
     refused(&export(&[topic.clone(), topic]), &["line 3: ", "came before"]);
-    let fact = |seq: u64, data: &str| json!({ "kind": "fact", "door": 1, "seq": seq, "time": 1, "data": data });
+    let fact =
+        |seq: u64, data: &str| json!({ "kind": "fact", "door": 1, "seq": seq, "time": 1, "data": data });
     let book = json!({ "kind": "book", "door": 1, "snapshot": "AAEC" });
     refused(&export(&[fact(1, "")]), &["line 2: ", "door did not come before"]);
-    refused(&export(&[book.clone(), book.clone()]), &["line 3: ", "came before"]);
+    refused(
+        &export(&[book.clone(), book.clone()]),
+        &["line 3: ", "came before"],
+    );
     for (fact, why) in [
         (fact(10, ""), "beyond the log's end"),
         (fact(1, "AAE"), "no base64"),

@@ -81,7 +81,7 @@ pub(crate) fn records(
                     before: None,
                 });
             }
-            let is_beyond = matches!(until, Until::Sealed { next, .. } if record.through() >= next);
+            let is_beyond = matches!(until, Until::Sealed { next, .. } if record.number() >= Some(next));
             if record.seq <= last || is_beyond || record.seq.0 - body.header.base.0 > MAX_DELTA {
                 let why = Damaged("a record's number does not come after the one before");
                 let (at, after) = (place, last);
@@ -96,7 +96,7 @@ pub(crate) fn records(
             let open = lost.iter_mut().rev().take_while(|lost| lost.before.is_none());
             open.for_each(|lost| lost.before = Some(record.seq));
             each(&record, place, len)?;
-            last = last.max(record.through());
+            last = record.number().unwrap_or(last);
         }
         lost.extend(bad.map(|(at, why)| Lost {
             at,

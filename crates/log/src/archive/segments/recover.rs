@@ -539,9 +539,9 @@ fn replay_one(body: &Body, last: Seq, after: Seq, each: &mut dyn FnMut(&Record))
     }
     let (mut is_beyond, mut reached) = (false, Seq::ZERO);
     let walked = body.walk(|record, _, _| {
-        reached = reached.max(record.through());
+        reached = record.number().unwrap_or(reached);
         match record.seq {
-            _ if record.through() > last => is_beyond = true,
+            _ if record.number() > Some(last) => is_beyond = true,
             seq if seq > after => each(record),
             _ => {}
         }

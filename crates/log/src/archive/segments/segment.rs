@@ -227,7 +227,7 @@ impl Body {
                 Ok((next, header)) => {
                     last = records
                         .iter()
-                        .map(|(record, ..)| record.through())
+                        .filter_map(|(record, ..)| record.number())
                         .max()
                         .max(last);
                     walked.end = next;
@@ -272,7 +272,7 @@ impl Body {
                     Damaged("a record's number does not come after the one before"),
                 ));
             }
-            last = last.max(Some(record.through()));
+            last = last.max(record.number());
             records.push((record, place, len));
             place += len;
         }

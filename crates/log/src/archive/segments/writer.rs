@@ -151,6 +151,7 @@ impl Log {
                 writer.meta.begin_epoch(epoch, before.next());
                 writer.owes_meta = true;
             }
+            // As the machine counts.
             before = before.max(record.through());
         }
         // Before the first record of the epoch. The table of epochs stands in `meta`, whatever becomes of segments and snapshots.
@@ -180,7 +181,8 @@ impl Log {
                 None => refused(error),
             });
         }
-        writer.written = writer.written.max(last.through());
+        let numbers = batch.iter().filter_map(|record| record.number());
+        writer.written = writer.written.max(numbers.max().unwrap_or_default());
         let synced = match self.settings.durability.is_always() {
             true => self.sync_active(&mut writer),
             false => Ok(()),

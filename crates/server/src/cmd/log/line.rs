@@ -379,7 +379,9 @@ fn base64(bytes: &[u8]) -> Cow<'static, str> {
 }
 
 fn bytes(text: &str) -> Result<Vec<u8>, String> {
-    STANDARD.decode(text).map_err(|_| "it holds a text that is no base64".to_owned())
+    STANDARD
+        .decode(text)
+        .map_err(|_| "it holds a text that is no base64".to_owned())
 }
 
 fn paths(topics: &[Topic]) -> Vec<Cow<'static, str>> {

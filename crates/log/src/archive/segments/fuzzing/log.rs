@@ -131,11 +131,11 @@ fn in_order(log: &Segments, last: Seq) -> bool {
     let mut told = Seq::ZERO;
     let replayed = log.replay(Seq::ZERO, &mut |record| {
         assert!(
-            told < record.seq && record.through() <= last,
+            told < record.seq && record.number() <= Some(last),
             "{told:?}, then {:?} of {last:?}",
             record.seq
         );
-        told = told.max(record.through());
+        told = told.max(record.number().unwrap_or_default());
     });
     is_whole &= replayed.is_ok();
     let topics = TOPICS

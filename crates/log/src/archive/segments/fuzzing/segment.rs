@@ -46,7 +46,7 @@ fn batches(body: &Body, bytes: &[u8]) -> u64 {
             "{last:?}, then {:?}",
             record.seq
         );
-        last = last.max(Some(record.through()));
+        last = last.max(record.number());
         assert!(at == stood || at == stood + BATCH_HEADER as u64);
         stood = at + len;
         again(record, &body.header, &bytes[at as usize..(at + len) as usize]);

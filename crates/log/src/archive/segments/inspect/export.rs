@@ -217,7 +217,7 @@ impl ReadOnly {
             while at < body.len {
                 (at, _) = body.batch(&mut window, at, last, &mut records)?;
                 for (record, _, _) in records.drain(..) {
-                    last = last.max(Some(record.through()));
+                    last = record.number().or(last);
                     let is_left = is_left(&record, &state.topics);
                     if is_left && each(record, read + at).is_break() {
                         return Ok(());

@@ -85,7 +85,7 @@ impl ReadOnly {
                 checked => checked?,
             }
             let mut last = body.header.base.before();
-            let walked = body.walk(|record, _, _| last = last.max(record.through()))?;
+            let walked = body.walk(|record, _, _| last = record.number().unwrap_or(last))?;
             if walked.stopped_by.is_some() || last != index.totals.last {
                 return Ok(false);
             }

@@ -224,7 +224,7 @@ impl Salvage<'_> {
         let read = || {
             let mut last = base.before();
             let lost = good::records(&body, &places, until, |record, _, _| {
-                last = last.max(record.through());
+                last = record.number().unwrap_or(last);
                 Ok(())
             });
             lost.map(|lost| (lost, last))
@@ -331,7 +331,7 @@ impl Salvage<'_> {
         let mut reached = Seq::ZERO;
         if let Ok(Some(body)) = body {
             reached = body.header.base.before();
-            body.walk(|record, _, _| reached = reached.max(record.through()))?;
+            body.walk(|record, _, _| reached = record.number().unwrap_or(reached))?;
         }
         // The numbers that were given are not given again.
         if last > reached && !self.losses.is_empty() {

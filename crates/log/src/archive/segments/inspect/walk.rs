@@ -155,8 +155,8 @@ impl Walk<'_> {
                 if record.seq.0 - self.base.0 <= MAX_DELTA && record.seq > checked.index.totals.last {
                     checked.index.add(&record, self.base, place, len);
                 }
-                if record.through() >= checked.end.0 {
-                    checked.end = (record.through(), record.time);
+                if record.number().is_none_or(|number| number > checked.end.0) {
+                    checked.end = (record.number().unwrap_or(checked.end.0), record.time);
                 }
             }
             progress(next - at);
@@ -242,7 +242,7 @@ fn in_order(header: &BatchHeader, records: &[(Record, u64, u64)], at: u64, check
             );
             return;
         }
-        (seq, time) = (seq.max(record.through()), record.time);
+        (seq, time) = (record.number().unwrap_or(seq), record.time);
     }
 }
 
@@ -278,7 +278,10 @@ fn batch(
         place += record;
     }
     let first = records.first().map(|(record, ..)| record.seq);
-    let is_in_order = records.is_sorted_by(|(a, ..), (b, ..)| a.through() < b.seq);
+    let is_in_order = records.is_sorted_by(|(a, ..), (b, ..)| match a.number() {
+        Some(number) => number < b.seq,
+        None => a.seq <= b.seq,
+    });
     match records.len() == header.count as usize && first == Some(header.first) && is_in_order {
         true => Ok(Ok((end, header))),
         false => bad(
