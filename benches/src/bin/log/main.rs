@@ -2,7 +2,7 @@
 //! SQLite.
 //!
 //! ```sh
-//! cargo xtask bench log [--dir DIR] [--events N] [--only publish,http,large]
+//! cargo xtask bench log [--dir DIR] [--events N] [--only publish,http,large,seals]
 //! ```
 //!
 //! Everything runs on the disk that `DIR` is on (default: `target/bench-log`), in a folder that is removed at the end.
@@ -16,6 +16,7 @@
 mod http;
 mod large;
 mod publish;
+mod seals;
 mod sqlite;
 mod table;
 
@@ -64,6 +65,9 @@ fn measure(asked: &Asked, folder: &Path) -> Result<()> {
     if asked.wants("large") {
         large::measure(folder, asked.events, &mut table)?;
     }
+    if asked.wants("seals") {
+        seals::measure(folder, &mut table)?;
+    }
     table.print();
     Ok(())
 }
@@ -77,7 +81,7 @@ struct Asked {
 
 impl Asked {
     fn of(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let usage = "usage: log [--dir DIR] [--events N] [--only publish,http,large]";
+        let usage = "usage: log [--dir DIR] [--events N] [--only publish,http,large,seals]";
         let mut asked = Self {
             folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench-log"),
             events: 5_000_000,

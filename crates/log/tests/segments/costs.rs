@@ -10,15 +10,15 @@ use std::{
 };
 
 use tidewire_log::{
-    Record, Seq, TopicSet,
+    Entry, Record, Seq, TopicSet,
     archive::{
-        Reads as _, Store as _,
+        Reads as _, Retention, Store as _,
         segments::{Disk, DiskFile, Segments, Settings},
     },
 };
 
 use crate::{
-    records::{batch, end, event, event_with_id, id, seqs, topic, topics},
+    records::{batch, end, epoch, event, event_with_id, id, seqs, topic, topics},
     sim::SimDisk,
 };
 
@@ -26,15 +26,19 @@ const TOPICS: u64 = 256;
 const EVENTS: u64 = 40_000;
 const ALL: Seq = Seq(u64::MAX);
 
-/// A disk that counts how often it is read.
-struct Counting(SimDisk, Arc<AtomicUsize>);
+/// A disk that counts how often it is read, and the bytes that are written.
+struct Counting(SimDisk, Arc<AtomicUsize>, Arc<AtomicUsize>);
 
-struct CountingFile(Arc<dyn DiskFile>, Arc<AtomicUsize>);
+struct CountingFile(Arc<dyn DiskFile>, Arc<AtomicUsize>, Arc<AtomicUsize>);
 
 impl Counting {
     #[expect(clippy::unnecessary_wraps, reason = "as the disk says it")]
     fn file(&self, file: Arc<dyn DiskFile>) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(CountingFile(file, Arc::clone(&self.1))))
+        Ok(Arc::new(CountingFile(
+            file,
+            Arc::clone(&self.1),
+            Arc::clone(&self.2),
+        )))
     }
 }
 
@@ -71,6 +75,7 @@ impl DiskFile for CountingFile {
         self.0.read_at(buffer, at)
     }
     fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        self.2.fetch_add(bytes.len(), Relaxed);
         self.0.write_at(bytes, at)
     }
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -97,7 +102,7 @@ impl Log {
             segment_bytes,
             ..Settings::default()
         };
-        let disk = Counting(SimDisk::new(1), Arc::clone(&reads));
+        let disk = Counting(SimDisk::new(1), Arc::clone(&reads), Arc::default());
         let segments = Segments::open(Arc::new(disk), settings).unwrap();
         for records in batch(records).chunks(500) {
             segments.append(records).unwrap();
@@ -194,4 +199,69 @@ fn many_topics_are_replayed_with_fewer_reads_than_they_have_events() {
     // Each topic's ids stand elsewhere in each of the indexes.
     let found = log.at_most(EVENTS as usize, |log| log.find(&all(), &id("never given")));
     assert_eq!(found, None);
+}
+
+/// What is written while a hundred segments of 16 KiB are sealed, the same topics in each, in a log that knows so many others: by the
+/// thread that appends, and by the one that keeps the books.
+fn written_at_seals(known: u64, retention: Retention) -> [usize; 2] {
+    let written = Arc::new(AtomicUsize::new(0));
+    let disk = SimDisk::new(1);
+    let settings = Settings {
+        segment_bytes: 16 << 10,
+        retention,
+        ..Settings::default()
+    };
+    let counting = Counting(disk.clone(), Arc::default(), Arc::clone(&written));
+    let log = Segments::open(Arc::new(counting), settings).unwrap();
+    let settings = Record {
+        seq: Seq(1),
+        time: 1,
+        entry: Entry::Settings(tidewire_log::Settings::UNBOUNDED),
+    };
+    let many = (1..=known).map(|number| event(number, &format!("known {number}")));
+    for records in batch([epoch(1), settings].into_iter().chain(many)).chunks(100) {
+        log.append(records).unwrap();
+        log.compact(&|| false);
+    }
+    let newest_segment = || {
+        disk.files()
+            .into_iter()
+            .filter(|name| name.ends_with(".seg"))
+            .max()
+    };
+    let (mut by, mut seq, mut sealed) = ([0; 2], known, 0);
+    let mut newest = newest_segment();
+    while sealed < 100 {
+        let before = written.load(Relaxed);
+        log.append(&batch((1..=10).map(|number| event(seq + number, &name(number)))))
+            .unwrap();
+        let appended = written.load(Relaxed);
+        log.trim(0);
+        log.compact(&|| false);
+        by[0] += appended - before;
+        by[1] += written.load(Relaxed) - appended;
+        seq += 10;
+        let now = newest_segment();
+        sealed += usize::from(now != newest);
+        newest = now;
+    }
+    by
+}
+
+#[test]
+fn what_is_written_at_a_seal_and_when_segments_go_does_not_grow_with_the_topics_that_are_known() {
+    for max_bytes in [usize::MAX, 100 << 10] {
+        let retention = Retention {
+            max_bytes,
+            ..Retention::default()
+        };
+        let [few, few_beside] = written_at_seals(20, retention.clone());
+        let [many, many_beside] = written_at_seals(20_000, retention);
+        assert!(many.abs_diff(few) < few / 4, "appending: {many} beside {few}");
+        // Beside it, what is known of all is written when that has half the bytes that were appended since the last time, or files wait
+        // for it: a part of what was appended.
+        let appended = many.max(few);
+        assert!(few_beside < 4 * appended, "beside it: {few_beside} and {appended} appended");
+        assert!(many_beside < 4 * appended, "beside it: {many_beside} and {appended} appended");
+    }
 }

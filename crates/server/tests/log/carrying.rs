@@ -79,6 +79,7 @@ fn carried(signal: Signal) {
     server.post("/events/purged", "after");
     server.post("/events/ended?end=true", "last words");
     let last = server.post("/events/kept", "drei");
+    old.settle();
     end(server, signal);
 
     let exported = export(&old);

@@ -4,6 +4,8 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use rustix::process::Signal;
@@ -56,8 +58,24 @@ impl Folder {
             server.post(&format!("/events/big?id=big-{number}"), &big);
             server.post("/events/small", &number.to_string());
         }
+        folder.settle();
         end(server, Signal::KILL);
         folder
+    }
+
+    /// Waits until a server has written down what it writes beside publishing, and let go what is beyond 1 MiB.
+    pub fn settle(&self) {
+        let is_settled = || {
+            let segments = self.files(".seg");
+            let len = |name: &String| fs::metadata(self.data.join(name)).map_or(2 << 20, |file| file.len());
+            self.files(".idx").len() + 1 == segments.len()
+                && segments.iter().map(len).sum::<u64>() <= 1 << 20
+                && self.files("topics").len() == 1
+                && self.files(".snap").len() + self.files(".copy").len() == 2
+        };
+        while !is_settled() {
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// The server; it keeps 1 MiB, in segments of 128 KiB.
@@ -99,7 +117,8 @@ impl Folder {
                 let path = entry.unwrap().path();
                 match path.is_dir() {
                     true => read(&path, into),
-                    false => drop(into.insert(path.clone(), fs::read(&path).unwrap())),
+                    // A server may be letting it go.
+                    false => drop(fs::read(&path).map(|bytes| into.insert(path.clone(), bytes))),
                 }
             }
         }

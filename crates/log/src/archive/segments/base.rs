@@ -19,6 +19,9 @@ use crate::{Epoch, Seq, Settings, ids::Epochs, ledger::Ledgers, machine::Machine
 /// See the module's text.
 const TIMES: u64 = 2;
 
+/// After so many looks, one a second, in which no segment was sealed it is time as well if files wait for it.
+const QUIET: u32 = 60;
+
 /// So many facts of doors that are not known here are carried along before the machine is asked, whose ledgers need less room.
 const MOST_FACTS: usize = 10_000;
 
@@ -29,6 +32,8 @@ pub(crate) struct Base {
     bytes: u64,
     /// Where the sealed segments ended when it was looked whether it is time.
     seen: Seq,
+    /// How often they ended there since.
+    quiet: u32,
 }
 
 /// What it is made from.
@@ -59,12 +64,16 @@ impl Log {
             .iter()
             .filter(|segment| segment.index.totals.last > known);
         let bytes: u64 = later.map(|segment| segment.body.len).sum();
-        let is_quiet = std::mem::replace(&mut base.seen, last) == last;
+        base.quiet = match std::mem::replace(&mut base.seen, last) == last {
+            true => base.quiet + 1,
+            false => 0,
+        };
         let is_time = bytes > 0 && bytes >= TIMES * base.bytes;
-        if !is_time && !(sources.is_waiting && is_quiet) {
+        if !(is_time || sources.is_waiting && base.quiet >= QUIET) {
             return Ok(());
         }
-        let written = self.write_base(sources, last);
+        base.quiet = 0;
+        let written = self.write_base(&sources, last);
         let must_ask = match &written {
             Ok(written) => written.is_none(),
             Err(error) => is_damage(error),
@@ -94,10 +103,10 @@ impl Log {
     }
 
     /// Returns how many bytes were written. None: only the machine can tell.
-    fn write_base(&self, sources: Sources, last: Seq) -> io::Result<Option<u64>> {
+    fn write_base(&self, sources: &Sources, last: Seq) -> io::Result<Option<u64>> {
         let mut snapshots = sources.snapshots.clone();
         let last = last.max(snapshots.newest());
-        let Some(machine) = self.machine_of(&sources, last)? else {
+        let Some(machine) = self.machine_of(sources, last)? else {
             return Ok(None);
         };
         let state = machine.snapshot();
@@ -106,7 +115,7 @@ impl Log {
         saved?;
         // After it: a topic that was forgotten may be on the list and unknown to the machine, but the other way round
         // nobody would ever make the machine forget it.
-        let topics = self.topics_of(&sources)?;
+        let topics = self.topics_of(sources)?;
         let listed = topics.save(&*self.disk, &self.id)?;
         let mut writer = self.writer.lock();
         writer.listed = topics.last;

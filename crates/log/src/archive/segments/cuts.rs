@@ -50,8 +50,13 @@ impl Log {
         goes: impl Fn(&Topic) -> bool,
         first: Seq,
     ) -> io::Result<Topics> {
-        let mut cut = Topics::default();
-        cut.last = first.before();
+        let name = name(segment.body.header.base);
+        // The segment may have been written anew since: then what it has lost stands only here.
+        let mut cut = match Topics::load_from(&*self.disk, &name, &self.id) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Topics::default(),
+            loaded => loaded?,
+        };
+        cut.last = cut.last.max(first.before());
         for chunk in lines.chunks(CHUNK) {
             let state = self.state.read();
             for (topic, line) in chunk {
@@ -59,12 +64,14 @@ impl Log {
                 if goes(topic) {
                     place.let_go(floor_of(segment, line), segment.index.totals.last);
                 }
+                let before = cut.place_of(topic);
+                place.let_go(before.floor, before.cleared);
                 cut.learn(topic.clone(), place);
             }
         }
         // What is written down must not know of a purge that a crash may take.
         self.sync().map_err(io::Error::other)?;
-        cut.save_as(&*self.disk, &name(segment.body.header.base), &self.id)?;
+        cut.save_as(&*self.disk, &name, &self.id)?;
         Ok(cut)
     }
 
