@@ -20,7 +20,9 @@
 
 mod support;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
 
 use support::{
     Reader,
@@ -30,7 +32,7 @@ use support::{
 };
 use tidewire_codec::Event;
 use tidewire_hub::{
-    Config, Draft, Encoding, Error, Health, Hub, IdempotencyKey, Outcome, Position, Proposal, Receipt,
+    Config, Cut, Draft, Encoding, Error, Health, Hub, IdempotencyKey, Outcome, Position, Proposal, Receipt,
     Resume, Seq, Start, TopicSet,
     archive::{Memory, Retention},
 };
@@ -116,6 +118,7 @@ fn readers_of_hubs_that_share_an_order_see_exactly_their_events_or_are_told() {
         _ => hasty().block_on(together(seed, true)),
     });
     assert!(total.again > 0 || total.runs < 10, "the order lost nothing");
+    assert!(total.restarts > 0 || total.runs < 10, "no hub was started again");
 }
 
 fn judge_all(name: &str, default: u64, run: impl Fn(u64) -> Judged) -> Judged {
@@ -158,6 +161,7 @@ struct Judged {
     refused: u64,
     /// Publishes that were sent again, as their outcome was not known.
     again: usize,
+    restarts: usize,
 }
 
 impl Judged {
@@ -170,6 +174,7 @@ impl Judged {
         self.events += other.events;
         self.refused += other.refused;
         self.again += other.again;
+        self.restarts += other.restarts;
     }
 }
 
@@ -200,15 +205,24 @@ enum Item {
 
 /// Hubs at which the same is to be read.
 #[derive(Clone)]
-struct Hubs(Vec<Hub>);
+struct Hubs(Arc<Mutex<Vec<Hub>>>);
 
 impl Hubs {
-    fn any(&self, rng: &mut fastrand::Rng) -> &Hub {
-        &self.0[rng.usize(..self.0.len())]
+    fn new(hubs: Vec<Hub>) -> Self {
+        Self(Arc::new(Mutex::new(hubs)))
+    }
+
+    fn any(&self, rng: &mut fastrand::Rng) -> Hub {
+        let hubs = self.0.lock();
+        hubs[rng.usize(..hubs.len())].clone()
+    }
+
+    fn first(&self) -> Hub {
+        self.0.lock()[0].clone()
     }
 
     fn are_many(&self) -> bool {
-        self.0.len() > 1
+        self.0.lock().len() > 1
     }
 }
 
@@ -238,7 +252,7 @@ async fn alone(seed: u64) -> Judged {
         }
         _ => support::ordered::start(config, archive).unwrap(),
     };
-    run(seed, kept, Hubs(vec![hub])).await
+    run(seed, kept, Hubs::new(vec![hub])).await
 }
 
 async fn together(seed: u64, loses: bool) -> Judged {
@@ -254,26 +268,68 @@ async fn together(seed: u64, loses: bool) -> Judged {
         late: one_of(),
     };
     let order = Shared::with(faults, seed);
+    let mut restarts = 0;
     let mut hubs = Vec::new();
-    for node in 1..=3 {
+    for node in 1..=2 {
         let config = config(&mut rng);
         let hub = Hub::builder(config)
             .join(memory(kept), order.of(node))
             .await
             .unwrap();
-        catch_up(&hub).await;
+        assert!(caught_up(&hub).await);
         hubs.push(hub);
     }
-    let judged = run(seed, kept, Hubs(hubs.clone())).await;
-    for hub in &hubs {
+    // One is started again and again. It keeps its log.
+    let (config, archive) = (config(&mut rng), Scripted::over(memory(kept), false));
+    let join = async || {
+        let hub = Hub::builder(config.clone())
+            .join(archive.clone(), order.of(3))
+            .await;
+        let hub = hub.unwrap();
+        assert!(caught_up(&hub).await);
+        hub
+    };
+    hubs.push(join().await);
+    let hubs = Hubs::new(hubs);
+    let mut running = std::pin::pin!(run(seed, kept, hubs.clone()));
+    let mut judged = loop {
+        let pause = tokio::time::sleep(Duration::from_millis(rng.u64(50..400)));
+        tokio::select! {
+            judged = &mut running => break judged,
+            () = pause => {
+                let third = hubs.0.lock().remove(2);
+                let restart = async {
+                    if rng.bool() {
+                        archive.want_snapshot();
+                    }
+                    third.drain().await;
+                    drop(third);
+                    join().await
+                };
+                tokio::select! {
+                    judged = &mut running => break judged,
+                    hub = restart => hubs.0.lock().push(hub),
+                }
+                restarts += 1;
+            }
+        }
+    };
+    judged.restarts = restarts;
+    for hub in &*hubs.0.lock() {
         assert_eq!(hub.health(), Health::Healthy);
     }
     judged
 }
 
-/// Until all is visible that had been ordered.
-async fn catch_up(hub: &Hub) {
-    while hub.barrier().await.is_err() {}
+/// Waits until all is visible that had been ordered. False: the hub has ended.
+async fn caught_up(hub: &Hub) -> bool {
+    loop {
+        match hub.barrier().await {
+            Ok(()) => return true,
+            Err(Error::Closed) => return false,
+            Err(_) => {}
+        }
+    }
 }
 
 async fn run(seed: u64, kept: usize, hubs: Hubs) -> Judged {
@@ -306,7 +362,7 @@ async fn run(seed: u64, kept: usize, hubs: Hubs) -> Judged {
 
     let mut judged = Judged {
         sessions: sessions.len(),
-        refused: hubs.0[0].stats().refused,
+        refused: hubs.first().stats().refused,
         again: model.again,
         ..Judged::default()
     };
@@ -375,7 +431,7 @@ async fn append(
     loop {
         match hubs.any(rng).append(draft.clone()).await {
             Err(Error::Full { .. }) => {}
-            Err(Error::Unordered | Error::OutcomeUnknown) if hubs.are_many() => *again += 1,
+            Err(Error::Unordered | Error::OutcomeUnknown | Error::Closed) if hubs.are_many() => *again += 1,
             answer => return answer.unwrap(),
         }
     }
@@ -394,13 +450,14 @@ async fn read(hubs: Hubs, mut rng: fastrand::Rng) -> Vec<Session> {
     let pace = [0, 5, 60][rng.usize(..3)];
     loop {
         let hub = hubs.any(&mut rng);
-        if hubs.are_many() {
-            catch_up(hub).await;
+        if hubs.are_many() && !caught_up(&hub).await {
+            continue;
         }
-        let subscribed = hub
-            .subscribe(topics.clone(), &start, Encoding::EventStream)
-            .await
-            .unwrap();
+        let subscribed = hub.subscribe(topics.clone(), &start, Encoding::EventStream).await;
+        let Ok(subscribed) = subscribed else {
+            assert_eq!(subscribed.err(), Some(Error::Closed));
+            continue;
+        };
         let Some(mut reader) = Reader::of(subscribed) else {
             return sessions;
         };
@@ -423,7 +480,11 @@ async fn read(hubs: Hubs, mut rng: fastrand::Rng) -> Vec<Session> {
                 session.ended = true;
                 break;
             };
-            let read = read.unwrap();
+            let read = match read {
+                Ok(read) => read,
+                Err(Cut::Draining) if hubs.are_many() => break,
+                Err(cut) => panic!("{cut:?}"),
+            };
             let seq = read.seq();
             session.items.push(match read.name.as_str() {
                 "tidewire.gap" => Item::Gap {
