@@ -33,7 +33,7 @@ use support::{
 use tidewire_codec::Event;
 use tidewire_hub::{
     Config, Cut, Draft, Encoding, Error, Health, Hub, IdempotencyKey, Outcome, Position, Proposal, Receipt,
-    Resume, Seq, Start, TopicSet,
+    Record, Resume, Seq, Start, TopicSet,
     archive::{Memory, Retention},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -50,6 +50,8 @@ struct Model {
     purges: Vec<(Seq, TopicSet)>,
     /// See [`Judged::again`].
     again: usize,
+    /// Nobody knows whether they count.
+    unknown: Vec<(TopicSet, String)>,
 }
 
 impl Model {
@@ -57,6 +59,29 @@ impl Model {
         self.events.extend(other.events);
         self.purges.extend(other.purges);
         self.again += other.again;
+        self.unknown.extend(other.unknown);
+    }
+
+    /// Holds the log of a node against what was acknowledged: nothing is missing, nothing is there twice. What is there of unknown outcome
+    /// counts from now on.
+    fn compare(&mut self, log: &[Arc<Record>]) {
+        let mut there = BTreeMap::new();
+        for record in log {
+            if let Some(event) = record.event().filter(|event| event.data != "end") {
+                let twice = there.insert(event.data.clone(), record.seq);
+                assert_eq!(twice, None, "{:.20} is there twice", event.data);
+            }
+        }
+        for (topics, data) in self.unknown.drain(..) {
+            if let Some(seq) = there.get(&data) {
+                self.events.insert(*seq, (topics, data));
+            }
+        }
+        let acknowledged = self.events.iter().filter(|(_, (_, data))| data != "end");
+        let acknowledged: BTreeMap<_, _> = acknowledged
+            .map(|(seq, (_, data))| (data.clone(), *seq))
+            .collect();
+        assert!(there == acknowledged, "the log has what was acknowledged");
     }
 
     /// The reader's next event after a cursor.
@@ -252,7 +277,7 @@ async fn alone(seed: u64) -> Judged {
         }
         _ => support::ordered::start(config, archive).unwrap(),
     };
-    run(seed, kept, Hubs::new(vec![hub])).await
+    run(seed, kept, Hubs::new(vec![hub]), None).await
 }
 
 async fn together(seed: u64, loses: bool) -> Judged {
@@ -291,7 +316,7 @@ async fn together(seed: u64, loses: bool) -> Judged {
     };
     hubs.push(join().await);
     let hubs = Hubs::new(hubs);
-    let mut running = std::pin::pin!(run(seed, kept, hubs.clone()));
+    let mut running = std::pin::pin!(run(seed, kept, hubs.clone(), Some(&archive)));
     let mut judged = loop {
         let pause = tokio::time::sleep(Duration::from_millis(rng.u64(50..400)));
         tokio::select! {
@@ -332,7 +357,7 @@ async fn caught_up(hub: &Hub) -> bool {
     }
 }
 
-async fn run(seed: u64, kept: usize, hubs: Hubs) -> Judged {
+async fn run(seed: u64, kept: usize, hubs: Hubs, log: Option<&Scripted>) -> Judged {
     let mut readers = tokio::task::JoinSet::new();
     for reader in 0..READERS {
         readers.spawn(read(hubs.clone(), fastrand::Rng::with_seed(seed << 16 | reader)));
@@ -360,6 +385,13 @@ async fn run(seed: u64, kept: usize, hubs: Hubs) -> Judged {
     }
     let sessions: Vec<Session> = readers.join_all().await.into_iter().flatten().collect();
 
+    if let Some(archive) = log {
+        let last = model.events.last_key_value().map(|(seq, _)| *seq);
+        while archive.log().last().map(|record| record.seq) < last {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        model.compare(&archive.log());
+    }
     let mut judged = Judged {
         sessions: sessions.len(),
         refused: hubs.first().stats().refused,
@@ -384,6 +416,15 @@ async fn publish(hubs: Hubs, mut rng: fastrand::Rng, publisher: u64) -> Model {
         let key = IdempotencyKey::new(&name).unwrap();
         let seq = match rng.u8(..16) {
             0 => twice(&hubs, &mut rng, draft.with_key(key, 0), &mut published.again).await,
+            1..8 if hubs.are_many() => match hubs.any(&mut rng).append(draft).await {
+                Ok(receipt) => receipt.seq,
+                Err(Error::Unordered) => continue,
+                Err(Error::Closed | Error::OutcomeUnknown) => {
+                    published.unknown.push((topics, data));
+                    continue;
+                }
+                Err(error) => panic!("{error}"),
+            },
             _ if hubs.are_many() => {
                 let draft = draft.with_key(key, 0);
                 append(&hubs, &mut rng, draft, &mut published.again).await.seq

@@ -169,6 +169,11 @@ impl Scripted {
         self.state().snapshot.as_ref().map(|(seq, _)| *seq)
     }
 
+    /// All that was appended, whatever has become of it for readers.
+    pub fn log(&self) -> Vec<Arc<Record>> {
+        self.state().log.clone()
+    }
+
     pub fn last_snapshot(&self) -> Option<(Seq, Vec<u8>)> {
         self.state().snapshot.clone()
     }
