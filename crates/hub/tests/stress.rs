@@ -329,6 +329,10 @@ async fn together(seed: u64, loses: bool) -> Judged {
                     }
                     third.drain().await;
                     drop(third);
+                    if rng.bool() {
+                        // As after a crash: all of it comes from the records.
+                        archive.set_snapshot(None);
+                    }
                     join().await
                 };
                 tokio::select! {
