@@ -136,6 +136,14 @@ fn rust() -> Result<Verdict> {
         Cmd::cargo().args(["test", "--all-targets"])
     };
     test.args(["--workspace", "--locked", "--no-fail-fast"]).run()?;
+    // A sample of the hub's suite over an order that others could follow too; all of it: `soak`.
+    let sample = Cmd::cargo().args(["test", "-p", "tidewire-hub", "--locked", "-q"]);
+    let sample = sample.args(
+        ["resume", "restart", "splice", "purge"]
+            .map(|test| ["--test", test])
+            .concat(),
+    );
+    sample.env("TIDEWIRE_ORDER", "shared").run()?;
     Ok(Verdict::Passed)
 }
 

@@ -25,6 +25,9 @@ pub enum StartError {
     /// The clock says a time that no record can have.
     #[error(transparent)]
     Clock(#[from] Before1970),
+    /// What the order begins with cannot be written down.
+    #[error("the log cannot begin with the order's checkpoint")]
+    Checkpoint(#[source] io::Error),
     /// There can be no thread for the log.
     #[error("the system gives no thread to write the log: raise the limit of threads or processes")]
     Thread(#[source] io::Error),

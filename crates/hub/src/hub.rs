@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use tidewire_log::{
-    archive::{Scan, Store},
+    archive::{History, Scan, Store},
     clock::millis,
     ids::Epochs,
     ledger::{Ledger, Ledgers},
     machine::Machine,
-    recall::recall,
+    recall::{RecallError, recall},
     record::text_len,
     settings::{RULES, Settings},
     timekeeper::Timekeeper,
@@ -25,7 +25,7 @@ use crate::{
     Receipt, Row, Seq, Start, StartError, Stats, Subscribed, Times, Topic, TopicSet,
     apply::Applier,
     health::Pulse,
-    order::{Follower, Joined, Order, Proposer, Standing, local::Local},
+    order::{Follower, JoinError, Joined, Order, Proposer, Standing, local::Local},
     pool::Pool,
     presence::Readers,
     proposals::{Beginning, Packer, Pending, Proposals, size},
@@ -146,17 +146,20 @@ impl Builder {
         parts.assemble(joined)
     }
 
-    /// Starts the hub as one of many that follow an order.
+    /// Starts the hub as one of many that follow an order. An empty archive begins with the order's checkpoint, if it has one. What was
+    /// ordered before is visible after a [barrier](Hub::barrier): before that, nothing should be answered.
     ///
     /// # Errors
-    /// [`StartError`]; [`JoinError::Checkpoint`](crate::order::JoinError::Checkpoint) if the archive is too far behind.
+    /// [`StartError`]; [`JoinError::Checkpoint`] if the archive is too far behind.
     pub async fn join(self, archive: impl Store, order: impl Order) -> Result<Hub, StartError> {
-        let parts = self.recall(Arc::new(archive))?;
-        let standing = Standing {
-            last: parts.machine.last(),
-            reached: parts.machine.reached().clone(),
+        let mut parts = self.recall(Arc::new(archive))?;
+        let joined = match order.join(parts.standing()).await {
+            Err(JoinError::Checkpoint { last, state }) if parts.is_new() => {
+                parts = parts.begin_behind(last, state)?;
+                order.join(parts.standing()).await?
+            }
+            joined => joined?,
         };
-        let joined = order.join(standing).await?;
         parts.assemble(joined)
     }
 
@@ -191,6 +194,37 @@ struct Parts {
 }
 
 impl Parts {
+    fn standing(&self) -> Standing {
+        Standing {
+            last: self.machine.last(),
+            reached: self.machine.reached().clone(),
+        }
+    }
+
+    fn is_new(&self) -> bool {
+        self.machine.last() == Seq::ZERO
+    }
+
+    /// Begins with a checkpoint.
+    fn begin_behind(mut self, last: Seq, state: Vec<u8>) -> Result<Self, StartError> {
+        self.machine = self.machine.restore(last, &state).map_err(RecallError::from)?;
+        let time = self.machine.time();
+        let history = History {
+            epochs: self.machine.epochs().list(),
+            last,
+            time,
+            believed: time,
+            snapshot: Some((last, state)),
+        };
+        let begun = self
+            .archive
+            .begin_behind(&history, self.machine.topics().collect());
+        begun.map_err(StartError::Checkpoint)?;
+        self.time = Arc::new(Timekeeper::start(self.config.clock.clone(), Some(time)));
+        self.last = last;
+        Ok(self)
+    }
+
     fn assemble<P: Proposer, F: Follower>(self, joined: Joined<P, F>) -> Result<Hub, StartError> {
         let Self {
             config,

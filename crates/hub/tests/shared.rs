@@ -22,8 +22,13 @@ use support::{
     topics,
 };
 use tidewire_hub::{
-    Config, Door, Draft, Error, Health, Hub, IdempotencyKey, Outcome, Row, Start, StartError, Verdict,
-    archive::{Memory, Retention},
+    Config, Door, Draft, Error, GapReason, Health, Hub, IdempotencyKey, Outcome, Resume, Row, Start,
+    StartError, Verdict,
+    archive::{
+        Memory, Retention,
+        segments::{RealDisk, Segments, Settings},
+    },
+    order::JoinError,
 };
 use tokio::task::JoinSet;
 
@@ -393,4 +398,76 @@ async fn the_first_claim_counts_on_all_nodes_and_after_restarts() {
         .map(|(_, claims)| tidewire_log::Ledger::snapshot(claims));
     let books: Vec<_> = books.collect();
     assert!(books[0] == books[1] && books[1] == books[2] && !books[0].is_empty());
+}
+
+/// What a hub says that began behind a checkpoint.
+async fn begins_behind(hub: &Hub, first: &[support::Read], key: &Draft, new: &Draft) {
+    for (read, reads) in first.iter().enumerate() {
+        let mut reader = Reader::after(hub, "a", &reads.id).await;
+        match read + 1 == first.len() {
+            true => assert_eq!(reader.resume(), &Resume::Resumed, "it has read all of it"),
+            false => assert!(matches!(reader.resume(), Resume::Gap(gap) if gap.reason == GapReason::Expired)),
+        }
+        drop(reader.available().await);
+    }
+    let level = hub.position().to_string();
+    let mut level = Reader::after(hub, "a", &level).await;
+    let again = hub.append(key.clone()).await.unwrap();
+    assert_eq!((again.seq, again.outcome), (first[0].seq(), Outcome::Replayed));
+    assert!(matches!(
+        hub.append(draft("over", "x")).await,
+        Err(Error::Ended { .. })
+    ));
+    let next = hub.append(new.clone()).await.unwrap();
+    assert_eq!(level.next().await.unwrap().unwrap().id, next.id.as_str());
+}
+
+#[tokio::test]
+async fn an_empty_archive_begins_with_the_checkpoint_of_an_order() {
+    let order = Shared::new();
+    let (kept, behind) = (Scripted::new(false), Scripted::new(false));
+    let old = order.hub(9, Config::default(), behind.clone()).await.unwrap();
+    publish(&old, "b", "x").await;
+    old.drain().await;
+    let hub = order.hub(1, Config::default(), kept.clone()).await.unwrap();
+    let keyed = draft("a", "1").with_key(key(), 0);
+    hub.append(keyed.clone()).await.unwrap();
+    publish(&hub, "a", "2").await;
+    hub.append(draft("over", "last").and_end()).await.unwrap();
+    publish(&hub, "a", "3").await;
+    let first = all(&hub, "a").await;
+    hub.drain().await;
+    drop(hub);
+    order.cut(kept.last_snapshot().unwrap());
+
+    let started = order.hub(9, Config::default(), behind).await;
+    let is_checkpoint = matches!(started, Err(StartError::Join(JoinError::Checkpoint { .. })));
+    assert!(is_checkpoint, "only an empty one begins anew");
+
+    let new = |number: u32| draft("a", &format!("new {number}"));
+    let in_memory = order.hub(2, Config::default(), memory()).await.unwrap();
+    begins_behind(&in_memory, &first, &keyed, &new(1)).await;
+
+    let folder = tempfile::tempdir().unwrap();
+    let on_disk = || {
+        let disk = Arc::new(RealDisk::open(folder.path()).unwrap());
+        Segments::open(disk, Settings::default()).unwrap()
+    };
+    let scripted = Scripted::new(false);
+    for number in 0..3 {
+        let hub = order.hub(3, Config::default(), scripted.clone()).await.unwrap();
+        begins_behind(&hub, &first, &keyed, &new(2 + 2 * number)).await;
+        hub.drain().await;
+        drop(hub);
+        let hub = order.hub(4, Config::default(), on_disk()).await.unwrap();
+        begins_behind(&hub, &first, &keyed, &new(3 + 2 * number)).await;
+        assert_eq!(all(&hub, "a").await, all(&in_memory, "a").await);
+        hub.drain().await;
+        drop(hub);
+    }
+    // Nodes that were there before go on.
+    let hub = order.hub(1, Config::default(), kept).await.unwrap();
+    let found = all(&hub, "a").await;
+    assert_eq!(found[..3], first[..]);
+    assert_eq!(found[3..], all(&in_memory, "a").await);
 }

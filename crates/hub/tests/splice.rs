@@ -82,6 +82,9 @@ impl Store for Gated {
     fn replay(&self, _after: Seq, _each: &mut dyn FnMut(&Record)) -> io::Result<()> {
         Ok(())
     }
+    fn begin_behind(&self, history: &History, topics: Vec<(Topic, Seq)>) -> io::Result<()> {
+        self.memory.begin_behind(history, topics)
+    }
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         if self.hold == Hold::BeforeKept {
             self.pass();

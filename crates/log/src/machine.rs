@@ -372,6 +372,12 @@ impl Machine {
         self.keys.set(&settings);
     }
 
+    /// Every topic that it knows, with its last record.
+    pub fn topics(&self) -> impl Iterator<Item = (Topic, Seq)> {
+        let known = self.topics.iter();
+        known.map(|(topic, known)| (topic.clone(), known.last))
+    }
+
     /// How many topics it knows.
     #[must_use]
     pub fn topic_count(&self) -> usize {

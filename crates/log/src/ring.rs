@@ -104,6 +104,12 @@ impl<E: Placed> TopicRing<E> {
         self.absent_floor = self.absent_floor.max(floor);
     }
 
+    /// A topic that has no entry yet is gone up to here.
+    pub fn set_floor(&mut self, topic: Topic, floor: Seq) {
+        self.shelf(&topic).floor = floor;
+        self.idle.push_back(topic);
+    }
+
     /// Adds the next entry in order.
     pub fn push(&mut self, entry: E) {
         let position = self.front + self.entries.len() as u64;

@@ -6,8 +6,25 @@
 //! The way of a batch: [`Proposer::ready`], [`Proposer::propose`], … [`Follower::next`], and then, only where the order has not
 //! `decided`, [`Follower::not_kept`] if the node's store did not keep it.
 //!
-//! An order may hand a batch out late, twice or never: the [machine](tidewire_log::machine) applies each exactly once and in the
-//! order of its number, and the hub proposes again what it does not see.
+//! # To write another order
+//!
+//! Implement [`Order`], [`Proposer`] and [`Follower`], and give the first to [`Builder::join`](crate::Builder::join). `local.rs` beside
+//! this file is the shortest one, `tests/support/shared.rs` one of many hubs with every fault that is allowed.
+//!
+//! The order sees to this:
+//!
+//! - **Places rise, and none is left out.** A follower hands out all that stands behind [`Reached::position`], in the order of places. To
+//!   hand out again what it has handed out does no harm. Where it cannot go on so, it says [`Broken`], and the hub stops.
+//! - **Numbers.** [`Ordered::first`] and as many numbers as the batch has entries, and one more for the batch itself, are its own.
+//! - **A run of a node** has an [`Origin`] of its own, whose incarnation is higher than those of its runs before. With the first batch of
+//!   a run that is applied, the runs before are over.
+//! - **The first batch** of an order says its epoch ([`Entry::Epoch`]). A node that has it not yet has no cursor to give.
+//! - **[`Proposer::ready`] bounds** how many batches are under way. What waits longer than ten seconds for it is refused.
+//! - **[`NotTaken`] is certain.** All else may be slow, or never answer: then the outcome is not known yet.
+//!
+//! And need not see to this: a batch may be ordered late, twice or never, or in front of one with a lower number. The
+//! [machine](tidewire_log::machine) applies each at most once, in the order of its number, and the hub proposes again what it does not
+//! see. The hub makes publishers wait at most ten seconds for a batch, and tells them then that the outcome is not known.
 
 pub mod local;
 
@@ -40,7 +57,8 @@ pub struct Batch {
 pub struct Ordered {
     /// Its place in the order. It rises from one to the next.
     pub position: u64,
-    /// The number of its first entry that is accepted; the next has the next. It lies beyond all numbers before.
+    /// The number of its first entry that is accepted; the next has the next, and the batch itself the last. It lies beyond all numbers
+    /// before.
     pub first: Seq,
     /// In milliseconds since 1970, by the clock of the order or of who proposed, whichever is earlier.
     pub time: Millis,
@@ -146,10 +164,12 @@ pub trait Order: Send + Sync {
 
 /// See the module's text.
 pub trait Proposer: Send + Sync + 'static {
-    /// Resolves when a batch would be taken: what is proposed meanwhile forms one batch, so batches grow with load.
+    /// Resolves when a batch would be taken: what is proposed meanwhile forms one batch, so batches grow with load. May be dropped and
+    /// asked again.
     fn ready(&self) -> impl Future<Output = ()> + Send;
 
-    /// Takes a batch. `Ok`: nothing is known yet, [`Follower::next`] will tell.
+    /// Takes a batch. `Ok`: nothing is known yet, [`Follower::next`] will tell. May be dropped where it takes long, also when it has
+    /// taken the batch.
     ///
     /// # Errors
     /// [`NotTaken`]: it is certainly not ordered. Its number is used again.

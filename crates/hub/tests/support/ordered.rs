@@ -142,6 +142,18 @@ impl<S: Store> Store for Ordered<S> {
         drop(calls);
         self.store.replay(after, each)
     }
+    fn begin_behind(&self, history: &History, topics: Vec<(Topic, Seq)>) -> io::Result<()> {
+        let mut calls = self.calls();
+        check(calls.replay, "begin_behind", "before replay");
+        check(
+            !calls.written && calls.last == Seq::ZERO,
+            "begin_behind",
+            "of a log that is not new",
+        );
+        calls.last = history.last;
+        drop(calls);
+        self.store.begin_behind(history, topics)
+    }
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         let mut calls = self.write("append");
         check(!calls.poisoned, "append", "after it was poisoned");

@@ -169,6 +169,10 @@ impl Scripted {
         self.state().snapshot.as_ref().map(|(seq, _)| *seq)
     }
 
+    pub fn last_snapshot(&self) -> Option<(Seq, Vec<u8>)> {
+        self.state().snapshot.clone()
+    }
+
     pub fn set_snapshot(&self, snapshot: Option<(Seq, Vec<u8>)>) {
         self.state().snapshot = snapshot;
     }
@@ -227,6 +231,13 @@ impl Store for Scripted {
             each(record);
         }
         Ok(())
+    }
+    fn begin_behind(&self, history: &History, topics: Vec<(Topic, Seq)>) -> io::Result<()> {
+        let mut state = self.state();
+        state.last = (history.last, history.time);
+        state.epochs.clone_from(&history.epochs);
+        state.snapshot.clone_from(&history.snapshot);
+        state.memory.begin_behind(history, topics)
     }
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         let mut state = self.state();

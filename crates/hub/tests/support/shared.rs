@@ -19,7 +19,7 @@ use tidewire_hub::{
         self, Batch, Broken, Follower, JoinError, Joined, NotTaken, Order, Proposed, Proposer, Standing,
     },
 };
-use tidewire_log::machine::{Origin, Reached};
+use tidewire_log::machine::Origin;
 use tokio::sync::Notify;
 
 use super::ordered::Ordered;
@@ -64,7 +64,7 @@ struct State {
     refuses: bool,
     runs: BTreeMap<u64, u64>,
     /// With this the log begins, for nodes that are not there yet.
-    checkpoint: Option<(Seq, Reached, Vec<u8>)>,
+    checkpoint: Option<(Seq, u64, Vec<u8>)>,
     /// It goes on behind the node that joins, and begins a log that is new with this epoch.
     follows: Option<Epoch>,
     faults: Faults,
@@ -215,11 +215,11 @@ impl Shared {
         });
     }
 
-    /// Forgets all batches; who is not there yet begins with the state of a node that has applied them.
-    pub fn cut(&self, last: Seq, reached: Reached, machine: Vec<u8>) {
+    /// Forgets all batches; a node that is not there yet begins with the state of one that has applied them.
+    pub fn cut(&self, (last, machine): (Seq, Vec<u8>)) {
         self.change(|state| {
-            state.log.retain(|ordered| ordered.position > reached.position);
-            state.checkpoint = Some((last, reached, machine));
+            state.log.clear();
+            state.checkpoint = Some((last, state.position, machine));
         });
     }
 
@@ -306,7 +306,7 @@ impl Order for Node {
             }
         }
         if let Some((last, at, machine)) = &state.checkpoint
-            && reached < at.position
+            && reached < *at
         {
             let (last, state) = (*last, machine.clone());
             return Err(JoinError::Checkpoint { last, state });
@@ -440,10 +440,7 @@ impl SharedFollower {
 
     /// What was handed out last is there no more.
     fn is_lost(&self, state: &State) -> bool {
-        let begins = state
-            .checkpoint
-            .as_ref()
-            .map_or(0, |(_, reached, _)| reached.position);
+        let begins = state.checkpoint.as_ref().map_or(0, |(_, position, _)| *position);
         let found = state
             .log
             .binary_search_by_key(&self.position, |ordered| ordered.position);

@@ -280,6 +280,15 @@ impl Store for Memory {
         Ok(())
     }
 
+    fn begin_behind(&self, history: &History, topics: Vec<(Topic, Seq)>) -> io::Result<()> {
+        let records = &mut self.kept.write().records;
+        for (topic, last) in topics {
+            records.set_floor(topic, last);
+        }
+        records.set_absent_floor(history.last);
+        Ok(())
+    }
+
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         let mut kept = self.kept.write();
         for record in batch {

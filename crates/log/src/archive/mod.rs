@@ -148,7 +148,8 @@ pub enum AppendError {
 
 /// Where records are kept: what its one writer calls, and, as every store is read too, [`Reads`].
 ///
-/// The order of calls: [`history`](Store::history) once, [`replay`](Store::replay) at most once, and then the rest. Batches are appended
+/// The order of calls: [`history`](Store::history) once, [`replay`](Store::replay) at most once,
+/// [`begin_behind`](Store::begin_behind) at most once, and then the rest. Batches are appended
 /// in the order of their numbers. A purge, a forgetting and a snapshot come after the append of the record up to which they go, and none
 /// while an append is under way; the rules of topics ([`trim_topics`](Store::trim_topics)) have their turn between appends too,
 /// and may come before the first. After an append that was [poisoned](AppendError::Poisoned) nothing is appended or written down.
@@ -166,6 +167,13 @@ pub trait Store: Reads {
     /// # Errors
     /// When they cannot be read.
     fn replay(&self, after: Seq, each: &mut dyn FnMut(&Record)) -> io::Result<()>;
+
+    /// A new log gets a history, of which nothing is kept: it begins behind it, and has its snapshot. `topics` are those of the
+    /// machine, each with its last record: all of them is gone up to there. Called once at most, after the replay and before anything is written.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    fn begin_behind(&self, history: &History, topics: Vec<(Topic, Seq)>) -> io::Result<()>;
 
     /// Keeps a batch, in order. When this returns, the batch is as durable as this store promises.
     /// Nothing is let go here: what no reader could see yet must not be missing. A note stands in front of a record: one at the end

@@ -261,7 +261,13 @@ fn what_is_written_at_a_seal_and_when_segments_go_does_not_grow_with_the_topics_
         // Beside it, what is known of all is written when that has half the bytes that were appended since the last time, or files wait
         // for it: a part of what was appended.
         let appended = many.max(few);
-        assert!(few_beside < 4 * appended, "beside it: {few_beside} and {appended} appended");
-        assert!(many_beside < 4 * appended, "beside it: {many_beside} and {appended} appended");
+        assert!(
+            few_beside < 4 * appended,
+            "beside it: {few_beside} and {appended} appended"
+        );
+        assert!(
+            many_beside < 4 * appended,
+            "beside it: {many_beside} and {appended} appended"
+        );
     }
 }

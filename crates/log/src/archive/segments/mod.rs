@@ -78,6 +78,7 @@ pub use disk::{Disk, DiskFile};
 pub use real_disk::RealDisk;
 pub use recover::OpenError;
 use recover::Opened;
+use topics::Place;
 use writer::{Log, Troubles, Writer};
 
 /// When what is published is safe from a crash of the machine.
@@ -185,6 +186,10 @@ impl Store for Segments {
 
     fn replay(&self, after: Seq, each: &mut dyn FnMut(&Record)) -> io::Result<()> {
         recover::replay(&self.log.state.read(), after, each)
+    }
+
+    fn begin_behind(&self, history: &History, topics: Vec<(Topic, Seq)>) -> io::Result<()> {
+        self.log.begin_behind(history, topics)
     }
 
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
@@ -307,6 +312,36 @@ fn cause<T>(done: &io::Result<T>) -> Option<&dyn Display> {
 }
 
 impl Log {
+    fn begin_behind(&self, history: &History, topics: Vec<(Topic, Seq)>) -> io::Result<()> {
+        let mut writer = self.writer.lock();
+        writer.meta.epochs.clone_from(&history.epochs);
+        let saved = self.save_meta(&mut writer).and_then(|()| {
+            let mut state = self.state.write();
+            for (topic, last) in topics {
+                let (event, floor, cleared) = (last, last, last);
+                state.topics.learn(
+                    topic,
+                    Place {
+                        event,
+                        last,
+                        floor,
+                        cleared,
+                    },
+                );
+            }
+            state.topics.raise_absent(history.last);
+            (state.topics.last, state.topics.time) = (history.last, history.time);
+            drop(state);
+            self.roll(&mut writer, history.last.next())
+        });
+        drop(writer);
+        saved.map_err(io::Error::other)?;
+        match &history.snapshot {
+            Some((seq, state)) => self.write_down(*seq, state),
+            None => Ok(()),
+        }
+    }
+
     fn write_down(&self, seq: Seq, state: &[u8]) -> io::Result<()> {
         let _cutting = self.cutting.lock();
         let mut writer = self.writer.lock();

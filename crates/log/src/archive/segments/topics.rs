@@ -273,6 +273,9 @@ impl Topics {
 
     /// What another log knew of a topic. False if it is known already.
     pub(crate) fn learn(&mut self, topic: Topic, place: Place) -> bool {
+        if place.last <= place.cleared {
+            self.idle.push_back(topic.clone());
+        }
         self.known.insert(topic, place).is_none()
     }
 

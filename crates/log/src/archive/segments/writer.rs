@@ -276,7 +276,7 @@ impl Log {
         }
     }
 
-    fn save_meta(&self, writer: &mut Writer) -> Result<(), AppendError> {
+    pub(crate) fn save_meta(&self, writer: &mut Writer) -> Result<(), AppendError> {
         writer.meta.save(&*self.disk).map_err(refused)?;
         writer.owes_meta = false;
         Ok(())
