@@ -495,12 +495,14 @@ async fn read(hubs: Hubs, mut rng: fastrand::Rng) -> Vec<Session> {
     let pace = [0, 5, 60][rng.usize(..3)];
     loop {
         let hub = hubs.any(&mut rng);
-        if hubs.are_many() && !caught_up(&hub).await {
+        // A hub that cannot place the cursor catches up by itself.
+        if hubs.are_many() && rng.bool() && !caught_up(&hub).await {
             continue;
         }
         let subscribed = hub.subscribe(topics.clone(), &start, Encoding::EventStream).await;
         let Ok(subscribed) = subscribed else {
-            assert_eq!(subscribed.err(), Some(Error::Closed));
+            let error = subscribed.err().unwrap();
+            assert!(matches!(error, Error::Closed | Error::Unordered), "{error}");
             continue;
         };
         let Some(mut reader) = Reader::of(subscribed) else {
