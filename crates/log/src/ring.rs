@@ -2,7 +2,7 @@
 //!
 //! Each topic has a **floor**: every entry of the topic after its floor is in the ring. So a reader
 //! with a cursor at or after the floors of its topics misses nothing here, whatever else was removed.
-//! The floor of a topic that the ring does not know is [`TopicRing::absent_floor`].
+//! The floor of a topic that the ring does not know is the absent floor.
 //!
 //! A topic costs one list of positions, however many readers or channels it has.
 

@@ -1,6 +1,6 @@
 //! What the machine remembers, as bytes: an archive keeps them, so that a restart need not read the whole log.
 //!
-//! One byte of version, then [`State`] in postcard's encoding. The number of the record after which they were
+//! One byte of version, then `State` in postcard's encoding. The number of the record after which they were
 //! written stands with the archive. Whatever the bytes are, reading them does not panic.
 
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@
 //! at a start more than [`FAR`] from the newest record, whatever the wall clock says may be wrong: until an operator confirms it,
 //! or it has lasted [`PATIENCE`], records expire by the earlier of the wall clock and of the time that the leap left.
 //!
-//! Smaller leaps than [`SLACK`] count at once: they let records expire that much too early or too late.
+//! Smaller leaps than `SLACK` count at once: they let records expire that much too early or too late.
 
 use std::fmt;
 
