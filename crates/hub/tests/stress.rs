@@ -138,7 +138,7 @@ fn readers_see_exactly_their_events_or_are_told() {
 #[test]
 fn readers_of_hubs_that_share_an_order_see_exactly_their_events_or_are_told() {
     let threads = threads();
-    let total = judge_all("shared stress", 20, |seed| match seed % 4 {
+    let total = judge_all("shared stress", 12, |seed| match seed % 4 {
         0 => threads.block_on(together(seed, false)),
         _ => hasty().block_on(together(seed, true)),
     });
