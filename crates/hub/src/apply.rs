@@ -331,8 +331,14 @@ impl<F: Follower> Applier<F> {
     /// Proposes to forget topics of which nothing is kept, where many are known. A few are remembered: what is forgotten may be told as
     /// a gap to who comes back late, though nothing was missed.
     fn forget_idle(&mut self) {
-        let known = self.machine.read().topic_count() as u64;
-        if known < self.settings.max_topics && known <= MANY_TOPICS {
+        let (known, settings) = {
+            let machine = self.machine.read();
+            (
+                machine.topic_count() as u64,
+                machine.noted_settings().unwrap_or(self.settings),
+            )
+        };
+        if known < settings.max_topics && known <= MANY_TOPICS {
             return;
         }
         let Ok(topics) = TopicSet::new(self.archive.idle(Entry::MOST_FORGOTTEN)) else {

@@ -375,7 +375,9 @@ impl<P: Proposer> Packer<P> {
     fn notes(&self) -> Vec<Entry> {
         let machine = self.machine.read();
         let mut notes = self.start.0.lock().clone();
-        if machine.noted_settings() != Some(self.settings) {
+        // Nodes of one order may be set up differently: the first that proposes says what holds.
+        let holds = machine.noted_settings();
+        if holds.is_none_or(|holds| !self.decided && holds != self.settings) {
             notes.push(Entry::Settings(self.settings));
         }
         notes.extend(machine.expired_keys(self.time.read().expiry));
