@@ -272,13 +272,17 @@ impl<E: Placed> TopicRing<E> {
             .collect()
     }
 
-    /// Forgets a topic, if it has no entries and no pins; its floor goes into the absent floor.
-    pub fn forget(&mut self, topic: &Topic) {
-        if self.topics.get(topic).is_some_and(Shelf::is_idle)
-            && let Some(shelf) = self.topics.remove(topic)
-        {
+    /// Forgets a topic, if it has no entries and no pins; its floor goes into the absent floor. False if it has.
+    pub fn forget(&mut self, topic: &Topic) -> bool {
+        let Some(shelf) = self.topics.get(topic) else {
+            return true;
+        };
+        let is_idle = shelf.is_idle();
+        if is_idle {
             self.absent_floor = self.absent_floor.max(shelf.floor);
+            self.topics.remove(topic);
         }
+        is_idle
     }
 
     /// The floor of each of these topics.
@@ -475,7 +479,7 @@ mod tests {
         assert_eq!(ring.idle(1).iter().map(Topic::name).collect::<Vec<_>>(), ["a"]);
         let idle = ring.idle(9);
         assert_eq!(idle.iter().map(Topic::name).collect::<Vec<_>>(), ["a", "b"]);
-        idle.iter().for_each(|topic| ring.forget(topic));
+        assert!(idle.iter().all(|topic| ring.forget(topic)));
         assert_eq!(ring.idle(9), []);
         assert_eq!(ring.floor(&set("a")), Seq(2), "never too low");
         assert_eq!(ring.floor(&set("c")), Seq::ZERO, "still exact");
