@@ -207,7 +207,11 @@ impl<F: Follower> Applier<F> {
                     records.push(Arc::new(record));
                     receipt
                 }
-                Applied::Answered(receipt) => receipt,
+                Applied::Answered(receipt) => {
+                    // A fact that its ledger has no use for: a node without the door keeps it under this number.
+                    next = next.max(receipt.seq.next());
+                    receipt
+                }
             })
         };
         let mut outcomes = Vec::with_capacity(entries.len());

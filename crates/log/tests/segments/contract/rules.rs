@@ -131,10 +131,7 @@ pub(super) fn a_topic_that_is_used_anew_in_the_batch_that_forgets_it_is_counted(
     append(&*archive, [event(1, "t/a"), purge(2, "t/a")]);
     archive.purge(&topics("t/a"), Seq(2)).unwrap();
     let anew = (4..=6).map(|seq| event(seq, "t/a"));
-    append(
-        &*archive,
-        [forget(3, topics("t/a"), 2)].into_iter().chain(anew),
-    );
+    append(&*archive, [forget(3, topics("t/a"), 2)].into_iter().chain(anew));
     archive.forget(&topics("t/a"), Seq(3));
     assert_eq!(scanned(&*archive, "t/a"), [4, 5, 6]);
     archive.trim_topics(6);
