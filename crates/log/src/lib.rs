@@ -25,6 +25,7 @@ pub mod dedup;
 pub mod entry;
 pub mod error;
 pub mod floors;
+mod idle;
 pub mod ids;
 pub mod ledger;
 pub mod machine;
