@@ -22,6 +22,7 @@ use tidewire_log::{
 };
 use tokio::{
     sync::{mpsc, oneshot},
+    task::coop::consume_budget,
     time::MissedTickBehavior,
 };
 
@@ -91,6 +92,8 @@ impl<F: Follower> Applier<F> {
                     self.keep_house(&mut gone);
                     compaction.go_on(&self.archive, self.time.read().expiry);
                 }
+                // In front of the order, which may always have something of other nodes.
+                _ = &mut stopped => break,
                 ordered = self.follower.next(last) => match ordered {
                     Ok(ordered) => self.take(ordered),
                     Err(Broken::Closed) => break,
@@ -99,8 +102,9 @@ impl<F: Follower> Applier<F> {
                         break;
                     }
                 },
-                _ = &mut stopped => break,
             }
+            // The packer has its turn too, however much the order has.
+            consume_budget().await;
             if self.decided && self.pulse.poisoned().is_some() {
                 break;
             }
@@ -203,7 +207,11 @@ impl<F: Follower> Applier<F> {
                     records.push(Arc::new(record));
                     receipt
                 }
-                Applied::Answered(receipt) => receipt,
+                Applied::Answered(receipt) => {
+                    // A fact that its ledger has no use for: a node without the door keeps it under this number.
+                    next = next.max(receipt.seq.next());
+                    receipt
+                }
             })
         };
         let mut outcomes = Vec::with_capacity(entries.len());
@@ -341,15 +349,15 @@ impl<F: Follower> Applier<F> {
         if known < settings.max_topics && known <= MANY_TOPICS {
             return;
         }
-        let Ok(topics) = TopicSet::new(self.archive.idle(Entry::MOST_FORGOTTEN)) else {
-            return;
-        };
         let is_under_way = |answer: &mut oneshot::Receiver<_>| {
             matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Empty))
         };
         if self.forgetting.as_mut().is_some_and(is_under_way) {
             return;
         }
+        let Ok(topics) = TopicSet::new(self.archive.idle(Entry::MOST_FORGOTTEN)) else {
+            return;
+        };
         let through = self.machine.read().last();
         let (answer, answered) = oneshot::channel();
         let ticket = Ticket {

@@ -156,7 +156,7 @@ async fn a_snapshot_in_the_middle_and_the_records_after_it_are_all_that_there_wa
     hub.append(draft("never", "kept")).await.unwrap_err();
     drop(hub);
     archive.fail(None);
-    // The committer may still be at the first batch when it is asked for one.
+    // The hub may still be at the first batch when it is asked for one.
     let Seq(at) = archive.snapshot_at().unwrap();
     assert!((1..=2).contains(&at), "{at}");
     let hub = start_alone(&archive);

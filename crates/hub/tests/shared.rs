@@ -355,6 +355,32 @@ fn told(outcome: Outcome) -> Verdict {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_has_the_same_number_where_a_door_is_missing() {
+    let order = Shared::new();
+    let claims = Arc::new(Mutex::new(Claims::default()));
+    let builder = Hub::builder(Config::default()).ledger(Door::RELAY, claims);
+    let with = builder.join(memory(), order.of(1)).await.unwrap();
+    let without = order.hub(2, Config::default(), memory()).await.unwrap();
+    with.tell(Door::RELAY, [1]).await.unwrap();
+    // All three in one batch.
+    let [first, again, last] = tokio::join!(
+        with.append(draft("a", "first")),
+        with.tell(Door::RELAY, [1]),
+        with.append(draft("a", "last")),
+    )
+    .into();
+    assert!(!told(again.unwrap().outcome).is_taken);
+    let ids = [first, last].map(|receipt| String::from(receipt.unwrap().id.as_str()));
+    for hub in [&with, &without] {
+        let read = all(hub, "a").await;
+        assert_eq!(
+            read.iter().map(|read| &read.id).collect::<Vec<_>>(),
+            ids.iter().collect::<Vec<_>>()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_first_claim_counts_on_all_nodes_and_after_restarts() {
     let order = Shared::new();
     let join = async |node, archive: &Scripted| {

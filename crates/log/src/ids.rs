@@ -1,8 +1,8 @@
 //! Sequence numbers, epochs, and the positions that readers hold: `~{epoch}-{seq}`.
 //!
 //! A reader's whole position, over any number of topics, is one [`Seq`]. An [`Epoch`] names one
-//! history: each opening of a log begins one, because a log may have lost its end, or may be an older
-//! copy put back, and then gives its numbers to other events.
+//! history. The order begins one; that of a single node at each opening of the log, which may have lost
+//! its end, or be an older copy put back, and then gives its numbers to other events.
 
 use std::{fmt, str::FromStr, sync::Arc};
 

@@ -11,7 +11,7 @@
 //! | [`recall`] | the machine of a log that is opened |
 //! | [`resume`] | where a reader starts, and what it is told |
 //! | [`timekeeper`] | by which time records expire; leaps of the clock |
-//! | [`archive`] | what is kept for replay, behind one trait |
+//! | [`archive`] | what is kept for replay, behind two traits |
 //! | [`floors`] | what is gone of each topic, and to whom that is news |
 //! | [`trouble`] | what a loop meets again and again is logged once |
 //! | [`ring`] | the structure that the archive in memory and a window share: entries in order, found by topic |
@@ -25,6 +25,7 @@ pub mod dedup;
 pub mod entry;
 pub mod error;
 pub mod floors;
+mod idle;
 pub mod ids;
 pub mod ledger;
 pub mod machine;

@@ -89,7 +89,8 @@ pub enum Arrival {
 pub enum Applied {
     /// It has its place in the order, and this is the answer to it.
     Record(Record, Receipt),
-    /// It changes nothing, and takes no place: it has been accepted before, or its door's ledger had no use for it.
+    /// It changes nothing, and takes no place: it has been accepted before, or its door's ledger had no use for it. The number of such
+    /// a fact is passed over: a node without the ledger keeps the fact there.
     Answered(Receipt),
 }
 

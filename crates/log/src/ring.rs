@@ -6,11 +6,11 @@
 //!
 //! A topic costs one list of positions, however many readers or channels it has.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use itertools::Itertools as _;
 
-use crate::{Seq, Topic, TopicSet};
+use crate::{Seq, Topic, TopicSet, idle::Idle};
 
 /// Holes that are left in any case: to close them costs a look at every entry.
 const MOST_HOLES: usize = 1024;
@@ -39,8 +39,7 @@ pub struct TopicRing<E> {
     cost: usize,
     /// The floor of topics that have no shelf. Whoever lets shelves go keeps this true.
     absent_floor: Seq,
-    /// Topics that had no entries left when this was last looked at, oldest first; some may have got one since.
-    idle: VecDeque<Topic>,
+    idle: Idle,
 }
 
 /// What the ring knows of one topic.
@@ -64,7 +63,7 @@ impl<E> Default for TopicRing<E> {
             topics: HashMap::new(),
             cost: 0,
             absent_floor: Seq::ZERO,
-            idle: VecDeque::new(),
+            idle: Idle::default(),
         }
     }
 }
@@ -107,7 +106,7 @@ impl<E: Placed> TopicRing<E> {
     /// A topic that has no entry yet is gone up to here.
     pub fn set_floor(&mut self, topic: Topic, floor: Seq) {
         self.shelf(&topic).floor = floor;
-        self.idle.push_back(topic);
+        self.note_idle(topic);
     }
 
     /// Adds the next entry in order.
@@ -145,7 +144,7 @@ impl<E: Placed> TopicRing<E> {
                 }
             }
             match shelf.is_idle() {
-                true if keep => self.idle.push_back(topic.clone()),
+                true if keep => self.note_idle(topic.clone()),
                 true => drop(self.topics.remove(topic)),
                 false => {}
             }
@@ -190,7 +189,7 @@ impl<E: Placed> TopicRing<E> {
         }
         if self.topics.get(topic).is_some_and(Shelf::is_idle) {
             match keep {
-                true => self.idle.push_back(topic.clone()),
+                true => self.note_idle(topic.clone()),
                 false => drop(self.topics.remove(topic)),
             }
         }
@@ -255,30 +254,27 @@ impl<E: Placed> TopicRing<E> {
     /// At most so many topics that have no entries and no pins.
     pub fn idle(&mut self, most: usize) -> Vec<Topic> {
         let topics = &self.topics;
-        let is_idle = |topic: &Topic| topics.get(topic).is_some_and(Shelf::is_idle);
-        while self.idle.front().is_some_and(|topic| !is_idle(topic)) {
-            self.idle.pop_front();
-        }
-        if self.idle.len() > 2 * topics.len() {
-            let mut seen = HashSet::new();
-            self.idle
-                .retain(|topic| is_idle(topic) && seen.insert(topic.clone()));
-        }
         self.idle
-            .iter()
-            .filter(|topic| is_idle(topic))
-            .take(most)
-            .cloned()
-            .collect()
+            .first(most, |topic| topics.get(topic).is_some_and(Shelf::is_idle))
     }
 
-    /// Forgets a topic, if it has no entries and no pins; its floor goes into the absent floor.
-    pub fn forget(&mut self, topic: &Topic) {
-        if self.topics.get(topic).is_some_and(Shelf::is_idle)
-            && let Some(shelf) = self.topics.remove(topic)
-        {
+    fn note_idle(&mut self, topic: Topic) {
+        let topics = &self.topics;
+        let is_idle = |topic: &Topic| topics.get(topic).is_some_and(Shelf::is_idle);
+        self.idle.push(topic, topics.len(), is_idle);
+    }
+
+    /// Forgets a topic, if it has no entries and no pins; its floor goes into the absent floor. False if it has.
+    pub fn forget(&mut self, topic: &Topic) -> bool {
+        let Some(shelf) = self.topics.get(topic) else {
+            return true;
+        };
+        let is_idle = shelf.is_idle();
+        if is_idle {
             self.absent_floor = self.absent_floor.max(shelf.floor);
+            self.topics.remove(topic);
         }
+        is_idle
     }
 
     /// The floor of each of these topics.
@@ -475,7 +471,7 @@ mod tests {
         assert_eq!(ring.idle(1).iter().map(Topic::name).collect::<Vec<_>>(), ["a"]);
         let idle = ring.idle(9);
         assert_eq!(idle.iter().map(Topic::name).collect::<Vec<_>>(), ["a", "b"]);
-        idle.iter().for_each(|topic| ring.forget(topic));
+        assert!(idle.iter().all(|topic| ring.forget(topic)));
         assert_eq!(ring.idle(9), []);
         assert_eq!(ring.floor(&set("a")), Seq(2), "never too low");
         assert_eq!(ring.floor(&set("c")), Seq::ZERO, "still exact");

@@ -362,8 +362,9 @@ impl Store for Memory {
         let mut kept = self.kept.write();
         kept.purge(topics, through);
         for topic in topics {
-            kept.records.forget(topic);
-            kept.ruled.forget(topic);
+            if kept.records.forget(topic) {
+                kept.ruled.forget(topic);
+            }
         }
     }
 

@@ -81,6 +81,7 @@ contract!(memory segments simple: {
     a_rule_in_bytes_keeps_the_newest_event
     a_rule_in_time_lets_the_old_go_with_its_ends
     a_topic_that_is_cut_and_purged_is_counted_right
+    a_topic_that_is_used_anew_in_the_batch_that_forgets_it_is_counted
     what_all_lose_is_counted_where_a_rule_is_too
     everything_agrees_with_a_model
 });
@@ -110,7 +111,7 @@ fn of<const N: usize>(floors: [u64; N]) -> Floors {
     floors.into_iter().map(Seq).collect()
 }
 
-/// Appends a purge and does it, as the sequencer does.
+/// Appends a purge and does it, as the hub does.
 fn purge_now(archive: &dyn Store, seq: u64, names: &str) -> usize {
     append(archive, [purge(seq, names)]);
     archive.purge(&topics(names), Seq(seq)).unwrap()

@@ -40,7 +40,7 @@ fn topics(namespace: Namespace, name: &str) -> TopicSet {
     Topic::new(namespace, name).unwrap().into()
 }
 
-/// Appends an event of so many bytes, as the committer does.
+/// Appends an event of so many bytes, as the hub does.
 fn put(archive: &dyn Store, seq: u64, namespace: Namespace, bytes: usize) {
     let record = event_of(seq, topics(namespace, "a"), Event::new("x".repeat(bytes)));
     archive.append(&batch([record])).unwrap();

@@ -3,10 +3,7 @@
 //! Written down as one file (`topics`) from time to time; what has come since is found in the log, and what has gone since in
 //! [`cuts`]. Bound: the hub's `max_topics`.
 
-use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    io,
-};
+use std::{collections::HashMap, io};
 
 use super::{
     cuts,
@@ -14,7 +11,7 @@ use super::{
     format::{Damaged, Fields, LogId, MAX_SEQ, VERSION, version},
     paged::{log_seed, read, replace},
 };
-use crate::{Entry, Floors, Millis, Namespace, Record, Seq, Topic, TopicSet};
+use crate::{Entry, Floors, Millis, Namespace, Record, Seq, Topic, TopicSet, idle::Idle};
 
 const MAGIC: [u8; 8] = *b"TIDEWTOP";
 
@@ -45,8 +42,7 @@ pub(crate) struct Topics {
     let_go: Seq,
     /// What was let go since the file was written: floor and cleared. Some topics are known only when the records after the file are.
     later: HashMap<Topic, (Seq, Seq)>,
-    /// Topics of which nothing was left when something of them was let go last, the oldest first.
-    idle: VecDeque<Topic>,
+    idle: Idle,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,6 +59,11 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Nothing is left.
+    fn is_idle(&self) -> bool {
+        self.last <= self.cleared
+    }
+
     /// Events are gone up to `floor`, and everything is up to `cleared`.
     pub(crate) fn let_go(&mut self, floor: Seq, cleared: Seq) {
         self.floor = self.floor.max(floor);
@@ -203,10 +204,16 @@ impl Topics {
         if let Some(place) = self.known.get_mut(topic) {
             place.let_go(floor, cleared);
             self.raised += 1;
-            if place.last <= place.cleared {
-                self.idle.push_back(topic.clone());
+            if place.is_idle() {
+                self.note_idle(topic.clone());
             }
         }
+    }
+
+    fn note_idle(&mut self, topic: Topic) {
+        let known = &self.known;
+        let is_idle = |topic: &Topic| known.get(topic).is_some_and(Place::is_idle);
+        self.idle.push(topic, known.len(), is_idle);
     }
 
     /// Events of any topic may be missing up to here; those that are there are read.
@@ -273,30 +280,18 @@ impl Topics {
 
     /// What another log knew of a topic. False if it is known already.
     pub(crate) fn learn(&mut self, topic: Topic, place: Place) -> bool {
-        if place.last <= place.cleared {
-            self.idle.push_back(topic.clone());
+        let is_new = self.known.insert(topic.clone(), place).is_none();
+        if place.is_idle() {
+            self.note_idle(topic);
         }
-        self.known.insert(topic, place).is_none()
+        is_new
     }
 
     /// At most so many topics of which nothing is left.
     pub(crate) fn idle(&mut self, most: usize) -> Vec<Topic> {
         let known = &self.known;
-        let is_idle = |topic: &Topic| known.get(topic).is_some_and(|place| place.last <= place.cleared);
-        while self.idle.front().is_some_and(|topic| !is_idle(topic)) {
-            self.idle.pop_front();
-        }
-        if self.idle.len() > 2 * known.len() {
-            let mut seen = HashSet::new();
-            self.idle
-                .retain(|topic| is_idle(topic) && seen.insert(topic.clone()));
-        }
         self.idle
-            .iter()
-            .filter(|topic| is_idle(topic))
-            .take(most)
-            .cloned()
-            .collect()
+            .first(most, |topic| known.get(topic).is_some_and(Place::is_idle))
     }
 
     /// Forgets a topic that has got nothing after `through`; its floor goes into that of the unknown.
@@ -404,10 +399,7 @@ impl Topics {
                 return Err(Damaged("a topic is listed twice"));
             }
         }
-        let idle = topics
-            .known
-            .iter()
-            .filter(|(_, place)| place.last <= place.cleared);
+        let idle = topics.known.iter().filter(|(_, place)| place.is_idle());
         topics.idle = idle.map(|(topic, _)| topic.clone()).collect();
         fields.end()?;
         if topics.last > MAX_SEQ {

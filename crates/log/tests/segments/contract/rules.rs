@@ -126,6 +126,18 @@ pub(super) fn a_rule_in_time_lets_the_old_go_with_its_ends(archive: Open<'_>) {
     );
 }
 
+pub(super) fn a_topic_that_is_used_anew_in_the_batch_that_forgets_it_is_counted(archive: Open<'_>) {
+    let archive = archive(ruled([rule("t/", Some(2), None, None)]));
+    append(&*archive, [event(1, "t/a"), purge(2, "t/a")]);
+    archive.purge(&topics("t/a"), Seq(2)).unwrap();
+    let anew = (4..=6).map(|seq| event(seq, "t/a"));
+    append(&*archive, [forget(3, topics("t/a"), 2)].into_iter().chain(anew));
+    archive.forget(&topics("t/a"), Seq(3));
+    assert_eq!(scanned(&*archive, "t/a"), [4, 5, 6]);
+    archive.trim_topics(6);
+    assert_eq!(scanned(&*archive, "t/a"), [5, 6]);
+}
+
 pub(super) fn a_topic_that_is_cut_and_purged_is_counted_right(archive: Open<'_>) {
     let archive = archive(ruled([rule("", Some(10), Some(6_000), None)]));
     let mut seq = 0;
