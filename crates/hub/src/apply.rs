@@ -15,7 +15,7 @@ use std::{
 
 use parking_lot::RwLock;
 use tidewire_log::{
-    archive::{AppendError, Store},
+    archive::{AppendError, Store, Urgency},
     machine::{Applied, Arrival, Machine, Origin},
     settings::Settings,
     timekeeper::Timekeeper,
@@ -61,6 +61,8 @@ pub(crate) struct Applier<F> {
     pub(crate) start: Arc<Beginning>,
     /// For what the node proposes by itself.
     pub(crate) proposals: mpsc::WeakSender<Waiting>,
+    /// How urgent it is that the archive lets go.
+    pub(crate) urgency: Urgency,
     /// The answer to the last proposal to forget topics.
     pub(crate) forgetting: Option<oneshot::Receiver<Result<Receipt, Error>>>,
 }
@@ -102,6 +104,12 @@ impl<F: Follower> Applier<F> {
                         break;
                     }
                 },
+            }
+            match std::mem::replace(&mut self.urgency, Urgency::Idle) {
+                Urgency::Idle => {}
+                Urgency::Due => compaction.go_on(&self.archive, self.time.read().expiry),
+                // Publishers wait meanwhile.
+                Urgency::Overdue => compaction.catch_up(&self.archive, self.time.read().expiry).await,
             }
             // The packer has its turn too, however much the order has.
             consume_budget().await;
@@ -261,6 +269,7 @@ impl<F: Follower> Applier<F> {
         if !self.archive.may_block() {
             self.archive.trim(times.expiry);
         }
+        self.urgency = self.archive.urgency();
         for (ticket, outcome) in tickets.into_iter().zip(outcomes) {
             if let Some(ticket) = ticket {
                 self.tickets.answer(ticket, outcome);

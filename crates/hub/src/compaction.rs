@@ -30,15 +30,33 @@ impl Compaction {
         }));
     }
 
+    /// Lets go now, and waits until it is done.
+    pub(crate) async fn catch_up(&mut self, archive: &Arc<dyn Store>, now: Millis) {
+        self.done().await;
+        let (archive, stop) = (Arc::clone(archive), Arc::clone(&self.stop));
+        self.job = Some(spawn_blocking(move || {
+            archive.trim(now);
+            // What is written down frees files, when it is so twice.
+            archive.compact(&|| !stop.load(Relaxed));
+            archive.compact(&|| !stop.load(Relaxed));
+            archive.trim(now);
+        }));
+        self.done().await;
+    }
+
+    async fn done(&mut self) {
+        if let Some(job) = &mut self.job
+            && let Err(error) = job.await
+        {
+            tracing::error!(%error, "giving back room ended badly");
+        }
+        self.job = None;
+    }
+
     /// Tells the job to give up, and waits until it has.
     pub(crate) async fn end(mut self) {
         self.stop.store(true, Relaxed);
-        if let Some(Err(error)) = match self.job.take() {
-            Some(job) => Some(job.await),
-            None => None,
-        } {
-            tracing::error!(%error, "giving back room ended badly");
-        }
+        self.done().await;
     }
 }
 

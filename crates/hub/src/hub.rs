@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use tidewire_log::{
-    archive::{History, Scan, Store},
+    archive::{History, Scan, Store, Urgency},
     clock::millis,
     ids::Epochs,
     ledger::{Ledger, Ledgers},
@@ -269,6 +269,7 @@ impl Parts {
             settings,
             start: Arc::clone(&start),
             proposals,
+            urgency: Urgency::Idle,
             forgetting: None,
         };
         let proposals =

@@ -16,10 +16,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tidewire_codec::Event;
 use tidewire_hub::{
-    Config, Draft, Encoding, Entry, Epoch, GapReason, Hub, Record, Resume, Seq, Start, Subscribed,
+    Config, Draft, Encoding, Entry, Epoch, GapReason, Hub, IdempotencyKey, Record, Resume, Seq, Start,
+    Subscribed,
     archive::{
         AppendError, Reads as _, Store as _,
-        segments::{Segments, Settings},
+        segments::{Disk, Segments, Settings, inspect::ReadOnly},
     },
 };
 
@@ -169,4 +170,26 @@ async fn an_older_copy_that_was_put_back_gives_no_number_out_again() {
         check(&hub).await;
         assert_eq!(resume(&hub, &new[599]).await, Ok(()));
     }
+}
+
+/// An export gave keys ids of the epoch that the last snapshot knew.
+#[tokio::test]
+async fn what_is_carried_elsewhere_of_a_key_has_the_id_that_was_given() {
+    let mut disk = SimDisk::new(1);
+    let mut given = Vec::new();
+    for number in 0..3 {
+        let hub = Hub::start(Config::default(), open(&disk)).unwrap();
+        let key = IdempotencyKey::new(&format!("k{number}")).unwrap();
+        let draft = Draft::event(topics("a"), Event::new("x")).unwrap();
+        given.push(hub.append(draft.with_key(key, 0)).await.unwrap().id);
+        if number == 0 {
+            hub.drain().await;
+        }
+        drop(hub);
+        disk = disk.kill();
+    }
+    let disk: Arc<dyn Disk> = Arc::new(disk);
+    let memory = ReadOnly::open(&disk).unwrap().memory().unwrap();
+    let ids: Vec<_> = memory.keys.into_iter().map(|key| key.first.1).collect();
+    assert_eq!(ids, given);
 }

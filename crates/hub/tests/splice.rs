@@ -18,7 +18,7 @@ use support::{Reader, draft, publish};
 use tidewire_codec::EventId;
 use tidewire_hub::{
     Config, Encoding, Hub, Millis, Record, Seq, Start, Topic, TopicSet,
-    archive::{AppendError, Back, History, Memory, Reads, Retention, Scan, Store},
+    archive::{AppendError, Back, History, Memory, Reads, Retention, Scan, Store, Urgency},
 };
 
 /// An archive that holds each batch before or after it has taken it, until it is let through.
@@ -76,6 +76,9 @@ impl Gated {
 }
 
 impl Store for Gated {
+    fn urgency(&self) -> Urgency {
+        self.memory.urgency()
+    }
     fn history(&self) -> History {
         History::default()
     }

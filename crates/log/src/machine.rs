@@ -249,8 +249,11 @@ impl Machine {
         if let Some(topic) = topics.iter().find(|topic| self.ended_at(topic).is_some()) {
             return Err(Error::Ended { topic: topic.clone() });
         }
-        let unknown = topics.iter().filter(|topic| !self.topics.contains_key(*topic));
-        match (self.topics.len() + unknown.count()) as u64 > self.settings.max_topics {
+        let unknown = topics
+            .iter()
+            .filter(|topic| !self.topics.contains_key(*topic))
+            .count();
+        match unknown > 0 && (self.topics.len() + unknown) as u64 > self.settings.max_topics {
             true => Err(Error::TopicsFull {
                 max: usize::try_from(self.settings.max_topics).unwrap_or(usize::MAX),
             }),

@@ -207,7 +207,9 @@ async fn read_all(hub: &Hub, events: u64) -> Result<()> {
     let mut bytes = 0;
     for number in 0..TOPICS {
         let start = Start::After(Start::EARLIEST.into());
-        let started = hub.subscribe(topic(number), &start, Encoding::EventStream).await?;
+        let started = hub
+            .subscribe(topic(number), &start, Encoding::EventStream)
+            .await?;
         let Subscribed::Open(mut reader) = started else {
             continue;
         };

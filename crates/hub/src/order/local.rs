@@ -13,6 +13,9 @@ use super::{Batch, Broken, Follower, JoinError, Joined, NotTaken, Order, Ordered
 /// The most bytes of a batch: what a store writes at once, and holds in memory for it.
 const MAX_BATCH: usize = 16 << 20;
 
+/// The most bytes of an entry: a store that writes records has no room for more.
+const MAX_ENTRY: usize = 72 << 20;
+
 /// See the module's text.
 pub struct Local {
     epochs: Epochs,
@@ -64,7 +67,7 @@ impl Local {
                 incarnation: 0,
             },
             notes: vec![Entry::Epoch(epoch)],
-            max_entry: usize::MAX,
+            max_entry: MAX_ENTRY,
             max_batch: MAX_BATCH,
             decided: false,
         })

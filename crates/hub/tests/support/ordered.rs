@@ -8,7 +8,7 @@ use std::{
 use tidewire_codec::EventId;
 use tidewire_hub::{
     Config, Epoch, Hub, Millis, Record, Seq, StartError, Topic, TopicSet,
-    archive::{AppendError, Back, History, Reads, Scan, Store},
+    archive::{AppendError, Back, History, Reads, Scan, Store, Urgency},
     stats::Held,
 };
 
@@ -180,6 +180,9 @@ impl<S: Store> Store for Ordered<S> {
         let poisoned = self.store.poisoned();
         calls.poisoned |= poisoned.is_some();
         poisoned
+    }
+    fn urgency(&self) -> Urgency {
+        self.store.urgency()
     }
     fn trim(&self, now: Millis) {
         self.beside("trim", || self.store.trim(now));

@@ -8,7 +8,7 @@ use std::{
 use tidewire_codec::EventId;
 use tidewire_hub::{
     Entry, Epoch, Millis, Record, Seq, Topic, TopicSet,
-    archive::{AppendError, Back, History, Memory, Reads, Retention, Scan, Store},
+    archive::{AppendError, Back, History, Memory, Reads, Retention, Scan, Store, Urgency},
     stats::Held,
 };
 
@@ -216,6 +216,9 @@ fn is_of_order(record: &Record) -> bool {
 }
 
 impl Store for Scripted {
+    fn urgency(&self) -> Urgency {
+        Urgency::Idle
+    }
     fn history(&self) -> History {
         let mut state = self.state();
         state.replayed = 0;

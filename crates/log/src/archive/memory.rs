@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 use tidewire_codec::EventId;
 
 use super::{
-    AppendError, Back, History, Reads, Scan, Store, nth_last,
+    AppendError, Back, History, Reads, Scan, Store, Urgency, nth_last,
     ruled::{LOOKS, Load, Ruled},
     rules::{Allowed, Rules},
     shares::{Each, Part, beyond, namespace_of},
@@ -272,6 +272,10 @@ fn load_of(record: &Record) -> Load {
 }
 
 impl Store for Memory {
+    fn urgency(&self) -> Urgency {
+        Urgency::Idle
+    }
+
     fn history(&self) -> History {
         History::default()
     }

@@ -146,6 +146,17 @@ pub enum AppendError {
     Poisoned(String),
 }
 
+/// How urgent it is that a store lets go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Once a second is enough.
+    Idle,
+    /// [`Store::trim`] and [`Store::compact`] are to be called now, beside appending.
+    Due,
+    /// The store is so far over its bound that appending must wait for them.
+    Overdue,
+}
+
 /// Where records are kept: what its one writer calls, and, as every store is read too, [`Reads`].
 ///
 /// The order of calls: [`history`](Store::history) once, [`replay`](Store::replay) at most once,
@@ -190,6 +201,9 @@ pub trait Store: Reads {
     /// Lets go what retention no longer keeps at this time: called once a second, and, where reads do not block, when a batch has become
     /// visible. May take long.
     fn trim(&self, now: Millis);
+
+    /// How urgent it is to let go, since it was asked last. Asked after each batch.
+    fn urgency(&self) -> Urgency;
 
     /// Lets go what the rules for single topics no longer keep at this time: called once a second, when all that was
     /// appended is visible. Names the topics that lost something, each with the last record that it lost.

@@ -205,3 +205,17 @@ fn a_batch_has_its_turn_once_in_the_order_of_numbers_and_while_its_run_lasts() {
         "of a run that is over, nothing is left"
     );
 }
+
+#[test]
+fn fewer_topics_than_there_are_refuse_new_ones_only() {
+    let mut machine = machine(10);
+    machine.accept(event("a"), 0);
+    machine.accept(event("b"), 0);
+    let settings = Settings {
+        max_topics: 1,
+        ..Settings::UNBOUNDED
+    };
+    assert!(machine.next(Entry::Settings(settings), 0).is_ok());
+    machine.accept(event("a"), 0);
+    assert_eq!(machine.refuse(event("c")), Error::TopicsFull { max: 1 });
+}

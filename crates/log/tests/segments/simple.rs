@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tidewire_codec::{Event, EventId, EventName};
 use tidewire_log::{
     Change, Entry, IdempotencyKey, Millis, Record, Seq, Topic, TopicSet,
-    archive::{AppendError, Back, Held, History, Reads, Retention, Scan, Store, segments::Disk},
+    archive::{AppendError, Back, Held, History, Reads, Retention, Scan, Store, Urgency, segments::Disk},
 };
 
 use crate::{model::Model, records};
@@ -389,6 +389,10 @@ fn decode(value: &Value) -> Option<Record> {
 }
 
 impl Store for Simple {
+    fn urgency(&self) -> Urgency {
+        Urgency::Idle
+    }
+
     fn history(&self) -> History {
         self.inner.lock().unwrap().history.clone()
     }

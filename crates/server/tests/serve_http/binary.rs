@@ -4,14 +4,15 @@ use std::{
     io::{BufRead as _, BufReader},
     net::SocketAddr,
     process::{Child, ChildStdout, Stdio},
-    thread::JoinHandle,
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     client::{Client, Reader, Response, request},
-    support::process::{Tidewire, read_all, tidewire},
+    support::process::{Tidewire, tidewire},
 };
 
 pub struct Server {
@@ -21,7 +22,8 @@ pub struct Server {
     /// The third one: where its log is.
     pub log: String,
     child: Child,
-    stderr: Option<JoinHandle<String>>,
+    stderr: Arc<Mutex<String>>,
+    reading: Option<JoinHandle<()>>,
     /// Kept open: the server may write to it.
     _stdout: BufReader<ChildStdout>,
     /// Its working directory, removed with it.
@@ -53,7 +55,18 @@ impl Server {
     /// As this command says.
     pub fn of(mut home: Tidewire) -> Self {
         let mut child = home.spawn(Stdio::piped());
-        let stderr = read_all(child.stderr.take().unwrap());
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let reading = {
+            let (lines, stderr) = (
+                BufReader::new(child.stderr.take().unwrap()).lines(),
+                Arc::clone(&stderr),
+            );
+            thread::spawn(move || {
+                for line in lines {
+                    *stderr.lock().unwrap() += &(line.unwrap() + "\n");
+                }
+            })
+        };
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = || {
             let mut line = String::new();
@@ -67,7 +80,8 @@ impl Server {
             hint,
             log,
             child,
-            stderr: Some(stderr),
+            stderr,
+            reading: Some(reading),
             _stdout: stdout,
             _home: home,
         }
@@ -119,10 +133,16 @@ impl Server {
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
     }
 
+    /// What it has written to standard error.
+    pub fn stderr(&self) -> String {
+        self.stderr.lock().unwrap().clone()
+    }
+
     /// Waits until it has ended; its exit code, and what it wrote to standard error.
     pub fn ended(mut self) -> (Option<i32>, String) {
         let status = self.child.wait().unwrap();
-        (status.code(), self.stderr.take().unwrap().join().unwrap())
+        self.reading.take().unwrap().join().unwrap();
+        (status.code(), self.stderr())
     }
 }
 

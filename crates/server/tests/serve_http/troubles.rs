@@ -1,6 +1,6 @@
 //! What goes wrong again and again is logged once.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, thread, time::Duration};
 
 use rustix::process::Signal;
 
@@ -38,6 +38,9 @@ fn a_segment_that_cannot_be_removed_is_logged_once() {
     for _ in 0..60 {
         server.post("/events/a", &event);
     }
+    eventually(|| server.stderr().contains("cannot let old events go"));
+    // It is tried again each second.
+    thread::sleep(Duration::from_secs(3));
     fs::remove_dir(&oldest).unwrap();
     // What could not go meanwhile goes.
     eventually(|| {

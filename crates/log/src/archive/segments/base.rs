@@ -45,6 +45,8 @@ struct Sources {
     epochs: Vec<(Epoch, Seq)>,
     /// Files wait for it.
     is_waiting: bool,
+    /// So many that publishers wait for them: see [`Log::urgency`].
+    is_overdue: bool,
 }
 
 impl Log {
@@ -69,7 +71,8 @@ impl Log {
             false => 0,
         };
         let is_time = bytes > 0 && bytes >= TIMES * base.bytes;
-        if !(is_time || sources.is_waiting && base.quiet >= QUIET) {
+        let is_urgent = sources.is_waiting && (sources.is_overdue || base.quiet >= QUIET);
+        if !(is_time || is_urgent) {
             return Ok(());
         }
         base.quiet = 0;
@@ -80,6 +83,8 @@ impl Log {
         };
         self.writer.lock().wants_snapshot |= must_ask;
         base.bytes = written?.unwrap_or_default();
+        // Files wait for two of them.
+        self.writer.lock().slack = 2 * TIMES * base.bytes;
         Ok(())
     }
 
@@ -99,6 +104,7 @@ impl Log {
             listed: writer.listed,
             epochs: writer.meta.epochs.clone(),
             is_waiting: writer.leaving.front().is_some_and(|next| next.is_needed(&writer)),
+            is_overdue: writer.overdue_at > 0,
         })
     }
 

@@ -71,8 +71,22 @@ impl Log {
         }
         // What is written down must not know of a purge that a crash may take.
         self.sync().map_err(io::Error::other)?;
+        self.begin_list()?;
         cut.save_as(&*self.disk, &name, &self.id)?;
         Ok(cut)
+    }
+
+    /// Writes an empty list of topics if there is none: a log with cuts and without one has lost it.
+    fn begin_list(&self) -> io::Result<()> {
+        if self.writer.lock().listed > Seq::ZERO {
+            return Ok(());
+        }
+        match self.disk.open(Topics::NAME) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Topics::default()
+                .save_as(&*self.disk, Topics::NAME, &self.id)
+                .map(drop),
+            opened => opened.map(drop),
+        }
     }
 
     /// Lets go what a segment has of some topics, and everything in front of `first`: writes it down, and then lets no reader read

@@ -72,7 +72,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use tidewire_codec::EventId;
 
-use super::{AppendError, Back, History, Reads, Retention, Scan, Store, ruled::Ruled};
+use super::{AppendError, Back, History, Reads, Retention, Scan, Store, Urgency, ruled::Ruled};
 use crate::{Millis, Record, Seq, Topic, TopicSet, archive::Held};
 pub use disk::{Disk, DiskFile};
 pub use real_disk::RealDisk;
@@ -180,6 +180,10 @@ impl Segments {
 }
 
 impl Store for Segments {
+    fn urgency(&self) -> Urgency {
+        self.log.urgency()
+    }
+
     fn history(&self) -> History {
         self.history.clone()
     }

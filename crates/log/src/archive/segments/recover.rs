@@ -415,7 +415,11 @@ fn open_sealed(disk: &dyn Disk, log: &LogId, body: Body) -> Result<SealedSegment
             Some(index) => index,
             None => {
                 tracing::warn!(%error, index = index_name(base), "an index is made anew");
-                build_index(disk, log, &body)?
+                match build_index(disk, log, &body) {
+                    // It is in memory until there is room.
+                    Err(OpenError::Io(error)) if is_full(&error) => fresh_index(log, &body)?,
+                    built => built?,
+                }
             }
         },
     };
@@ -431,15 +435,35 @@ fn index_of_more(disk: &dyn Disk, log: &LogId, body: &Body) -> Option<Sealed> {
     (!body.header.has_holes && index.segment_len().ok()? > body.len).then_some(index)
 }
 
-/// Makes the index of a sealed segment from its records.
-pub(crate) fn build_index(disk: &dyn Disk, log: &LogId, body: &Body) -> Result<Sealed, OpenError> {
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
+}
+
+fn fresh_index(log: &LogId, body: &Body) -> Result<Sealed, OpenError> {
+    Ok(Sealed::fresh(
+        index_in_memory(body)?,
+        log,
+        body.header.base,
+        body.len,
+    ))
+}
+
+fn index_in_memory(body: &Body) -> Result<Active, OpenError> {
     let base = body.header.base;
     let mut index = Active::default();
     let walked =
         body.walk(|record, at, len| index.add(record, base, u32::try_from(at).unwrap_or(u32::MAX), len))?;
-    if let Some(why) = walked.stopped_by {
-        return Err(refuse(why));
+    match walked.stopped_by {
+        Some(why) => Err(refuse(why)),
+        None => Ok(index),
     }
+}
+
+/// Makes the index of a sealed segment from its records.
+pub(crate) fn build_index(disk: &dyn Disk, log: &LogId, body: &Body) -> Result<Sealed, OpenError> {
+    let base = body.header.base;
+    let index = index_in_memory(body)?;
     index.seal(disk, &index_name(base), log, base, body.len)?;
     let file = disk.open(&index_name(base))?;
     Ok(Sealed::open(file, log, base, body.len)?)

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Millis, Namespace, Seq, TopicSet,
-    archive::Held,
+    archive::{Held, Urgency},
     archive::{
         Walk,
         shares::{Each, Part, beyond},
@@ -88,6 +88,38 @@ impl Log {
         let max_events = retention.max_events.map_or(u64::MAX, |max| max as u64);
         bytes + state.active.len > retention.max_bytes as u64
             || events + state.index.totals.events > max_events
+    }
+
+    /// See [`Store::urgency`](crate::archive::Store::urgency). Files that wait to be removed count: they take room on the disk. So
+    /// does what is written down before they are: see [`base`](super::base).
+    pub(crate) fn urgency(&self) -> Urgency {
+        let mut writer = self.writer.lock();
+        let state = self.state.read();
+        let sealed = state.sealed.iter().map(|segment| segment.body.len);
+        let leaving = writer.leaving.iter().map(|leaving| leaving.segment.body.len);
+        let bytes = sealed.chain(leaving).sum::<u64>() + state.active.len;
+        let (max, step) = (
+            self.settings.retention.max_bytes as u64,
+            self.settings.segment_bytes,
+        );
+        if bytes
+            > max
+                .saturating_add(max / 4)
+                .saturating_add(writer.slack + 2 * step)
+        {
+            // What cannot be mended at once is tried again a segment later.
+            if bytes >= writer.overdue_at {
+                writer.overdue_at = bytes + step;
+                return Urgency::Overdue;
+            }
+        } else {
+            writer.overdue_at = 0;
+        }
+        let newest = state.active.header.base;
+        match std::mem::replace(&mut writer.seen, newest) == newest {
+            true => Urgency::Idle,
+            false => Urgency::Due,
+        }
     }
 
     /// What a sealed segment has of each namespace. A namespace of which all is gone has nothing there, another all its bytes.

@@ -302,7 +302,9 @@ impl Topics {
             && let Some(place) = self.known.remove(topic)
         {
             // Also the end of a purged stream, which may still stand in a segment, lies below.
-            self.absent_floor = self.absent_floor.max(place.floor).max(place.last);
+            // What a cut says is newer than this: it is of the topic that begins anew.
+            let floor = place.floor.min(through);
+            self.absent_floor = self.absent_floor.max(floor).max(place.last);
             if self.anew.is_some() {
                 self.forgotten.insert(topic.clone(), place.last);
             }

@@ -57,6 +57,12 @@ pub(crate) struct Writer {
     pub(crate) listed: Seq,
     /// Segments that are gone, but for their files: the oldest first.
     pub(crate) leaving: VecDeque<Leaving>,
+    /// The segment that was written when it was asked last how urgent it is to let go.
+    pub(crate) seen: Seq,
+    /// From so many bytes on it is so again that appending must wait.
+    pub(crate) overdue_at: u64,
+    /// So many bytes more may wait to be removed: what is known beside the records is written down in proportion to them.
+    pub(crate) slack: u64,
 }
 
 /// What could not be taken back at once.
@@ -107,6 +113,9 @@ impl Writer {
             owes_meta: true,
             listed,
             leaving: VecDeque::new(),
+            seen: Seq::ZERO,
+            overdue_at: 0,
+            slack: 0,
         }
     }
 

@@ -12,7 +12,7 @@ use super::{FORMAT, LookError, ReadOnly, hex};
 use crate::{
     Door, Entry, Epoch, IdempotencyKey, Millis, Record, Seq, Settings, Topic, TopicSet,
     archive::{
-        History, Reads as _, Store as _,
+        Reads as _, Store as _,
         segments::{
             format::SEGMENT_HEADER,
             segment::Window,
@@ -129,11 +129,8 @@ impl ReadOnly {
     /// # Errors
     /// [`LookError`], when that cannot be read.
     pub fn memory(&self) -> Result<Memory, LookError> {
-        let history = History {
-            epochs: Vec::new(),
-            ..self.log.history()
-        };
-        let machine = recall(&self.log, history, Settings::UNBOUNDED, Ledgers::new())?;
+        // Ids of keys are of the epochs in which they were given.
+        let machine = recall(&self.log, self.log.history(), Settings::UNBOUNDED, Ledgers::new())?;
         let state = self.log.log.state.read();
         let known = |topic: &Topic, known: &Known| {
             // Of what the list does not know, nothing is left.
