@@ -42,7 +42,8 @@ pub(crate) fn remove(disk: &dyn Disk, bases: &[Seq]) -> io::Result<()> {
 }
 
 impl Log {
-    /// Writes down what is gone of a segment, and that what it has of some topics is going, and everything in front of `first`. Returns what it wrote.
+    /// Writes down what is gone of a segment, and that what it has of some topics is going, and everything in front of `first`. Returns what
+    /// that is for readers: an earlier cut may say more, where floors have not risen since.
     pub(crate) fn save_cut(
         &self,
         segment: &SealedSegment,
@@ -57,6 +58,7 @@ impl Log {
             loaded => loaded?,
         };
         cut.last = cut.last.max(first.before());
+        let mut gone = Topics::default();
         for chunk in lines.chunks(CHUNK) {
             let state = self.state.read();
             for (topic, line) in chunk {
@@ -64,6 +66,7 @@ impl Log {
                 if goes(topic) {
                     place.let_go(floor_of(segment, line), segment.index.totals.last);
                 }
+                gone.learn(topic.clone(), place);
                 let before = cut.place_of(topic);
                 place.let_go(before.floor, before.cleared);
                 cut.learn(topic.clone(), place);
@@ -73,7 +76,7 @@ impl Log {
         self.sync().map_err(io::Error::other)?;
         self.begin_list()?;
         cut.save_as(&*self.disk, &name, &self.id)?;
-        Ok(cut)
+        Ok(gone)
     }
 
     /// Writes an empty list of topics if there is none: a log with cuts and without one has lost it.
