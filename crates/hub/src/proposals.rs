@@ -263,9 +263,13 @@ impl<P: Proposer> Packer<P> {
             }
             let free = BATCH.saturating_sub(pack.waiting.len());
             tokio::select! {
-                () = self.proposer.ready(), if !is_ready => is_ready = true,
-                taken = self.waiting.recv_many(&mut fresh, free), if is_ready && is_open && free > 0 => {
+                // Asked only where something waits: an order on this thread is ready by then, and wakes nobody.
+                () = self.proposer.ready(), if !is_ready && !pack.waiting.is_empty() => is_ready = true,
+                taken = self.waiting.recv_many(&mut fresh, free), if is_open && free > 0 => {
                     is_open = taken > 0;
+                    if pack.waiting.is_empty() {
+                        asked = Instant::now();
+                    }
                     pack.waiting.extend(fresh.drain(..));
                 }
                 () = self.tickets.changed.notified(), if self.decided => self.propose_again().await,
