@@ -16,7 +16,8 @@ use std::{
 use parking_lot::RwLock;
 use tidewire_log::{
     archive::{AppendError, Store, Urgency},
-    machine::{Applied, Arrival, Machine, Origin},
+    batch::{self, Made},
+    machine::{Arrival, Machine, Origin},
     settings::Settings,
     timekeeper::Timekeeper,
 };
@@ -34,7 +35,7 @@ use crate::{
     proposals::{Beginning, Waiting},
     stats::Counters,
     tail::Tail,
-    tickets::{Flight, Ticket, Tickets},
+    tickets::{Ticket, Tickets},
 };
 
 /// How often retention looks at the clock, and at what is on a disk. In memory, bounds in bytes and events hold at every publish.
@@ -43,7 +44,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// So many topics are remembered though nothing is kept of them.
 const MANY_TOPICS: u64 = 10_000;
 
-/// What the loop works on.
+/// The log's loop, and all that it applies batches to.
 pub(crate) struct Applier<F> {
     pub(crate) follower: F,
     /// See [`crate::order::Joined::decided`].
@@ -61,20 +62,16 @@ pub(crate) struct Applier<F> {
     pub(crate) start: Arc<Beginning>,
     /// For what the node proposes by itself.
     pub(crate) proposals: mpsc::WeakSender<Waiting>,
-    /// How urgent it is that the archive lets go.
-    pub(crate) urgency: Urgency,
     /// The answer to the last proposal to forget topics.
     pub(crate) forgetting: Option<oneshot::Receiver<Result<Receipt, Error>>>,
 }
 
-/// What the machine made of a batch.
+/// A batch that the machine has accepted, and the archive may yet refuse.
 struct Batch {
     times: Times,
     /// The number before its first.
     after: Seq,
-    records: Vec<Arc<Record>>,
-    /// For each entry.
-    outcomes: Vec<Result<Receipt, Error>>,
+    made: Made,
 }
 
 impl<F: Follower> Applier<F> {
@@ -84,10 +81,11 @@ impl<F: Follower> Applier<F> {
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut compaction = Compaction::default();
         let mut gone = Vec::new();
-        // What is too old at the start goes before anything comes.
+        // Events that grew too old while the node was away are let go before anything is appended.
         self.archive.trim(self.time.read().expiry);
         loop {
             let last = self.machine.read().last();
+            let mut urgency = Urgency::Idle;
             tokio::select! {
                 biased;
                 _ = housekeeping.tick() => {
@@ -97,7 +95,10 @@ impl<F: Follower> Applier<F> {
                 // In front of the order, which may always have something of other nodes.
                 _ = &mut stopped => break,
                 ordered = self.follower.next(last) => match ordered {
-                    Ok(ordered) => self.take(ordered),
+                    Ok(ordered) => {
+                        self.take(ordered);
+                        urgency = self.archive.urgency();
+                    }
                     Err(Broken::Closed) => break,
                     Err(broken) => {
                         self.pulse.set(Health::Poisoned(broken.to_string()));
@@ -105,7 +106,7 @@ impl<F: Follower> Applier<F> {
                     }
                 },
             }
-            match std::mem::replace(&mut self.urgency, Urgency::Idle) {
+            match urgency {
                 Urgency::Idle => {}
                 Urgency::Due => compaction.go_on(&self.archive, self.time.read().expiry),
                 // Publishers wait meanwhile.
@@ -138,7 +139,7 @@ impl<F: Follower> Applier<F> {
             entries,
         } = ordered;
         let is_own = origin == self.origin;
-        let mut batch = None;
+        let mut note = None;
         if self.decided {
             match self.machine.write().arrive(position, origin, number) {
                 Arrival::Next => {}
@@ -150,31 +151,31 @@ impl<F: Follower> Applier<F> {
                     return;
                 }
             }
-            batch = Some(Entry::Batch {
+            note = Some(Entry::Batch {
                 position,
                 origin,
                 number,
             });
         }
         let flight = if is_own { self.tickets.land(number) } else { None };
-        let Flight {
-            tickets, barriers, ..
-        } = flight.unwrap_or_else(|| Flight::nobodys(number));
+        if let Some(error) = self.pulse.poisoned() {
+            flight
+                .into_iter()
+                .for_each(|flight| self.tickets.refuse(flight, &error));
+            return;
+        }
+        let (tickets, barriers) = flight
+            .map(|flight| (flight.tickets, flight.barriers))
+            .unwrap_or_default();
         tickets
             .iter()
             .flatten()
             .filter_map(|ticket| ticket.row.as_ref())
             .for_each(Row::land);
-        if let Some(error) = self.pulse.poisoned() {
-            for ticket in tickets.into_iter().flatten() {
-                self.tickets.answer(ticket, Err(error.clone()));
-            }
-            self.undecided();
-            return;
-        }
-        let batch = self.apply(first, time, batch, entries);
-        if !batch.records.is_empty() {
-            if let Err(failure) = self.append(&batch.records) {
+        let batch = self.apply(first, time, note, entries);
+        let records = &batch.made.records;
+        if !records.is_empty() {
+            if let Err(failure) = self.append(records) {
                 self.take_back(batch, tickets, failure.into());
                 return;
             }
@@ -187,13 +188,6 @@ impl<F: Follower> Applier<F> {
         }
     }
 
-    /// A batch was not kept. Where it was decided, this node no longer has what the others have.
-    fn undecided(&mut self) {
-        if !self.decided {
-            self.follower.not_kept();
-        }
-    }
-
     /// A fault in the archive leaves nobody waiting: what it has kept is not known.
     fn append(&self, batch: &[Arc<Record>]) -> Result<(), AppendError> {
         let append = AssertUnwindSafe(|| self.archive.append(batch));
@@ -201,62 +195,26 @@ impl<F: Follower> Applier<F> {
     }
 
     /// Gives each entry its place, or its refusal.
-    fn apply(&self, first: Seq, time: u64, origin: Option<Entry>, entries: Vec<Proposed>) -> Batch {
+    fn apply(&self, first: Seq, time: u64, note: Option<Entry>, entries: Vec<Proposed>) -> Batch {
         let times = self.time.read();
         let mut machine = self.machine.write();
         machine.begin();
-        let (after, mut next) = (machine.last(), first);
-        let mut records = Vec::with_capacity(entries.len() + 1);
-        let mut broken: Vec<u16> = Vec::new();
-        let mut apply = |entry: Entry| {
-            machine.apply(next, time, entry).map(|applied| match applied {
-                Applied::Record(record, receipt) => {
-                    next = record.through().next();
-                    records.push(Arc::new(record));
-                    receipt
-                }
-                Applied::Answered(receipt) => {
-                    // A fact that its ledger has no use for: a node without the door keeps it under this number.
-                    next = next.max(receipt.seq.next());
-                    receipt
-                }
-            })
-        };
-        let mut outcomes = Vec::with_capacity(entries.len());
-        for Proposed { entry, session } in entries {
-            let outcome = match session != 0 && broken.contains(&session) {
-                true => Err(Error::RowBroken),
-                false => apply(entry),
-            };
-            if session != 0 && outcome.is_err() {
-                broken.push(session);
-            }
-            outcomes.push(outcome);
-        }
-        if let Some(origin) = origin {
-            drop(apply(origin));
-        }
-        if !self.decided && records.iter().all(|record| record.entry.is_note()) {
+        let after = machine.last();
+        let mut made = batch::apply(first, entries, note, |seq, entry| machine.apply(seq, time, entry));
+        if !self.decided && made.records.iter().all(|record| record.entry.is_note()) {
             // The log says nothing of itself before there is a record.
             machine.undo();
-            records.clear();
+            made.records.clear();
         }
-        Batch {
-            times,
-            after,
-            records,
-            outcomes,
-        }
+        Batch { times, after, made }
     }
 
     /// The batch is kept: makes it visible.
     fn complete(&mut self, batch: Batch, tickets: Vec<Option<Ticket>>) {
-        let Batch {
-            times,
+        let Made {
             records,
             mut outcomes,
-            ..
-        } = batch;
+        } = batch.made;
         self.counters.committed(&records);
         self.tail.publish(&records, &self.machine);
         for (seq, count) in self.purge(&records) {
@@ -267,9 +225,8 @@ impl<F: Follower> Applier<F> {
             }
         }
         if !self.archive.may_block() {
-            self.archive.trim(times.expiry);
+            self.archive.trim(batch.times.expiry);
         }
-        self.urgency = self.archive.urgency();
         for (ticket, outcome) in tickets.into_iter().zip(outcomes) {
             if let Some(ticket) = ticket {
                 self.tickets.answer(ticket, outcome);
@@ -287,15 +244,14 @@ impl<F: Follower> Applier<F> {
             false => failure.refusal(),
         };
         self.machine.write().undo();
-        self.tail.take_back(&batch.records, &self.machine);
-        self.undecided();
+        self.tail.take_back(&batch.made.records, &self.machine);
         self.pulse.set(match (self.decided, failure) {
             (true, failure) => Health::Poisoned(format!(
                 "the order goes on without this node, whose log failed: {failure:?}"
             )),
             (false, failure) => failure,
         });
-        for (ticket, outcome) in tickets.into_iter().zip(batch.outcomes) {
+        for (ticket, outcome) in tickets.into_iter().zip(batch.made.outcomes) {
             let outcome = match outcome {
                 // Accepted in an earlier batch.
                 Ok(receipt) if receipt.seq <= batch.after => Ok(receipt),
@@ -308,7 +264,7 @@ impl<F: Follower> Applier<F> {
         }
     }
 
-    /// Only what is visible may be missing, so this comes after the tail. Returns how many events each purge let go.
+    /// Purges the archive, once the tail shows the batch. Returns how many events each purge let go.
     fn purge(&self, batch: &[Arc<Record>]) -> Vec<(Seq, usize)> {
         let mut counts = Vec::new();
         for record in batch {

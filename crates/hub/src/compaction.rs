@@ -1,4 +1,5 @@
-//! Letting go what is too old or too much, and giving back its room on the disk, beside publishing: one job at a time, which ends when its owner does.
+//! Letting go what is too old or too much, and giving back its room on the disk, beside publishing: one job at a time,
+//! which ends when its owner does.
 
 use std::sync::{
     Arc,
@@ -23,25 +24,32 @@ impl Compaction {
         if is_running || !archive.may_block() {
             return;
         }
-        let (archive, stop) = (Arc::clone(archive), Arc::clone(&self.stop));
-        self.job = Some(spawn_blocking(move || {
+        self.begin(archive, move |archive, go_on| {
             archive.trim(now);
-            archive.compact(&|| !stop.load(Relaxed));
-        }));
+            archive.compact(go_on);
+        });
     }
 
     /// Lets go now, and waits until it is done.
     pub(crate) async fn catch_up(&mut self, archive: &Arc<dyn Store>, now: Millis) {
         self.done().await;
-        let (archive, stop) = (Arc::clone(archive), Arc::clone(&self.stop));
-        self.job = Some(spawn_blocking(move || {
+        self.begin(archive, move |archive, go_on| {
             archive.trim(now);
             // What is written down frees files, when it is so twice.
-            archive.compact(&|| !stop.load(Relaxed));
-            archive.compact(&|| !stop.load(Relaxed));
+            archive.compact(go_on);
+            archive.compact(go_on);
             archive.trim(now);
-        }));
+        });
         self.done().await;
+    }
+
+    fn begin(
+        &mut self,
+        archive: &Arc<dyn Store>,
+        work: impl FnOnce(&dyn Store, &dyn Fn() -> bool) + Send + 'static,
+    ) {
+        let (archive, stop) = (Arc::clone(archive), Arc::clone(&self.stop));
+        self.job = Some(spawn_blocking(move || work(&*archive, &|| !stop.load(Relaxed))));
     }
 
     async fn done(&mut self) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use tidewire_log::{
-    archive::{History, Scan, Store, Urgency},
+    archive::{History, Scan, Store},
     clock::millis,
     ids::Epochs,
     ledger::{Ledger, Ledgers},
@@ -269,7 +269,6 @@ impl Parts {
             settings,
             start: Arc::clone(&start),
             proposals,
-            urgency: Urgency::Idle,
             forgetting: None,
         };
         let proposals =
@@ -533,7 +532,7 @@ impl Inner {
     /// See [`Hub::barrier`].
     pub(crate) async fn barrier(&self) -> Result<(), Error> {
         match self.decided {
-            true => self.proposals.barrier().await,
+            true => self.proposals.barrier().await.map_err(|error| self.why(error)),
             false => Ok(()),
         }
     }
@@ -543,8 +542,15 @@ impl Inner {
         let Proposal { entry, max } = proposal;
         let refused = self.admit(&entry, max).err();
         let sent = self.proposals.enqueue(refused.map_or(Ok(entry), Err), row).await;
-        // A loop that has ended badly takes nothing, and has said why.
-        sent.map_err(|closed| self.pulse.poisoned().unwrap_or(closed))
+        sent.map_err(|error| self.why(error))
+    }
+
+    /// A loop that has ended badly takes nothing, and has said why.
+    fn why(&self, error: Error) -> Error {
+        match error {
+            Error::Closed => self.pulse.poisoned().unwrap_or(error),
+            error => error,
+        }
     }
 
     fn admit(&self, entry: &Entry, max: Option<usize>) -> Result<(), Error> {

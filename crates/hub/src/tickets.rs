@@ -71,12 +71,6 @@ impl Flight {
             tried: now,
         }
     }
-
-    /// A batch for which nobody waits here.
-    pub(crate) fn nobodys(number: u64) -> Self {
-        let entries = Vec::new();
-        Self::new(&Batch { number, entries }, Vec::new(), Vec::new(), false)
-    }
 }
 
 impl Tickets {

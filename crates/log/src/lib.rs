@@ -5,6 +5,7 @@
 //! | [`topic`], [`ids`] | names and positions |
 //! | [`entry`], [`record`] | what is proposed, and what was accepted |
 //! | [`machine`], [`dedup`] | what a log remembers about topics and keys; accepts or refuses a publish |
+//! | [`batch`] | what a log makes of entries that are ordered together |
 //! | [`wire`] | entries as bytes, on their way to other nodes |
 //! | [`settings`], [`ledger`] | what is accepted and remembered, as the log says it; the books of doors |
 //! | [`snapshot`] | the same as bytes, for a restart |
@@ -19,6 +20,7 @@
 //! There is no async here, no socket and no reader. Time comes from a [`Clock`]; nothing else reads one.
 
 pub mod archive;
+pub mod batch;
 mod bytes;
 pub mod clock;
 pub mod dedup;

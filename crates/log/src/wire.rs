@@ -8,6 +8,7 @@
 
 use crate::{
     Entry, Error,
+    batch::Proposed,
     bytes::{Damaged, Fields, MAX_RECORD, UNKNOWN, decode_entry, encode_entry},
     machine::Origin,
     record::check,
@@ -112,8 +113,8 @@ pub struct Batch {
     pub origin: Origin,
     /// Its number among the batches of its origin.
     pub number: u64,
-    /// In order, each with its append session: the first refusal refuses the rest of it. 0: of none.
-    pub entries: Vec<(u16, Entry)>,
+    /// In order.
+    pub entries: Vec<Proposed>,
 }
 
 impl Batch {
@@ -128,7 +129,7 @@ impl Batch {
         }
         let count = u32::try_from(self.entries.len()).map_err(|_| TOO_LONG)?;
         out.extend(count.to_le_bytes());
-        for (session, entry) in &self.entries {
+        for Proposed { entry, session } in &self.entries {
             out.extend(session.to_le_bytes());
             let start = out.len() + 4;
             out.extend([0; 4]);
@@ -156,7 +157,8 @@ impl Batch {
         for _ in 0..fields.u32()? {
             let session = u16::from_le_bytes(fields.array()?);
             let len = fields.u32()? as usize;
-            batch.entries.push((session, entry(fields.take(len)?)?));
+            let entry = entry(fields.take(len)?)?;
+            batch.entries.push(Proposed { entry, session });
         }
         match fields.0 {
             [] => Ok(batch),

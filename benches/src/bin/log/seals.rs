@@ -114,7 +114,7 @@ async fn in_turns(hubs: [&Hub; 2]) -> Result<[Times; 2]> {
     let count = SEALS * usize::try_from(SEGMENT)? / (DATA * 16);
     let mut taken = [Vec::new(), Vec::new()];
     for hub in hubs {
-        // A start lets go what is too much before it takes anything: that is not measured here.
+        // A log that is over its bound lets events go while it starts: that is not measured here.
         hub.append(draft(&topic(0)?, "x".into())).await?;
     }
     for number in 0..count {

@@ -118,6 +118,4 @@ impl Follower for LocalFollower {
             entries,
         })
     }
-
-    fn not_kept(&mut self) {}
 }

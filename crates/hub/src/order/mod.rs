@@ -3,8 +3,7 @@
 //! A hub proposes batches and applies what the order hands out, its own batches and those of other nodes, one after the other. So
 //! all nodes of one order come to the same state. [`local`] is the order of a single node; another one implements the three traits.
 //!
-//! The way of a batch: [`Proposer::ready`], [`Proposer::propose`], … [`Follower::next`], and then, only where the order has not
-//! `decided`, [`Follower::not_kept`] if the node's store did not keep it.
+//! The way of a batch: [`Proposer::ready`], [`Proposer::propose`], … [`Follower::next`].
 //!
 //! # To write another order
 //!
@@ -28,20 +27,11 @@
 
 pub mod local;
 
+pub use tidewire_log::batch::Proposed;
 use tidewire_log::{
     Entry, Millis, Seq,
     machine::{Origin, Reached},
 };
-
-/// An entry of a batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proposed {
-    /// What is proposed.
-    pub entry: Entry,
-    /// The append session that it belongs to, counted within the batch from 1; 0 is none. The first entry of a session that is
-    /// refused refuses the rest of it: a rule that depends on nothing but the batch.
-    pub session: u16,
-}
 
 /// What a node proposes at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,7 +174,4 @@ pub trait Follower: Send + 'static {
     /// # Errors
     /// [`Broken`]: there will be no next one.
     fn next(&mut self, last: Seq) -> impl Future<Output = Result<Ordered, Broken>> + Send;
-
-    /// The node's store did not keep the batch that was handed out last: it has never been. Only where the order has not `decided`.
-    fn not_kept(&mut self);
 }

@@ -464,8 +464,4 @@ impl Follower for SharedFollower {
             changed.await;
         }
     }
-
-    fn not_kept(&mut self) {
-        panic!("a decided order is not asked");
-    }
 }

@@ -77,10 +77,11 @@ fn batch() -> Batch {
         node: 0x0102_0304_0506_0708,
         incarnation: 9,
     };
-    let entries = vec![
+    let entries = [
         (0, Entry::ForgetKeys { before: 9 }),
         (513, Entry::end(topics(&["a"]))),
     ];
+    let entries = entries.map(|(session, entry)| Proposed { entry, session }).into();
     Batch {
         origin,
         number: 10,
@@ -134,7 +135,7 @@ fn what_a_newer_release_says_is_refused_as_such() {
     };
     newer(&of(&Entry::Settings(rules)));
     let mut later = batch();
-    later.entries.push((0, Entry::Settings(rules)));
+    later.entries[0].entry = Entry::Settings(rules);
     assert_eq!(
         Batch::decode(&later.encode().unwrap()),
         Err(WireError::Newer),

@@ -10,6 +10,7 @@ use tidewire_log::{
         self, Memory, Retention, Rule, Rules, Store as _,
         segments::{self, Durability, Segments},
     },
+    batch::{self, Made},
     ids::Epochs,
     ledger::Ledgers,
     machine::{Applied, Arrival, Machine},
@@ -18,7 +19,7 @@ use tidewire_log::{
 
 use crate::{
     claims::Claims,
-    order::{Ordered, all_topics},
+    order::{Ordered, all_topics, alone},
     sim::SimDisk,
 };
 
@@ -40,6 +41,8 @@ pub enum Flaw {
     AsksATableOfHashes,
     /// A refused entry takes a number, on one of the nodes.
     NumbersWhatItRefuses,
+    /// What comes behind a refusal in an append session is accepted, on one of the nodes.
+    GoesOnInABrokenSession,
     /// The log has a proposal to forget as it came, and after a restart also what had come meanwhile is forgotten.
     ForgetsMoreWhenItRestarts,
     /// After a restart it does not know which batches it has applied.
@@ -59,7 +62,7 @@ pub enum Flaw {
 }
 
 impl Flaw {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::AdmitsByTheArchive,
         Self::ForgetsWhatItTrims,
         Self::ExpiresKeysByItsClock,
@@ -67,6 +70,7 @@ impl Flaw {
         Self::BoundsTopicsByItsConfig,
         Self::AsksATableOfHashes,
         Self::NumbersWhatItRefuses,
+        Self::GoesOnInABrokenSession,
         Self::ForgetsMoreWhenItRestarts,
         Self::ForgetsBatches,
         Self::AppliesTwice,
@@ -150,7 +154,10 @@ impl Node {
         // The first node of those that a flaw of one node concerns.
         let is_of_one = matches!(
             flaw,
-            Flaw::NumbersWhatItRefuses | Flaw::PurgesOnlyTheMachine | Flaw::TrimsTheYoung
+            Flaw::NumbersWhatItRefuses
+                | Flaw::GoesOnInABrokenSession
+                | Flaw::PurgesOnlyTheMachine
+                | Flaw::TrimsTheYoung
         );
         let flaw = if is_of_one && number != 1 {
             Flaw::None
@@ -196,23 +203,31 @@ impl Node {
             _ => time,
         };
         self.machine.begin();
-        let mut next = first;
-        let mut records = Vec::new();
         let note = Entry::Batch {
             position,
             origin,
             number,
         };
-        if self.flaw == Flaw::ExpiresKeysByItsClock {
-            let before = self.clock(time).saturating_sub(self.config.keep_keys);
-            drop(self.apply(&mut next, now, Entry::ForgetKeys { before }, &mut records));
+        let note = (self.flaw != Flaw::ForgetsBatches).then_some(note);
+        let mut entries = ordered.entries.clone();
+        if self.flaw == Flaw::GoesOnInABrokenSession {
+            entries.iter_mut().for_each(|proposed| proposed.session = 0);
         }
-        let entries = ordered.entries.iter().cloned();
-        let answers = entries
-            .map(|entry| self.apply(&mut next, now, entry, &mut records))
-            .collect();
-        if self.flaw != Flaw::ForgetsBatches {
-            drop(self.apply(&mut next, now, note, &mut records));
+        let is_its_own = self.flaw == Flaw::ExpiresKeysByItsClock;
+        if is_its_own {
+            let before = self.clock(time).saturating_sub(self.config.keep_keys);
+            entries.insert(0, alone(Entry::ForgetKeys { before }));
+        }
+        let mut wasted = 0;
+        let apply = |seq: Seq, entry| self.apply(Seq(seq.0 + wasted), now, entry, &mut wasted);
+        let Made {
+            mut records,
+            mut outcomes,
+        } = batch::apply(first, entries, note, apply);
+        outcomes.drain(..usize::from(is_its_own));
+        if self.flaw == Flaw::DropsFactsOfOthers {
+            records
+                .retain(|record| !matches!(record.entry, Entry::Fact { door, .. } if door == Door::GRANTS));
         }
         if !records.is_empty() {
             self.archive.append(&records).unwrap();
@@ -234,35 +249,28 @@ impl Node {
         if self.archive.wants_snapshot() {
             self.snapshot();
         }
-        Some(answers)
+        Some(outcomes)
     }
 
-    fn apply(&mut self, next: &mut Seq, now: Millis, entry: Entry, records: &mut Vec<Arc<Record>>) -> Answer {
+    /// `wasted` counts the numbers that refused entries took since the last record.
+    fn apply(&mut self, seq: Seq, now: Millis, entry: Entry, wasted: &mut u64) -> Result<Applied, Error> {
         if matches!(entry, Entry::Event { .. } | Entry::End { .. }) {
-            self.admit(*next, now, &entry)?;
+            self.admit(seq, now, &entry)?;
         }
         let proposed = entry.clone();
-        match self.machine.apply(*next, now, entry) {
-            Ok(Applied::Record(mut record, receipt)) => {
-                *next = record.through().next();
+        let mut applied = self.machine.apply(seq, now, entry);
+        match &mut applied {
+            Ok(Applied::Record(record, _)) => {
+                *wasted = 0;
                 let forgets = matches!(proposed, Entry::Forget { .. });
                 if forgets && self.flaw == Flaw::ForgetsMoreWhenItRestarts {
                     record.entry = proposed;
                 }
-                let is_dropped = matches!(&record.entry, Entry::Fact { door, .. } if *door == Door::GRANTS);
-                if !(is_dropped && self.flaw == Flaw::DropsFactsOfOthers) {
-                    records.push(Arc::new(record));
-                }
-                Ok(receipt)
             }
-            Ok(Applied::Answered(receipt)) => Ok(receipt),
-            Err(error) => {
-                if self.flaw == Flaw::NumbersWhatItRefuses {
-                    *next = next.next();
-                }
-                Err(error)
-            }
+            Err(_) if self.flaw == Flaw::NumbersWhatItRefuses => *wasted += 1,
+            _ => {}
         }
+        applied
     }
 
     /// What a node with a flaw does before an entry is accepted.

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use fastrand::Rng;
 use tidewire_codec::{Event, EventId, EventName};
 use tidewire_log::{
-    Door, Entry, IdempotencyKey, Millis, Namespace, Seq, Settings, Topic, TopicSet, machine::Origin,
-    settings::RULES,
+    Door, Entry, IdempotencyKey, Millis, Namespace, Seq, Settings, Topic, TopicSet, batch::Proposed,
+    machine::Origin, settings::RULES,
 };
 
 /// A batch that has its place.
@@ -17,7 +17,7 @@ pub struct Ordered {
     pub time: Millis,
     pub origin: Origin,
     pub number: u64,
-    pub entries: Vec<Entry>,
+    pub entries: Vec<Proposed>,
 }
 
 pub const BEGAN: Millis = 1_700_000_000_000;
@@ -35,11 +35,11 @@ struct Run {
     origin: Origin,
     number: u64,
     /// What was proposed and not ordered in its turn: it comes again.
-    lost: VecDeque<(u64, Vec<Entry>)>,
+    lost: VecDeque<(u64, Vec<Proposed>)>,
     /// The last batch that was ordered.
-    last: Option<(u64, Vec<Entry>)>,
+    last: Option<(u64, Vec<Proposed>)>,
     /// What the run before had under way when it ended.
-    old: Option<(Origin, u64, Vec<Entry>)>,
+    old: Option<(Origin, u64, Vec<Proposed>)>,
 }
 
 pub fn topic(number: usize) -> Topic {
@@ -123,7 +123,7 @@ impl Order {
                     self.runs[which].number += 1;
                     let mut entries = self.entries(idle);
                     if is_first {
-                        entries.splice(..0, [self.epoch(), Entry::Settings(self.settings)]);
+                        entries.splice(..0, [self.epoch(), Entry::Settings(self.settings)].map(alone));
                     }
                     (self.runs[which].number, entries)
                 });
@@ -141,11 +141,16 @@ impl Order {
         }
     }
 
-    fn entries(&mut self, idle: Vec<Topic>) -> Vec<Entry> {
-        let mut entries: Vec<_> = (0..self.rng.usize(..7)).map(|_| self.entry()).collect();
+    fn entries(&mut self, idle: Vec<Topic>) -> Vec<Proposed> {
+        let mut entries: Vec<_> = (0..self.rng.usize(..7))
+            .map(|_| Proposed {
+                entry: self.entry(),
+                session: self.rng.u16(..6).saturating_sub(3),
+            })
+            .collect();
         if let Ok(topics) = TopicSet::new(idle) {
             let through = Seq(self.position << 12).before();
-            entries.push(Entry::Forget { topics, through });
+            entries.push(alone(Entry::Forget { topics, through }));
         }
         entries
     }
@@ -201,6 +206,11 @@ impl Order {
         let name: String = (0..8).map(|_| char::from(b'0' + self.rng.u8(..10))).collect();
         Entry::Epoch(name.parse().unwrap())
     }
+}
+
+/// Of no append session.
+pub fn alone(entry: Entry) -> Proposed {
+    Proposed { entry, session: 0 }
 }
 
 fn topics(rng: &mut Rng) -> TopicSet {

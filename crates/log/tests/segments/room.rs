@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tidewire_codec::Event;
 use tidewire_log::{
-    Record,
+    Record, Seq,
     archive::{
-        AppendError, Store as _,
+        AppendError, Reads as _, Store as _,
         segments::{Segments, Settings},
     },
 };
@@ -55,6 +55,33 @@ fn a_disk_that_is_smaller_than_a_segment_holds_a_log() {
     assert_eq!(log.history().last.0, full - 1);
     disk.set_room(None);
     log.append(&batch([event_of(full + 1, 500)])).unwrap();
+}
+
+#[test]
+fn a_full_disk_opens_without_its_indexes_and_has_them_again_when_there_is_room() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk);
+    let last = 4 * SEGMENT / 600;
+    for seq in 1..=last {
+        log.append(&batch([event_of(seq, 500)])).unwrap();
+    }
+    drop(log);
+    let disk = disk.kill();
+    let indexes = || disk.files().into_iter().filter(|name| name.ends_with(".idx"));
+    let had: Vec<_> = indexes().collect();
+    assert!(had.len() >= 3, "{had:?}");
+    had.iter().for_each(|name| disk.take(name));
+    disk.set_room(Some(disk.used()));
+    let log = open(&disk);
+    let read = log
+        .scan(&topic("a").into(), Seq::ZERO, Seq(last), usize::MAX)
+        .unwrap();
+    assert_eq!(read.records.len() as u64, last);
+    log.compact(&|| true);
+    assert_eq!(indexes().count(), 0, "there is no room yet");
+    disk.set_room(None);
+    log.compact(&|| true);
+    assert_eq!(indexes().collect::<Vec<_>>(), had);
 }
 
 #[test]

@@ -42,15 +42,14 @@ pub(crate) fn remove(disk: &dyn Disk, bases: &[Seq]) -> io::Result<()> {
 }
 
 impl Log {
-    /// Writes down what is gone of a segment, and that what it has of some topics is going, and everything in front of `first`. Returns what
-    /// that is for readers: an earlier cut may say more, where floors have not risen since.
+    /// Writes down what is gone of a segment, and that what it has of some topics is going, and everything in front of `first`.
     pub(crate) fn save_cut(
         &self,
         segment: &SealedSegment,
         lines: &[(Topic, Line)],
         goes: impl Fn(&Topic) -> bool,
         first: Seq,
-    ) -> io::Result<Topics> {
+    ) -> io::Result<()> {
         let name = name(segment.body.header.base);
         // The segment may have been written anew since: then what it has lost stands only here.
         let mut cut = match Topics::load_from(&*self.disk, &name, &self.id) {
@@ -58,7 +57,6 @@ impl Log {
             loaded => loaded?,
         };
         cut.last = cut.last.max(first.before());
-        let mut gone = Topics::default();
         for chunk in lines.chunks(CHUNK) {
             let state = self.state.read();
             for (topic, line) in chunk {
@@ -66,7 +64,6 @@ impl Log {
                 if goes(topic) {
                     place.let_go(floor_of(segment, line), segment.index.totals.last);
                 }
-                gone.learn(topic.clone(), place);
                 let before = cut.place_of(topic);
                 place.let_go(before.floor, before.cleared);
                 cut.learn(topic.clone(), place);
@@ -75,8 +72,7 @@ impl Log {
         // What is written down must not know of a purge that a crash may take.
         self.sync().map_err(io::Error::other)?;
         self.begin_list()?;
-        cut.save_as(&*self.disk, &name, &self.id)?;
-        Ok(gone)
+        cut.save_as(&*self.disk, &name, &self.id).map(drop)
     }
 
     /// Writes an empty list of topics if there is none: a log with cuts and without one has lost it.

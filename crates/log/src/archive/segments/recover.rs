@@ -519,7 +519,8 @@ fn assemble(
     missing::tell(&state.sealed, &state.active.header, &mut topics, &state.damage);
     topics.begins_with(oldest);
     let mut state = State { topics, ..state };
-    if is_made_anew && !state.sealed.is_empty() {
+    // A log of which nothing can be gone needs no list yet, and a full disk has no room for one.
+    if is_made_anew && state.topics.is_anew && !state.sealed.is_empty() {
         tracing::warn!(
             "the list of topics was made anew: some readers may be told of a gap though they missed nothing"
         );

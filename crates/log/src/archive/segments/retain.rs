@@ -98,15 +98,12 @@ impl Log {
         let sealed = state.sealed.iter().map(|segment| segment.body.len);
         let leaving = writer.leaving.iter().map(|leaving| leaving.segment.body.len);
         let bytes = sealed.chain(leaving).sum::<u64>() + state.active.len;
-        let (max, step) = (
-            self.settings.retention.max_bytes as u64,
-            self.settings.segment_bytes,
-        );
-        if bytes
-            > max
-                .saturating_add(max / 4)
-                .saturating_add(writer.slack + 2 * step)
-        {
+        let max = self.settings.retention.max_bytes as u64;
+        let step = self.settings.segment_bytes;
+        let most = max
+            .saturating_add(max / 4)
+            .saturating_add(writer.slack + 2 * step);
+        if bytes > most {
             // What cannot be mended at once is tried again a segment later.
             if bytes >= writer.overdue_at {
                 writer.overdue_at = bytes + step;

@@ -18,7 +18,7 @@
 use std::{collections::BTreeMap, io, sync::Arc};
 
 use super::{
-    cause,
+    cause, cuts,
     damage::is_damage,
     disk::DiskFile,
     format::{BATCH_HEADER, BatchHeader, SegmentHeader, encode_record},
@@ -249,23 +249,32 @@ impl Log {
         let lines = segment.index.topics().collect::<io::Result<Vec<_>>>()?;
         let _cutting = self.cutting.lock();
         let sealed = Arc::clone(&self.state.read().sealed);
-        match sealed.iter().any(|one| Arc::ptr_eq(one, segment)) {
-            true => self.save_cut(segment, &lines, |_| false, Seq::ZERO).map(Some),
-            false => Ok(None),
+        if !sealed.iter().any(|one| Arc::ptr_eq(one, segment)) {
+            return Ok(None);
         }
+        // An earlier cut may say more, where floors have not risen since: only this is gone for readers.
+        let mut gone = Topics::default();
+        for chunk in lines.chunks(cuts::CHUNK) {
+            let state = self.state.read();
+            for (topic, _) in chunk {
+                gone.learn(topic.clone(), state.topics.place_of(topic));
+            }
+        }
+        self.save_cut(segment, &lines, |_| false, Seq::ZERO)?;
+        Ok(Some(gone))
     }
 
     /// A segment without its dead records, and its index, safe under names of their own. None: it was broken off.
     fn copy(
         &self,
         segment: &SealedSegment,
-        cut: &Topics,
+        gone: &Topics,
         go_on: &dyn Fn() -> bool,
     ) -> io::Result<Option<SealedSegment>> {
         let base = segment.body.header.base;
         let last = segment.index.totals.last;
         let is_dead = |record: &Record| {
-            let is_gone = |topic| record.seq <= cut.start(topic);
+            let is_gone = |topic| record.seq <= gone.start(topic);
             let is_event = matches!(record.entry, Entry::Event { ends: false, .. });
             is_event && record.seq != last && record.topics().iter().all(is_gone)
         };

@@ -33,7 +33,7 @@ pub(crate) struct Topics {
     /// Meanwhile: up to where topics are gone that were forgotten.
     forgotten: HashMap<Topic, Seq>,
     /// It was made anew: topics may be missing of which nothing is left.
-    is_anew: bool,
+    pub(crate) is_anew: bool,
     /// Events of any topic may be missing up to here, as was found since the log was opened.
     pub(crate) missed: Seq,
     /// Counts what has been let go.

@@ -123,6 +123,23 @@ fn segments_that_are_always_safe_lose_nothing() {
     );
 }
 
+/// Each found a fault that the first seeds do not show.
+const FOUND: [u64; 3] = [
+    151_516_100, // A list of topics was lost, and cuts stood alone.
+    151_516_360, // A topic was forgotten and began anew.
+    151_520_584, // A cut said more than readers had lost.
+];
+
+#[test]
+fn seeds_that_found_a_fault_pass() {
+    for seed in FOUND {
+        if let Err(panic) = run(seed, &segments, Troubles::All) {
+            println!("failed with TIDEWIRE_CRASH_SEED={seed} TIDEWIRE_CRASH_SEEDS=1");
+            resume_unwind(panic);
+        }
+    }
+}
+
 #[test]
 fn segments_that_are_safe_later_lose_the_end_at_most_and_say_so() {
     judge("interval and never", &segments, Troubles::All, u64::MAX, |plan| {

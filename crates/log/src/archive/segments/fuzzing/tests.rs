@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Door, Entry, IdempotencyKey, Namespace, Record, Seq, Topic, TopicSet, archive::Store as _,
-    machine::Origin, wire,
+    batch::Proposed, machine::Origin, wire,
 };
 
 type Check = fn(&[u8]);
@@ -173,7 +173,10 @@ fn seeds() {
     let batch = wire::Batch {
         origin,
         number: 7,
-        entries: entries.into_iter().map(|entry| (3, entry)).collect(),
+        entries: entries
+            .into_iter()
+            .map(|entry| Proposed { entry, session: 3 })
+            .collect(),
     };
     put("entry-wire", "batch", &[&[1], &batch.encode().unwrap()]);
     put(

@@ -1,7 +1,7 @@
 //! Entries and batches from other nodes.
 
 use super::{byte, made, number};
-use crate::{Seq, machine::Origin, wire};
+use crate::{Seq, batch::Proposed, machine::Origin, wire};
 
 /// See the [module](super)'s text.
 #[expect(clippy::panic, reason = "a check that does not hold")]
@@ -36,8 +36,10 @@ pub fn wire(mut input: &[u8]) {
             };
             while !input.is_empty() {
                 let session = byte(&mut input).into();
-                let record = made(&mut input, Seq(1));
-                batch.entries.extend(record.map(|record| (session, record.entry)));
+                let entry = made(&mut input, Seq(1)).map(|record| record.entry);
+                batch
+                    .entries
+                    .extend(entry.map(|entry| Proposed { entry, session }));
             }
             let bytes = batch.encode().unwrap_or_else(|why| panic!("{batch:?}: {why}"));
             again(wire::Batch::decode(&bytes), &batch);
