@@ -6,7 +6,7 @@
 use crate::workspace::Graph;
 
 /// Each crate of the workspace and the crates of the workspace that it may use.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("tidewire-codec", &[]),
     ("tidewire-unpack", &[]),
     ("tidewire-client", &["tidewire-codec", "tidewire-unpack"]),
@@ -17,12 +17,22 @@ const ARROWS: [(&str, &[&str]); 11] = [
         &["tidewire-codec", "tidewire-hub", "tidewire-unpack"],
     ),
     (
+        "tidewire-relay",
+        &[
+            "tidewire-codec",
+            "tidewire-hub",
+            "tidewire-doors",
+            "tidewire-unpack",
+        ],
+    ),
+    (
         "tidewire",
         &[
             "tidewire-codec",
             "tidewire-client",
             "tidewire-hub",
             "tidewire-doors",
+            "tidewire-relay",
         ],
     ),
     (
@@ -32,6 +42,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "tidewire-client",
             "tidewire-hub",
             "tidewire-doors",
+            "tidewire-relay",
             "tidewire-unpack",
         ],
     ),
@@ -43,6 +54,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "tidewire-client",
             "tidewire-hub",
             "tidewire-doors",
+            "tidewire-relay",
         ],
     ),
     ("tidewire-contract-service", &["tidewire-client"]),

@@ -38,7 +38,7 @@ struct Inner {
 
 /// Bytes of the budget, for as long as this lives.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub struct Held {
     bodies: Bodies,
     holder: Holder,
     bytes: usize,
@@ -84,7 +84,7 @@ impl Bodies {
     }
 
     /// Nothing yet, for a body of this caller.
-    pub(crate) fn hold(&self, caller: &Caller) -> Held {
+    pub fn hold(&self, caller: &Caller) -> Held {
         Held {
             bodies: self.clone(),
             holder: Holder::of(caller),
@@ -98,7 +98,7 @@ impl Held {
     ///
     /// # Errors
     /// There is no room for more: 413, 429 or 503. Those of before stay held.
-    pub(crate) fn set(&mut self, bytes: usize) -> Result<(), Problem> {
+    pub fn set(&mut self, bytes: usize) -> Result<(), Problem> {
         let inner = &*self.bodies.0;
         let mut taken = inner.taken.lock();
         if bytes > self.bytes
@@ -115,7 +115,7 @@ impl Held {
     }
 
     /// Those that are held, apart from what this will hold.
-    pub(crate) fn split(&mut self) -> Self {
+    pub fn split(&mut self) -> Self {
         let rest = Self {
             bodies: self.bodies.clone(),
             holder: self.holder,
@@ -128,7 +128,7 @@ impl Held {
     ///
     /// # Errors
     /// There is none: as [`Held::set`].
-    pub(crate) fn check(&self, bytes: usize) -> Result<(), Problem> {
+    pub fn check(&self, bytes: usize) -> Result<(), Problem> {
         let inner = &*self.bodies.0;
         let fits = inner.fits(&inner.taken.lock(), self, bytes);
         fits.map_err(|full| inner.refuse(&full))

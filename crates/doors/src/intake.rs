@@ -28,7 +28,7 @@ const FIRST: usize = 16 << 10;
 const FIRST_OF_KNOWN: usize = 64 << 10;
 
 /// The type of a body, without its parameters; empty if there is none.
-pub(super) fn media_type(headers: &http::HeaderMap) -> &str {
+pub fn media_type(headers: &http::HeaderMap) -> &str {
     let value = headers.get(header::CONTENT_TYPE);
     let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim()
@@ -90,7 +90,7 @@ impl Default for BodyBounds {
 }
 
 /// A body that has not been read yet.
-pub(super) struct Intake {
+pub struct Intake {
     source: Source,
     announced: Option<u64>,
     stall: Duration,
@@ -108,32 +108,40 @@ enum Source {
 }
 
 /// A body that has come whole. Its bytes count until it is dropped, or the [`Bytes`] that it becomes.
-pub(super) struct Whole<T> {
-    pub(super) content: T,
-    pub(super) held: Held,
+pub struct Whole<T> {
+    /// The body.
+    pub content: T,
+    /// Its share of the budget.
+    pub held: Held,
 }
 
 /// A body as far as it may be held.
-pub(super) enum Begun {
+pub enum Begun {
+    /// All of it.
     Whole(Whole<Vec<u8>>),
     /// There is more: what came before, the piece that was too much, and the rest.
     Larger(Whole<Vec<u8>>, Bytes, Intake),
 }
 
 /// What a body is read for: how much it may be, and what becomes of it if it does not come whole.
-pub(super) struct Purpose {
-    pub(super) max: usize,
+pub struct Purpose {
+    /// The most bytes.
+    pub max: usize,
     /// What that is the most of, and the name of its setting.
-    pub(super) bound: &'static str,
+    pub bound: &'static str,
     /// What has come of the request if its body has not come whole.
-    pub(super) nothing: &'static str,
+    pub nothing: &'static str,
 }
 
 /// Why no more of a body comes.
-pub(super) enum Broken {
+pub enum Broken {
+    /// No byte came for so long.
     Stalled(Duration),
+    /// It was not complete after so long.
     TooSlow(Duration),
+    /// The connection failed.
     Cut(axum::Error),
+    /// It unpacks to more than its bounds.
     TooPacked(Bomb),
     /// It is not packed as it is said to be.
     NotPacked(io::Error),
@@ -141,7 +149,7 @@ pub(super) enum Broken {
 
 impl Intake {
     /// A body as it was sent: its bytes go on.
-    pub(super) fn as_sent(parts: &Parts, body: Body, bounds: &BodyBounds) -> Self {
+    pub fn as_sent(parts: &Parts, body: Body, bounds: &BodyBounds) -> Self {
         let announced = parts.headers.get(header::CONTENT_LENGTH);
         Self {
             source: Source::AsSent(body),
@@ -158,7 +166,7 @@ impl Intake {
     ///
     /// # Errors
     /// 415: its charset or its packing is another than we read. 413, 429 or 503: there is no room for its decoder.
-    pub(super) fn text_of(parts: &Parts, body: Body, bounds: &BodyBounds) -> Result<Self, Problem> {
+    pub fn text_of(parts: &Parts, body: Body, bounds: &BodyBounds) -> Result<Self, Problem> {
         check_charset(&parts.headers)?;
         let packing = packing(&parts.headers)?;
         let mut intake = Self::as_sent(parts, body, bounds);
@@ -178,7 +186,7 @@ impl Intake {
     }
 
     /// When what begins now must be complete.
-    pub(super) fn due(&self) -> Instant {
+    pub fn due(&self) -> Instant {
         Instant::now() + self.total
     }
 
@@ -186,12 +194,12 @@ impl Intake {
     ///
     /// # Errors
     /// There is no room for more: 413, 429 or 503.
-    pub(super) fn hold(&mut self, bytes: usize) -> Result<(), Problem> {
+    pub fn hold(&mut self, bytes: usize) -> Result<(), Problem> {
         self.held.set(bytes + self.packing.memory(self.unpacked))
     }
 
     /// The next piece; none when the body is complete.
-    pub(super) async fn next(&mut self, due: Option<Instant>) -> Result<Option<Bytes>, Broken> {
+    pub async fn next(&mut self, due: Option<Instant>) -> Result<Option<Bytes>, Broken> {
         loop {
             let stalled = Instant::now() + self.stall;
             let (until, late) = match due {
@@ -224,7 +232,7 @@ impl Intake {
     }
 
     /// The whole body as text.
-    pub(super) async fn text(self, purpose: &Purpose) -> Result<Whole<String>, Problem> {
+    pub async fn text(self, purpose: &Purpose) -> Result<Whole<String>, Problem> {
         let Whole { content, held } = self.bytes(purpose).await?;
         match String::from_utf8(content) {
             Ok(content) => Ok(Whole { content, held }),
@@ -239,7 +247,7 @@ impl Intake {
     }
 
     /// The whole body.
-    pub(super) async fn bytes(self, purpose: &Purpose) -> Result<Whole<Vec<u8>>, Problem> {
+    pub async fn bytes(self, purpose: &Purpose) -> Result<Whole<Vec<u8>>, Problem> {
         // Said before the body is asked for, so that a client that waits for `100 Continue` sends none.
         if self.announced.is_some_and(|len| len > purpose.max as u64) {
             return Err(purpose.too_large());
@@ -251,7 +259,7 @@ impl Intake {
     }
 
     /// The body as far as so many bytes hold it.
-    pub(super) async fn begin(mut self, max: usize, nothing: &str) -> Result<Begun, Problem> {
+    pub async fn begin(mut self, max: usize, nothing: &str) -> Result<Begun, Problem> {
         let due = self.due();
         let announced = self.announced.and_then(|len| usize::try_from(len).ok());
         let largest = announced.unwrap_or(max);
@@ -301,7 +309,7 @@ impl Intake {
 
 impl Whole<Vec<u8>> {
     /// Its bytes as they are passed around. They count until the last of them is dropped.
-    pub(super) fn into_bytes(self) -> Bytes {
+    pub fn into_bytes(self) -> Bytes {
         Bytes::from_owner(self)
     }
 }
@@ -334,7 +342,7 @@ impl Broken {
     }
 
     /// With what has come of the request.
-    pub(super) fn problem(&self, outcome: impl fmt::Display) -> Problem {
+    pub fn problem(&self, outcome: impl fmt::Display) -> Problem {
         match self {
             Self::Stalled(stall) => {
                 let detail = format!("nothing of the body came for {stall:?}: {outcome}");

@@ -36,7 +36,7 @@ impl Problem {
     }
 
     /// 400.
-    pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
@@ -53,7 +53,7 @@ impl Problem {
     }
 
     /// The answer to a method that a route does not have: `OPTIONS` is told those that it has (204), others too (405).
-    pub(crate) fn other_method(method: &http::Method, right: &'static str) -> Result<Response<Body>, Self> {
+    pub fn other_method(method: &http::Method, right: &'static str) -> Result<Response<Body>, Self> {
         let allow = HeaderValue::from_static(right);
         if method != http::Method::OPTIONS {
             return Err(Self::method_not_allowed(method).with_header(header::ALLOW, allow));
@@ -64,20 +64,26 @@ impl Problem {
         Ok(response)
     }
 
-    pub(crate) fn status(&self) -> StatusCode {
+    /// The status of the response.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
         self.0.status
     }
 
-    pub(crate) fn code(&self) -> &'static str {
+    /// The member `code`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
         self.0.code
     }
 
-    pub(crate) fn detail(&self) -> &str {
+    /// The member `detail`: what is wrong, and what to do.
+    #[must_use]
+    pub fn detail(&self) -> &str {
         &self.0.detail
     }
 
     /// Its members.
-    pub(crate) fn body(&self) -> Value {
+    pub fn body(&self) -> Value {
         let Said {
             status,
             code,
@@ -98,26 +104,26 @@ impl Problem {
     }
 
     /// With another text for people.
-    pub(crate) fn map_detail(mut self, change: impl FnOnce(String) -> String) -> Self {
+    pub fn map_detail(mut self, change: impl FnOnce(String) -> String) -> Self {
         self.0.detail = change(self.0.detail);
         self
     }
 
     /// With one more member (RFC 9457 § 3.2), for programs.
-    pub(crate) fn with_member(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+    pub fn with_member(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.0.members.push((name, value.into()));
         self
     }
 
     /// With one more response header.
-    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
         self
     }
 }
 
 /// What a client sent, as much of it as a problem repeats.
-pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
+pub fn shorten(text: &str) -> Cow<'_, str> {
     const ENOUGH: usize = 100;
     match text.char_indices().nth(ENOUGH) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),

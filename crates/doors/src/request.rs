@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderValue, header::UPGRADE};
 
 /// The parameters that hold the id of the last event that a reader has, as libraries spell them.
-pub(crate) const LAST_EVENT_ID: [&str; 5] = [
+pub const LAST_EVENT_ID: [&str; 5] = [
     "last_event_id",
     "lastEventId",
     "lastEventID",
@@ -14,7 +14,7 @@ pub(crate) const LAST_EVENT_ID: [&str; 5] = [
 ];
 
 /// Whether a GET with these headers asks for a WebSocket, or a response agrees to one.
-pub(crate) fn wants_websocket(headers: &HeaderMap) -> bool {
+pub fn wants_websocket(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(UPGRADE).iter();
     let mut protocols = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     protocols.any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
@@ -22,7 +22,7 @@ pub(crate) fn wants_websocket(headers: &HeaderMap) -> bool {
 
 /// An `Idempotency-Key`. Its draft (draft-ietf-httpapi-idempotency-key-header) makes it a string of RFC 9651, in quotes; many
 /// clients send it bare. Both are the same key.
-pub(crate) fn idempotency_key(value: &HeaderValue) -> Cow<'_, [u8]> {
+pub fn idempotency_key(value: &HeaderValue) -> Cow<'_, [u8]> {
     let bare = value.as_bytes();
     match unquoted(bare) {
         Some(key) => Cow::Owned(key),

@@ -16,10 +16,10 @@ use tidewire_doors::{
     BodyBounds, Problem,
     guard::{Declared, Guard, Need},
     plain,
-    relay::Relay,
     sending::SendBuffers,
 };
 use tidewire_hub::{Health, Hub};
+use tidewire_relay::Relay;
 use tokio_util::task::TaskTracker;
 
 #[cfg(test)]

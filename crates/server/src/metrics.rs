@@ -20,16 +20,12 @@ use prometheus_client::{
     metrics::MetricType,
     registry::Registry,
 };
-use tidewire_doors::{
-    Problem,
-    bodies::Bodies,
-    relay::{
-        Ending, Relay, RouteStats,
-        measures::{BUCKETS, TimesRead},
-    },
-    sending::SendBuffers,
-};
+use tidewire_doors::{Problem, bodies::Bodies, sending::SendBuffers};
 use tidewire_hub::{Hub, stats::Histogram};
+use tidewire_relay::{
+    Ending, Relay, RouteStats,
+    measures::{BUCKETS, TimesRead},
+};
 use tokio::time::Instant;
 
 use crate::listen::Guests;

@@ -10,8 +10,8 @@ use axum::{
     routing,
 };
 use serde_json::{Map, Value, json};
-use tidewire_doors::relay::{Ending, Relay, RouteStats, measures::TimesRead};
 use tidewire_hub::Hub;
+use tidewire_relay::{Ending, Relay, RouteStats, measures::TimesRead};
 use tokio::time::Instant;
 
 use crate::listen::Guests;

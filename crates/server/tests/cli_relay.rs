@@ -305,9 +305,9 @@ fn the_settings_in_the_document_are_those_that_there_are() {
 fn every_test_that_the_document_names_is_there() {
     let mut sources = String::new();
     for folder in [
-        "crates/doors/tests/http/relay",
-        "crates/doors/src/relay",
-        "crates/doors/src/relay/dialect",
+        "crates/relay/tests/http",
+        "crates/relay/src",
+        "crates/relay/src/dialect",
         "crates/server/tests",
         "crates/server/tests/serve_http",
     ] {

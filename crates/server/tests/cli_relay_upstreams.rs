@@ -31,10 +31,10 @@ use support::{
 };
 
 // The tests of the doors have said where these come from.
-const AUTHORITY: &str = include_str!("../../doors/tests/http/relay/certificates/authority.pem");
-const HERE: &str = include_str!("../../doors/tests/http/relay/certificates/here.pem");
-const ELSEWHERE: &str = include_str!("../../doors/tests/http/relay/certificates/elsewhere.pem");
-const KEY: &str = include_str!("../../doors/tests/http/relay/certificates/server.key");
+const AUTHORITY: &str = include_str!("../../relay/tests/http/certificates/authority.pem");
+const HERE: &str = include_str!("../../relay/tests/http/certificates/here.pem");
+const ELSEWHERE: &str = include_str!("../../relay/tests/http/certificates/elsewhere.pem");
+const KEY: &str = include_str!("../../relay/tests/http/certificates/server.key");
 
 /// Does the same with every connection, until the test's process ends.
 fn listening(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {

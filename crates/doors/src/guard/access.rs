@@ -6,7 +6,7 @@
 
 use http::Method;
 
-use crate::{plain, relay, relay::config::RouteAuth};
+use crate::plain;
 
 /// The right that a request needs, where tokens of that kind are configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,14 +43,35 @@ pub struct Declared {
     pub methods: &'static [(&'static str, Need)],
 }
 
+/// Who checks that somebody may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RouteAuth {
+    /// The server: a request needs one of its tokens, wherever it has any.
+    #[default]
+    Token,
+    /// The upstream, by what its callers send.
+    Upstream,
+}
+
 /// Routes whose declarations hold in every server that a guard protects.
-const DOORS: [&[Declared]; 3] = [&plain::ROUTES, &relay::ROUTES, &OPERATIONS];
+const DOORS: [&[Declared]; 3] = [&plain::ROUTES, &RELAY, &OPERATIONS];
 
 /// What a server that embeds the doors may tell of itself; ours does.
 const OPERATIONS: [Declared; 2] = [
     Declared::new("/stats", &[("GET", Need::Operate), ("HEAD", Need::Operate)]),
     Declared::new("/metrics", &[("GET", Need::Operate), ("HEAD", Need::Operate)]),
 ];
+
+/// The routes that every relay has, with what each of them needs. Those to upstreams are declared to a guard apart
+/// ([`Guard::routes`](super::guard::Guard::routes)).
+pub const RELAY: [Declared; 1] = [Declared::new(
+    "/relay/{stream}",
+    &[
+        ("GET", Need::Open),
+        ("HEAD", Need::Open),
+        ("DELETE", Need::Change),
+    ],
+)];
 
 impl Declared {
     /// A route with what each of its methods needs.

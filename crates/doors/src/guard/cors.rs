@@ -36,7 +36,7 @@ const EXPOSED: &str = "Idempotency-Replayed, Retry-After, Tidewire-Count, Tidewi
 
 /// Further headers of a response that a script may read: what an upstream says. In the response's extensions.
 #[derive(Debug, Clone)]
-pub(crate) struct Exposed(pub(crate) Vec<HeaderName>);
+pub struct Exposed(pub Vec<HeaderName>);
 
 /// How long a browser remembers an answer to a preflight, in seconds; Chromium keeps none for longer.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");

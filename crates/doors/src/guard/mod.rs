@@ -36,16 +36,12 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority};
 use parking_lot::RwLock;
 
-use crate::{
-    Problem,
-    relay::{config::RouteAuth, refuse},
-    request::wants_websocket,
-};
-pub use access::{Declared, Need};
+use crate::{Problem, request::wants_websocket};
+pub use access::{Declared, Need, RELAY, RouteAuth};
 use access::{Needed, Needs};
 pub use caller::{Caller, Peer, Rights, network};
 pub use cors::Cors;
-pub(crate) use cors::Exposed;
+pub use cors::Exposed;
 use cors::RequestOrigin;
 use credentials::{Cookies, Shown};
 use host::Hosts;
@@ -74,6 +70,17 @@ pub struct Guard {
     cookies: Cookies,
     needs: Needs,
     proxies: Proxies,
+    refusals: Refusals,
+}
+
+/// How the clients of routes to upstreams read a refusal.
+#[derive(Debug, Clone, Copy)]
+struct Refusals(fn(&Problem, &Request) -> Response);
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self(|problem, _| problem.clone().into_response())
+    }
 }
 
 impl Guard {
@@ -144,6 +151,13 @@ impl Guard {
     #[must_use]
     pub fn routes(mut self, routes: impl IntoIterator<Item = (String, RouteAuth, bool)>) -> Self {
         self.needs.routes(routes);
+        self
+    }
+
+    /// Refuses requests on [routes](Guard::routes) in this way: as the clients of the upstream read errors.
+    #[must_use]
+    pub fn refuse_on_routes(mut self, refuse: fn(&Problem, &Request) -> Response) -> Self {
+        self.refusals = Refusals(refuse);
         self
     }
 
@@ -234,7 +248,7 @@ impl Guard {
                 }
                 response
             }
-            Err(problem) if needed.is_relayed => refuse(&problem, &request),
+            Err(problem) if needed.is_relayed => (self.refusals.0)(&problem, &request),
             Err(problem) => problem.into_response(),
         };
         if let Some(cors) = &self.cors {

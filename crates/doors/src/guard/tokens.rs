@@ -63,7 +63,7 @@ impl Token {
     }
 
     /// Whether a token may have this character.
-    pub(crate) fn may_hold(byte: u8) -> bool {
+    pub fn may_hold(byte: u8) -> bool {
         byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
     }
 

@@ -26,7 +26,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            heartbeat: crate::respond::HEARTBEAT,
+            heartbeat: crate::stream::respond::HEARTBEAT,
             retry: Duration::from_secs(1),
             bodies: BodyBounds::default(),
             send_buffers: SendBuffers::default(),

@@ -45,7 +45,7 @@ impl From<Error> for Problem {
 }
 
 /// The error's text, but for what the system said: it names files of the server, and is in its log.
-pub(crate) fn said(error: &Error) -> String {
+pub fn said(error: &Error) -> String {
     let why = String::from("the reason is in the server's log");
     let without = match error {
         Error::Full { .. } => Error::Full { why },

@@ -6,8 +6,10 @@ use tidewire_hub::Encoding;
 
 use crate::{
     Problem,
-    negotiate::{self, MediaType},
-    respond::Form,
+    stream::{
+        negotiate::{self, MediaType},
+        respond::Form,
+    },
 };
 
 /// A format that a reader accepts.

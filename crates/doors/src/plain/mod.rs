@@ -51,7 +51,7 @@ use crate::{
     guard::{Declared, Need},
 };
 pub use config::Config;
-pub(crate) use errors::said;
+pub use errors::said;
 use watched::Watched;
 
 /// What the handlers share.

@@ -14,7 +14,7 @@ use http::{Response, header, request::Parts};
 use tidewire_hub::Cut;
 
 use super::format::{Format, VARY};
-use crate::respond::{come_again_line, fit_connection, retry_line, stream_response};
+use crate::stream::respond::{come_again_line, fit_connection, retry_line, stream_response};
 
 /// How a stream goes out.
 #[derive(Debug, Clone, Copy)]

@@ -15,7 +15,11 @@ use super::{
     parameters::Parameters,
     wire,
 };
-use crate::{Problem, guard::Caller, negotiate, sending::Outbox};
+use crate::{
+    Problem,
+    guard::Caller,
+    stream::{negotiate, sending::Outbox},
+};
 
 pub(super) fn presence(door: &Door, request: Request) -> Result<Response<Body>, Problem> {
     let (parts, _) = request.into_parts();

@@ -17,7 +17,6 @@
 //! | [`keys`] | S10: publishes that count once |
 //! | [`kept`] | S10: `HEAD` and `DELETE` |
 //! | [`presence`] | S11: who reads |
-//! | [`relay`] | A1 to A5, S5: answers of upstreams |
 //! | [`guard`], [`cors`] | S7: tokens, pages of other origins |
 //! | [`connections`] | HTTP/1.0, keep-alive, slow readers, broken requests |
 
@@ -45,7 +44,6 @@ mod packed;
 mod presence;
 mod publish;
 mod refused;
-mod relay;
 mod responder;
 mod resume;
 mod sending;

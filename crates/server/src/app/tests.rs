@@ -11,15 +11,12 @@ use axum::{
     http::{Method, Request},
     response::Response,
 };
-use tidewire_doors::{
-    guard::Peer,
-    relay::{self, Relay},
-    sending::SendBuffers,
-};
+use tidewire_doors::{guard::Peer, sending::SendBuffers};
 use tidewire_hub::{
     Hub,
     archive::{Memory, Retention},
 };
+use tidewire_relay::{self as relay, Relay};
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 

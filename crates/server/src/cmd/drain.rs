@@ -10,8 +10,8 @@
 
 use std::time::Duration;
 
-use tidewire_doors::relay::Relay;
 use tidewire_hub::Hub;
+use tidewire_relay::Relay;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 

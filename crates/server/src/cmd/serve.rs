@@ -12,7 +12,6 @@ use tidewire_doors::{
     BodyBounds,
     bodies::{Bodies, Shares},
     guard::Guard,
-    relay::{self, Relay},
     sending::SendBuffers,
 };
 use tidewire_hub::{
@@ -22,6 +21,7 @@ use tidewire_hub::{
         segments::{self, RealDisk, Segments},
     },
 };
+use tidewire_relay::{self as relay, Relay};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{

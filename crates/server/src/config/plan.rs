@@ -1,11 +1,10 @@
 //! What a start makes of the settings before it binds and opens the log: `tidewire config --check` makes the same.
 
-use tidewire_doors::{
-    guard::Guard,
-    relay::{
-        self,
-        config::{Owner, RouteAuth},
-    },
+use tidewire_doors::guard::Guard;
+use tidewire_relay::{
+    self as relay,
+    config::{Owner, RouteAuth},
+    refuse,
 };
 
 use super::load::ConfigError;
@@ -48,7 +47,7 @@ impl Config {
         let declared = routes
             .iter()
             .map(|route| (route.path.clone(), route.auth, is_keyed(route)));
-        let guard = guard.routes(declared.chain(demo));
+        let guard = guard.routes(declared.chain(demo)).refuse_on_routes(refuse);
         let notices = self.notices(&routes);
         Ok(Plan {
             guard,

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, env, fs, path::PathBuf, str::FromStr};
 use axum::http::{HeaderName, HeaderValue, Method};
 use reqwest::Url;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use tidewire_doors::relay::{
-    self, Dialect,
+use tidewire_relay::{
+    self as relay, Dialect,
     config::{Allowed, Content, Limits, OnDisconnect, Owner, Resume, RouteAuth, Times},
 };
 

@@ -58,5 +58,5 @@ mod signals;
 #[path = "../support/mod.rs"]
 mod support;
 mod troubles;
-#[path = "../../../doors/tests/http/relay/upstream.rs"]
+#[path = "../../../relay/tests/http/upstream.rs"]
 mod upstream;
