@@ -1,5 +1,7 @@
 //! The crates use each other only in the designed direction, as cargo itself sees them.
 
+use std::{collections::BTreeSet, process::Command};
+
 use xtask::{arrows, workspace};
 
 #[test]
@@ -18,4 +20,42 @@ fn one_reversed_arrow_in_the_real_graph_is_found() {
         arrows::check(&graph),
         ["tidewire-codec uses tidewire-server: this arrow points the wrong way"]
     );
+}
+
+/// What `cargo add tidewire` compiles into an app that only sends streams and keeps them in memory.
+#[test]
+fn the_facade_compiles_at_most_75_crates_and_no_c() {
+    let crates = crates_of(&["--edges", "normal"]);
+    assert!(crates.len() <= 75, "{} crates: {crates:#?}", crates.len());
+    let with_build = crates_of(&["--edges", "normal,build"]);
+    let compiles_c =
+        |name: &&String| matches!(name.as_str(), "cc" | "cmake" | "bindgen") || name.ends_with("-sys");
+    // linux-raw-sys holds numbers of the kernel, in Rust.
+    let c: Vec<_> = with_build
+        .iter()
+        .filter(compiles_c)
+        .filter(|name| *name != "linux-raw-sys")
+        .collect();
+    assert_eq!(c, [""; 0]);
+}
+
+fn crates_of(edges: &[&str]) -> BTreeSet<String> {
+    let tree = Command::new(env!("CARGO"))
+        .current_dir(workspace::root())
+        .args([
+            "tree",
+            "--package",
+            "tidewire",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
+        .args(edges)
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    let names = tree.lines().filter_map(|line| line.split_whitespace().next());
+    names.map(str::to_owned).collect()
 }

@@ -24,6 +24,7 @@ impl Damaged {
     pub(crate) const NEWER: Self = Self("it was written by a newer Tidewire: use that");
 
     /// Of an error that says so.
+    #[cfg(feature = "disk")]
     pub(crate) fn kind(self) -> io::ErrorKind {
         match self == Self::NEWER {
             true => io::ErrorKind::Unsupported,
@@ -64,6 +65,7 @@ mod other {
 }
 
 /// Whether publishers say it: what version 1 of a segment has.
+#[cfg(feature = "disk")]
 pub(crate) fn is_published(entry: &Entry) -> bool {
     matches!(
         entry,
@@ -360,6 +362,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Nothing follows but what fills the last page.
+    #[cfg(feature = "disk")]
     pub(crate) fn end(&self) -> Result<(), Damaged> {
         match self.0.iter().all(|byte| *byte == 0) {
             true => Ok(()),

@@ -13,6 +13,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `config` | routes and bounds |
+//! | `client` | the HTTP client of a route, with its TLS |
 //! | `call` | a request: the answer that there is, or a call of the upstream |
 //! | `forward`, `forwarded` | addresses and headers of requests; those that say where a request came from |
 //! | `path` | paths that stay below their route |
@@ -38,6 +39,7 @@ mod answers;
 mod asker;
 mod asking;
 mod call;
+mod client;
 pub mod config;
 mod dialect;
 mod forward;
@@ -98,6 +100,9 @@ pub enum StartError {
     /// The HTTP client cannot be set up.
     #[error("the HTTP client for upstreams cannot be set up: {0}")]
     Client(#[from] reqwest::Error),
+    /// TLS cannot be set up.
+    #[error("TLS for upstreams cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
     /// The answers of before cannot be read.
     #[error("the answers that the log has cannot be read: {0}")]
     Log(#[from] tidewire_hub::Error),
@@ -141,10 +146,10 @@ impl Relay {
                 return Err(InvalidRoute::twice(&route.path).into());
             }
         }
-        let of = |route| client(route, config.max_idle(), |client| client);
+        let of = |route| client::of(route, config.max_idle());
         let clients = config.routes.iter().map(of).collect::<Result<_, _>>()?;
         let of = |route: &Route| {
-            let client = || client(route, 0, reqwest::ClientBuilder::http1_only);
+            let client = || client::for_websockets(route);
             route.websocket.then(client).transpose()
         };
         let websockets = config.routes.iter().map(of).collect::<Result<_, _>>()?;
@@ -285,41 +290,4 @@ async fn answer_by_name(
     // What is kept of the upstream's headers holds no secret.
     returned::expose(&mut response, |_| false);
     Ok(response)
-}
-
-/// The client for a route's upstream: no redirects, nothing tried again, nothing unpacked.
-fn client(
-    route: &Route,
-    max_idle: usize,
-    change: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
-) -> reqwest::Result<reqwest::Client> {
-    // Fails only when a provider is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let authorities = route.authorities.as_deref().unwrap_or_default();
-    let authorities = reqwest::Certificate::from_pem_bundle(authorities.as_bytes())?;
-    let is_here = match route.upstream.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
-    let client = || {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(route.times.connect)
-            .pool_max_idle_per_host(max_idle)
-            .tcp_nodelay(true);
-        let client = change(client);
-        match is_here {
-            true => client.no_proxy(),
-            false => client,
-        }
-    };
-    match client().tls_certs_merge(authorities).build() {
-        // A system that trusts nobody, as a small container does, can still relay to an upstream without TLS.
-        Err(_) if route.upstream.scheme() == "http" => client().tls_certs_only([]).build(),
-        built => built,
-    }
 }

@@ -93,6 +93,8 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "client")]
+pub use tidewire_client as client;
 pub use tidewire_codec::{self as codec, Event, EventId, EventName};
 pub use tidewire_doors::{Problem, Sse, guard, plain, respond};
 pub use tidewire_hub::{
@@ -100,3 +102,5 @@ pub use tidewire_hub::{
     Position, Presence, PresenceChange, PresenceWatch, ReaderName, Receipt, Resume, Start, Subscribed,
     Subscription, Topic, TopicSet, archive,
 };
+#[cfg(feature = "relay")]
+pub use tidewire_relay as relay;

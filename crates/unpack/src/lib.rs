@@ -16,6 +16,8 @@
 //! - `STEP` bytes are unpacked at a time, and after `AT_A_TIME` other tasks have a turn.
 //!
 //! How large a body may be is up to its reader.
+//!
+//! Without the feature `codecs`, every packed body is one that cannot be unpacked ([`Packing::of`]).
 
 mod stream;
 mod sync;
@@ -28,7 +30,10 @@ pub use stream::Unpacked;
 pub use sync::Unpack;
 
 /// The encodings to ask for.
-pub const ACCEPTED: &str = "gzip, br, zstd";
+pub const ACCEPTED: &str = match cfg!(feature = "codecs") {
+    true => "gzip, br, zstd",
+    false => "identity",
+};
 
 /// So many bytes may come of however few.
 pub const FREE: u64 = 16 << 20;
@@ -43,6 +48,7 @@ const FREE_PACKED: u64 = 1 << 20;
 const HOLLOW: u64 = 8;
 
 /// How much is unpacked at a time.
+#[cfg(feature = "codecs")]
 const STEP: usize = 16 << 10;
 
 /// How much is unpacked before other tasks have a turn.
@@ -90,6 +96,7 @@ impl Packing {
             // Packed twice over is packed in a way that nobody asked for.
             _ if more.is_some() => Err(name),
             "" => Ok(Self::None),
+            _ if !cfg!(feature = "codecs") => Err(name),
             "gzip" | "x-gzip" => Ok(Self::Gzip),
             "br" => Ok(Self::Brotli),
             "zstd" => Ok(Self::Zstd),

@@ -10,15 +10,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use async_compression::{
-    tokio::bufread::{BrotliDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder},
-    zstd::DParameter,
-};
 use bytes::Bytes;
 use futures_core::Stream;
-use tokio_util::io::{ReaderStream, StreamReader};
 
-use crate::{AT_A_TIME, Bomb, Packing, STEP};
+use crate::{AT_A_TIME, Bomb, Packing};
 
 /// As a power of two: how far back a zstd body may refer, which is what has to be kept of it.
 pub(crate) const ZSTD_WINDOW: u32 = 23;
@@ -47,30 +42,7 @@ impl Unpacked {
             counts: Arc::clone(&counts),
             end: None,
         };
-        let reader = StreamReader::new;
-        let pieces: Pieces = match packing {
-            Packing::None => Box::pin(counted),
-            Packing::Gzip => {
-                let mut decoder = GzipDecoder::new(reader(counted));
-                // Some servers flush by beginning another member.
-                decoder.multiple_members(true);
-                Box::pin(ReaderStream::with_capacity(decoder, STEP))
-            }
-            Packing::Brotli => Box::pin(ReaderStream::with_capacity(
-                BrotliDecoder::new(reader(counted)),
-                STEP,
-            )),
-            Packing::Zstd => {
-                let window = DParameter::window_log_max(ZSTD_WINDOW);
-                let mut decoder = ZstdDecoder::with_params(reader(counted), &[window]);
-                decoder.multiple_members(true);
-                Box::pin(ReaderStream::with_capacity(decoder, STEP))
-            }
-            Packing::Deflate => Box::pin(ReaderStream::with_capacity(
-                ZlibDecoder::new(reader(counted)),
-                STEP,
-            )),
-        };
+        let pieces = unpacked(packing, counted);
         Self {
             pieces: Some(pieces),
             packing,
@@ -118,6 +90,49 @@ impl Stream for Unpacked {
         }
         Poll::Ready(next)
     }
+}
+
+/// The pieces of a body, unpacked.
+#[cfg(feature = "codecs")]
+fn unpacked(packing: Packing, counted: Counted) -> Pieces {
+    use async_compression::{
+        tokio::bufread::{BrotliDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder},
+        zstd::DParameter,
+    };
+    use tokio_util::io::{ReaderStream, StreamReader};
+
+    use crate::STEP;
+
+    let reader = StreamReader::new;
+    match packing {
+        Packing::None => Box::pin(counted),
+        Packing::Gzip => {
+            let mut decoder = GzipDecoder::new(reader(counted));
+            // Some servers flush by beginning another member.
+            decoder.multiple_members(true);
+            Box::pin(ReaderStream::with_capacity(decoder, STEP))
+        }
+        Packing::Brotli => Box::pin(ReaderStream::with_capacity(
+            BrotliDecoder::new(reader(counted)),
+            STEP,
+        )),
+        Packing::Zstd => {
+            let window = DParameter::window_log_max(ZSTD_WINDOW);
+            let mut decoder = ZstdDecoder::with_params(reader(counted), &[window]);
+            decoder.multiple_members(true);
+            Box::pin(ReaderStream::with_capacity(decoder, STEP))
+        }
+        Packing::Deflate => Box::pin(ReaderStream::with_capacity(
+            ZlibDecoder::new(reader(counted)),
+            STEP,
+        )),
+    }
+}
+
+/// Without decoders there is no packed body: its name was refused.
+#[cfg(not(feature = "codecs"))]
+fn unpacked(_: Packing, counted: Counted) -> Pieces {
+    Box::pin(counted)
 }
 
 /// How many bytes of a body have come, and how many came of them.

@@ -1,15 +1,20 @@
 //! The default transport.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use ::http::Request;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use reqwest::{Client, redirect::Policy};
+use rustls::{
+    ClientConfig,
+    crypto::{CryptoProvider, ring},
+};
+use rustls_platform_verifier::Verifier;
 use url::{Host, Url};
 
 use super::{Answer, Transport};
-use crate::error::Error;
+use crate::error::{BoxError, Error};
 
 /// Time for a connection to be made, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,12 +26,9 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// A client for streams: no redirects of its own (the session follows them and knows what not to send along), no
 /// limit on how long an answer takes, proxies from the environment, but never for this machine itself.
 pub(crate) fn client(url: &Url) -> Result<Client, Error> {
-    // With no provider, reqwest panics. Who has installed one keeps it.
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // An error says that somebody was faster, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
+    let tls = tls().map_err(|error| cannot_be_set_up(error.into()))?;
     let mut client = Client::builder()
+        .tls_backend_preconfigured(tls)
         .user_agent(concat!("tidewire-client/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         // Unpacked here, whatever features of reqwest others have turned on.
@@ -43,10 +45,28 @@ pub(crate) fn client(url: &Url) -> Result<Client, Error> {
     if is_loopback(url) {
         client = client.no_proxy();
     }
-    client.build().map_err(|error| Error::Request {
+    client.build().map_err(|error| cannot_be_set_up(error.into()))
+}
+
+fn cannot_be_set_up(error: BoxError) -> Error {
+    Error::Request {
         what: "the HTTP client cannot be set up".into(),
-        source: Some(error.into()),
-    })
+        source: Some(error),
+    }
+}
+
+/// TLS with the provider of the process, or else with ring: which one a process has is for its binary to choose.
+fn tls() -> Result<ClientConfig, rustls::Error> {
+    let provider = CryptoProvider::get_default().cloned();
+    let provider = provider.unwrap_or_else(|| Arc::new(ring::default_provider()));
+    let verifier = Verifier::new(Arc::clone(&provider))?;
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".into(), b"http/1.1".into()];
+    Ok(config)
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -6,7 +6,6 @@
 //! | `Location` | programs drop `Authorization` where a redirect leads to another host, and send `Tidewire-Token` there |
 
 use http::{HeaderMap, HeaderName, HeaderValue, header, uri::Authority};
-use url::Url;
 
 use super::origin;
 
@@ -54,15 +53,56 @@ pub(super) fn stay(host: Option<&Authority>, headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a location names no host, as clients read it: some take `/\host` and tabs for `//host`.
+/// Whether a location names no host, as clients read it (WHATWG URL): some take `/\host` for `//host`, and all pass
+/// over tabs and line ends. Whatever has a scheme counts as one with a host.
 fn is_path(location: &HeaderValue) -> bool {
-    let read = |base: &str| Url::parse(base).ok()?.join(location.to_str().ok()?).ok();
-    // Only what names no host has the host of each base.
-    ["http://one.invalid/", "https://another.invalid/"]
-        .into_iter()
-        .all(|base| {
-            let (base, read) = (Url::parse(base).ok(), read(base));
-            base.zip(read)
-                .is_some_and(|(base, read)| base.origin() == read.origin())
-        })
+    let passed_over = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r');
+    let text = location
+        .as_bytes()
+        .iter()
+        .copied()
+        .filter(|byte| !passed_over(byte));
+    let text: Vec<u8> = text.skip_while(|byte| *byte <= b' ').collect();
+    let is_slash = |byte: &u8| matches!(byte, b'/' | b'\\');
+    let names_host = text.len() >= 2 && text[..2].iter().all(is_slash);
+    let mut first = text.split(|byte| is_slash(byte) || matches!(byte, b'?' | b'#'));
+    let has_scheme = first.next().is_some_and(|segment| segment.contains(&b':'));
+    !names_host && !has_scheme
+}
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::*;
+
+    /// Whether the location leaves each host that it is read at.
+    fn leaves(location: &str) -> bool {
+        ["http://one.invalid/", "https://another.invalid/"]
+            .iter()
+            .any(|base| {
+                let base = Url::parse(base).unwrap();
+                base.join(location)
+                    .map_or(true, |read| read.origin() != base.origin())
+            })
+    }
+
+    #[test]
+    fn a_location_that_clients_read_as_another_host_is_no_path() {
+        for path in ["/", "", "a", "/a//b", "?a:b", "#:", "a/b:c", "./c:d", "/\u{a0}/x"] {
+            assert!(is_path(&HeaderValue::from_str(path).unwrap()), "{path}");
+        }
+        let alphabet = *b"/\\\t:a.? #@";
+        for length in 1..=5_u32 {
+            for number in 0..10_usize.pow(length) {
+                let byte = |at| alphabet[number / 10_usize.pow(at) % 10];
+                let text: Vec<u8> = (0..length).map(byte).collect();
+                let Ok(location) = HeaderValue::from_bytes(&text) else {
+                    continue;
+                };
+                let text = str::from_utf8(&text).unwrap();
+                assert!(!is_path(&location) || !leaves(text), "{text:?}");
+            }
+        }
+    }
 }

@@ -120,7 +120,10 @@ impl Server {
     }
 
     /// Ends with all that runs in it, as a process does.
-    #[allow(dead_code, reason = "the tests of the relay, which share this file, stop a server")]
+    #[allow(
+        dead_code,
+        reason = "the tests of the relay, which share this file, stop a server"
+    )]
     pub fn stop(self) {
         self.runtime.shutdown_timeout(crate::client::PATIENCE);
     }

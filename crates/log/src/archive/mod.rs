@@ -9,6 +9,7 @@
 mod memory;
 mod ruled;
 pub mod rules;
+#[cfg(feature = "disk")]
 pub mod segments;
 mod shares;
 pub mod shortage;

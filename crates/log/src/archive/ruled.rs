@@ -88,6 +88,7 @@ impl Ruled {
     }
 
     /// The rule for a topic.
+    #[cfg(feature = "disk")]
     pub(crate) fn rule(&self, topic: &Topic) -> Option<&Rule> {
         match self.topics.get(topic) {
             Some(counted) => self.rules.get(counted.rule),
@@ -124,6 +125,7 @@ impl Ruled {
     }
 
     /// What is kept of a topic, after it has lost more than was counted.
+    #[cfg(feature = "disk")]
     pub(crate) fn set(&mut self, topic: &Topic, load: Load) {
         if let Some(counted) = self.topics.get_mut(topic) {
             counted.load = load;
@@ -131,6 +133,7 @@ impl Ruled {
         self.list(topic);
     }
 
+    #[cfg(feature = "disk")]
     pub(crate) fn load(&self, topic: &Topic) -> Load {
         self.topics
             .get(topic)

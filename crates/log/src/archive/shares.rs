@@ -43,6 +43,7 @@ impl Part {
     }
 }
 
+#[cfg(feature = "disk")]
 impl Each<Part> {
     /// The parts of a file of so many bytes and events, which records do not quite fill.
     pub(crate) fn of_file(&self, bytes: u64, events: u64) -> Self {
