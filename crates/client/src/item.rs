@@ -5,13 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
 use serde::Deserialize;
-use tidewire_codec::Message;
+use tidewire_codec::{Message, protocol::GAP};
 use url::Url;
 
 use crate::{error::Cause, json::DONE};
-
-/// The event that tells of missing ones.
-const GAP: &str = "tidewire.gap";
 
 /// One item of an [`EventSource`](crate::EventSource).
 #[derive(Debug)]

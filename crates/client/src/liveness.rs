@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
+use tidewire_codec::protocol::TIDEWIRE_HEARTBEAT;
 
 use crate::error::Cause;
 
@@ -76,7 +77,7 @@ impl Liveness {
 
 /// The idle limit that follows from `Tidewire-Heartbeat` (seconds).
 fn announced(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get("tidewire-heartbeat")?.to_str().ok()?;
+    let value = headers.get(TIDEWIRE_HEARTBEAT)?.to_str().ok()?;
     let seconds: f64 = value.trim().parse().ok()?;
     HEARTBEATS
         .contains(&seconds)
@@ -96,7 +97,7 @@ mod tests {
 
     fn headers(heartbeat: &'static str) -> HeaderMap {
         let value = http::HeaderValue::from_static(heartbeat);
-        HeaderMap::from_iter([(http::HeaderName::from_static("tidewire-heartbeat"), value)])
+        HeaderMap::from_iter([(http::HeaderName::from_static(TIDEWIRE_HEARTBEAT), value)])
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The media type of a body, as Fetch reads it from the lines of `Content-Type` ("extract a MIME type"): a proxy or a
 //! framework that adds a second one makes a list of it, of which the last one counts.
 
+use crate::protocol::EVENT_STREAM;
+
 /// The essence of the last value that is a media type, in lower case: `text/event-stream`, without parameters.
 #[must_use]
 pub fn essence<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Option<String> {
@@ -24,7 +26,7 @@ pub fn essence<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Option<String> 
 /// Whether these lines of `Content-Type` say that the body is an event stream.
 #[must_use]
 pub fn is_event_stream<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> bool {
-    essence(lines).as_deref() == Some("text/event-stream")
+    essence(lines).as_deref() == Some(EVENT_STREAM)
 }
 
 /// Of one value. Any type (`*/*`) is none.

@@ -7,6 +7,7 @@
 //! | [`decode`] | [`Decoder`]: bytes in any chunks, read as events |
 //! | [`limits`] | [`Limits`]: what a reader is ready to hold, and the report when it is more |
 //! | [`content_type`] | which `Content-Type` says that a body is an event stream |
+//! | [`protocol`] | names of headers, media types and events that both ends use |
 //! | `binary` | bytes as text: data URLs, gzipped where large (feature `binary`, on by default) |
 //!
 //! This crate does no I/O, reads no clock and knows no async runtime: bytes are arguments.
@@ -33,6 +34,7 @@ pub mod content_type;
 pub mod decode;
 pub mod encode;
 pub mod limits;
+pub mod protocol;
 pub mod text;
 
 pub use decode::{Decoder, EventView, Item, Message, Unfinished};

@@ -59,7 +59,7 @@ pub const HEADERS: &[&str] = &[
     "proxy-authorization",
     "cookie",
     // The server's own.
-    "tidewire-token",
+    tidewire_codec::protocol::TIDEWIRE_TOKEN,
 ];
 
 /// Query parameters that carry a credential.

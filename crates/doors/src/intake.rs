@@ -11,6 +11,7 @@ use axum::body::{Body, Bytes};
 use futures_util::{StreamExt as _, TryStreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::BodyExt as _;
+use tidewire_codec::content_type;
 use tidewire_unpack::{ACCEPTED, Bomb, Packing, Unpacked};
 use tokio::time::{Instant, timeout_at};
 
@@ -27,11 +28,18 @@ const FIRST: usize = 16 << 10;
 /// The first room of a body of known length: a client that announces much and sends nothing holds no more.
 const FIRST_OF_KNOWN: usize = 64 << 10;
 
-/// The type of a body, without its parameters; empty if there is none.
-pub fn media_type(headers: &http::HeaderMap) -> &str {
-    let value = headers.get(header::CONTENT_TYPE);
-    let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim()
+/// The media type of a body, in lower case and without parameters, as Fetch reads it. Empty if the request has none; a
+/// text that is no media type is as it was sent.
+#[must_use]
+pub fn media_type(headers: &HeaderMap) -> String {
+    let lines = headers.get_all(header::CONTENT_TYPE).iter();
+    let essence = content_type::essence(lines.map(HeaderValue::as_bytes));
+    essence.unwrap_or_else(|| {
+        let sent = headers
+            .get(header::CONTENT_TYPE)
+            .map_or(&b""[..], HeaderValue::as_bytes);
+        String::from_utf8_lossy(sent).into_owned()
+    })
 }
 
 /// Refuses a text that is not UTF-8 by its own word: it would be kept as another text than was meant.

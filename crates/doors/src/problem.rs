@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use axum::{body::Body, response::IntoResponse};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
+use tidewire_codec::protocol::PROBLEM;
 
 /// A request that was not served, and why.
 #[derive(Debug, Clone)]
@@ -137,10 +138,7 @@ impl IntoResponse for Problem {
         let mut response = Response::new(Body::from(format!("{body}\n")));
         *response.status_mut() = self.0.status;
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.extend(self.0.headers);
         response

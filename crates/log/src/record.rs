@@ -3,7 +3,7 @@
 //!
 //! A record holds an event, or changes its topics, or both: an event that is the last of its streams.
 
-use tidewire_codec::{Event, EventId};
+use tidewire_codec::{Event, EventId, protocol};
 
 use crate::{
     Change, Entry, Error, IdempotencyKey, Millis, Seq, Topic, TopicSet, entry::Keyed, ledger::Verdict,
@@ -134,7 +134,7 @@ fn check_id(id: &str) -> Result<(), Error> {
 }
 
 fn check_name(name: &str) -> Result<(), Error> {
-    match name == "mercure" || name.starts_with("tidewire.") {
+    match name == "mercure" || name.starts_with(protocol::RESERVED) {
         true => Err(Error::ReservedName { name: name.into() }),
         false => Ok(()),
     }

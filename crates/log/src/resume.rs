@@ -3,7 +3,7 @@
 //! The outcome is always explicit: live, resumed, or a [`Gap`]. A gap means that an event of *these
 //! topics* after the cursor is gone, or that the cursor cannot be placed.
 
-use tidewire_codec::EventName;
+use tidewire_codec::{EventName, protocol};
 
 use crate::Position;
 
@@ -112,7 +112,7 @@ impl Gap {
 
     /// The name of the event that tells of it.
     pub fn event_name() -> EventName {
-        EventName::from_static("tidewire.gap")
+        EventName::from_static(protocol::GAP)
     }
 
     /// The data of the event that tells of it.

@@ -11,6 +11,7 @@ use std::{
 
 use http::{HeaderMap, HeaderValue, header};
 use tidewire_codec::Event;
+use tidewire_doors::{Problem, guard::Caller};
 use tidewire_hub::TopicSet;
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +25,6 @@ use super::{
     stream::StreamId,
     whole::Whole,
 };
-use tidewire_doors::{Problem, guard::Caller};
 
 /// What an answer is at.
 #[derive(Clone)]

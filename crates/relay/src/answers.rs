@@ -12,6 +12,7 @@ use std::{
 
 use http::{HeaderValue, StatusCode, header};
 use parking_lot::Mutex;
+use tidewire_doors::Problem;
 use tidewire_hub::{Millis, clock::millis};
 use tokio::sync::oneshot::Receiver;
 
@@ -24,7 +25,6 @@ use super::{
     upstream::Head,
     whole::Whole,
 };
-use tidewire_doors::Problem;
 
 #[derive(Default)]
 pub(super) struct Answers(Mutex<Table>);

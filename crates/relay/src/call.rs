@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use axum::{body::Body, extract::Request};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header, request::Parts};
+use tidewire_codec::protocol;
+use tidewire_doors::{Problem, guard::Caller, intake::media_type, request};
 use tidewire_hub::{Error, Start};
 use tokio::sync::oneshot;
 
@@ -26,12 +28,11 @@ use super::{
     websocket,
     whole::IDEMPOTENCY_REPLAYED,
 };
-use tidewire_doors::{Problem, guard::Caller, intake::media_type, request};
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(protocol::IDEMPOTENCY_KEY);
 /// Says that a request's key is the upstream's to keep: two such requests are two calls.
-const TIDEWIRE_IDEMPOTENCY: HeaderName = HeaderName::from_static("tidewire-idempotency");
-pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+const TIDEWIRE_IDEMPOTENCY: HeaderName = HeaderName::from_static(protocol::TIDEWIRE_IDEMPOTENCY);
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static(protocol::LAST_EVENT_ID);
 
 /// Answers a request to the route with this number. `refusal` learns the client's dialect from its body.
 pub(super) async fn call(
@@ -248,11 +249,8 @@ impl Asked {
     fn read(route: &Route, parts: &Parts, body: &[u8]) -> Self {
         let headers = &parts.headers;
         let mut accepts = headers.get_all(header::ACCEPT).iter();
-        let accepts = accepts.any(|accept| {
-            let text = accept.to_str().unwrap_or_default().to_ascii_lowercase();
-            text.contains("text/event-stream") || lines::accepted(accept)
-        });
-        let is_json = media_type(headers).to_ascii_lowercase().ends_with("json");
+        let accepts = accepts.any(|accept| protocol::names_stream(accept.to_str().unwrap_or_default()));
+        let is_json = media_type(headers).ends_with("json");
         // What is no JSON, though it says so, is the upstream's to refuse.
         let said = |pointer: &str| is_json.then(|| pick(body, pointer)).flatten();
         let streams = match said("/stream") {

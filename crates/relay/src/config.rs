@@ -7,17 +7,15 @@ use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
-use url::Url;
-
-use super::{
-    dialect::Dialect,
-    forward::{HOP_BY_HOP, METHODS},
-};
+use tidewire_codec::protocol::HOP_BY_HOP;
 use tidewire_doors::{
     BodyBounds,
     credentials::{COOKIES, HEADERS, PARAMETERS},
     sending::SendBuffers,
 };
+use url::Url;
+
+use super::{dialect::Dialect, forward::METHODS};
 
 pub use tidewire_doors::guard::RouteAuth;
 

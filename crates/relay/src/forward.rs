@@ -8,17 +8,18 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use percent_encoding::percent_decode_str;
 use sha2::{Digest as _, Sha256};
+use tidewire_codec::{protocol, protocol::HOP_BY_HOP};
+use tidewire_doors::{
+    Problem,
+    guard::{Caller, Token},
+    problem::shorten,
+};
 use url::Url;
 
 use super::{
     call::LAST_EVENT_ID,
     config::{Owner, Route},
     forwarded, path,
-};
-use tidewire_doors::{
-    Problem,
-    guard::{Caller, Token},
-    problem::shorten,
 };
 
 /// The methods that are forwarded. TRACE would show the key of the server, and APIs use no others.
@@ -30,19 +31,6 @@ pub(super) const METHODS: [Method; 7] = [
     Method::PATCH,
     Method::DELETE,
     Method::OPTIONS,
-];
-
-/// Headers of a connection, not of a message (RFC 9110 § 7.6.1).
-pub(super) const HOP_BY_HOP: [&str; 9] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
 ];
 
 /// Further headers that never go to an upstream: those of the browser's page, those that the HTTP
@@ -59,7 +47,7 @@ const NOT_FORWARDED: [&str; 16] = [
     "proxy",
     "content-length",
     "expect",
-    "last-event-id",
+    protocol::LAST_EVENT_ID,
     "accept-encoding",
     "x-envoy-original-path",
     "x-forwarded-uri",

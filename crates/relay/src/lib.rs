@@ -71,6 +71,7 @@ use axum::{
 };
 use futures_util::stream::{StreamExt as _, iter};
 use http::Method;
+use tidewire_doors::Problem;
 use tidewire_hub::{Draft, Error, Hub, Times};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
@@ -82,7 +83,6 @@ pub use config::{Config, InvalidRoute, Route};
 pub use dialect::Dialect;
 pub use measures::{Ending, RouteStats};
 pub use refusal::refuse;
-use tidewire_doors::Problem;
 
 /// How often answers are looked at that have been kept long enough.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);

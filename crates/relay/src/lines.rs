@@ -6,31 +6,14 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
+use tidewire_codec::protocol::is_ndjson;
 use tidewire_doors::intake::media_type;
-
-/// How such answers are called.
-const TYPES: [&str; 6] = [
-    "application/x-ndjson",
-    "application/ndjson",
-    "application/jsonl",
-    "application/x-jsonl",
-    "application/jsonlines",
-    "application/x-jsonlines",
-];
 
 /// Whether a head is that of a stream of lines. A body with a length is a file that is there already.
 pub(super) fn are_lines(status: StatusCode, headers: &HeaderMap) -> bool {
-    let has_type = TYPES
-        .iter()
-        .any(|name| media_type(headers).eq_ignore_ascii_case(name));
+    let has_type = is_ndjson(&media_type(headers));
     let is_whole = status.is_success() && status != StatusCode::PARTIAL_CONTENT;
     has_type && is_whole && !headers.contains_key(header::CONTENT_LENGTH)
-}
-
-/// Whether a request says that it takes such lines.
-pub(super) fn accepted(value: &HeaderValue) -> bool {
-    let accepted = value.to_str().unwrap_or_default().to_ascii_lowercase();
-    TYPES.iter().any(|name| accepted.contains(name))
 }
 
 /// The lines of a body, whose pieces end anywhere.

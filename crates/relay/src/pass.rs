@@ -10,6 +10,7 @@ use std::{io, pin::Pin, sync::Arc};
 use axum::body::{Body, Bytes};
 use futures_util::stream::{Stream, StreamExt as _, unfold};
 use http::{HeaderValue, Method, Response};
+use tidewire_doors::stream::{body::WrittenOut, respond::X_ACCEL_BUFFERING};
 use tidewire_hub::Hub;
 use tokio::time::{Instant, timeout_at};
 
@@ -21,7 +22,6 @@ use super::{
     upstream::is_stream,
     whole::Pieces,
 };
-use tidewire_doors::stream::{body::WrittenOut, respond::X_ACCEL_BUFFERING};
 
 /// The place of an answer that is passed on. Dropping it makes room.
 pub(super) struct Place {

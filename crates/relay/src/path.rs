@@ -7,9 +7,9 @@
 use std::{borrow::Cow, iter::successors};
 
 use percent_encoding::percent_decode;
+use tidewire_doors::{Problem, problem::shorten};
 
 use super::config::Route;
-use tidewire_doors::{Problem, problem::shorten};
 
 /// How often a path may be encoded. Names that are encoded twice exist, more is a disguise.
 const MAX_ENCODINGS: usize = 3;

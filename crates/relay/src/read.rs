@@ -12,6 +12,14 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use percent_encoding::percent_decode_str;
+use tidewire_codec::protocol;
+use tidewire_doors::{
+    Problem,
+    guard::Caller,
+    request,
+    respond::{Form, TIDEWIRE_HEARTBEAT, come_again_line, fit_connection, retry_line, stream_response_with},
+    sending::Outbox,
+};
 use tidewire_hub::{Cut, Encoding, GapReason, Resume, Start, Subscribed, Subscription};
 
 use super::{
@@ -28,18 +36,11 @@ use super::{
     scope::Scope,
     stream::StreamId,
 };
-use tidewire_doors::{
-    Problem,
-    guard::Caller,
-    request,
-    respond::{Form, TIDEWIRE_HEARTBEAT, come_again_line, fit_connection, retry_line, stream_response_with},
-    sending::Outbox,
-};
 
-const TIDEWIRE_STREAM: HeaderName = HeaderName::from_static("tidewire-stream");
-const TIDEWIRE_RESUME: HeaderName = HeaderName::from_static("tidewire-resume");
+const TIDEWIRE_STREAM: HeaderName = HeaderName::from_static(protocol::TIDEWIRE_STREAM);
+const TIDEWIRE_RESUME: HeaderName = HeaderName::from_static(protocol::TIDEWIRE_RESUME);
 /// How an answer has ended, for who reads it after its end.
-const TIDEWIRE_ENDING: HeaderName = HeaderName::from_static("tidewire-ending");
+const TIDEWIRE_ENDING: HeaderName = HeaderName::from_static(protocol::TIDEWIRE_ENDING);
 
 /// `/relay/{stream}`.
 pub(super) async fn named(relay: Relay, name: String, request: Request) -> Result<Response<Body>, Problem> {

@@ -10,12 +10,12 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use serde_json::{Value, json};
+use tidewire_doors::Problem;
 
 use super::{
     config::Route,
     dialect::{self, Dialect},
 };
-use tidewire_doors::Problem;
 
 /// With `false`, the SDKs that Stainless makes (OpenAI, Anthropic and others) do not try again by themselves.
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");

@@ -7,12 +7,13 @@
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use tidewire_codec::protocol::HOP_BY_HOP;
+use tidewire_doors::guard::Exposed;
 
 use super::{
     config::{Content, Route},
-    forward::{HOP_BY_HOP, connection_named},
+    forward::connection_named,
 };
-use tidewire_doors::guard::Exposed;
 
 /// Headers that concern the whole origin of an answer: a browser acts on them or remembers them
 /// beyond the answer.

@@ -7,9 +7,9 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use sha2::{Digest as _, Sha256};
+use tidewire_doors::{Problem, credentials::HEADERS, guard::Caller};
 
 use super::config::{Owner, Route};
-use tidewire_doors::{Problem, credentials::HEADERS, guard::Caller};
 
 /// What stands for something that is not to be held itself.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

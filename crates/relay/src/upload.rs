@@ -14,12 +14,12 @@ use axum::body::{Body, Bytes, HttpBody as _};
 use futures_util::stream::{Stream, StreamExt as _, iter, unfold};
 use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 use parking_lot::Mutex;
-
-use super::config::Route;
 use tidewire_doors::{
     BodyBounds, Problem,
     intake::{Begun, Intake, media_type},
 };
+
+use super::config::Route;
 
 /// The room of an upload: hyper buffers up to 400 KiB for a connection, and one piece more.
 const IN_FLIGHT: usize = 512 << 10;
@@ -117,7 +117,7 @@ impl Sent {
 /// Whether a body is JSON, as far as its type tells. One without a type may be.
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = media_type(headers);
-    kind.is_empty() || kind.to_ascii_lowercase().ends_with("json")
+    kind.is_empty() || kind.ends_with("json")
 }
 
 impl Upload {

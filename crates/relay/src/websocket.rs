@@ -15,6 +15,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use reqwest::Url;
+use tidewire_doors::{Problem, guard::Caller, request::wants_websocket};
 use tidewire_hub::Error;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split},
@@ -33,7 +34,6 @@ use super::{
     stream::StreamId,
     upstream::unreachable,
 };
-use tidewire_doors::{Problem, guard::Caller, request::wants_websocket};
 
 /// How much of one direction is held.
 const PIECE: usize = 8 << 10;

@@ -20,10 +20,10 @@ use axum::body::{Body, Bytes};
 use futures_util::stream::{Stream, StreamExt as _, unfold};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use parking_lot::Mutex;
+use tidewire_doors::stream::body::WrittenOut;
 use tokio::sync::watch;
 
 use super::{answer::Reader, dialect::failure_of_body};
-use tidewire_doors::stream::body::WrittenOut;
 
 /// What an answer and a piece of it count beside their text: their places in tables, and what is allocated with them.
 const ANSWER: usize = 1 << 10;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use tidewire_codec::protocol;
 use url::Url;
 
 use crate::{
@@ -10,10 +11,10 @@ use crate::{
     redirect::Hop,
 };
 
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const TIDEWIRE_RESUME: HeaderName = HeaderName::from_static("tidewire-resume");
-const TIDEWIRE_STREAM: HeaderName = HeaderName::from_static("tidewire-stream");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static(protocol::LAST_EVENT_ID);
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(protocol::IDEMPOTENCY_KEY);
+const TIDEWIRE_RESUME: HeaderName = HeaderName::from_static(protocol::TIDEWIRE_RESUME);
+const TIDEWIRE_STREAM: HeaderName = HeaderName::from_static(protocol::TIDEWIRE_STREAM);
 
 /// They say what the body is, and go where it goes (Fetch: request-body-header names, and its length).
 const OF_BODY: [HeaderName; 5] = [
@@ -126,7 +127,7 @@ pub(super) fn build(
     *request.method_mut() = hop.method.clone();
     *request.uri_mut() = uri(&hop.url)?;
     let headers = request.headers_mut();
-    headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::ACCEPT, HeaderValue::from_static(protocol::EVENT_STREAM));
     // No answer from a cache (what a browser sends for a request that is not to be stored), and none into one.
     headers.append(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.append(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

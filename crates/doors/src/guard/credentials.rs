@@ -20,6 +20,7 @@ use http::{
     uri::PathAndQuery,
 };
 use percent_encoding::percent_decode_str;
+use tidewire_codec::protocol;
 
 use super::{
     caller::Rights,
@@ -28,7 +29,7 @@ use super::{
 use crate::credentials::COOKIES;
 
 /// The header that carries a token where `Authorization` is an upstream's.
-pub(super) const HEADER: HeaderName = HeaderName::from_static("tidewire-token");
+pub(super) const HEADER: HeaderName = HeaderName::from_static(protocol::TIDEWIRE_TOKEN);
 /// The query parameter that carries a token.
 pub(super) const PARAMETER: &str = "access_token";
 

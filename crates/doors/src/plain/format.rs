@@ -1,7 +1,7 @@
 //! The formats in which streams are read.
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use tidewire_codec::Event;
+use tidewire_codec::{Event, protocol::NDJSON};
 use tidewire_hub::Encoding;
 
 use crate::{
@@ -24,10 +24,7 @@ pub(super) enum Format {
 /// What is offered, the best liked first, and what it is in full.
 const OFFERS: [(MediaType, Format); 4] = [
     (("text", "event-stream"), Format::EventStream),
-    (
-        ("application", "x-ndjson"),
-        Format::Ndjson("application/x-ndjson"),
-    ),
+    (("application", "x-ndjson"), Format::Ndjson(NDJSON[0])),
     (
         ("application", "stream+json"),
         Format::Ndjson("application/stream+json"),

@@ -27,7 +27,7 @@ pub(super) async fn publish(door: Door, request: Request) -> Result<Response<Bod
         key: wire::idempotency_key(&parts.headers)?,
     };
     let intake = Intake::text_of(&parts, body, &door.config.bodies)?;
-    match bulk::Format::of(media_type(&parts.headers)) {
+    match bulk::Format::of(&media_type(&parts.headers)) {
         Some(format) => {
             refuse_fields(&query)?;
             bulk::publish(door.hub, format, order, intake).await

@@ -5,6 +5,7 @@ use std::task::Poll;
 use axum::{body::Body, extract::Request};
 use futures_util::stream::poll_fn;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use tidewire_codec::protocol;
 use tidewire_hub::{Resume, Subscribed};
 
 use super::{
@@ -22,9 +23,9 @@ use crate::{
     intake::{Intake, Purpose, media_type},
 };
 
-const TIDEWIRE_RESUME: HeaderName = HeaderName::from_static("tidewire-resume");
-const TIDEWIRE_LAST_EVENT_ID: HeaderName = HeaderName::from_static("tidewire-last-event-id");
-const TIDEWIRE_COUNT: HeaderName = HeaderName::from_static("tidewire-count");
+const TIDEWIRE_RESUME: HeaderName = HeaderName::from_static(protocol::TIDEWIRE_RESUME);
+const TIDEWIRE_LAST_EVENT_ID: HeaderName = HeaderName::from_static(protocol::TIDEWIRE_LAST_EVENT_ID);
+const TIDEWIRE_COUNT: HeaderName = HeaderName::from_static(protocol::TIDEWIRE_COUNT);
 
 /// The outcome for who has everything: nothing is missing.
 const RESUMED: HeaderValue = HeaderValue::from_static("resumed");
@@ -34,7 +35,7 @@ pub(super) async fn subscribe(door: Door, request: Request) -> Result<Response<B
     let (parts, body) = request.into_parts();
     let media_type = media_type(&parts.headers);
     if parts.method.as_str() == "QUERY" {
-        check_query(media_type)?;
+        check_query(&media_type)?;
     }
     // It counts in the budget of bodies until the subscription is there.
     let mut whole = None;
@@ -48,7 +49,7 @@ pub(super) async fn subscribe(door: Door, request: Request) -> Result<Response<B
         whole = Some(intake.text(&purpose).await?);
     }
     let text = whole.as_ref().map_or("", |whole| &whole.content);
-    let body = BodyParameters::read(media_type, text)?;
+    let body = BodyParameters::read(&media_type, text)?;
     let ask = Ask::read(&parts.uri, &parts.headers, body)?;
     open(&door, &parts, ask).await
 }

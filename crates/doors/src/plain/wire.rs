@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderValue, Uri};
+use tidewire_codec::protocol;
 use tidewire_hub::{IdempotencyKey, Namespace, Start, Topic, TopicSet};
 
 use super::parameters::{Parameters, decode};
@@ -55,7 +56,7 @@ pub(super) fn start(headers: &HeaderMap, parameters: &Parameters<'_>) -> Result<
     // WHATWG HTML § 9.2: the empty string is no id.
     let id = parameters.one_of(&request::LAST_EVENT_ID)?;
     let last = parameters.number("last")?;
-    let in_header = single(headers, "last-event-id", "bad_parameter")?;
+    let in_header = single(headers, protocol::LAST_EVENT_ID, "bad_parameter")?;
     if let Some(id) = in_header.filter(|id| !id.is_empty()) {
         // Bytes that are no UTF-8 are an id that nobody has: a gap, not an error, so that the reader goes on.
         return Ok(Start::After(String::from_utf8_lossy(id.as_bytes()).into_owned()));
@@ -69,7 +70,7 @@ pub(super) fn start(headers: &HeaderMap, parameters: &Parameters<'_>) -> Result<
 
 /// The key by which a retried publish is known.
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
-    let key = single(headers, "idempotency-key", "bad_key")?;
+    let key = single(headers, protocol::IDEMPOTENCY_KEY, "bad_key")?;
     // What is no text is no key either, and is told as what a key may hold.
     let key = key.map(request::idempotency_key);
     let key = key.map(|key| IdempotencyKey::new(&String::from_utf8_lossy(&key)));

@@ -55,7 +55,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{StreamExt as _, stream::BoxStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header, request::Parts};
-use tidewire_codec::{Event, EventName, encode};
+use tidewire_codec::{Event, EventName, encode, protocol};
 use tokio_util::task::TaskTracker;
 
 use crate::stream::body::StreamBody;
@@ -64,10 +64,10 @@ use crate::stream::body::StreamBody;
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Announces the interval of the heartbeats, in seconds.
-pub const TIDEWIRE_HEARTBEAT: HeaderName = HeaderName::from_static("tidewire-heartbeat");
+pub const TIDEWIRE_HEARTBEAT: HeaderName = HeaderName::from_static(protocol::TIDEWIRE_HEARTBEAT);
 
 /// With `no`, nginx passes each piece on as it comes.
-pub const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+pub const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static(protocol::X_ACCEL_BUFFERING);
 
 /// A stream of events as a response.
 ///

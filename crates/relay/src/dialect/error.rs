@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use tidewire_codec::{Event, EventName};
+use tidewire_doors::problem::shorten;
 
 use super::{Dialect, member::Member, reading::failure_of_body};
-use tidewire_doors::problem::shorten;
 
 /// Why an answer ended before its end.
 #[derive(Debug, Clone, PartialEq, Eq)]

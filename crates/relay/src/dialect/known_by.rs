@@ -1,12 +1,13 @@
 //! What a dialect is recognised by. Paths are compared by their end, since bases differ: `/v1`, `/openai/deployments/X`.
 
 use http::{HeaderMap, Method, header};
+use tidewire_codec::protocol::is_ndjson;
+use tidewire_doors::intake::media_type;
 
 use super::{
     Dialect,
     member::{Member, Members},
 };
-use tidewire_doors::intake::media_type;
 
 /// A request, as far as its dialect goes.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +42,7 @@ impl Request<'_> {
 
     /// Members of the body, if that is JSON.
     fn members<const N: usize>(&self, names: [&str; N]) -> [Member<'_>; N] {
-        let is_json = media_type(self.headers).to_ascii_lowercase().ends_with("json");
+        let is_json = media_type(self.headers).ends_with("json");
         let body = std::str::from_utf8(self.body).ok().filter(|_| is_json);
         Member::of(body.unwrap_or_default()).members(names)
     }
@@ -108,7 +109,7 @@ impl Dialect {
             "/api/create",
             "/api/push",
         ];
-        let is_lines = media_type(headers).eq_ignore_ascii_case("application/x-ndjson");
+        let is_lines = is_ndjson(&media_type(headers));
         match () {
             () if headers.contains_key("x-vercel-ai-ui-message-stream") => Some(Self::AiSdkUi),
             () if is_lines && of_ollama.iter().any(|end| path.ends_with(end)) => Some(Self::Ollama),

@@ -21,6 +21,8 @@ use tokio::{
 };
 
 pub(super) use self::unreachable::unreachable;
+use tidewire_doors::Problem;
+
 use self::{
     collect::keep_whole,
     streaming::Streaming,
@@ -38,7 +40,6 @@ use super::{
     returned::{replayed_headers, stream_headers},
     whole::Whole,
 };
-use tidewire_doors::Problem;
 
 /// What the request is answered with.
 pub(super) enum Head {

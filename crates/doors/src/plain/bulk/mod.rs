@@ -28,7 +28,10 @@ use axum::body::{Body, Bytes};
 use futures_util::future::{Either, select};
 use http::Response;
 use serde_json::json;
-use tidewire_codec::EventId;
+use tidewire_codec::{
+    EventId,
+    protocol::{EVENT_STREAM, is_ndjson},
+};
 use tidewire_hub::{Draft, Error, Hub, IdempotencyKey, TopicSet};
 use tokio::time::Instant;
 
@@ -52,17 +55,10 @@ pub(super) enum Format {
 impl Format {
     /// The format of a body of this type, unless it is one event's text.
     pub(super) fn of(media_type: &str) -> Option<Self> {
-        const NDJSON: [&str; 4] = [
-            "application/x-ndjson",
-            "application/ndjson",
-            "application/jsonl",
-            "application/stream+json",
-        ];
-        let is = |name: &str| media_type.eq_ignore_ascii_case(name);
-        match () {
-            () if is("text/event-stream") => Some(Self::EventStream),
-            () if NDJSON.into_iter().any(is) => Some(Self::Ndjson),
-            () => None,
+        match media_type {
+            EVENT_STREAM => Some(Self::EventStream),
+            _ if is_ndjson(media_type) => Some(Self::Ndjson),
+            _ => None,
         }
     }
 }
