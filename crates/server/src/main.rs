@@ -21,6 +21,7 @@ mod config;
 mod demo;
 mod descriptors;
 mod doctor;
+mod drain;
 mod inspect;
 mod listen;
 mod logging;
@@ -29,6 +30,8 @@ mod pages;
 mod recording;
 mod requests;
 mod secrets;
+mod server;
+mod settings;
 mod stats;
 
 use std::process::ExitCode;

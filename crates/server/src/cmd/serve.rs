@@ -1,150 +1,168 @@
 //! `tidewire serve`: wires the parts, runs until a signal, leaves as [`drain`](super::drain) says.
 
-use std::{
-    io,
-    net::{Ipv4Addr, SocketAddr},
-    path::Path,
-    sync::Arc,
-};
+use std::{io, net::SocketAddr, path::Path};
 
-use anyhow::Context as _;
 use tidewire_doors::{
     BodyBounds,
     bodies::{Bodies, Shares},
     guard::Guard,
-    relay::{self, Relay},
+    plain, relay,
     sending::SendBuffers,
 };
-use tidewire_hub::{
-    Hub, Seq,
-    archive::{
-        Memory, Retention,
-        segments::{self, RealDisk, Segments},
-    },
-};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tidewire_hub::{Hub, Seq, archive::Retention};
 
 use super::{
-    drain::Drain,
     signals::{Confirmations, Hangup, Hangups, Signals},
     stdout,
 };
 use crate::{
-    app::{self, Parts, Readiness},
-    config::{self, Config, Plan, poison::OnPoison, topics, value::Bounded},
-    descriptors::{self, Budget},
-    listen::{self, Bounds, Guests},
+    config::{
+        Config, Plan,
+        poison::OnPoison,
+        topics,
+        value::{Bounded, Unit},
+    },
+    descriptors,
+    listen::Bounds,
+    server::{Server, StartError},
+    settings::{self, Log},
 };
 
 /// Runs the server until a signal ends it.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
-    let Plan {
-        guard,
-        routes,
-        relays_demo,
-        warnings,
-        notices,
-    } = config.plan()?;
-    warnings.iter().for_each(|text| tracing::warn!("{text}"));
-    notices.iter().for_each(|text| tracing::info!("{text}"));
+    let plan = config.plan()?;
+    plan.warnings.iter().for_each(|text| tracing::warn!("{text}"));
+    plan.notices.iter().for_each(|text| tracing::info!("{text}"));
     let (mut signals, mut hangups, mut confirmations) =
         (Signals::new()?, Hangups::new()?, Confirmations::new()?);
-    let files = files(&config)?;
-    let guests = guests(&config, files);
-    // Before the log is opened: where the port is taken, no folder is made.
-    let address = config.listen.get();
-    let listener = listen::bind(address, u32::try_from(config.limits.backlog.get())?).with_context(|| {
-        format!("cannot listen on {address}: is another server there? --listen takes another address")
-    })?;
-    let hub = start_hub(&config)?;
-    let readiness = Readiness::green();
-    let tasks = TaskTracker::new();
-    let stop = CancellationToken::new();
-    let bodies = body_bounds(&config);
-    let send_buffers = send_buffers(&config);
-    let demo = relays_demo.then(|| listener.local_addr()).transpose()?;
-    let relay = start_relay(
-        &config,
-        all_routes(&config, routes, demo)?,
-        files,
-        &hub,
-        bodies.clone(),
-        send_buffers.clone(),
-        &tasks,
-    )
-    .await?;
-    let drain = Drain {
-        readiness: readiness.clone(),
-        relay: relay.clone(),
-        hub: hub.clone(),
-        tasks: tasks.clone(),
-        stop: stop.clone(),
-        notice: config.timeouts.drain_notice.get(),
-        time: config.timeouts.drain.get(),
-    };
-    let app = app::router(Parts {
-        relay,
-        bodies,
-        send_buffers,
-        config: &config,
-        guard: guard.clone(),
-        hub: &hub,
-        guests: &guests,
-        readiness,
-        typists: tasks.clone(),
-    })
-    .await;
-
-    announce(&config, listener.local_addr()?, &hub)?;
+    let open_files = descriptors::raise();
+    let server = Server::start(settings::Config {
+        open_files,
+        ..settings(&config, plan)?
+    });
+    let server = server.await.map_err(|error| cannot_start(&config, error))?;
+    announce(&config, server.address(), server.hub())?;
     let on_poison = config.archive.on_poison;
-
-    let bounds = Bounds {
-        header_read: config.timeouts.header_read.get(),
-        keep_alive: config.timeouts.keep_alive.get(),
-        max_header: to_usize(config.limits.max_header.get()),
-        write_stall: config.timeouts.write_stall.get(),
-        tcp_user: config.timeouts.tcp_user.get(),
-        kept_from: files.kept_from,
-    };
-    let serving = listen::serve(
-        listener,
-        app,
-        guard.clone(),
-        bounds,
-        &guests,
-        &tasks,
-        stop.clone(),
-    );
-    let leaving = async {
-        let _stop = stop.drop_guard();
-        let mut poisoned = None;
-        let name = loop {
-            tokio::select! {
-                name = signals.next() => break name,
-                why = hub.poisoned(), if on_poison == OnPoison::Exit => {
-                    poisoned = Some(why);
-                    break "the log can no longer be written (archive.on_poison)";
-                }
-                () = confirmations.next() => match hub.confirm_clock() {
-                    true => tracing::info!("SIGUSR1: the clock is confirmed, and records that are too old by it expire"),
-                    false => tracing::info!("SIGUSR1: the clock was not in doubt"),
-                },
-                hangup = hangups.next() => match hangup {
-                    Hangup::TerminalGone => break "SIGHUP, the terminal has gone",
-                    Hangup::Reload => read_tokens_again(&config, &guard),
-                },
-            }
-        };
-        tracing::info!("{name}: draining");
+    let mut poisoned = None;
+    let name = loop {
         tokio::select! {
-            () = drain.run() => match poisoned {
-                None => Ok(()),
-                Some(why) => Err(anyhow::anyhow!("the log can no longer be written: {why}")),
+            name = signals.next() => break name,
+            why = server.hub().poisoned(), if on_poison == OnPoison::Exit => {
+                poisoned = Some(why);
+                break "the log can no longer be written (archive.on_poison)";
+            }
+            () = confirmations.next() => match server.hub().confirm_clock() {
+                true => tracing::info!("SIGUSR1: the clock is confirmed, and records that are too old by it expire"),
+                false => tracing::info!("SIGUSR1: the clock was not in doubt"),
             },
-            name = signals.next() => Err(anyhow::anyhow!("{name} while draining: left at once")),
+            hangup = hangups.next() => match hangup {
+                Hangup::TerminalGone => break "SIGHUP, the terminal has gone",
+                Hangup::Reload => read_tokens_again(&config, server.guard()),
+            },
         }
     };
-    tokio::join!(serving, leaving).1
+    tracing::info!("{name}: draining");
+    tokio::select! {
+        () = server.drain() => match poisoned {
+            None => Ok(()),
+            Some(why) => Err(anyhow::anyhow!("the log can no longer be written: {why}")),
+        },
+        name = signals.next() => Err(anyhow::anyhow!("{name} while draining: left at once")),
+    }
+}
+
+/// What to do about it, in the command line's words.
+fn cannot_start(config: &Config, error: StartError) -> anyhow::Error {
+    match (error, config.data.folder()) {
+        (StartError::Listen { address, source }, _) => anyhow::Error::new(source).context(format!(
+            "cannot listen on {address}: is another server there? --listen takes another address"
+        )),
+        (StartError::Folder { folder, source }, _) => cannot_keep(&folder, &source),
+        (error @ (StartError::Log(_) | StartError::Hub(_)), Some(folder)) => {
+            anyhow::Error::new(error).context(format!("the log in {}", in_full(folder)))
+        }
+        (error, _) => error.into(),
+    }
+}
+
+/// The same settings for the server.
+fn settings(config: &Config, plan: Plan) -> anyhow::Result<settings::Config> {
+    let (limits, timeouts, archive) = (&config.limits, &config.timeouts, &config.archive);
+    let plain = plain::Config {
+        heartbeat: config.heartbeat.get(),
+        retry: config.retry.get(),
+        bodies: BodyBounds {
+            stall: timeouts.body_stall.get(),
+            total: timeouts.body_total.get(),
+            budget: Bodies::new(Shares {
+                max: to_usize(limits.max_bodies),
+                max_without_token: limits.max_bodies_without_token.map(to_usize),
+                max_per_network: limits.max_bodies_per_address.map(to_usize),
+            }),
+        },
+        send_buffers: SendBuffers::new(Shares {
+            max: to_usize(limits.max_send_buffers),
+            max_without_token: limits.max_send_buffers_without_token.map(to_usize),
+            max_per_network: limits.max_send_buffers_per_address.map(to_usize),
+        }),
+        max_subscribe_body: to_usize(limits.max_subscribe_body),
+        max_unknown_topics_per_address: limits.max_unknown_topics_per_address.map(to_usize),
+    };
+    let relay = relay::Config {
+        max_running: to_usize(limits.max_running_answers),
+        max_running_without_token: limits.max_running_without_token.map(to_usize),
+        max_running_per_network: limits.max_running_per_address.map(to_usize),
+        max_kept: to_usize(limits.max_kept_answers),
+        max_kept_bodies: to_usize(limits.max_kept_bodies),
+        ..relay::Config::new(plan.routes)
+    };
+    let hub = tidewire_hub::Config {
+        max_event: to_usize(limits.max_event),
+        max_topics_per_subscription: to_usize(limits.max_topics_per_subscription),
+        max_topics: to_usize(limits.max_topics),
+        window: to_usize(limits.window),
+        max_keys: to_usize(limits.max_keys),
+        max_key_bytes: to_usize(limits.max_key_bytes),
+        keep_keys: limits.keep_keys.get(),
+        ..tidewire_hub::Config::default()
+    };
+    let retention = Retention {
+        max_bytes: archive.max_bytes.map_or(usize::MAX, to_usize),
+        max_events: archive.max_events.map(to_usize),
+        max_age: archive.max_age.map(Bounded::get),
+        relay_percent: u8::try_from(archive.relay_percent.get())?,
+        rules: topics::rules(&archive.topics).map_err(anyhow::Error::msg)?,
+    };
+    let connection = Bounds {
+        header_read: timeouts.header_read.get(),
+        keep_alive: timeouts.keep_alive.get(),
+        max_header: to_usize(limits.max_header),
+        write_stall: timeouts.write_stall.get(),
+        tcp_user: timeouts.tcp_user.get(),
+        ..Bounds::default()
+    };
+    Ok(settings::Config {
+        address: config.listen.get(),
+        backlog: u32::try_from(limits.backlog.get())?,
+        guard: plan.guard,
+        plain,
+        relay,
+        demo: config.demo.unwrap_or_default(),
+        demo_path: plan.demo_path.map(Into::into),
+        hub,
+        log: config.data.folder().map_or(Log::Memory, |folder| Log::Folder {
+            path: folder.into(),
+            durability: archive.durability.get(),
+        }),
+        retention,
+        unhealthy_when_poisoned: archive.on_poison == OnPoison::Unhealthy,
+        connection,
+        max_connections: to_usize(limits.max_connections),
+        max_connections_per_network: limits.max_connections_per_address.map(to_usize),
+        open_files: None,
+        drain_notice: timeouts.drain_notice.get(),
+        drain: timeouts.drain.get(),
+    })
 }
 
 /// With a file that is wrong, the tokens stay that there are.
@@ -157,121 +175,6 @@ fn read_tokens_again(config: &Config, guard: &Guard) {
         }
         Err(why) => tracing::error!("SIGHUP: the tokens stay that there are: {why}"),
     }
-}
-
-fn all_routes(
-    config: &Config,
-    mut routes: Vec<relay::Route>,
-    demo: Option<SocketAddr>,
-) -> anyhow::Result<Vec<relay::Route>> {
-    if let Some(address) = demo {
-        // So that official clients have something to talk to at the first run.
-        let host = match address.ip() {
-            ip if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-            ip => ip,
-        };
-        let demo = SocketAddr::from((host, address.port()));
-        routes.push(config::relay::to_demo(format!("http://{demo}/demo/v1").parse()?));
-    }
-    for route in &mut routes {
-        route.token_cookies = config.token_cookies();
-    }
-    Ok(routes)
-}
-
-async fn start_relay(
-    config: &Config,
-    routes: Vec<relay::Route>,
-    files: Budget,
-    hub: &Hub,
-    bodies: BodyBounds,
-    send_buffers: SendBuffers,
-    tasks: &TaskTracker,
-) -> anyhow::Result<Relay> {
-    let limits = &config.limits;
-    // Where open files allow fewer answers than the setting, the shares shrink with them.
-    let share = |max: u64| to_usize(max * files.upstreams / limits.max_running_answers.get()).max(1);
-    let config = relay::Config {
-        heartbeat: config.heartbeat.get(),
-        retry: config.retry.get(),
-        bodies,
-        send_buffers,
-        max_running: to_usize(files.upstreams),
-        max_running_without_token: limits.max_running_without_token.map(|max| share(max.get())),
-        max_running_per_network: limits.max_running_per_address.map(|max| share(max.get())),
-        max_kept: to_usize(limits.max_kept_answers.get()),
-        max_kept_bodies: to_usize(limits.max_kept_bodies.get()),
-        ..relay::Config::new(routes)
-    };
-    Ok(Relay::start(hub.clone(), config, tasks.clone()).await?)
-}
-
-fn body_bounds(config: &Config) -> BodyBounds {
-    let (limits, timeouts) = (&config.limits, &config.timeouts);
-    BodyBounds {
-        stall: timeouts.body_stall.get(),
-        total: timeouts.body_total.get(),
-        budget: Bodies::new(Shares {
-            max: to_usize(limits.max_bodies.get()),
-            max_without_token: limits.max_bodies_without_token.map(|max| to_usize(max.get())),
-            max_per_network: limits.max_bodies_per_address.map(|max| to_usize(max.get())),
-        }),
-    }
-}
-
-fn send_buffers(config: &Config) -> SendBuffers {
-    let limits = &config.limits;
-    SendBuffers::new(Shares {
-        max: to_usize(limits.max_send_buffers.get()),
-        max_without_token: limits
-            .max_send_buffers_without_token
-            .map(|max| to_usize(max.get())),
-        max_per_network: limits.max_send_buffers_per_address.map(|max| to_usize(max.get())),
-    })
-}
-
-/// The most bytes of a segment.
-const SEGMENT: u64 = 64 << 20;
-
-/// The bytes of a segment: a few segments at least, or retention would let go much at a time.
-fn segment_bytes(max_bytes: u64) -> u64 {
-    (max_bytes / 8).min(SEGMENT)
-}
-
-fn start_hub(config: &Config) -> anyhow::Result<Hub> {
-    let archive = &config.archive;
-    let retention = Retention {
-        max_bytes: archive.max_bytes.map_or(usize::MAX, |max| to_usize(max.get())),
-        max_events: archive.max_events.map(|max| to_usize(max.get())),
-        max_age: archive.max_age.map(Bounded::get),
-        relay_percent: u8::try_from(archive.relay_percent.get())?,
-        rules: topics::rules(&archive.topics).map_err(anyhow::Error::msg)?,
-    };
-    let limits = &config.limits;
-    let bounds = tidewire_hub::Config {
-        max_event: to_usize(limits.max_event.get()),
-        max_topics_per_subscription: to_usize(limits.max_topics_per_subscription.get()),
-        max_topics: to_usize(limits.max_topics.get()),
-        window: to_usize(limits.window.get()),
-        max_keys: to_usize(limits.max_keys.get()),
-        max_key_bytes: to_usize(limits.max_key_bytes.get()),
-        keep_keys: limits.keep_keys.get(),
-        ..tidewire_hub::Config::default()
-    };
-    let Some(folder) = config.data.folder() else {
-        return Ok(Hub::start(bounds, Memory::new(retention))?);
-    };
-    let settings = segments::Settings {
-        durability: archive.durability.get(),
-        segment_bytes: segment_bytes(retention.max_bytes as u64),
-        retention,
-    };
-    let disk = RealDisk::open(folder).map_err(|why| cannot_keep(folder, &why))?;
-    let open = || {
-        let log = Segments::open(Arc::new(disk), settings)?;
-        anyhow::Ok(Hub::start(bounds, log)?)
-    };
-    open().with_context(|| format!("the log in {}", in_full(folder)))
 }
 
 fn cannot_keep(folder: &Path, why: &io::Error) -> anyhow::Error {
@@ -293,47 +196,6 @@ fn in_full(folder: &Path) -> String {
     // Fails where there is no working directory.
     let path = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
     path.display().to_string()
-}
-
-/// Makes room for connections, which are open files, as far as the system lets us.
-fn files(config: &Config) -> anyhow::Result<Budget> {
-    let limits = &config.limits;
-    let files = descriptors::raise().unwrap_or(u64::MAX);
-    let kept = config.archive.max_bytes.map_or(u64::MAX, Bounded::get);
-    let segments = match config.memory {
-        true => 0,
-        // Each has more than half of what it may, with the next one.
-        false => 2 * kept.div_ceil(segment_bytes(kept).max(1)) + 2,
-    };
-    let wanted = limits.max_running_answers.get();
-    let budget = Budget::of(files, segments, wanted).map_err(anyhow::Error::msg)?;
-    let (max, most) = (budget.connections, limits.max_connections.get());
-    if max < most {
-        tracing::info!(
-            "taking at most {max} connections, not limits.max_connections ({most}): the system allows {files} open \
-             files (`ulimit -Hn`, systemd's LimitNOFILE=)"
-        );
-    }
-    if budget.upstreams < wanted {
-        tracing::debug!(
-            "running at most {} answers of upstreams, not limits.max_running_answers ({wanted}), of {files} open files",
-            budget.upstreams
-        );
-    }
-    Ok(budget)
-}
-
-fn guests(config: &Config, files: Budget) -> Arc<Guests> {
-    let limits = &config.limits;
-    let wanted = limits.max_connections.get();
-    let max = wanted.min(files.connections);
-    // Where open files are few, one address leaves some of them.
-    let room = if max < wanted { max * 3 / 4 } else { max };
-    let per_address = limits.max_connections_per_address;
-    Guests::new(
-        to_usize(max),
-        per_address.map(|per_address| to_usize(per_address.get().min(room).max(1))),
-    )
 }
 
 fn announce(config: &Config, address: SocketAddr, hub: &Hub) -> anyhow::Result<()> {
@@ -365,9 +227,12 @@ fn announce(config: &Config, address: SocketAddr, hub: &Hub) -> anyhow::Result<(
 }
 
 /// A setting as the platform counts; what does not fit is as much as there is.
-fn to_usize(value: u64) -> usize {
-    usize::try_from(value).unwrap_or(usize::MAX)
+fn to_usize<U: Unit<Value = u64>, const MIN: u64, const MAX: u64>(setting: Bounded<U, MIN, MAX>) -> usize {
+    usize::try_from(setting.get()).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod rights;
 
 #[cfg(test)]
 mod tests {

@@ -42,17 +42,13 @@ mod tunnel;
 pub(crate) mod upstream;
 mod watched;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
-use anyhow::Context as _;
 use axum::Router;
 use tidewire_doors::guard::Guard;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 
-use crate::{
-    listen::{self, Guests},
-    secrets::Secrets,
-};
+use crate::secrets::Secrets;
 use store::Store;
 use upstream::Upstream;
 
@@ -67,90 +63,35 @@ pub(crate) struct Bounds {
     pub(crate) bytes: usize,
 }
 
-/// What `tidewire inspect` is told.
+/// What the tap is told.
 pub(crate) struct Settings {
     pub(crate) upstream: Upstream,
+    /// Where the tap is.
     pub(crate) tap: SocketAddr,
-    pub(crate) page: SocketAddr,
     pub(crate) secrets: Secrets,
     pub(crate) bounds: Bounds,
 }
 
-/// Connections to the tap, and to the page, at a time.
-const MAX_CONNECTIONS: usize = 1024;
+/// What the two ports answer.
+pub(crate) struct Ports {
+    pub(crate) tap: Router,
+    pub(crate) page: Router,
+}
 
-/// Waiting connections.
-const BACKLOG: u32 = 128;
-
-/// A client that stands still, as one in a debugger does, is the upstream's affair: the tap cuts nobody.
-const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The bounds of connections. A head may be as large as any server takes.
-const CONNECTION: listen::Bounds = listen::Bounds {
-    header_read: Duration::from_secs(30),
-    keep_alive: Duration::from_secs(75),
-    max_header: 64 << 10,
-    write_stall: NEVER,
-    tcp_user: NEVER,
-    kept_from: i32::MAX,
-};
-
-/// Listens, tells the addresses, and serves until `stop`. Streams that still run are cut then.
-pub(crate) async fn run(
-    settings: Settings,
-    announce: impl FnOnce(SocketAddr, SocketAddr) -> anyhow::Result<()>,
-    stop: impl Future<Output = ()>,
-) -> anyhow::Result<()> {
-    let bind = |address, flag| {
-        listen::bind(address, BACKLOG).with_context(|| {
-            format!("cannot listen on {address}: is another program there? {flag} takes another address")
-        })
-    };
-    let tap = bind(settings.tap, "--listen")?;
-    let page = bind(settings.page, "--page")?;
-    let (tap_address, page_address) = (tap.local_addr()?, page.local_addr()?);
+/// Makes them; `shown` is the page with what it loads.
+pub(crate) fn ports(settings: Settings, shown: Router, tasks: TaskTracker) -> anyhow::Result<Ports> {
     let upstream = Arc::new(settings.upstream);
-    upstream.is_not(tap_address)?;
-
-    let tasks = TaskTracker::new();
-    let cancel = CancellationToken::new();
-    let store = Arc::new(Store::new(settings.bounds));
-    let through = tap::router(tap::Tap::new(
-        Arc::clone(&upstream),
-        Arc::clone(&store),
-        tasks.clone(),
-        settings.secrets,
-    )?);
+    upstream.is_not(settings.tap)?;
     let about = api::About {
         version: env!("CARGO_PKG_VERSION"),
-        tap: format!("http://{tap_address}"),
+        tap: format!("http://{}", settings.tap),
         upstream: upstream.to_string(),
         bounds: settings.bounds,
     };
-    let shown = Guard::loopback().protect(api::router(about, store));
-    announce(tap_address, page_address)?;
-
-    let serve = |listener, app: Router, guests: Arc<Guests>| {
-        let (tasks, cancel) = (tasks.clone(), cancel.clone());
-        async move {
-            listen::serve(
-                listener,
-                app,
-                Guard::loopback(),
-                CONNECTION,
-                &guests,
-                &tasks,
-                cancel,
-            )
-            .await;
-        }
-    };
-    let guests = || Guests::new(MAX_CONNECTIONS, None);
-    tokio::select! {
-        () = serve(tap, through, guests()) => {}
-        () = serve(page, shown, guests()) => {}
-        () = stop => {}
-    }
-    cancel.cancel();
-    Ok(())
+    let store = Arc::new(Store::new(settings.bounds));
+    let tap = tap::Tap::new(upstream, Arc::clone(&store), tasks, settings.secrets)?;
+    Ok(Ports {
+        tap: tap::router(tap),
+        page: Guard::loopback().protect(api::router(about, store, shown)),
+    })
 }

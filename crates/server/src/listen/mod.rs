@@ -69,6 +69,19 @@ pub(crate) struct Bounds {
     pub(crate) kept_from: RawFd,
 }
 
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            header_read: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            max_header: 16 << 10,
+            write_stall: Duration::from_secs(30),
+            tcp_user: Duration::from_secs(45),
+            kept_from: RawFd::MAX,
+        }
+    }
+}
+
 /// Binds. A port that a process before has just left is taken over.
 pub(crate) fn bind(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
