@@ -29,10 +29,10 @@ use tokio_util::{
 
 use crate::{
     app::{self, Parts, Readiness},
+    config::{Config, Log},
     descriptors::Budget,
     drain::Drain,
     listen::{self, Bounds, Guests},
-    settings::{Config, Log},
 };
 
 /// Why a server cannot start.

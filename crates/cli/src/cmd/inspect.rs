@@ -5,6 +5,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use tidewire_doors::guard::Guard;
+use tidewire_server::{
+    listen::{self, Guests},
+    pages,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{signals::Signals, stdout};
@@ -14,8 +18,6 @@ use crate::{
         value::{Count, GIB, KIB, Size},
     },
     inspect::{self, Bounds, Settings, upstream::Upstream},
-    listen::{self, Guests},
-    pages,
     secrets::Secrets,
 };
 

@@ -10,22 +10,17 @@ use tidewire_doors::{
     sending::SendBuffers,
 };
 use tidewire_hub::{Hub, Seq, archive::Retention};
+use tidewire_server::{Log, Server, StartError, descriptors, listen::Bounds};
 
 use super::{
     signals::{Confirmations, Hangup, Hangups, Signals},
     stdout,
 };
-use crate::{
-    config::{
-        Config, Plan,
-        poison::OnPoison,
-        topics,
-        value::{Bounded, Unit},
-    },
-    descriptors,
-    listen::Bounds,
-    server::{Server, StartError},
-    settings::{self, Log},
+use crate::config::{
+    Config, Plan,
+    poison::OnPoison,
+    topics,
+    value::{Bounded, Unit},
 };
 
 /// Runs the server until a signal ends it.
@@ -36,7 +31,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let (mut signals, mut hangups, mut confirmations) =
         (Signals::new()?, Hangups::new()?, Confirmations::new()?);
     let open_files = descriptors::raise();
-    let server = Server::start(settings::Config {
+    let server = Server::start(tidewire_server::Config {
         open_files,
         ..settings(&config, plan)?
     });
@@ -86,7 +81,7 @@ fn cannot_start(config: &Config, error: StartError) -> anyhow::Error {
 }
 
 /// The same settings for the server.
-fn settings(config: &Config, plan: Plan) -> anyhow::Result<settings::Config> {
+fn settings(config: &Config, plan: Plan) -> anyhow::Result<tidewire_server::Config> {
     let (limits, timeouts, archive) = (&config.limits, &config.timeouts, &config.archive);
     let plain = plain::Config {
         heartbeat: config.heartbeat.get(),
@@ -141,7 +136,7 @@ fn settings(config: &Config, plan: Plan) -> anyhow::Result<settings::Config> {
         tcp_user: timeouts.tcp_user.get(),
         ..Bounds::default()
     };
-    Ok(settings::Config {
+    Ok(tidewire_server::Config {
         address: config.listen.get(),
         backlog: u32::try_from(limits.backlog.get())?,
         guard: plan.guard,

@@ -18,9 +18,10 @@ use tidewire_doors::{
     guard::Peer,
     relay::{Route, config::RouteAuth},
 };
+use tidewire_server::{Server, pages};
 use tower::ServiceExt as _;
 
-use crate::{config::Config, pages, server::Server};
+use crate::config::Config;
 
 /// Who may do something, in the words of the documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -491,6 +491,7 @@ impl Config {
     }
 
     /// Checks what no value can say alone.
+    /// Checks what no value can say alone.
     fn check(&self) -> Result<(), String> {
         access::check_inline(self)?;
         cors::check(&self.cors)?;
