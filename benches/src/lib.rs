@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 pub fn build() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let built = Command::new("cargo")
-        .args(["build", "--release", "--package", "tidewire-server"])
+        .args(["build", "--release", "--package", "tidewire-cli"])
         .current_dir(&root)
         .status()?;
     ensure!(built.success(), "cannot build the server");

@@ -1,5 +1,5 @@
 /**
- * What docs/recipes.md has for pages works as printed. (The other recipes: crates/server/tests/recipes.)
+ * What docs/recipes.md has for pages works as printed. (The other recipes: crates/cli/tests/recipes.)
  */
 
 import assert from 'node:assert/strict';

@@ -130,7 +130,7 @@ fn crash(seed: u32, seeds: u64, told: &mut Vec<String>) -> Result<Verdict> {
 }
 
 fn kills(kills: u64, told: &mut Vec<String>) -> Result<Verdict> {
-    let test = test("tidewire-server", "serve_http", &["kills::"]);
+    let test = test("tidewire-cli", "serve_http", &["kills::"]);
     let test = test.env("TIDEWIRE_KILLS", kills.to_string());
     told.extend(test.limit(LONG).run_keeping(|line| line.contains("kills: "))?);
     Ok(Verdict::Passed)

@@ -61,3 +61,26 @@ fn crates_of(edges: &[&str]) -> BTreeSet<String> {
     let names = tree.lines().filter_map(|line| line.split_whitespace().next());
     names.map(str::to_owned).collect()
 }
+
+/// Of the command line, only commands use the server. What examines streams works beside any server.
+#[test]
+fn examining_streams_needs_no_server() {
+    let sources = workspace::root().join("crates/cli/src");
+    let mut folders = ["doctor", "inspect", "recording", "cmd/doctor", "cmd/tail"]
+        .map(|folder| sources.join(folder))
+        .to_vec();
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            files += 1;
+            let source = std::fs::read_to_string(&path).unwrap();
+            assert!(!source.contains("tidewire_server"), "{}", path.display());
+        }
+    }
+    assert!(files > 40);
+}

@@ -17,7 +17,7 @@ use super::{
     asking::Asking,
     config::{Resume, Route},
     dialect::{self, Dialect},
-    forward, lines, pass, path,
+    forward, pass, path,
     pick::{Scalar, pick},
     read,
     refusal::Refusal,

@@ -4,7 +4,7 @@
 //! clients: neither a heartbeat, nor an id, nor a wait. The last line may have no end.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 
 use tidewire_codec::protocol::is_ndjson;
 use tidewire_doors::intake::media_type;

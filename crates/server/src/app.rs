@@ -13,24 +13,15 @@ use axum::{
     routing,
 };
 use tidewire_doors::{
-    BodyBounds, Problem,
+    Problem,
     guard::{Declared, Guard, Need},
     plain,
-    sending::SendBuffers,
 };
 use tidewire_hub::{Health, Hub};
 use tidewire_relay::Relay;
 use tokio_util::task::TaskTracker;
 
-#[cfg(test)]
-mod tests;
-
-use crate::{
-    config::{Config, poison::OnPoison},
-    demo,
-    listen::Guests,
-    metrics, pages, requests, stats,
-};
+use crate::{demo, listen::Guests, metrics, pages, requests, stats};
 
 /// Whether new work should be sent here. Red from the start of a drain on.
 #[derive(Clone)]
@@ -48,16 +39,17 @@ impl Readiness {
 
 /// What the routes are made of.
 pub(crate) struct Parts<'a> {
-    pub(crate) config: &'a Config,
+    /// With the bounds of all bodies and streams, the relay's too.
+    pub(crate) plain: plain::Config,
+    pub(crate) demo: bool,
+    /// Where the log is, in a word.
+    pub(crate) archive: &'static str,
+    pub(crate) unhealthy_when_poisoned: bool,
     pub(crate) guard: Guard,
     pub(crate) hub: &'a Hub,
     pub(crate) guests: &'a Arc<Guests>,
     pub(crate) readiness: Readiness,
     pub(crate) relay: Relay,
-    /// The bounds of all bodies, the relay's too.
-    pub(crate) bodies: BodyBounds,
-    /// Those of all streams, the relay's too.
-    pub(crate) send_buffers: SendBuffers,
     /// Gets the demo's tasks.
     pub(crate) typists: TaskTracker,
 }
@@ -65,7 +57,7 @@ pub(crate) struct Parts<'a> {
 /// The routes behind the guard, with a log line for each request.
 pub(crate) async fn router(parts: Parts<'_>) -> Router {
     let guard = parts.guard.clone();
-    let guard = guard.declare(declared(parts.config.demo.unwrap_or_default()));
+    let guard = guard.declare(declared(parts.demo));
     let router = routes(parts)
         .await
         .fallback(|request: Request| async move { Problem::not_found(request.uri().path()) })
@@ -78,43 +70,37 @@ pub(crate) async fn router(parts: Parts<'_>) -> Router {
 }
 
 async fn routes(parts: Parts<'_>) -> Router {
-    let Parts { config, hub, .. } = parts;
-    let (heartbeat, retry) = (config.heartbeat.get(), config.retry.get());
-    let plain = plain::Config {
-        heartbeat,
-        retry,
-        bodies: parts.bodies.clone(),
-        send_buffers: parts.send_buffers.clone(),
-        max_subscribe_body: usize::try_from(config.limits.max_subscribe_body.get()).unwrap_or(usize::MAX),
-        max_unknown_topics_per_address: config
-            .limits
-            .max_unknown_topics_per_address
-            .map(|max| usize::try_from(max.get()).unwrap_or(usize::MAX)),
-    };
+    let Parts { plain, hub, .. } = parts;
+    let (heartbeat, retry) = (plain.heartbeat, plain.retry);
+    let (bodies, send_buffers) = (plain.bodies.budget.clone(), plain.send_buffers.clone());
     let router = Router::new()
         .merge(plain::router(hub.clone(), plain))
         .merge(parts.relay.router())
-        .merge(health(parts.readiness, hub.clone(), config.archive.on_poison))
+        .merge(health(
+            parts.readiness,
+            hub.clone(),
+            parts.unhealthy_when_poisoned,
+        ))
         .merge(metrics::router(
             hub.clone(),
             parts.relay.clone(),
             Arc::clone(parts.guests),
-            parts.bodies.budget,
-            parts.send_buffers,
+            bodies,
+            send_buffers,
         ))
         .merge(stats::router(
             hub.clone(),
             parts.relay.clone(),
             Arc::clone(parts.guests),
-            config.archive_kind(),
+            parts.archive,
         ));
-    if !config.demo.unwrap_or_default() {
+    if !parts.demo {
         return router;
     }
     let info = demo::Info {
         retry,
         heartbeat,
-        archive: config.archive_kind(),
+        archive: parts.archive,
         publish_token: parts.guard.wants_publish_token(),
         read_token: parts.guard.wants_read_token(),
     };
@@ -135,22 +121,20 @@ const PROBES: [Declared; 2] = [
 ];
 
 /// What the answers of the probes come from.
-type Probed = (Readiness, Hub, OnPoison);
+type Probed = (Readiness, Hub, bool);
 
-fn health(readiness: Readiness, hub: Hub, on_poison: OnPoison) -> Router {
+fn health(readiness: Readiness, hub: Hub, unhealthy_when_poisoned: bool) -> Router {
     Router::new()
         .route("/healthz", routing::get(is_healthy))
         .route("/readyz", routing::get(is_ready))
-        .with_state((readiness, hub, on_poison))
+        .with_state((readiness, hub, unhealthy_when_poisoned))
 }
 
 const POISONED: &str = "the log can no longer be written, restart: the server's log says why\n";
 
-async fn is_healthy(State((_, hub, on_poison)): State<Probed>) -> (StatusCode, &'static str) {
+async fn is_healthy(State((_, hub, unhealthy_when_poisoned)): State<Probed>) -> (StatusCode, &'static str) {
     match hub.health() {
-        Health::Poisoned(_) if on_poison == OnPoison::Unhealthy => {
-            (StatusCode::SERVICE_UNAVAILABLE, POISONED)
-        }
+        Health::Poisoned(_) if unhealthy_when_poisoned => (StatusCode::SERVICE_UNAVAILABLE, POISONED),
         _ => (StatusCode::OK, "ok\n"),
     }
 }

@@ -53,7 +53,7 @@ impl Budget {
 }
 
 /// Raises the limit as far as the system lets us; what it is then, or none.
-pub(crate) fn raise() -> Option<u64> {
+pub fn raise() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let highest = Rlimit {
         current: maximum,

@@ -174,7 +174,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
 }
 
 /// The pages' addresses, with what each of them needs.
-pub(crate) fn routes() -> impl Iterator<Item = Declared> {
+pub fn routes() -> impl Iterator<Item = Declared> {
     const READ: &[(&str, Need)] = &[("GET", Need::Open), ("HEAD", Need::Open)];
     site()
         .into_iter()
@@ -183,7 +183,7 @@ pub(crate) fn routes() -> impl Iterator<Item = Declared> {
 }
 
 /// Serves the page of `tidewire inspect` and what it loads.
-pub(crate) fn inspector<S: Clone + Send + Sync + 'static>() -> Router<S> {
+pub fn inspector<S: Clone + Send + Sync + 'static>() -> Router<S> {
     serve(vec![inspect()])
 }
 

@@ -75,7 +75,7 @@ impl Built {
         for folder in [&rig, &peers.join("axum-naive"), &peers.join("rawlimit")] {
             build(folder, &[])?;
         }
-        build(&root, &["--package", "tidewire-server"])?;
+        build(&root, &["--package", "tidewire-cli"])?;
         let release = |folder: PathBuf, name| folder.join("target/release").join(name);
         Ok(Self {
             rig: release(rig, "sserig"),

@@ -19,7 +19,7 @@ use tidewire_doors::guard::network;
 
 /// The open connections, and what has become of all there were.
 #[derive(Debug)]
-pub(crate) struct Guests {
+pub struct Guests {
     max: usize,
     max_per_address: Option<usize>,
     open: Mutex<Open>,
@@ -71,7 +71,9 @@ pub(super) struct Place {
 }
 
 impl Guests {
-    pub(crate) fn new(max: usize, max_per_address: Option<usize>) -> Arc<Self> {
+    /// So many in all, and from one network.
+    #[must_use]
+    pub fn new(max: usize, max_per_address: Option<usize>) -> Arc<Self> {
         Arc::new(Self {
             max,
             max_per_address,

@@ -38,7 +38,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::{io::InspectReader, sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use guests::Guests;
+pub use guests::Guests;
 use guests::Place;
 use idle::{HeadTimer, Seen};
 use linger::Lingering;
@@ -54,23 +54,36 @@ const UNSENT: u32 = 64 << 10;
 
 /// The bounds of a connection.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
+pub struct Bounds {
     /// A request's head must be complete in this time, and the first one of a connection be there.
-    pub(crate) header_read: Duration,
+    pub header_read: Duration,
     /// The next request must begin in this time.
-    pub(crate) keep_alive: Duration,
+    pub keep_alive: Duration,
     /// The most bytes of a request's head, and of a response that waits to be written.
-    pub(crate) max_header: usize,
+    pub max_header: usize,
     /// A connection that takes no byte for so long, though there are some, is cut.
-    pub(crate) write_stall: Duration,
+    pub write_stall: Duration,
     /// Bytes that are not acknowledged for so long end the connection.
-    pub(crate) tcp_user: Duration,
+    pub tcp_user: Duration,
     /// From this descriptor on they are no connection's: see [`descriptors`](crate::descriptors).
-    pub(crate) kept_from: RawFd,
+    pub kept_from: RawFd,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            header_read: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            max_header: 16 << 10,
+            write_stall: Duration::from_secs(30),
+            tcp_user: Duration::from_secs(45),
+            kept_from: RawFd::MAX,
+        }
+    }
 }
 
 /// Binds. A port that a process before has just left is taken over.
-pub(crate) fn bind(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
+pub fn bind(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
@@ -82,7 +95,7 @@ pub(crate) fn bind(address: SocketAddr, backlog: u32) -> io::Result<TcpListener>
 }
 
 /// Accepts and serves until `stop`; the connections run on in the tracker.
-pub(crate) async fn serve(
+pub async fn serve(
     listener: TcpListener,
     app: Router,
     guard: Guard,

@@ -308,8 +308,8 @@ fn every_test_that_the_document_names_is_there() {
         "crates/relay/tests/http",
         "crates/relay/src",
         "crates/relay/src/dialect",
-        "crates/server/tests",
-        "crates/server/tests/serve_http",
+        "crates/cli/tests",
+        "crates/cli/tests/serve_http",
     ] {
         for entry in fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();

@@ -1,8 +1,15 @@
 //! `tidewire inspect`: says where the tap and its page are, and runs them until a signal.
 
-use std::net::SocketAddr;
+use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Args;
+use tidewire_doors::guard::Guard;
+use tidewire_server::{
+    listen::{self, Guests},
+    pages,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{signals::Signals, stdout};
 use crate::{
@@ -47,14 +54,41 @@ pub(crate) struct Inspect {
     keep_secrets: bool,
 }
 
+/// Connections to the tap, and to the page, at a time.
+const MAX_CONNECTIONS: usize = 1024;
+
+/// Waiting connections.
+const BACKLOG: u32 = 128;
+
+/// A client that stands still, as one in a debugger does, is the upstream's affair: the tap cuts nobody.
+const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The bounds of connections. A head may be as large as any server takes.
+const CONNECTION: listen::Bounds = listen::Bounds {
+    header_read: Duration::from_secs(30),
+    keep_alive: Duration::from_secs(75),
+    max_header: 64 << 10,
+    write_stall: NEVER,
+    tcp_user: NEVER,
+    kept_from: i32::MAX,
+};
+
+/// Streams that still run at the signal are cut.
 pub(super) async fn run(args: Inspect) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let to_usize = |value| usize::try_from(value).unwrap_or(usize::MAX);
+    let bind = |address, flag| {
+        listen::bind(address, BACKLOG).with_context(|| {
+            format!("cannot listen on {address}: is another program there? {flag} takes another address")
+        })
+    };
+    let tap = bind(args.listen.get(), "--listen")?;
+    let page = bind(args.page.get(), "--page")?;
+    let (tap_address, page_address) = (tap.local_addr()?, page.local_addr()?);
     let upstream = args.upstream.to_string();
     let settings = Settings {
         upstream: args.upstream,
-        tap: args.listen.get(),
-        page: args.page.get(),
+        tap: tap_address,
         secrets: Secrets::kept(args.keep_secrets),
         bounds: Bounds {
             streams: to_usize(args.keep_streams.get()),
@@ -62,13 +96,21 @@ pub(super) async fn run(args: Inspect) -> anyhow::Result<()> {
             bytes: to_usize(args.keep_bytes.get()),
         },
     };
-    let announce = |tap: SocketAddr, page: SocketAddr| {
-        stdout::print(&format!(
-            "Tidewire is listening on http://{tap}, a tap of {upstream}\nOpen http://{page} to see its streams; then ask http://{tap} what you would ask the upstream\n"
-        ))
+    let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+    let _cancel = cancel.clone().drop_guard();
+    let ports = inspect::ports(settings, pages::inspector(), tasks.clone())?;
+    stdout::print(&format!(
+        "Tidewire is listening on http://{tap_address}, a tap of {upstream}\nOpen http://{page_address} to see its streams; then ask http://{tap_address} what you would ask the upstream\n"
+    ))?;
+    let serve = async |listener, app| {
+        let guests = Guests::new(MAX_CONNECTIONS, None);
+        let guard = Guard::loopback();
+        listen::serve(listener, app, guard, CONNECTION, &guests, &tasks, cancel.clone()).await;
     };
-    inspect::run(settings, announce, async {
-        signals.next().await;
-    })
-    .await
+    tokio::select! {
+        () = serve(tap, ports.tap) => {}
+        () = serve(page, ports.page) => {}
+        _ = signals.next() => {}
+    }
+    Ok(())
 }

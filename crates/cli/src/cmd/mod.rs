@@ -3,7 +3,6 @@
 mod completions;
 mod config;
 pub(crate) mod doctor;
-mod drain;
 mod header;
 pub(crate) mod http;
 pub(crate) mod inspect;

@@ -16,7 +16,6 @@ use serde::Serialize;
 use tidewire_doors::Problem;
 
 use super::{Bounds, feed::feed, findings, store::Store};
-use crate::pages;
 
 /// What the page says of the tap.
 #[derive(Clone, Serialize)]
@@ -27,14 +26,15 @@ pub(super) struct About {
     pub(super) bounds: Bounds,
 }
 
-pub(super) fn router(about: About, store: Arc<Store>) -> Router {
+/// `shown` is the page, with what it loads.
+pub(super) fn router(about: About, store: Arc<Store>, shown: Router) -> Router {
     Router::new()
         .route("/api/about", get(async move || Json(about)))
         .route("/api/feed", get(feed))
         .route("/api/streams/{id}/recording", get(recording))
         .route("/api/streams/{id}/findings", get(examine))
         .with_state(store)
-        .merge(pages::inspector())
+        .merge(shown)
         .fallback(|request: Request| async move { Problem::not_found(request.uri().path()).into_response() })
         .method_not_allowed_fallback(|request: Request| async move {
             Problem::method_not_allowed(request.method())

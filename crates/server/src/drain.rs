@@ -10,7 +10,6 @@
 
 use std::time::Duration;
 
-use tidewire_hub::Hub;
 use tidewire_relay::Relay;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -21,22 +20,21 @@ use crate::app::Readiness;
 const FOR_READERS: Duration = Duration::from_secs(2);
 
 /// What is to be left.
-pub(super) struct Drain {
-    pub(super) readiness: Readiness,
-    pub(super) relay: Relay,
-    pub(super) hub: Hub,
-    /// Connections, and what the relay and the demo do.
-    pub(super) tasks: TaskTracker,
+pub(crate) struct Drain {
+    pub(crate) readiness: Readiness,
+    pub(crate) relay: Relay,
+    /// Connections, what the relay and the demo do, and the drain of the hub, which begins when `stop` is cancelled.
+    pub(crate) tasks: TaskTracker,
     /// Cancelled when no more connections are taken.
-    pub(super) stop: CancellationToken,
-    pub(super) notice: Duration,
+    pub(crate) stop: CancellationToken,
+    pub(crate) notice: Duration,
     /// For all after the notice.
-    pub(super) time: Duration,
+    pub(crate) time: Duration,
 }
 
 impl Drain {
     /// Goes through the phases.
-    pub(super) async fn run(self) {
+    pub(crate) async fn run(self) {
         self.readiness.turn_red();
         if !self.notice.is_zero() {
             tracing::info!("still serving for {:?} (timeouts.drain_notice)", self.notice);
@@ -58,7 +56,6 @@ impl Drain {
         }
         self.stop.cancel();
         let leave = async {
-            self.hub.drain().await;
             self.tasks.close();
             self.tasks.wait().await;
         };

@@ -4,7 +4,6 @@ use tidewire_doors::guard::Guard;
 use tidewire_relay::{
     self as relay,
     config::{Owner, RouteAuth},
-    refuse,
 };
 
 use super::load::ConfigError;
@@ -13,11 +12,12 @@ use super::{Config, variables};
 
 /// See the module.
 pub(crate) struct Plan {
+    /// Knows no routes of the relay yet.
     pub(crate) guard: Guard,
     /// The routes of the relay, with their keys, but that to the demo.
     pub(crate) routes: Vec<relay::Route>,
-    /// Whether the usual path leads to the demo.
-    pub(crate) relays_demo: bool,
+    /// Where the relay asks the demo, so that official clients have something to talk to at the first run.
+    pub(crate) demo_path: Option<&'static str>,
     /// What is dangerous, though it works.
     pub(crate) warnings: Vec<String>,
     /// Defaults that are others than those of an older version, and make a difference to these settings.
@@ -33,7 +33,7 @@ impl Config {
     pub(crate) fn plan(&self) -> Result<Plan, ConfigError> {
         let (guard, mut warnings) = self.guard().map_err(ConfigError)?;
         warnings.extend(variables::unknown(&self.relay.key_variables()));
-        let routes = self.relay.build()?;
+        let mut routes = self.relay.build()?;
         let has_demo = self.demo.unwrap_or_default();
         let is_demo = |route: &&relay::Route| matches!(route.path.split('/').nth(1), Some("chat" | "demo"));
         if let Some(route) = routes.iter().find(is_demo).filter(|_| has_demo) {
@@ -42,17 +42,15 @@ impl Config {
                 route.path
             )));
         }
-        let relays_demo = has_demo && !self.relay.has_usual();
-        let demo = relays_demo.then(|| (USUAL_PATH.to_owned(), RouteAuth::Upstream, false));
-        let declared = routes
-            .iter()
-            .map(|route| (route.path.clone(), route.auth, is_keyed(route)));
-        let guard = guard.routes(declared.chain(demo)).refuse_on_routes(refuse);
+        let demo_path = (has_demo && !self.relay.has_usual()).then_some(USUAL_PATH);
+        for route in &mut routes {
+            route.token_cookies = self.token_cookies();
+        }
         let notices = self.notices(&routes);
         Ok(Plan {
             guard,
             routes,
-            relays_demo,
+            demo_path,
             warnings,
             notices,
         })
@@ -94,10 +92,4 @@ impl Config {
         }
         notices
     }
-}
-
-/// Whether a route answers in the name of the server, or of a user whom a browser or a proxy names: pages of any origin
-/// could ask in that name.
-fn is_keyed(route: &relay::Route) -> bool {
-    route.key.is_some() || route.pass_cookies || route.owner != Owner::Capability
 }

@@ -170,14 +170,6 @@ impl Routes {
     }
 }
 
-/// The route to the demo's upstream, at the usual place. Everybody may ask the demo.
-pub(crate) fn to_demo(upstream: Url) -> relay::Route {
-    relay::Route {
-        auth: RouteAuth::Upstream,
-        ..relay::Route::new(USUAL_PATH, upstream)
-    }
-}
-
 impl Route {
     fn to(path: String, upstream: Address) -> Self {
         Self {

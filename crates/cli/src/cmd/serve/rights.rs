@@ -1,9 +1,12 @@
-//! Who may do what: every route of every door, before every kind of caller, as a table.
+//! Who may do what by which settings: every route of every door, before every kind of caller, as a table.
 //!
 //! The table is written by hand, apart from what the doors declare, and is compared with the routes that the router
 //! has: a route that is added fails here until somebody has written down who may use it.
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use axum::{
     Router,
@@ -11,16 +14,12 @@ use axum::{
     http::{Method, Request},
     response::Response,
 };
-use tidewire_doors::{guard::Peer, sending::SendBuffers};
-use tidewire_hub::{
-    Hub,
-    archive::{Memory, Retention},
-};
-use tidewire_relay::{self as relay, Relay};
-use tokio_util::task::TaskTracker;
+use tidewire_doors::guard::Peer;
+use tidewire_relay::{Route, config::RouteAuth};
+use tidewire_server::{Server, pages};
 use tower::ServiceExt as _;
 
-use super::*;
+use crate::config::Config;
 
 /// Who may do something, in the words of the documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,36 +137,24 @@ const PROXIED: &str = r#"
 struct World {
     router: Router,
     paths: BTreeSet<String>,
+    _server: Server,
 }
 
 impl World {
     async fn new(settings: &str) -> Self {
         let config = Config::of_text(&format!("{settings}\n{ROUTES}"));
-        let plan = config.plan().unwrap();
-        let hub = Hub::start(tidewire_hub::Config::default(), Memory::new(Retention::default())).unwrap();
-        let tasks = TaskTracker::new();
-        let mut upstreams = plan.routes;
-        assert!(plan.relays_demo);
-        upstreams.push(crate::config::relay::to_demo(
-            "http://127.0.0.1:1".parse().unwrap(),
-        ));
-        let relay = Relay::start(hub.clone(), relay::Config::new(upstreams), tasks.clone());
-        let relay = relay.await.unwrap();
-        let guests = Guests::new(9, None);
-        let parts = || Parts {
-            config: &config,
-            guard: plan.guard.clone(),
-            hub: &hub,
-            guests: &guests,
-            readiness: Readiness::green(),
-            relay: relay.clone(),
-            bodies: BodyBounds::default(),
-            send_buffers: SendBuffers::default(),
-            typists: tasks.clone(),
-        };
+        let mut settings = super::settings(&config, config.plan().unwrap()).unwrap();
+        let demo = settings.demo_path.take().unwrap();
+        settings.relay.routes.push(Route {
+            auth: RouteAuth::Upstream,
+            ..Route::new(demo, "http://127.0.0.1:1".parse().unwrap())
+        });
+        settings.address = (Ipv4Addr::LOCALHOST, 0).into();
+        let server = Server::start(settings).await.unwrap();
         Self {
-            paths: paths(&routes(parts()).await),
-            router: router(parts()).await,
+            router: server.router(),
+            paths: paths(&server.router()),
+            _server: server,
         }
     }
 

@@ -490,14 +490,7 @@ impl Config {
         self
     }
 
-    /// Where the log is, in a word for programs.
-    pub(crate) fn archive_kind(&self) -> &'static str {
-        match self.memory {
-            false => "segments",
-            true => "memory",
-        }
-    }
-
+    /// Checks what no value can say alone.
     /// Checks what no value can say alone.
     fn check(&self) -> Result<(), String> {
         access::check_inline(self)?;

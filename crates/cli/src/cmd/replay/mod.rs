@@ -33,6 +33,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts},
 };
 use tidewire_doors::{Problem, guard::Guard};
+use tidewire_server::listen::{self, Bounds, Guests};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use fault::Fault;
@@ -45,7 +46,6 @@ use super::{
 };
 use crate::{
     cli::Replay,
-    listen::{self, Bounds, Guests},
     recording::{Ending, Head, Reader},
     secrets::Secrets,
 };

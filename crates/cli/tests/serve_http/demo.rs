@@ -10,7 +10,7 @@ use crate::{
     client::{Reader, field},
 };
 
-const TEXT: &str = include_str!("../../src/demo/en.txt");
+const TEXT: &str = include_str!("../../../server/src/demo/en.txt");
 
 fn on(folder: &tempfile::TempDir) -> Server {
     Server::with(&[("TIDEWIRE_DATA", folder.path().to_str().unwrap())])

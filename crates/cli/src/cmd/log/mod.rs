@@ -28,8 +28,9 @@ use tidewire_hub::archive::segments::{
     Disk, RealDisk,
     inspect::{LookError, Loss, ReadOnly},
 };
+use tidewire_server::descriptors;
 
-use crate::{cmd::stderr, descriptors};
+use crate::cmd::stderr;
 use args::{Command, Log};
 
 /// There is nothing to look at, or it cannot be read (exit code 2).

@@ -77,8 +77,8 @@ fn every_path_is_guarded() {
 #[test]
 fn an_answer_types_itself_and_goes_on_after_every_cut() {
     for (lang, text) in [
-        ("en", include_str!("../../src/demo/en.txt")),
-        ("zh", include_str!("../../src/demo/zh.txt")),
+        ("en", include_str!("../../../server/src/demo/en.txt")),
+        ("zh", include_str!("../../../server/src/demo/zh.txt")),
     ] {
         let text = text.trim_end();
         let server = Server::start();
