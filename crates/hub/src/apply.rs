@@ -28,11 +28,12 @@ use tokio::{
 };
 
 use crate::{
-    Entry, Error, Health, Outcome, Receipt, Record, Row, Seq, Times, Topic, TopicSet,
+    Entry, Error, Health, Outcome, Receipt, Record, Seq, Times, Topic, TopicSet,
     compaction::Compaction,
     health::Pulse,
     order::{Broken, Follower, Ordered, Proposed},
     proposals::{Beginning, Waiting},
+    row::Row,
     stats::Counters,
     tail::Tail,
     tickets::{Ticket, Tickets},

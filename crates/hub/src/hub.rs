@@ -22,13 +22,15 @@ use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
     Clock, Door, Encoding, Entry, Error, Health, Position, Presence, PresenceWatch, Proposal, ReaderName,
-    Receipt, Row, Seq, Start, StartError, Stats, Subscribed, Times, Topic, TopicSet,
+    Receipt, Seq, Start, StartError, Stats, Subscribed, Times, Topic, TopicSet,
     apply::Applier,
     health::Pulse,
     order::{Follower, JoinError, Joined, Order, Proposer, Standing, local::Local},
     pool::Pool,
     presence::Readers,
     proposals::{Beginning, Packer, Pending, Proposals, size},
+    row::Row,
+    session::{AppendSession, Bounds},
     stats::Counters,
     tail::Tail,
     tickets::Tickets,
@@ -331,12 +333,15 @@ impl Hub {
         self.inner.enqueue(proposal.into(), None).await
     }
 
-    /// The same, but refused if a publish of the row that had its turn before was refused.
-    ///
-    /// # Errors
-    /// As [`Hub::enqueue`]; [`Error::RowBroken`] may come with the answer.
-    pub async fn enqueue_in_row(&self, proposal: impl Into<Proposal>, row: &Row) -> Result<Pending, Error> {
-        self.inner.enqueue(proposal.into(), Some(row.clone())).await
+    /// Publishes many, in order: the first that is refused refuses the rest.
+    #[must_use]
+    pub fn append_session<T>(&self, bounds: Bounds) -> AppendSession<T> {
+        AppendSession::new(self.clone(), bounds)
+    }
+
+    /// The same as [`Hub::enqueue`], but refused if a publish of the row that had its turn before was refused.
+    pub(crate) async fn enqueue_in_row(&self, proposal: Proposal, row: &Row) -> Result<Pending, Error> {
+        self.inner.enqueue(proposal, Some(row.clone())).await
     }
 
     /// Has a door's ledger take a fact, on all nodes. What the ledger said is in [`Outcome::Told`](crate::Outcome::Told).

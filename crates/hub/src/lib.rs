@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`hub`] | the handle: start, append, subscribe, drain |
 //! | [`order`] | the place of entries: by this node alone, or together with others |
+//! | [`session`] | a publisher that has several proposals under way |
 //! | `proposals`, `tickets`, `row` | batches on their way, and who waits for the answers |
 //! | `apply` | the one loop: machine, archive, tail, answers |
 //! | [`health`] | whether what is published can be kept |
@@ -36,6 +37,7 @@ mod pool;
 pub mod presence;
 mod proposals;
 mod row;
+pub mod session;
 pub mod stats;
 pub mod subscription;
 mod tail;
@@ -47,7 +49,7 @@ pub use health::Health;
 pub use hub::{Builder, Config, Hub, Kept};
 pub use presence::{Presence, PresenceChange, PresenceWatch, ReaderName};
 pub use proposals::{Pending, size};
-pub use row::Row;
+pub use session::AppendSession;
 pub use stats::Stats;
 pub use subscription::{Cut, Cutter, Subscribed, Subscription};
 pub use tidewire_log::{

@@ -26,10 +26,11 @@ use tokio::{
 };
 
 use crate::{
-    Entry, Error, Receipt, Row,
+    Entry, Error, Receipt,
     apply::Applier,
     health::Pulse,
     order::{Batch, Follower, NotTaken, Proposed, Proposer},
+    row::Row,
     tickets::{AGAIN, Barrier, Flight, PATIENCE, Ticket, Tickets},
 };
 

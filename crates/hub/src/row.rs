@@ -1,10 +1,7 @@
-//! Publishes in a row: when one is refused, so are all behind it.
+//! How an [append session](crate::session) keeps its order: a row, of which a refused publish refuses all behind it.
 //!
-//! Who has several publishes under way learns of a refusal only when those behind it are on their way, too.
-//! In a row, what was accepted is always the first so many of them, and the rest can simply be sent again.
-//!
-//! Within a batch that is a rule of the [order](crate::order); between batches it is kept here: one batch of a row is under way at
-//! a time, and behind a refusal nothing more is proposed.
+//! Within a batch that is a rule of the [order](crate::order). Between batches it is kept here: one batch of a row is under way
+//! at a time, and behind a refusal nothing more is proposed.
 
 use std::sync::{
     Arc,
@@ -13,7 +10,7 @@ use std::sync::{
 
 /// What publishes have in common that belong to one row. Clones are the same row.
 #[derive(Debug, Clone, Default)]
-pub struct Row(Arc<State>);
+pub(crate) struct Row(Arc<State>);
 
 /// The packer writes what is under way; who tells of a refusal comes before the batch has landed.
 #[derive(Debug, Default)]

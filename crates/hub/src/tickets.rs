@@ -11,8 +11,9 @@ use tokio::{
 };
 
 use crate::{
-    Error, Outcome, Receipt, Row,
+    Error, Outcome, Receipt,
     order::{Batch, Proposed},
+    row::Row,
     stats::Counters,
 };
 

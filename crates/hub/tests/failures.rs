@@ -16,8 +16,8 @@ use support::{
 };
 use tidewire_codec::Event;
 use tidewire_hub::{
-    Config, Draft, Encoding, Error, Health, Hub, IdempotencyKey, Outcome, Pending, Proposal, Row, Start,
-    Subscribed,
+    Config, Draft, Encoding, Error, Health, Hub, IdempotencyKey, Outcome, Proposal, Start, Subscribed,
+    session::{Bounds, Refused},
 };
 
 fn start(waits: bool) -> (Hub, Scripted) {
@@ -40,27 +40,17 @@ fn key() -> IdempotencyKey {
     IdempotencyKey::new("k").unwrap()
 }
 
-/// One batch of these publishes, held at the gate behind a batch of one that is kept.
-async fn one_batch(
-    hub: &Hub,
-    archive: &Scripted,
-    drafts: Vec<(impl Into<Proposal>, Option<&Row>)>,
-) -> Vec<Pending> {
+/// One batch of the publishes that are sent, held at the gate behind a batch of one that is kept.
+async fn one_batch<T>(hub: &Hub, archive: &Scripted, sent: impl Future<Output = T>) -> T {
     let before = archive.batches().len();
     archive.shut();
     let first = hub.enqueue(draft("first", "x")).await.unwrap();
     archive.arrived(before + 1).await;
-    let mut pending = Vec::new();
-    for (draft, row) in drafts {
-        pending.push(match row {
-            Some(row) => hub.enqueue_in_row(draft, row).await.unwrap(),
-            None => hub.enqueue(draft).await.unwrap(),
-        });
-    }
+    let sent = sent.await;
     archive.let_one_pass();
     first.await.unwrap();
     archive.arrived(before + 2).await;
-    pending
+    sent
 }
 
 async fn full_then_room_again(waits: bool) {
@@ -268,8 +258,14 @@ async fn what_was_refused_because_of_a_publish_that_failed_fails_with_it() {
         keyed("other").into(),
         large.into(),
     ];
-    let drafts = Vec::from(drafts.map(|draft: Proposal| (draft, None)));
-    let pending = one_batch(&hub, &archive, drafts).await;
+    let sent = async {
+        let mut pending = Vec::new();
+        for draft in drafts {
+            pending.push(hub.enqueue(draft).await.unwrap());
+        }
+        pending
+    };
+    let pending = one_batch(&hub, &archive, sent).await;
     archive.fail(Fail::Full);
     archive.open();
     let mut answers = Vec::new();
@@ -284,19 +280,29 @@ async fn what_was_refused_because_of_a_publish_that_failed_fails_with_it() {
 #[tokio::test]
 async fn a_row_is_broken_by_a_batch_that_failed() {
     let (hub, archive) = start(true);
-    let row = Row::default();
-    let drafts = ["0", "1"].map(|data| (draft("a", data), Some(&row))).into();
-    let pending = one_batch(&hub, &archive, drafts).await;
-    let behind = hub.enqueue_in_row(draft("a", "2"), &row).await.unwrap();
+    let mut session = hub.append_session(Bounds {
+        proposals: 3,
+        bytes: 100,
+    });
+    let sent = async {
+        for data in ["0", "1"] {
+            session.send(draft("a", data), ()).await.unwrap();
+        }
+    };
+    one_batch(&hub, &archive, sent).await;
+    session.send(draft("a", "2"), ()).await.unwrap();
     archive.fail(Fail::Full);
     archive.open();
-    for pending in pending {
-        assert!(is_full(&pending.await));
+    for _ in 0..2 {
+        assert!(is_full(&session.land().await.map_err(|refused| refused.error)));
     }
     archive.fail(None);
     assert_eq!(
-        behind.await,
-        Err(Error::RowBroken),
+        session.land().await,
+        Err(Refused {
+            tag: (),
+            error: Error::RowBroken
+        }),
         "or the row would have a hole"
     );
     assert_eq!(hub.kept(&topics("a")).await.unwrap().count, 0);

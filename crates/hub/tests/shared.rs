@@ -22,13 +22,14 @@ use support::{
     topics,
 };
 use tidewire_hub::{
-    Config, Door, Draft, Error, GapReason, Health, Hub, IdempotencyKey, Outcome, Resume, Row, Start,
-    StartError, Verdict,
+    Config, Door, Draft, Error, GapReason, Health, Hub, IdempotencyKey, Outcome, Resume, Start, StartError,
+    Verdict,
     archive::{
         Memory, Retention,
         segments::{RealDisk, Segments, Settings},
     },
     order::JoinError,
+    session::Bounds,
 };
 use tokio::task::JoinSet;
 
@@ -105,23 +106,21 @@ async fn the_first_refusal_of_a_session_refuses_its_rest_on_every_node() {
     let hubs = hubs(&order).await;
     hubs[1].append(Draft::end(topics("over"))).await.unwrap();
     let clog = clog(&hubs[0], &order).await;
-    let (row, other) = (Row::default(), Row::default());
-    let mut pending = Vec::new();
-    for (name, row) in [
-        ("a", &row),
-        ("a", &other),
-        ("over", &row),
-        ("a", &row),
-        ("a", &other),
-    ] {
-        let data = format!("{}", pending.len());
-        pending.push(hubs[0].enqueue_in_row(draft(name, &data), row).await.unwrap());
+    let bounds = Bounds {
+        proposals: 3,
+        bytes: 100,
+    };
+    let mut sessions = [hubs[0].append_session(bounds), hubs[0].append_session(bounds)];
+    let sent = [("a", 0), ("a", 1), ("over", 0), ("a", 0), ("a", 1)];
+    for (number, (name, session)) in sent.into_iter().enumerate() {
+        let draft = draft(name, &number.to_string());
+        sessions[session].send(draft, ()).await.unwrap();
     }
     order.go_on();
     clog.join_all().await;
     let mut answers = Vec::new();
-    for pending in pending {
-        answers.push(pending.await.map(drop));
+    for (_, session) in sent {
+        answers.push(sessions[session].land().await.map_err(|refused| refused.error));
     }
     let ended = Err(Error::Ended {
         topic: support::topic("over"),

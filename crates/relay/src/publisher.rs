@@ -1,16 +1,21 @@
 //! An answer's events on their way to the log, in order, a bounded number at a time; and what is written down about it.
 
-use std::{collections::VecDeque, future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tidewire_codec::{Event, EventName};
-use tidewire_hub::{Draft, Error, Hub, Namespace, Pending, Proposal, Row, Topic, TopicSet};
+use tidewire_hub::{
+    AppendSession, Draft, Error, Hub, Namespace, Topic, TopicSet,
+    session::{Bounds, Refused},
+};
 
 use super::{answer::Answer, config::Route, dialect::Dialect, measures::Ending};
 
-/// How many may be under way, and how many bytes; one event may be more.
-const MAX_COUNT: usize = 256;
-const MAX_BYTES: usize = 1 << 20;
+/// The most of one answer that is under way.
+const BOUNDS: Bounds = Bounds {
+    proposals: 256,
+    bytes: 1 << 20,
+};
 
 /// Where it is written down which answers there are. No stream can have this name.
 const CONTROL: &str = "#answers";
@@ -33,6 +38,12 @@ impl From<Error> for Lost {
             Error::Closed => Self::Leaving,
             error => Self::Refused(error),
         }
+    }
+}
+
+impl From<Refused> for Lost {
+    fn from(refused: Refused) -> Self {
+        refused.error.into()
     }
 }
 
@@ -66,10 +77,8 @@ pub(super) fn control() -> Result<TopicSet, Error> {
 
 pub(super) struct Publisher {
     hub: Hub,
-    row: Row,
+    session: AppendSession,
     answer: Arc<Answer>,
-    under_way: VecDeque<(usize, Pending)>,
-    bytes: usize,
     count: u64,
     /// What could not even be sent.
     failed: Option<Lost>,
@@ -78,11 +87,9 @@ pub(super) struct Publisher {
 impl Publisher {
     pub(super) fn new(hub: Hub, answer: Arc<Answer>) -> Self {
         Self {
+            session: hub.append_session(BOUNDS),
             hub,
-            row: Row::default(),
             answer,
-            under_way: VecDeque::new(),
-            bytes: 0,
             count: 0,
             failed: None,
         }
@@ -129,19 +136,18 @@ impl Publisher {
         for event in last {
             self.own(event).await?;
         }
-        self.land_all().await?;
+        self.session.land_all().await?;
         let end = Draft::end(self.answer.topics.clone());
         self.hub.append(end).await?;
         let stream = self.answer.named.stream.to_string();
         self.note(&Note::Ended { stream, why }).await?;
-        self.land_all().await
+        Ok(self.session.land_all().await?)
     }
 
     async fn own(&mut self, mut event: Event) -> Result<(), Lost> {
         event.id = self.answer.named.stream.event(self.answer.next_number());
-        let bytes = event.data.len();
         let draft = Draft::event(self.answer.topics.clone(), event)?.up_to(usize::MAX);
-        self.send(bytes, draft).await?;
+        self.session.send(draft, ()).await?;
         // One that was not sent takes no number.
         self.answer.took_number();
         Ok(())
@@ -150,17 +156,7 @@ impl Publisher {
     async fn note(&mut self, note: &Note) -> Result<(), Lost> {
         let text = serde_json::to_string(note).unwrap_or_default();
         let draft = Draft::event(control()?, Event::new(text))?.up_to(MAX_NOTE);
-        self.send(0, draft).await
-    }
-
-    async fn send(&mut self, bytes: usize, draft: impl Into<Proposal>) -> Result<(), Lost> {
-        while self.under_way.len() >= MAX_COUNT || (self.bytes > 0 && self.bytes + bytes > MAX_BYTES) {
-            self.land().await?;
-        }
-        let pending = self.hub.enqueue_in_row(draft, &self.row).await?;
-        self.bytes += bytes;
-        self.under_way.push_back((bytes, pending));
-        Ok(())
+        Ok(self.session.send(draft, ()).await?)
     }
 
     /// Waits for the log's answer to the oldest; for ever if there is none. Loses nothing when it is dropped.
@@ -168,22 +164,6 @@ impl Publisher {
         if let Some(failed) = self.failed.take() {
             return Err(failed);
         }
-        let answer = poll_fn(|cx| match self.under_way.front_mut() {
-            Some((_, oldest)) => Pin::new(oldest).poll(cx),
-            None => Poll::Pending,
-        });
-        let answer = answer.await;
-        if let Some((bytes, _)) = self.under_way.pop_front() {
-            self.bytes -= bytes;
-        }
-        answer?;
-        Ok(())
-    }
-
-    async fn land_all(&mut self) -> Result<(), Lost> {
-        while !self.under_way.is_empty() {
-            self.land().await?;
-        }
-        Ok(())
+        Ok(self.session.land().await?)
     }
 }

@@ -1,6 +1,7 @@
 //! What went wrong in a body of many events, where, and what had been accepted.
 
-use super::flight::Accepted;
+use tidewire_hub::session::{Accepted, Refused};
+
 use crate::{Problem, intake::Broken};
 
 /// A problem, and the line it is about.
@@ -61,5 +62,12 @@ impl Fault {
             problem = problem.with_member("last", last.as_str());
         }
         problem
+    }
+}
+
+/// Tagged with the line.
+impl From<Refused<u64>> for Fault {
+    fn from(Refused { tag, error }: Refused<u64>) -> Self {
+        Self::at(tag, error)
     }
 }

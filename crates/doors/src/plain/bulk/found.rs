@@ -42,11 +42,4 @@ impl Found {
         };
         Ok(Self { line, event })
     }
-
-    /// What counts for the bound on bytes under way.
-    pub(super) fn bytes(&self) -> usize {
-        let Event { id, name, data, .. } = &self.event;
-        let id = id.as_ref().map_or(0, |id| id.as_str().len());
-        data.len() + id + name.as_ref().map_or(0, |name| name.as_str().len())
-    }
 }

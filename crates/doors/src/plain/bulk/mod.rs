@@ -12,12 +12,10 @@
 //! | `lines` | bytes → lines: line ends, UTF-8, numbers, for both formats |
 //! | `event_stream`, `ndjson` | lines → events |
 //! | `found` | an event, and what cannot stand in one |
-//! | `flight` | events → hub, a bounded number at a time |
 //! | `fault` | what went wrong, where, and what had been accepted |
 
 mod event_stream;
 mod fault;
-mod flight;
 mod found;
 mod lines;
 mod ndjson;
@@ -32,18 +30,26 @@ use tidewire_codec::{
     EventId,
     protocol::{EVENT_STREAM, is_ndjson},
 };
-use tidewire_hub::{Draft, Error, Hub, IdempotencyKey, TopicSet};
+use tidewire_hub::{
+    AppendSession, Draft, Error, Hub, IdempotencyKey, Proposal, TopicSet,
+    session::{Accepted, Bounds},
+};
 use tokio::time::Instant;
 
 use self::{
     event_stream::Blocks,
     fault::Fault,
-    flight::{Accepted, Flight},
     found::Found,
     lines::{Ends, Line, Lines},
 };
 use super::publish::answer;
 use crate::{Problem, intake::Intake};
+
+/// The most of one request that is under way.
+const BOUNDS: Bounds = Bounds {
+    proposals: 1024,
+    bytes: 1 << 20,
+};
 
 /// The formats of bodies that hold many events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,12 +87,12 @@ pub(super) async fn publish(
     let mut bulk = Bulk::new(hub, format, order);
     let outcome = bulk.run(intake).await;
     // What is under way may still be refused, and came before what went wrong since.
-    let landed = bulk.flight.land_all().await;
+    let landed = bulk.session.land_all().await.map_err(Fault::from);
     let first = [outcome.err(), landed.err()]
         .into_iter()
         .flatten()
         .min_by_key(Fault::place);
-    let accepted = bulk.flight.accepted();
+    let accepted = bulk.session.accepted();
     match first {
         Some(fault) => Err(fault.after(accepted)),
         None => Ok(told(accepted)),
@@ -108,7 +114,10 @@ struct Bulk {
     lines: Lines,
     events: Events,
     order: Order,
-    flight: Flight,
+    /// Tagged with the lines that events begin on.
+    session: AppendSession<u64>,
+    /// How many proposals have been sent.
+    sent: u64,
 }
 
 /// Lines as events.
@@ -136,7 +145,8 @@ impl Bulk {
         Self {
             lines,
             events,
-            flight: Flight::new(hub.clone(), order.key.clone()),
+            session: hub.append_session(BOUNDS),
+            sent: 0,
             hub,
             order,
         }
@@ -156,7 +166,7 @@ impl Bulk {
                 let found = self.events.line(line)?;
                 has_ended |= self.events.begun() == 0;
                 if let Some(found) = found {
-                    send(&mut self.flight, &self.order, found).await?;
+                    self.send(found).await?;
                 }
             }
             let begun = self.begun();
@@ -170,19 +180,38 @@ impl Bulk {
         if let Some(line) = self.lines.last()?
             && let Some(found) = self.events.line(line)?
         {
-            send(&mut self.flight, &self.order, found).await?;
+            self.send(found).await?;
         }
         if let Some(found) = self.events.finish()? {
-            send(&mut self.flight, &self.order, found).await?;
+            self.send(found).await?;
         }
         // The end of a stream needs no event of its own.
-        if !(self.flight.has_sent() || is_empty && self.order.ends) {
+        if !(self.sent > 0 || is_empty && self.order.ends) {
             return Err(Fault::of_all(self.events.none()));
         }
         if self.order.ends {
-            self.flight.end(self.order.topics.clone()).await?;
+            self.session.land_all().await?;
+            let end = self.keyed(Draft::end(self.order.topics.clone()));
+            self.hub.append(end).await.map_err(Fault::of_all)?;
         }
         Ok(())
+    }
+
+    async fn send(&mut self, Found { line, event }: Found) -> Result<(), Fault> {
+        let draft = Draft::event(self.order.topics.clone(), event).map_err(|error| Fault::at(line, error))?;
+        let proposal = self.keyed(draft);
+        Ok(self.session.send(proposal, line).await?)
+    }
+
+    /// With the request's key, and its number in the request.
+    fn keyed(&mut self, proposal: impl Into<Proposal>) -> Proposal {
+        let proposal = proposal.into();
+        let number = self.sent;
+        self.sent += 1;
+        match &self.order.key {
+            Some(key) => proposal.with_key(key.clone(), number),
+            None => proposal,
+        }
     }
 
     /// How many bytes have come of the event that is not complete.
@@ -192,7 +221,7 @@ impl Bulk {
 
     /// Takes room for so many bytes of an event, whose buffers are at most half empty, and for those under way.
     fn hold(&self, intake: &mut Intake, begun: usize) -> Result<(), Fault> {
-        let held = intake.hold(2 * begun + self.flight.bytes());
+        let held = intake.hold(2 * begun + self.session.bytes());
         held.map_err(|full| Fault::at(self.lines.current(), full))
     }
 
@@ -207,7 +236,7 @@ impl Bulk {
         let (piece, closing) = (pin!(intake.next(due)), pin!(hub.closing()));
         let mut next = select(piece, closing);
         loop {
-            match select(&mut next, pin!(self.flight.land())).await {
+            match select(&mut next, pin!(self.session.land())).await {
                 Either::Left((Either::Left((piece, _)), _)) => {
                     return piece.map_err(|broken| Fault::broken(self.lines.current(), &broken));
                 }
@@ -254,10 +283,4 @@ impl Events {
             format!("the body holds no event: an event is {example}"),
         )
     }
-}
-
-async fn send(flight: &mut Flight, order: &Order, found: Found) -> Result<(), Fault> {
-    let (line, bytes) = (found.line, found.bytes());
-    let draft = Draft::event(order.topics.clone(), found.event).map_err(|error| Fault::at(line, error))?;
-    flight.send(line, bytes, draft).await
 }
