@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 pub use crate::shares::Shares;
 use crate::{
     Problem,
-    guard::Caller,
+    guard::Principal,
     shares::{Holder, Share, Taken},
 };
 
@@ -84,7 +84,7 @@ impl Bodies {
     }
 
     /// Nothing yet, for a body of this caller.
-    pub fn hold(&self, caller: &Caller) -> Held {
+    pub fn hold(&self, caller: &Principal) -> Held {
         Held {
             bodies: self.clone(),
             holder: Holder::of(caller),

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     Problem,
     bodies::{Bodies, Held},
-    guard::Caller,
+    guard::Principal,
     problem::shorten,
 };
 
@@ -164,7 +164,7 @@ impl Intake {
             announced: announced.and_then(|value| value.to_str().ok()?.parse().ok()),
             stall: bounds.stall,
             total: bounds.total,
-            held: bounds.budget.hold(&Caller::of(&parts.extensions)),
+            held: bounds.budget.hold(&Principal::of(&parts.extensions)),
             packing: Packing::None,
             unpacked: 0,
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, net::IpAddr};
 
-use crate::guard::Caller;
+use crate::guard::Principal;
 
 /// How many bytes may be held at a time.
 #[derive(Debug, Clone, Copy)]
@@ -58,9 +58,9 @@ impl Shares {
 }
 
 impl Holder {
-    pub(crate) fn of(caller: &Caller) -> Self {
+    pub(crate) fn of(caller: &Principal) -> Self {
         Self {
-            has_token: caller.token().is_some(),
+            has_token: caller.is_known(),
             network: caller.network(),
         }
     }

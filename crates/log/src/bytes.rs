@@ -2,6 +2,7 @@
 //!
 //! Everything is little-endian. `docs/format.md` has it in words. Bytes from outside never panic: what does not fit is [`Damaged`].
 
+#[cfg(feature = "disk")]
 use std::io;
 
 use tidewire_codec::{Event, EventId, EventName};

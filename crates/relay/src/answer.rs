@@ -11,7 +11,7 @@ use std::{
 
 use http::{HeaderMap, HeaderValue, header};
 use tidewire_codec::Event;
-use tidewire_doors::{Problem, guard::Caller};
+use tidewire_doors::{Problem, guard::Principal};
 use tidewire_hub::TopicSet;
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -69,10 +69,10 @@ pub(super) enum Share {
 }
 
 impl Share {
-    pub(super) fn of(caller: &Caller) -> Self {
-        match caller.token() {
-            Some(_) => Self::OfToken,
-            None => Self::OfStranger(caller.network()),
+    pub(super) fn of(caller: &Principal) -> Self {
+        match caller.is_known() {
+            true => Self::OfToken,
+            false => Self::OfStranger(caller.network()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::{body::Body, extract::Request};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header, request::Parts};
 use tidewire_codec::protocol;
-use tidewire_doors::{Problem, guard::Caller, intake::media_type, request};
+use tidewire_doors::{Problem, guard::Principal, intake::media_type, request};
 use tidewire_hub::{Error, Start};
 use tokio::sync::oneshot;
 
@@ -96,7 +96,7 @@ pub(super) async fn call(
         () if named.key.is_some() || named.chat.is_some() => Asker::MayReturn,
         () => Asker::of(&parts),
     };
-    let share = Share::of(&Caller::of(&parts.extensions));
+    let share = Share::of(&Principal::of(&parts.extensions));
     let try_number = retry_count(&parts.headers);
     if let Some(asking) = Asking::adopted(&relay, named.retry, try_number)
         && let Some((reader, head)) = asking.head().await

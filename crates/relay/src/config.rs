@@ -147,7 +147,7 @@ pub enum Owner {
     Capability,
     /// The user that a trusted proxy names in this header. Requests from elsewhere have no owner and are
     /// 401. Without a guard, these are all requests, until the app puts a
-    /// [`Caller`](tidewire_doors::guard::Caller) into their extensions.
+    /// [`Principal`](tidewire_doors::guard::Principal) into their extensions.
     Header(HeaderName),
     /// The holder of this cookie's value.
     Cookie(String),

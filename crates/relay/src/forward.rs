@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tidewire_codec::{protocol, protocol::HOP_BY_HOP};
 use tidewire_doors::{
     Problem,
-    guard::{Caller, Token},
+    guard::{Principal, Token},
     problem::shorten,
 };
 use url::Url;
@@ -95,7 +95,7 @@ pub(super) fn target(route: &Route, parts: &Parts) -> Result<Url, Problem> {
     let base = target.path().trim_end_matches('/').to_owned();
     target.set_path(&format!("{base}{rest}"));
     let query = parts.uri.query();
-    let query = query.and_then(|query| forwarded_query(route, &Caller::of(&parts.extensions), query));
+    let query = query.and_then(|query| forwarded_query(route, &Principal::of(&parts.extensions), query));
     target.set_query(query.as_deref());
     Ok(target)
 }
@@ -111,7 +111,7 @@ fn not_a_method(method: &Method, methods: &[&Method]) -> Problem {
 
 /// The query without the token of the server, and without the client's credentials where the key is
 /// the server's.
-fn forwarded_query(route: &Route, caller: &Caller, query: &str) -> Option<String> {
+fn forwarded_query(route: &Route, caller: &Principal, query: &str) -> Option<String> {
     let goes_on = |parameter: &str| {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let is_replaced = route.key.is_some() && route.is_credential_parameter(&decoded(name));
@@ -131,7 +131,7 @@ fn decoded(name: &str) -> Cow<'_, str> {
 
 /// Whether a value holds the token that the guard let the caller in with: alone, after a scheme, or
 /// in quotes.
-fn holds_own_token(caller: &Caller, value: &[u8]) -> bool {
+fn holds_own_token(caller: &Principal, value: &[u8]) -> bool {
     let Some(token) = caller.token() else {
         return false;
     };
@@ -142,7 +142,7 @@ fn holds_own_token(caller: &Caller, value: &[u8]) -> bool {
 
 /// The headers of a request that go on. A cursor is the upstream's where that one resumes its streams.
 pub(super) fn request_headers(route: &Route, parts: &Parts, is_ours: bool, sends_cursor: bool) -> HeaderMap {
-    let caller = Caller::of(&parts.extensions);
+    let caller = Principal::of(&parts.extensions);
     let headers = &parts.headers;
     let mut named = connection_named(headers);
     named.retain(|name| !is_identity(route, name));
@@ -215,7 +215,7 @@ fn is_identity(route: &Route, name: &HeaderName) -> bool {
 }
 
 /// The cookies of a line but those of the server; none if there are no others.
-fn forwarded_cookies(route: &Route, caller: &Caller, line: &HeaderValue) -> Option<HeaderValue> {
+fn forwarded_cookies(route: &Route, caller: &Principal, line: &HeaderValue) -> Option<HeaderValue> {
     let is_own = |cookie: &&[u8]| {
         let at = cookie
             .iter()

@@ -15,7 +15,7 @@ use percent_encoding::percent_decode_str;
 use tidewire_codec::protocol;
 use tidewire_doors::{
     Problem,
-    guard::Caller,
+    guard::Principal,
     request,
     respond::{Form, TIDEWIRE_HEARTBEAT, come_again_line, fit_connection, retry_line, stream_response_with},
     sending::Outbox,
@@ -200,7 +200,7 @@ pub(super) async fn reply(
         .inner
         .config
         .send_buffers
-        .outbox(&Caller::of(&parts.extensions));
+        .outbox(&Principal::of(&parts.extensions));
     let chunks = Chunks {
         outbox,
         lost: Box::pin(Arc::clone(&answer).lost()),

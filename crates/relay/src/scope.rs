@@ -7,7 +7,7 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use sha2::{Digest as _, Sha256};
-use tidewire_doors::{Problem, credentials::HEADERS, guard::Caller};
+use tidewire_doors::{Problem, credentials::HEADERS, guard::Principal};
 
 use super::config::{Owner, Route};
 
@@ -70,7 +70,7 @@ impl Scope {
     /// # Errors
     /// 401 if the route has owners and the request names none.
     pub(super) fn of(route: &Route, parts: &Parts) -> Result<Self, Problem> {
-        let caller = Caller::of(&parts.extensions);
+        let caller = Principal::of(&parts.extensions);
         let hash = |kind: &str, value: &[u8]| Hash::of(&[route.path.as_bytes(), kind.as_bytes(), value]);
         let shown = credentials(route, &caller, parts);
         let owner = match &route.owner {
@@ -134,7 +134,7 @@ fn nobody(wanted: &str) -> Problem {
 
 /// A hash of all credentials of a request: the token of the server, and those for the upstream. All
 /// of them count, because one alone may be shared by many callers, as a gateway's is.
-fn credentials(route: &Route, caller: &Caller, parts: &Parts) -> Option<Hash> {
+fn credentials(route: &Route, caller: &Principal, parts: &Parts) -> Option<Hash> {
     let mut shown: Vec<&[u8]> = Vec::new();
     if let Some(token) = caller.token() {
         shown.extend([b"token", &token[..]]);
@@ -204,7 +204,7 @@ mod tests {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        let proxied = Caller::new(Rights::None, None, None, true);
+        let proxied = Principal::new(Rights::None, None, None, true);
         request.extensions_mut().insert(proxied);
         Scope::of(&route, &request.into_parts().0).ok()
     }

@@ -15,7 +15,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use reqwest::Url;
-use tidewire_doors::{Problem, guard::Caller, request::wants_websocket};
+use tidewire_doors::{Problem, guard::Principal, request::wants_websocket};
 use tidewire_hub::Error;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split},
@@ -87,7 +87,7 @@ pub(super) async fn open(
         retry: None,
     };
     let token = relay.inner.calls.token();
-    let share = Share::of(&Caller::of(&parts.extensions));
+    let share = Share::of(&Principal::of(&parts.extensions));
     let answer = Answer::new(named, share, Asker::NeverReturns, stream.topics()?, Phase::Asking);
     relay.inner.answers.take(&answer, &relay.inner.config)?;
     let place = Place::of(relay.clone(), answer);

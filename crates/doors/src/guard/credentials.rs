@@ -23,7 +23,7 @@ use percent_encoding::percent_decode_str;
 use tidewire_codec::protocol;
 
 use super::{
-    caller::Rights,
+    principal::Rights,
     tokens::{Known, Tokens},
 };
 use crate::credentials::COOKIES;

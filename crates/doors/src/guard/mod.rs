@@ -8,24 +8,26 @@
 //! | [`access`](Declared) | what each path and method needs |
 //! | [`tokens`](Tokens) | who may publish, and who may read: 401, 403 |
 //! | `credentials` | where a request shows its token, and that the token goes no further |
+//! | [`identity`](Access) | the users of an app, and which topics they may touch: 401, 403 |
 //! | `opened` | the headers of an answer that a token opened |
 //! | `proxies` | trusted proxies, and the client behind them |
-//! | [`caller`](Caller) | what the doors learn of who asks |
+//! | [`principal`](Principal) | what the doors learn of who asks |
 //!
 //! Without [`Cors`], reading across origins is stopped by the browser alone, as no CORS header is sent. The
 //! guard then leaves preflights to the router, so that an app may have a CORS layer of its own.
 
 mod access;
-mod caller;
 mod cors;
 mod credentials;
 mod host;
+mod identity;
 mod opened;
 mod origin;
+mod principal;
 mod proxies;
 mod tokens;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use axum::{
     Router,
@@ -33,20 +35,22 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts, uri::Authority};
 use parking_lot::RwLock;
 
 use crate::{Problem, request::wants_websocket};
 pub use access::{Declared, Need, RELAY, RouteAuth};
 use access::{Needed, Needs};
-pub use caller::{Caller, Peer, Rights, network};
 pub use cors::Cors;
 pub use cors::Exposed;
 use cors::RequestOrigin;
 use credentials::{Cookies, Shown};
 use host::Hosts;
 pub use host::is_loopback;
+use identity::DynAccess;
+pub use identity::{Access, Action, Grants, Identity};
 pub use origin::{InvalidOrigin, Origin};
+pub use principal::{Peer, Principal, Rights, network};
 use proxies::Proxies;
 pub use proxies::{InvalidNetwork, Network};
 pub use tokens::{InvalidToken, Token, Tokens};
@@ -71,6 +75,17 @@ pub struct Guard {
     needs: Needs,
     proxies: Proxies,
     refusals: Refusals,
+    access: Option<Users>,
+}
+
+/// The app that knows its users.
+#[derive(Clone)]
+struct Users(Arc<dyn DynAccess>);
+
+impl fmt::Debug for Users {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Users")
+    }
 }
 
 /// How the clients of routes to upstreams read a refusal.
@@ -111,11 +126,19 @@ impl Guard {
 
     /// Wants tokens on the doors' own paths (`/events`, `/subscribe`, `/presence`, `/stats`, `/metrics`, declared
     /// [routes](Guard::routes)). Other routes of an app are its own to guard. Behind the guard a request has no token
-    /// any more: its [`Caller`] tells what it may. In an app that nests the doors, nest the protected router:
+    /// any more: its [`Principal`] tells what it may. In an app that nests the doors, nest the protected router:
     /// paths are compared from their start.
     #[must_use]
     pub fn tokens(mut self, tokens: Tokens) -> Self {
         self.tokens = Arc::new(RwLock::new(tokens));
+        self
+    }
+
+    /// Lets an app say who asks, and which topics a user may touch. Tokens go on working beside it. Without a token,
+    /// `/stats` and `/metrics` are closed then, and a route of the relay needs a user.
+    #[must_use]
+    pub fn access(mut self, access: impl Access) -> Self {
+        self.access = Some(Users(Arc::new(access)));
         self
     }
 
@@ -233,14 +256,25 @@ impl Guard {
         }
         let origin = RequestOrigin::of(request.headers());
         let has_own_header = request.headers().contains_key(credentials::HEADER);
-        let admitted = host.and_then(|host| {
-            let rights = self.admit(&mut request, needed, host.as_ref())?;
-            Ok((host, rights))
-        });
+        let (request_parts, body) = request.into_parts();
+        // An app sees the credentials of its users, which the doors do not.
+        let head = self.asks_app(needed.need).then(|| request_parts.clone());
+        request = Request::from_parts(request_parts, body);
+        let admitted = match host {
+            Ok(host) => match self.admit(&mut request, needed, host.as_ref()) {
+                Ok(rights) => self
+                    .identify(&mut request, needed.need, rights, head)
+                    .await
+                    .map(|()| (host, rights)),
+                Err(problem) => Err(problem),
+            },
+            Err(problem) => Err(problem),
+        };
         let mut response = match admitted {
             Ok((host, rights)) => {
                 let mut response = next.run(request).await;
-                if rights > Rights::None && self.tokens.read().guards(needed.need) {
+                let has_opened = rights > Rights::None && self.tokens.read().guards(needed.need);
+                if has_opened || self.asks_app(needed.need) {
                     opened::keep_private(response.headers_mut());
                 }
                 if rights > Rights::None && has_own_header {
@@ -257,7 +291,7 @@ impl Guard {
         response
     }
 
-    /// Lets the request through without its credentials, and leaves its [`Caller`] in its extensions.
+    /// Lets the request through without its credentials, and leaves its [`Principal`] in its extensions.
     fn admit(
         &self,
         request: &mut Request,
@@ -267,21 +301,55 @@ impl Guard {
         let tokens = self.tokens.read();
         let shown = credentials::take(&tokens, &self.cookies, needed.need == Need::Open, request);
         self.check_origin(request, needed, shown, host)?;
-        tokens.admit(needed.need, shown, request.method(), &self.cookies)?;
-        drop(tokens);
         let (rights, token) = shown.known();
+        let is_closed = self.access.is_some() && needed.need == Need::Operate && rights < Rights::Everything;
+        if is_closed && !tokens.guards(Need::Operate) {
+            return Err(tokens::missing(Need::Operate, request.method(), &self.cookies));
+        }
+        if token.is_some() || !self.asks_app(needed.need) {
+            tokens.admit(needed.need, shown, request.method(), &self.cookies)?;
+        }
+        drop(tokens);
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
         let (address, is_proxied) = self.proxies.client(peer, request.headers_mut());
         if is_proxied && !self.has_tokens() {
             proxies::warn_of_strangers(address);
         }
-        request.extensions_mut().insert(Caller {
+        request.extensions_mut().insert(Principal {
             rights,
             token,
             address,
             is_proxied,
+            identity: None,
         });
         Ok(rights)
+    }
+
+    /// Whether an app decides over such requests: those that touch topics, or ask an upstream.
+    fn asks_app(&self, need: Need) -> bool {
+        use Need::{Ask, Presence, Publish, Purge, Read};
+        self.access.is_some() && matches!(need, Read | Publish | Purge | Presence | Ask)
+    }
+
+    /// Has the app find the user of a request that shows no token of the server.
+    async fn identify(
+        &self,
+        request: &mut Request,
+        need: Need,
+        rights: Rights,
+        head: Option<Parts>,
+    ) -> Result<(), Problem> {
+        let (Some(Users(users)), Some(head), Rights::None) = (&self.access, head, rights) else {
+            return Ok(());
+        };
+        let identity = users.identify(&head).await?;
+        if need == Need::Ask && identity.subject.is_none() {
+            return Err(tokens::missing(need, request.method(), &self.cookies));
+        }
+        if let Some(principal) = request.extensions_mut().get_mut::<Principal>() {
+            principal.identity = Some(identity);
+        }
+        Ok(())
     }
 
     /// Refuses what pages of other origins may not do.
@@ -386,7 +454,7 @@ mod tests {
             let needed = guard.needs.of(request.method(), "/own");
             assert_eq!(status(guard.admit(&mut request, needed, None).map(drop)), 200);
             assert!(!request.headers().contains_key(credentials::HEADER));
-            let caller = Caller::of(request.extensions());
+            let caller = Principal::of(request.extensions());
             assert_eq!(request.headers().contains_key(&said), caller.is_proxied());
             let address = caller.address().unwrap().to_string();
             (

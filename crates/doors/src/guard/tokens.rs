@@ -15,8 +15,8 @@ use subtle::{Choice, ConstantTimeEq as _};
 
 use super::{
     access::Need,
-    caller::Rights,
     credentials::{Cookies, PARAMETER, Shown, changes_nothing},
+    principal::Rights,
 };
 use crate::Problem;
 
@@ -189,7 +189,7 @@ fn doubled() -> Problem {
     )
 }
 
-fn missing(need: Need, method: &Method, cookies: &Cookies) -> Problem {
+pub(super) fn missing(need: Need, method: &Method, cookies: &Cookies) -> Problem {
     let which = match needs_publisher(need) {
         true => "this needs a publish token",
         false => "this needs a token",
@@ -226,7 +226,7 @@ fn wrong(need: Need) -> Problem {
     unauthorized("wrong_token", detail, challenge)
 }
 
-const REALM: &str = r#"Bearer realm="tidewire""#;
+pub(super) const REALM: &str = r#"Bearer realm="tidewire""#;
 
 fn unauthorized(code: &'static str, detail: impl Into<String>, challenge: &'static str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, code, detail)

@@ -58,6 +58,8 @@ use watched::Watched;
 #[derive(Clone)]
 struct Door {
     hub: Hub,
+    /// Nothing is published or purged by it.
+    only_reads: bool,
     config: Arc<Config>,
     /// None: they do not count.
     watched: Option<Arc<Watched>>,
@@ -90,6 +92,16 @@ pub const ROUTES: [Declared; 7] = [
 
 /// The door's [routes](ROUTES). A wrong method on them is 405; everything else is up to the router they are merged into.
 pub fn router(hub: Hub, config: Config) -> Router {
+    routes(hub, config, false)
+}
+
+/// The same routes for an app whose clients only read: publishing and purging are 405, whoever asks. The app publishes
+/// by the [`Hub`].
+pub fn reader(hub: Hub, config: Config) -> Router {
+    routes(hub, config, true)
+}
+
+fn routes(hub: Hub, config: Config, only_reads: bool) -> Router {
     Router::new()
         .route("/events", any(events))
         .route("/events/", any(events))
@@ -100,6 +112,7 @@ pub fn router(hub: Hub, config: Config) -> Router {
         .route("/presence/{*topic}", any(presence))
         .with_state(Door {
             hub,
+            only_reads,
             watched: config.max_unknown_topics_per_address.map(Watched::new),
             config: Arc::new(config),
         })
@@ -114,6 +127,7 @@ async fn events_by_method(door: Door, request: Request) -> Result<Response<Body>
     match request.method().as_str() {
         "GET" | "QUERY" => subscribe::subscribe(door, request).await,
         "HEAD" => subscribe::head(door, request).await,
+        _ if door.only_reads => Problem::other_method(request.method(), "GET, HEAD, QUERY"),
         "POST" => publish::publish(door, request).await,
         "DELETE" => publish::purge(door, request).await,
         _ => Problem::other_method(request.method(), "GET, HEAD, QUERY, POST, DELETE"),

@@ -17,13 +17,15 @@ use super::{
 };
 use crate::{
     Problem,
-    guard::Caller,
+    guard::{Action, Principal},
     stream::{negotiate, sending::Outbox},
 };
 
 pub(super) fn presence(door: &Door, request: Request) -> Result<Response<Body>, Problem> {
     let (parts, _) = request.into_parts();
     let topic = topic(&parts.uri)?;
+    let principal = Principal::of(&parts.extensions);
+    principal.may(Action::Presence, &topic.clone().into())?;
     match format(&parts.headers)? {
         None => {
             let mut response = super::json(&state(&topic, &door.hub.presence(&topic)));
@@ -37,7 +39,7 @@ pub(super) fn presence(door: &Door, request: Request) -> Result<Response<Body>, 
                 heartbeat: door.config.heartbeat,
             };
             let watch = door.hub.watch_presence(topic.clone())?;
-            let outbox = door.config.send_buffers.outbox(&Caller::of(&parts.extensions));
+            let outbox = door.config.send_buffers.outbox(&principal);
             Ok(stream.response(&parts, &[], changes(format, topic, watch, outbox)))
         }
     }

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     Problem,
+    guard::{Action, Principal},
     intake::{Intake, Purpose, Whole, media_type},
 };
 
@@ -26,6 +27,7 @@ pub(super) async fn publish(door: Door, request: Request) -> Result<Response<Bod
         ends: query.flag("end")?,
         key: wire::idempotency_key(&parts.headers)?,
     };
+    Principal::of(&parts.extensions).may(Action::Publish, &order.topics)?;
     let intake = Intake::text_of(&parts, body, &door.config.bodies)?;
     match bulk::Format::of(&media_type(&parts.headers)) {
         Some(format) => {
@@ -109,6 +111,7 @@ pub(super) fn answer(body: &serde_json::Value, replayed: bool) -> Response<Body>
 pub(super) async fn purge(door: Door, request: Request) -> Result<Response<Body>, Problem> {
     let uri = request.uri();
     let topics = wire::topics(uri, &Parameters::of_query(uri)?)?;
+    Principal::of(request.extensions()).may(Action::Purge, &topics)?;
     let receipt = door.hub.append(Draft::purge(topics)).await?;
     let purged = match receipt.outcome {
         Outcome::Purged(count) => count,

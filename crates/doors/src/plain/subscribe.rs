@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Problem,
-    guard::Caller,
+    guard::{Action, Principal},
     intake::{Intake, Purpose, media_type},
 };
 
@@ -72,9 +72,10 @@ async fn open(door: &Door, parts: &Parts, ask: Ask) -> Result<Response<Body>, Pr
         retry: door.config.retry,
         heartbeat: door.config.heartbeat,
     };
-    let caller = Caller::of(&parts.extensions);
+    let principal = Principal::of(&parts.extensions);
+    principal.may(Action::Subscribe, &ask.topics)?;
     let place = match &door.watched {
-        Some(watched) => watched.admit(&caller, &door.hub, &ask.topics)?,
+        Some(watched) => watched.admit(&principal, &door.hub, &ask.topics)?,
         None => None,
     };
     let subscribed = door
@@ -95,7 +96,7 @@ async fn open(door: &Door, parts: &Parts, ask: Ask) -> Result<Response<Body>, Pr
         false => Vec::new(),
     };
     let resume = HeaderValue::from_static(resume.as_str());
-    let outbox = door.config.send_buffers.outbox(&caller);
+    let outbox = door.config.send_buffers.outbox(&principal);
     let mut cut = None;
     let chunks = poll_fn(move |cx| {
         let _held_as_long_as_the_stream = &place;
@@ -123,6 +124,7 @@ fn with_resume(mut response: Response<Body>, resume: HeaderValue) -> Response<Bo
 pub(super) async fn head(door: Door, request: Request) -> Result<Response<Body>, Problem> {
     let uri = request.uri();
     let topics = wire::topics(uri, &Parameters::of_query(uri)?)?;
+    Principal::of(request.extensions()).may(Action::Subscribe, &topics)?;
     let kept = door.hub.kept(&topics).await?;
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();

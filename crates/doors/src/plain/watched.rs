@@ -16,7 +16,7 @@ use http::{HeaderValue, StatusCode, header};
 use parking_lot::Mutex;
 use tidewire_hub::{Hub, TopicSet};
 
-use crate::{Problem, guard::Caller};
+use crate::{Problem, guard::Principal};
 
 /// See the module's text.
 pub(super) struct Watched {
@@ -42,11 +42,11 @@ impl Watched {
     /// Room for a stream of these topics. None: it needs no room.
     pub(super) fn admit(
         self: &Arc<Self>,
-        caller: &Caller,
+        principal: &Principal,
         hub: &Hub,
         topics: &TopicSet,
     ) -> Result<Option<Place>, Problem> {
-        let Some(network) = caller.network().filter(|_| caller.token().is_none()) else {
+        let Some(network) = principal.network().filter(|_| !principal.is_known()) else {
             return Ok(None);
         };
         let count = hub.unknown(topics);

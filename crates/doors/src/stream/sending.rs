@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 use tidewire_hub::Cut;
 
 use crate::{
-    guard::Caller,
+    guard::Principal,
     shares::{self, Holder, Share, Shares},
 };
 
@@ -100,7 +100,7 @@ impl SendBuffers {
     }
 
     /// For a stream to this caller.
-    pub fn outbox(&self, caller: &Caller) -> Outbox {
+    pub fn outbox(&self, caller: &Principal) -> Outbox {
         Outbox {
             buffers: self.clone(),
             holder: Holder::of(caller),

@@ -17,6 +17,7 @@
 //! | [`keys`] | S10: publishes that count once |
 //! | [`kept`] | S10: `HEAD` and `DELETE` |
 //! | [`presence`] | S11: who reads |
+//! | [`access`] | users of an app, and what they may touch |
 //! | [`guard`], [`cors`] | S7: tokens, pages of other origins |
 //! | [`connections`] | HTTP/1.0, keep-alive, slow readers, broken requests |
 
@@ -27,6 +28,7 @@
 )]
 #![allow(unreachable_pub, reason = "nobody can reach into a test anyway")]
 
+mod access;
 mod bad_input;
 mod bodies;
 mod bulk;

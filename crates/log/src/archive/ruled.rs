@@ -8,7 +8,9 @@ use std::{
     collections::{BinaryHeap, HashMap, VecDeque},
 };
 
-use super::rules::{Allowed, Rule, Rules};
+#[cfg(feature = "disk")]
+use super::rules::Rule;
+use super::rules::{Allowed, Rules};
 use crate::{Millis, Record, Topic, clock::millis};
 
 /// How many topics are looked at in one go; the others have to wait for the next.

@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, Method, header};
 use sha2::{Digest as _, Sha256};
 use tidewire_doors::{
     credentials::{HEADERS, PARAMETERS},
-    guard::{Caller, Rights},
+    guard::{Principal, Rights},
 };
 use tidewire_relay::{
     Route,
@@ -19,9 +19,9 @@ use crate::client::{Reader, request};
 const TOKEN: &str = "hush+token/0f6ad0b7==";
 
 /// A caller whom the guard let in with the token.
-fn with_token() -> Caller {
+fn with_token() -> Principal {
     let token = Sha256::digest(TOKEN).into();
-    Caller::new(Rights::Read, Some(token), Some([192, 0, 2, 7].into()), false)
+    Principal::new(Rights::Read, Some(token), Some([192, 0, 2, 7].into()), false)
 }
 
 fn with_our_key(route: &mut Route) {
@@ -151,7 +151,7 @@ fn an_owner_in_a_header_counts_only_where_a_trusted_proxy_sends_it() {
         route.owner = Owner::Header(HeaderName::from_static("x-user"));
     };
     let user = ("X-User", "anna");
-    for stranger in [Caller::default(), with_token()] {
+    for stranger in [Principal::default(), with_token()] {
         let relayed = Relayed::called_by(stranger, owned);
         for headers in [&[user][..], &[]] {
             let (status, body) = refused(&relayed, "/v1/chat", headers);

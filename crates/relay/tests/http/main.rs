@@ -41,7 +41,7 @@ mod websockets;
 use std::{net::Ipv4Addr, time::Duration};
 
 use axum::{Extension, Router, extract::Request};
-use tidewire_doors::guard::{Caller, Guard, Peer, Rights};
+use tidewire_doors::guard::{Guard, Peer, Principal, Rights};
 use tidewire_hub::{
     Clock, Hub,
     archive::{Memory, Retention, Store},
@@ -87,7 +87,7 @@ impl Relayed {
     }
 
     /// Behind a guard that says so of each request's caller.
-    pub fn called_by(caller: Caller, change: impl FnOnce(&mut Route)) -> Self {
+    pub fn called_by(caller: Principal, change: impl FnOnce(&mut Route)) -> Self {
         let change = |config: &mut Config| change(&mut config.routes[0]);
         let (runtime, upstream) = (Runtime::new().unwrap(), Upstream::start());
         let archive = Memory::new(Retention::default());
@@ -121,7 +121,7 @@ impl Relayed {
 
     /// Behind a guard that says so of each request's caller, over this archive.
     pub fn behind<A: Store>(
-        caller: Caller,
+        caller: Principal,
         runtime: Runtime,
         upstream: Upstream,
         archive: A,
@@ -298,9 +298,9 @@ pub mod asked {
 }
 
 /// A caller whom a trusted proxy sends, from its own address.
-pub fn by_proxy() -> Caller {
+pub fn by_proxy() -> Principal {
     let proxy = [10, 0, 0, 1].into();
-    Caller::new(Rights::None, None, Some(proxy), true)
+    Principal::new(Rights::None, None, Some(proxy), true)
 }
 
 /// The bytes of a request for a stream.

@@ -158,11 +158,11 @@ impl World {
         }
     }
 
-    async fn status(&self, method: &str, target: &str, caller: &Caller) -> u16 {
+    async fn status(&self, method: &str, target: &str, caller: &Principal) -> u16 {
         self.answer(method, target, caller).await.status().as_u16()
     }
 
-    async fn answer(&self, method: &str, target: &str, caller: &Caller) -> Response {
+    async fn answer(&self, method: &str, target: &str, caller: &Principal) -> Response {
         let peer: SocketAddr = caller.peer.parse().unwrap();
         let mut request = Request::builder()
             .method(method)
@@ -201,7 +201,7 @@ fn paths(router: &Router) -> BTreeSet<String> {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Caller {
+struct Principal {
     token: Option<&'static str>,
     origin: Option<&'static str>,
     host: &'static str,
@@ -209,7 +209,7 @@ struct Caller {
     forwarded: bool,
 }
 
-const CALLER: Caller = Caller {
+const CALLER: Principal = Principal {
     token: None,
     origin: None,
     host: "localhost",
@@ -301,7 +301,7 @@ async fn every_route_wants_the_token_it_should() {
                     ("127.0.0.1:4711", true),
                     ("198.51.100.9:4711", true),
                 ] {
-                    let caller = Caller {
+                    let caller = Principal {
                         token,
                         peer,
                         forwarded,
@@ -351,7 +351,7 @@ async fn a_method_that_the_table_does_not_know_is_closed() {
             };
             for method in METHODS.iter().filter(|method| !known.contains(method)) {
                 for token in [None, Some("wrong"), Some("read"), Some("publish")] {
-                    let caller = Caller { token, ..CALLER };
+                    let caller = Principal { token, ..CALLER };
                     assert_eq!(
                         world.status(method, target, &caller).await,
                         expected(may, tokens, token, 405),
@@ -384,7 +384,7 @@ async fn pages_of_other_origins_may_what_cors_says() {
         for (_, target, method, may, passed) in rows() {
             let changes = !matches!(method, "GET" | "HEAD");
             for token in [None, Some("wrong"), Some("read"), Some("publish")] {
-                let page = |origin| Caller {
+                let page = |origin| Principal {
                     token,
                     origin,
                     ..CALLER
@@ -447,7 +447,7 @@ async fn a_foreign_host_is_answered_by_probes_only() {
         ),
     ] {
         let world = World::new(settings).await;
-        let with = |host| Caller {
+        let with = |host| Principal {
             host,
             token: Some("publish"),
             ..CALLER

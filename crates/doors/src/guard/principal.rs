@@ -1,11 +1,18 @@
-//! The caller of a request, as far as the guard knows it: what its token lets it do, and where it calls from.
+//! The principal of a request: what its token lets it do, its user where an app knows users, and its address.
 //!
-//! The guard puts a [`Caller`] into the extensions of every request that it lets through. Nothing in it comes from
+//! The guard puts a [`Principal`] into the extensions of every request that it lets through. Nothing in it comes from
 //! a header that a stranger can write, unless a trusted proxy wrote it.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use http::Extensions;
+use http::{Extensions, HeaderValue, StatusCode, header};
+use tidewire_hub::{Topic, TopicSet};
+
+use super::{
+    identity::{Action, Identity},
+    tokens::REALM,
+};
+use crate::{Problem, problem::shorten};
 
 /// The other end of the connection that a request came on. The listener puts it into the request's extensions.
 #[derive(Debug, Clone, Copy)]
@@ -25,14 +32,15 @@ pub enum Rights {
 
 /// The caller of a request.
 #[derive(Debug, Clone, Default)]
-pub struct Caller {
+pub struct Principal {
     pub(super) rights: Rights,
     pub(super) token: Option<[u8; 32]>,
     pub(super) address: Option<IpAddr>,
     pub(super) is_proxied: bool,
+    pub(super) identity: Option<Identity>,
 }
 
-impl Caller {
+impl Principal {
     /// A caller as an app's own guard found it: its rights, SHA-256 of its token, its address, and whether a trusted
     /// proxy is at the other end of the connection.
     #[must_use]
@@ -42,7 +50,74 @@ impl Caller {
             token,
             address,
             is_proxied,
+            identity: None,
         }
+    }
+
+    /// With the user that an app's own middleware has found. Then [`Principal::may`] asks the user's grants.
+    #[must_use]
+    pub fn identified(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// The id of the user, where an app knows users.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.identity.as_ref()?.subject.as_deref()
+    }
+
+    /// Whether the server or the app knows it: a token was shown, or there is a user.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.token.is_some() || self.subject().is_some()
+    }
+
+    /// Checks that it may do this with all of these topics. Without an identity, what the route needs has decided:
+    /// everything is allowed here. A token of the server allows what such a token allows.
+    ///
+    /// # Errors
+    /// 403 with the topics that are refused; 401 where there is no user.
+    pub fn may(&self, action: Action, topics: &TopicSet) -> Result<(), Problem> {
+        let Some(identity) = &self.identity else {
+            return Ok(());
+        };
+        let is_reading = matches!(action, Action::Subscribe | Action::Presence);
+        if self.rights == Rights::Everything || (self.rights == Rights::Read && is_reading) {
+            return Ok(());
+        }
+        let refused = topics
+            .iter()
+            .filter(|topic| !identity.grants.allows(action, topic));
+        let refused: Vec<&str> = refused.map(Topic::name).collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let named = refused
+            .iter()
+            .map(|topic| shorten(topic))
+            .take(3)
+            .collect::<Vec<_>>()
+            .join("`, `");
+        let more = match refused.len() {
+            0..=3 => String::new(),
+            all => format!(" and {} more", all - 3),
+        };
+        let action = action.as_str();
+        Err(match identity.subject {
+            None => Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "sign_in_required",
+                format!("{action} on `{named}`{more} needs a user: sign in"),
+            )
+            .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(REALM)),
+            Some(_) => Problem::new(
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                format!("this user may not {action} on `{named}`{more}"),
+            ),
+        }
+        .with_member("topics", refused))
     }
 
     /// The caller that the guard found; one without rights and address where no guard stands in front.

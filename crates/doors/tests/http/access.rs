@@ -1,0 +1,175 @@
+//! An app with users of its own: which topics a user may touch, wherever the topics of a request stand.
+
+use http::request::Parts;
+use tidewire_doors::{
+    Problem,
+    guard::{Access, Action, Cors, Guard, Identity, Tokens},
+    plain,
+};
+use tidewire_hub::{
+    Config, Draft, Hub, Topic,
+    archive::{Memory, Retention},
+};
+use tokio::runtime::Runtime;
+
+use crate::{
+    client::{Response, request},
+    server::{Door, Server},
+};
+
+/// Users by the cookie `session`. Each reads and purges what is below `users/{name}/`, and publishes to `rooms/{name}`.
+struct Users;
+
+impl Access for Users {
+    async fn identify(&self, head: &Parts) -> Result<Identity, Problem> {
+        tokio::task::yield_now().await;
+        let cookie = head.headers.get("cookie").and_then(|cookie| cookie.to_str().ok());
+        let user = match cookie.and_then(|cookie| cookie.strip_prefix("session=")) {
+            None => return Ok(Identity::nobody()),
+            Some("lost") => {
+                let status = http::StatusCode::SERVICE_UNAVAILABLE;
+                return Err(Problem::new(status, "no_users", "users cannot be looked up"));
+            }
+            Some(user) => user.to_owned(),
+        };
+        let (own, room) = (format!("users/{user}/"), format!("rooms/{user}"));
+        Ok(Identity::user(user, move |action: Action, topic: &Topic| match action {
+            Action::Publish => topic.name() == room,
+            _ => topic.name().starts_with(&own),
+        }))
+    }
+}
+
+fn door() -> Door {
+    Door::guarded(Guard::default().access(Users))
+}
+
+fn ask(door: &Door, user: &str, method: &str, target: &str, body: &str) -> Response {
+    let cookie = format!("session={user}");
+    let headers = [("Cookie", cookie.as_str()), ("Content-Type", "application/json")];
+    let headers = &headers[usize::from(user.is_empty())..];
+    door.ask(method, target, headers, body)
+}
+
+const FORBIDDEN: [(&str, &str, &str); 12] = [
+    ("GET", "/events/users/bob/a", ""),
+    ("GET", "/events?topic=users/bob/a", ""),
+    ("GET", "/events?topic=users/alice/a&topic=users/bob/a", ""),
+    ("HEAD", "/events/users/bob/a", ""),
+    ("HEAD", "/events?topic=users/alice/a&topic=users/bob/a", ""),
+    ("QUERY", "/subscribe", r#"{"topics":["users/alice/a","users/bob/a"]}"#),
+    ("POST", "/subscribe", r#"{"topic":"users/bob/a"}"#),
+    ("POST", "/events/users/alice/a", "x"),
+    ("POST", "/events?topic=rooms/alice&topic=rooms/bob", "x"),
+    ("DELETE", "/events/users/bob/a", ""),
+    ("GET", "/presence/users/bob/a", ""),
+    ("GET", "/events/users/alice", ""),
+];
+
+#[test]
+fn what_a_user_may_not_touch_is_403_wherever_the_topic_stands() {
+    let door = door();
+    for (method, target, body) in FORBIDDEN {
+        let refused = ask(&door, "alice", method, target, body);
+        assert_eq!(refused.status(), 403, "{method} {target}");
+        assert_eq!(ask(&door, "", method, target, body).status(), 401, "{method} {target}");
+        if method != "HEAD" {
+            assert_eq!(refused.json()["code"], "forbidden");
+            let topics = refused.json()["topics"].to_string();
+            assert!(!topics.contains("users/alice/a") || target.starts_with("/events/users/alice"), "{topics}");
+        }
+    }
+    // Whether a topic is there is not told, and nothing was published.
+    assert_eq!(door.hub.stats().topics, 0);
+}
+
+#[test]
+fn what_a_user_may_touch_works_in_every_way() {
+    let door = door();
+    for (method, target, body) in [
+        ("POST", "/events/rooms/alice", "x"),
+        ("POST", "/events?topic=rooms/alice", "x"),
+        ("HEAD", "/events/users/alice/a", ""),
+        ("DELETE", "/events/users/alice/a", ""),
+        ("GET", "/presence/users/alice/a", ""),
+    ] {
+        assert_eq!(ask(&door, "alice", method, target, body).status(), 200, "{method} {target}");
+    }
+    let cookie = ("Cookie", "session=alice");
+    let topic = Topic::new(tidewire_hub::Namespace::Events, "users/alice/a").unwrap();
+    let draft = Draft::event(topic, tidewire_codec::Event::new("hers")).unwrap();
+    door.server.block_on(door.hub.append(draft)).unwrap();
+    let mut reader = door.get_with("/events?topic=users/alice/a&topic=users/alice/b&last=1", &[cookie]);
+    assert!(reader.head.field("cache-control").unwrap().contains("private"));
+    assert_eq!(reader.event_data(), "hers");
+}
+
+#[test]
+fn an_app_that_cannot_tell_who_asks_lets_nobody_in() {
+    let door = door();
+    let answer = ask(&door, "lost", "GET", "/events/users/alice/a", "");
+    assert_eq!((answer.status(), answer.json()["code"].as_str()), (503, Some("no_users")));
+}
+
+#[test]
+fn tokens_of_the_server_work_beside_the_users_and_what_is_no_topic_is_closed_without_one() {
+    let tokens = Tokens::default().publish(["p-secret".parse().unwrap()]);
+    let tokens = tokens.read(["r-secret".parse().unwrap()]);
+    let door = Door::guarded(Guard::default().access(Users).tokens(tokens));
+    let (publish, read) = (("Tidewire-Token", "p-secret"), ("Tidewire-Token", "r-secret"));
+    let wrong = ("Tidewire-Token", "guess");
+    for (token, method, target, status) in [
+        (publish, "POST", "/events/any", 200),
+        (publish, "HEAD", "/events/any", 200),
+        (read, "HEAD", "/events/any", 200),
+        (read, "POST", "/events/any", 403),
+        (wrong, "HEAD", "/events/any", 401),
+        (wrong, "POST", "/events/any", 401),
+        (publish, "PUT", "/events/any", 405),
+        (wrong, "PUT", "/events/any", 401),
+    ] {
+        let answer = door.ask(method, target, &[token], "x");
+        assert_eq!(answer.status(), status, "{token:?} {method} {target}");
+    }
+    let without_tokens = self::door();
+    for target in ["/stats", "/metrics", "/events/a/../b"] {
+        let method = if target.starts_with("/events") { "PATCH" } else { "GET" };
+        assert_eq!(ask(&without_tokens, "alice", method, target, "").status(), 401, "{target}");
+    }
+}
+
+#[test]
+fn a_page_of_another_origin_does_not_publish_with_the_users_cookie() {
+    let cors = Cors::new(["https://app.example".parse().unwrap()]);
+    let door = Door::guarded(Guard::default().access(Users).cors(cors));
+    for (origin, status) in [("https://app.example", 200), ("https://evil.example", 403)] {
+        let headers = [("Cookie", "session=alice"), ("Origin", origin)];
+        let answer = door.ask("POST", "/events/rooms/alice", &headers, "x");
+        assert_eq!(answer.status(), status, "{origin}");
+    }
+}
+
+#[test]
+fn a_router_for_readers_neither_publishes_nor_purges() {
+    let runtime = Runtime::new().unwrap();
+    let hub = {
+        let _inside = runtime.enter();
+        Hub::start(Config::default(), Memory::new(Retention::default())).unwrap()
+    };
+    let router = Guard::default().protect(plain::reader(hub.clone(), plain::Config::default()));
+    let server = Server::start_on(runtime, router);
+    for (method, target, status) in [
+        ("POST", "/events/a", 405),
+        ("POST", "/events?topic=a", 405),
+        ("DELETE", "/events/a", 405),
+        ("HEAD", "/events/a", 200),
+        ("GET", "/presence/a", 200),
+    ] {
+        let answer = server.connect().ask(request(method, target, &[], "x"));
+        assert_eq!(answer.status(), status, "{method} {target}");
+        if status == 405 {
+            assert_eq!(answer.head.field("allow"), Some("GET, HEAD, QUERY"));
+        }
+    }
+    assert_eq!(hub.stats().events, 0);
+}
