@@ -33,7 +33,7 @@ use crate::{
     health::Pulse,
     order::{Broken, Follower, Ordered, Proposed},
     proposals::{Beginning, Waiting},
-    row::Row,
+    session::SessionOrder,
     stats::Counters,
     tail::Tail,
     tickets::{Ticket, Tickets},
@@ -171,8 +171,8 @@ impl<F: Follower> Applier<F> {
         tickets
             .iter()
             .flatten()
-            .filter_map(|ticket| ticket.row.as_ref())
-            .for_each(Row::land);
+            .filter_map(|ticket| ticket.session.as_ref())
+            .for_each(SessionOrder::land);
         let batch = self.apply(first, time, note, entries);
         let records = &batch.made.records;
         if !records.is_empty() {
@@ -328,7 +328,7 @@ impl<F: Follower> Applier<F> {
         let (answer, answered) = oneshot::channel();
         let ticket = Ticket {
             answer,
-            row: None,
+            session: None,
             _room: None,
         };
         let entry = Ok(Entry::Forget { topics, through });

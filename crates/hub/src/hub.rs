@@ -29,8 +29,7 @@ use crate::{
     pool::Pool,
     presence::Readers,
     proposals::{Beginning, Packer, Pending, Proposals, size},
-    row::Row,
-    session::{AppendSession, Bounds},
+    session::{AppendSession, Bounds, SessionOrder},
     stats::Counters,
     tail::Tail,
     tickets::Tickets,
@@ -339,9 +338,13 @@ impl Hub {
         AppendSession::new(self.clone(), bounds)
     }
 
-    /// The same as [`Hub::enqueue`], but refused if a publish of the row that had its turn before was refused.
-    pub(crate) async fn enqueue_in_row(&self, proposal: Proposal, row: &Row) -> Result<Pending, Error> {
-        self.inner.enqueue(proposal, Some(row.clone())).await
+    /// The same as [`Hub::enqueue`], but refused if a proposal of the session that had its turn before was refused.
+    pub(crate) async fn enqueue_in(
+        &self,
+        proposal: Proposal,
+        session: &SessionOrder,
+    ) -> Result<Pending, Error> {
+        self.inner.enqueue(proposal, Some(session.clone())).await
     }
 
     /// Has a door's ledger take a fact, on all nodes. What the ledger said is in [`Outcome::Told`](crate::Outcome::Told).
@@ -543,10 +546,13 @@ impl Inner {
     }
 
     /// What is refused here is refused by this node's own bounds: the order never sees it.
-    async fn enqueue(&self, proposal: Proposal, row: Option<Row>) -> Result<Pending, Error> {
+    async fn enqueue(&self, proposal: Proposal, session: Option<SessionOrder>) -> Result<Pending, Error> {
         let Proposal { entry, max } = proposal;
         let refused = self.admit(&entry, max).err();
-        let sent = self.proposals.enqueue(refused.map_or(Ok(entry), Err), row).await;
+        let sent = self
+            .proposals
+            .enqueue(refused.map_or(Ok(entry), Err), session)
+            .await;
         sent.map_err(|error| self.why(error))
     }
 

@@ -12,8 +12,8 @@
 //! |---|---|
 //! | [`hub`] | the handle: start, append, subscribe, drain |
 //! | [`order`] | the place of entries: by this node alone, or together with others |
-//! | [`session`] | a publisher that has several proposals under way |
-//! | `proposals`, `tickets`, `row` | batches on their way, and who waits for the answers |
+//! | [`session`] | a publisher that has several proposals under way, in order |
+//! | `proposals`, `tickets` | batches on their way, and who waits for the answers |
 //! | `apply` | the one loop: machine, archive, tail, answers |
 //! | [`health`] | whether what is published can be kept |
 //! | `tail`, `channel` | recent events, who waits for them, the splice |
@@ -36,7 +36,6 @@ mod placing;
 mod pool;
 pub mod presence;
 mod proposals;
-mod row;
 pub mod session;
 pub mod stats;
 pub mod subscription;

@@ -30,7 +30,7 @@ use crate::{
     apply::Applier,
     health::Pulse,
     order::{Batch, Follower, NotTaken, Proposed, Proposer},
-    row::Row,
+    session::SessionOrder,
     tickets::{AGAIN, Barrier, Flight, PATIENCE, Ticket, Tickets},
 };
 
@@ -142,7 +142,7 @@ impl Proposals {
     pub(crate) async fn enqueue(
         &self,
         entry: Result<Entry, Error>,
-        row: Option<Row>,
+        session: Option<SessionOrder>,
     ) -> Result<Pending, Error> {
         let pieces = entry
             .as_ref()
@@ -151,7 +151,7 @@ impl Proposals {
         let (answer, answered) = oneshot::channel();
         let ticket = Ticket {
             answer,
-            row,
+            session,
             _room: Some(room),
         };
         self.send(Waiting::Proposal { entry, ticket }).await?;
@@ -243,7 +243,7 @@ pub(crate) struct Beginning(pub(crate) Mutex<Vec<Entry>>);
 /// What waits, and what has been made of it.
 #[derive(Default)]
 struct Pack {
-    /// In order. Publishes of a row of which a batch is under way stay here.
+    /// In order. Proposals of a session of which a batch is under way stay here.
     waiting: VecDeque<Waiting>,
     /// The number of the last batch that the order took.
     number: u64,
@@ -321,9 +321,9 @@ impl<P: Proposer> Packer<P> {
                 }
                 Waiting::Proposal { entry, ticket } => (entry, ticket),
             };
-            let entry = match (entry, &ticket.row) {
-                (_, Some(row)) if row.is_broken() => Err(Error::RowBroken),
-                (entry, Some(row)) if row.is_in_another(number) => {
+            let entry = match (entry, &ticket.session) {
+                (_, Some(session)) if session.is_broken() => Err(Error::SessionBroken),
+                (entry, Some(session)) if session.is_in_another(number) => {
                     stay.push_back(Waiting::Proposal { entry, ticket });
                     continue;
                 }
@@ -344,9 +344,9 @@ impl<P: Proposer> Packer<P> {
             }
             bytes += size;
             let session = ticket
-                .row
+                .session
                 .as_ref()
-                .map_or(0, |row| row.session(number, sessions + 1));
+                .map_or(0, |session| session.number(number, sessions + 1));
             sessions = sessions.max(session);
             entries.push(Proposed { entry, session });
             tickets.push(Some(ticket));

@@ -13,7 +13,7 @@ use tokio::{
 use crate::{
     Error, Outcome, Receipt,
     order::{Batch, Proposed},
-    row::Row,
+    session::SessionOrder,
     stats::Counters,
 };
 
@@ -26,7 +26,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// Who waits for the answer to a proposal.
 pub(crate) struct Ticket {
     pub(crate) answer: oneshot::Sender<Result<Receipt, Error>>,
-    pub(crate) row: Option<Row>,
+    pub(crate) session: Option<SessionOrder>,
     /// Given back with the answer.
     pub(crate) _room: Option<OwnedSemaphorePermit>,
 }
@@ -83,15 +83,15 @@ impl Tickets {
         }
     }
 
-    /// Answers one. Behind a refusal, its row is broken.
+    /// Answers one. A refusal breaks its session.
     pub(crate) fn answer(&self, ticket: Ticket, outcome: Result<Receipt, Error>) {
         match &outcome {
             Err(_) => self.counters.refused(),
             Ok(receipt) if receipt.outcome == Outcome::Replayed => self.counters.replayed(),
             Ok(_) => {}
         }
-        if let (Some(row), Err(_)) = (&ticket.row, &outcome) {
-            row.break_off();
+        if let (Some(session), Err(_)) = (&ticket.session, &outcome) {
+            session.break_off();
         }
         // A publisher that has gone does not take its event back.
         drop(ticket.answer.send(outcome));
@@ -103,7 +103,7 @@ impl Tickets {
             drop(barrier.send(Err(error.clone())));
         }
         for ticket in flight.tickets.into_iter().flatten() {
-            ticket.row.iter().for_each(Row::land);
+            ticket.session.iter().for_each(SessionOrder::land);
             self.answer(ticket, Err(error.clone()));
         }
     }

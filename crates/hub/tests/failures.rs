@@ -16,7 +16,7 @@ use support::{
 };
 use tidewire_codec::Event;
 use tidewire_hub::{
-    Config, Draft, Encoding, Error, Health, Hub, IdempotencyKey, Outcome, Proposal, Start, Subscribed,
+    Config, Draft, Encoding, Error, Health, Hub, IdempotencyKey, Outcome, Start, Subscribed,
     session::{Bounds, Refused},
 };
 
@@ -301,7 +301,7 @@ async fn a_row_is_broken_by_a_batch_that_failed() {
         session.land().await,
         Err(Refused {
             tag: (),
-            error: Error::RowBroken
+            error: Error::SessionBroken
         }),
         "or the row would have a hole"
     );

@@ -57,12 +57,12 @@ async fn the_first_refusal_refuses_the_rest_of_its_session() {
     let refused = |tag, error| Err(Refused { tag, error });
     assert_eq!(session.land().await, Ok(()));
     assert_eq!(session.land_all().await, refused(1, ended));
-    assert_eq!(session.land().await, refused(2, Error::RowBroken));
-    assert_eq!(session.land_all().await, refused(3, Error::RowBroken));
+    assert_eq!(session.land().await, refused(2, Error::SessionBroken));
+    assert_eq!(session.land_all().await, refused(3, Error::SessionBroken));
     assert_eq!(session.land_all().await, Ok(()));
     assert_eq!(session.accepted().count, 1);
     session.send(draft("a", "late"), 4).await.unwrap();
-    assert_eq!(session.land_all().await, refused(4, Error::RowBroken));
+    assert_eq!(session.land_all().await, refused(4, Error::SessionBroken));
     assert_eq!(other.land_all().await, Ok(()));
     assert_eq!(other.accepted().count, 4);
     assert_eq!(count(&hub).await, 5);

@@ -125,7 +125,10 @@ async fn the_first_refusal_of_a_session_refuses_its_rest_on_every_node() {
     let ended = Err(Error::Ended {
         topic: support::topic("over"),
     });
-    assert_eq!(answers, [Ok(()), Ok(()), ended, Err(Error::RowBroken), Ok(())]);
+    assert_eq!(
+        answers,
+        [Ok(()), Ok(()), ended, Err(Error::SessionBroken), Ok(())]
+    );
     let together = order.ordered().into_iter().find(|(_, _, entries)| *entries == 5);
     assert!(together.is_some(), "one batch: {:?}", order.ordered());
     for hub in &hubs {

@@ -51,7 +51,7 @@ pub fn apply(
     let mut outcomes = Vec::with_capacity(entries.len());
     for Proposed { entry, session } in entries {
         let outcome = match session != 0 && broken.contains(&session) {
-            true => Err(Error::RowBroken),
+            true => Err(Error::SessionBroken),
             false => apply(entry),
         };
         if session != 0 && outcome.is_err() {

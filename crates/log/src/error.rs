@@ -92,9 +92,9 @@ pub enum Error {
         /// How many are allowed.
         max: usize,
     },
-    /// A publish in front of this one, in the same row, was refused.
+    /// A publish in front of this one, in the same append session, was refused.
     #[error("a publish in front of this one was refused: mend that, and send both again")]
-    RowBroken,
+    SessionBroken,
     /// The topic's stream has ended.
     #[error("the stream {:?} has ended and takes no more events: publish to another topic", .topic.name())]
     Ended {

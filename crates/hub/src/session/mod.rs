@@ -6,12 +6,15 @@
 //! Bounds: the proposals and the bytes of events under way. A session that is at its [`Bounds`] waits for the oldest answer
 //! before it sends, so a publisher that is faster than the log has to wait.
 
+mod order;
+
 use std::{collections::VecDeque, future::poll_fn, pin::Pin, task::Poll};
 
 use tidewire_codec::EventId;
 use tidewire_log::record::text_len;
 
-use crate::{Error, Hub, Outcome, Pending, Proposal, Receipt, row::Row};
+pub(crate) use self::order::SessionOrder;
+use crate::{Error, Hub, Outcome, Pending, Proposal, Receipt};
 
 /// The most that one session has under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +58,7 @@ impl Accepted {
 pub struct Refused<T = ()> {
     /// The tag it was sent with.
     pub tag: T,
-    /// [`Error::RowBroken`] for each proposal behind the first that was refused.
+    /// [`Error::SessionBroken`] for each proposal behind the first that was refused.
     pub error: Error,
 }
 
@@ -63,7 +66,7 @@ pub struct Refused<T = ()> {
 pub struct AppendSession<T = ()> {
     hub: Hub,
     bounds: Bounds,
-    row: Row,
+    order: SessionOrder,
     /// Oldest first.
     under_way: VecDeque<UnderWay<T>>,
     /// The bytes under way.
@@ -82,7 +85,7 @@ impl<T> AppendSession<T> {
         Self {
             hub,
             bounds,
-            row: Row::default(),
+            order: SessionOrder::default(),
             under_way: VecDeque::new(),
             bytes: 0,
             accepted: Accepted::default(),
@@ -99,7 +102,7 @@ impl<T> AppendSession<T> {
         while !self.has_room(bytes) {
             self.land().await?;
         }
-        match self.hub.enqueue_in_row(proposal, &self.row).await {
+        match self.hub.enqueue_in(proposal, &self.order).await {
             Ok(answer) => {
                 self.bytes += bytes;
                 self.under_way.push_back(UnderWay { tag, bytes, answer });
