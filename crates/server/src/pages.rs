@@ -183,7 +183,6 @@ pub fn routes() -> impl Iterator<Item = Declared> {
 }
 
 /// Serves the page of `tidewire inspect` and what it loads.
-#[must_use]
 pub fn inspector<S: Clone + Send + Sync + 'static>() -> Router<S> {
     serve(vec![inspect()])
 }

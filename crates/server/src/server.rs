@@ -187,7 +187,6 @@ impl Server {
     }
 
     /// All that it serves, behind its guard, for requests that come another way than by its address.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.app.clone()
     }
