@@ -8,16 +8,19 @@
 //! | [`doctor`] | what is wrong with a stream: the examination, without I/O, and the visit |
 //! | [`inspect`] | the tap between a client and its server, and what its page shows |
 //! | [`recording`], [`secrets`] | an answer as it came, in a file; what is left out of it |
+//! | [`http`], [`unpack`] | asking servers, and what answers are packed in |
 //! | [`logging`] | how log lines are written |
 
 mod cli;
 mod cmd;
 mod config;
 mod doctor;
+mod http;
 mod inspect;
 mod logging;
 mod recording;
 mod secrets;
+mod unpack;
 
 use std::process::ExitCode;
 

@@ -4,7 +4,6 @@ mod completions;
 mod config;
 pub(crate) mod doctor;
 mod header;
-pub(crate) mod http;
 pub(crate) mod inspect;
 pub(crate) mod log;
 mod man;
