@@ -25,10 +25,10 @@ mod unpack;
 use std::process::ExitCode;
 
 use cli::{Cli, UsageError};
-use cmd::log::CannotLook;
 use cmd::stdout;
 use cmd::tail::Interrupted;
-use config::load::ConfigError;
+use cmd::{log::CannotLook, serve};
+use config::{Config, load::ConfigError};
 
 /// Carries out the command line of the process, and says how it ended.
 #[must_use]
@@ -46,4 +46,14 @@ pub fn run() -> ExitCode {
             ExitCode::from(if must_be_mended { 2 } else { 1 })
         }
     }
+}
+
+/// What the text of a settings file means for a server, over the defaults alone: no flag and no variable counts but those
+/// that hold the keys of its routes.
+///
+/// # Errors
+/// A setting is wrong, or a start with these settings would be refused.
+pub fn server_config(text: &str) -> anyhow::Result<tidewire_server::Config> {
+    let config = Config::of_text(text)?;
+    serve::settings(&config, config.plan()?)
 }

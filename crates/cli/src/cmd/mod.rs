@@ -9,7 +9,7 @@ pub(crate) mod log;
 mod man;
 mod publish;
 pub(crate) mod replay;
-mod serve;
+pub(crate) mod serve;
 mod signals;
 pub(crate) mod stderr;
 pub(crate) mod stdout;
