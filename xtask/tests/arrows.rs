@@ -20,7 +20,7 @@ fn one_reversed_arrow_in_the_real_graph_is_found() {
     );
 }
 
-/// Of the command line, only commands use the server. What examines streams works beside any server.
+/// Of the command line, only commands that serve use the server: the examination of streams works beside any other.
 #[test]
 fn examining_streams_needs_no_server() {
     let sources = workspace::root().join("crates/cli/src");

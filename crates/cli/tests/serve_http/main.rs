@@ -21,7 +21,7 @@
 //! | [`observed`] | metrics, stats, and logs without secrets |
 //! | [`binary`] | starts and ends it |
 //!
-//! What needs no process is before the library: `crates/server/tests/http`.
+//! Tests that need no process start the library: `crates/server/tests/http`.
 
 #![cfg(unix)]
 #![allow(
