@@ -2,14 +2,14 @@
 //!
 //! | open | for |
 //! |---|---|
-//! | [`cli`] | commands and flags |
-//! | [`config`] | the server's settings |
-//! | [`cmd`] | one file a command; those that serve take what they need of `tidewire_server` |
-//! | [`doctor`] | what is wrong with a stream: the examination, without I/O, and the visit |
-//! | [`inspect`] | the tap between a client and its server, and what its page shows |
-//! | [`recording`], [`secrets`] | an answer as it came, in a file; what is left out of it |
-//! | [`http`], [`unpack`] | asking servers, and what answers are packed in |
-//! | [`logging`] | how log lines are written |
+//! | `cli` | commands and flags |
+//! | `config` | the server's settings |
+//! | `cmd` | one file a command; those that serve take what they need of `tidewire_server` |
+//! | `doctor` | what is wrong with a stream: the examination, without I/O, and the visit |
+//! | `inspect` | the tap between a client and its server, and what its page shows |
+//! | `recording`, `secrets` | an answer as it came, in a file; what is left out of it |
+//! | `http`, `unpack` | asking servers, and what answers are packed in |
+//! | `logging` | how log lines are written |
 
 mod cli;
 mod cmd;

@@ -1,4 +1,4 @@
-//! `tidewire serve`: wires the parts, runs until a signal, leaves as [`drain`](super::drain) says.
+//! `tidewire serve`: starts the server that the settings describe, and drains it at a signal.
 
 use std::{io, net::SocketAddr, path::Path};
 
