@@ -62,7 +62,7 @@ fn crates_of(edges: &[&str]) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Of the command line, only commands use the server. What examines streams works beside any server.
+/// Of the command line, only commands that serve use the server: the examination of streams works beside any other.
 #[test]
 fn examining_streams_needs_no_server() {
     let sources = workspace::root().join("crates/cli/src");

@@ -15,7 +15,6 @@ use confique::meta::{Expr, FieldKind, LeafKind, Meta};
 use reqwest::Url;
 
 use crate::cmd::doctor::args::Doctor;
-use crate::cmd::http::parse_url;
 use crate::cmd::inspect::Inspect;
 use crate::cmd::log::args::Log;
 use crate::cmd::replay::Fault;
@@ -27,6 +26,7 @@ use crate::config::load::ConfigError;
 use crate::config::secret::Secret;
 use crate::config::value::{HOUR, Span};
 use crate::config::{Config, Flags};
+use crate::http::parse_url;
 
 const AFTER_HELP: &str = "\
 Exit codes:

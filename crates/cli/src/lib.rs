@@ -2,30 +2,33 @@
 //!
 //! | open | for |
 //! |---|---|
-//! | [`cli`] | commands and flags |
-//! | [`config`] | the server's settings |
-//! | [`cmd`] | one file a command; those that serve take what they need of `tidewire_server` |
-//! | [`doctor`] | what is wrong with a stream: the examination, without I/O, and the visit |
-//! | [`inspect`] | the tap between a client and its server, and what its page shows |
-//! | [`recording`], [`secrets`] | an answer as it came, in a file; what is left out of it |
-//! | [`logging`] | how log lines are written |
+//! | `cli` | commands and flags |
+//! | `config` | the server's settings |
+//! | `cmd` | one file a command; those that serve take what they need of `tidewire_server` |
+//! | `doctor` | what is wrong with a stream: the examination, without I/O, and the visit |
+//! | `inspect` | the tap between a client and its server, and what its page shows |
+//! | `recording`, `secrets` | an answer as it came, in a file; what is left out of it |
+//! | `http`, `unpack` | asking servers, and what answers are packed in |
+//! | `logging` | how log lines are written |
 
 mod cli;
 mod cmd;
 mod config;
 mod doctor;
+mod http;
 mod inspect;
 mod logging;
 mod recording;
 mod secrets;
+mod unpack;
 
 use std::process::ExitCode;
 
 use cli::{Cli, UsageError};
-use cmd::log::CannotLook;
 use cmd::stdout;
 use cmd::tail::Interrupted;
-use config::load::ConfigError;
+use cmd::{log::CannotLook, serve};
+use config::{Config, load::ConfigError};
 
 /// Carries out the command line of the process, and says how it ended.
 #[must_use]
@@ -43,4 +46,14 @@ pub fn run() -> ExitCode {
             ExitCode::from(if must_be_mended { 2 } else { 1 })
         }
     }
+}
+
+/// What the text of a settings file means for a server, over the defaults alone: no flag and no variable counts but those
+/// that hold the keys of its routes.
+///
+/// # Errors
+/// A setting is wrong, or a start with these settings would be refused.
+pub fn server_config(text: &str) -> anyhow::Result<tidewire_server::Config> {
+    let config = Config::of_text(text)?;
+    serve::settings(&config, config.plan()?)
 }

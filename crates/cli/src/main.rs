@@ -1,4 +1,4 @@
-//! The `tidewire` binary. What is chosen for a whole process is chosen here; all else is the library's.
+//! The `tidewire` binary: the choices for a whole process, and a call of the library.
 
 use std::process::ExitCode;
 

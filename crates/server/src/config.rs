@@ -20,7 +20,8 @@ pub struct Config {
     pub address: SocketAddr,
     /// Connections that the system holds until they are accepted.
     pub backlog: u32,
-    /// Who may ask. The server declares its own routes and those of the relay to it.
+    /// Who may ask. The server declares its own routes and those of the relay to it. It starts without tokens at any
+    /// address: one that other machines can reach needs some.
     pub guard: Guard,
     /// The streams under `/events`, and how all streams and bodies of requests are bounded.
     pub plain: plain::Config,
@@ -38,7 +39,7 @@ pub struct Config {
     pub retention: Retention,
     /// Whether `/healthz` is red when the log can no longer be written; `/readyz` is red in any case.
     pub unhealthy_when_poisoned: bool,
-    /// The bounds of each connection.
+    /// The bounds of each connection; [`Bounds::kept_from`] is the server's own to set.
     pub connection: Bounds,
     /// The most connections at a time. One more is refused (503).
     pub max_connections: usize,

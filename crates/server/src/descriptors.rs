@@ -1,7 +1,7 @@
 //! How many files the process may open, and what for. A connection is one, and the usual limit is far too low for a server.
 //!
 //! The system gives each new file the lowest number that is free. So connections and refusals, which are closed at once when
-//! their number is [`Budget::kept_from`] or more, never take what is kept for the log and for the relay's upstreams.
+//! their number is `Budget::kept_from` or more, never take what is kept for the log and for the relay's upstreams.
 
 use std::os::fd::RawFd;
 

@@ -12,7 +12,7 @@
 //! # }
 //! ```
 //!
-//! Nothing here reads settings, handles signals, prints, or decides for the process: the binary does (`crates/cli`).
+//! Settings, signals, output and choices for a whole process are the binary's (`crates/cli`).
 //!
 //! | open | for |
 //! |---|---|

@@ -8,9 +8,9 @@ use reqwest::{Client, Url};
 use serde::Deserialize;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
-use super::http::{body, cause, client, error_text, topic_url};
 use super::stdout;
 use crate::cli::{Publish, UsageError};
+use crate::http::{body, cause, client, error_text, topic_url};
 use crate::secrets;
 
 /// The server must have answered by then.

@@ -1,4 +1,4 @@
-//! `tidewire serve`: wires the parts, runs until a signal, leaves as [`drain`](super::drain) says.
+//! `tidewire serve`: starts the server that the settings describe, and drains it at a signal.
 
 use std::{io, net::SocketAddr, path::Path};
 
@@ -82,7 +82,7 @@ fn cannot_start(config: &Config, error: StartError) -> anyhow::Error {
 }
 
 /// The same settings for the server.
-fn settings(config: &Config, plan: Plan) -> anyhow::Result<tidewire_server::Config> {
+pub(crate) fn settings(config: &Config, plan: Plan) -> anyhow::Result<tidewire_server::Config> {
     let (limits, timeouts, archive) = (&config.limits, &config.timeouts, &config.archive);
     let plain = plain::Config {
         heartbeat: config.heartbeat.get(),
@@ -226,9 +226,6 @@ fn announce(config: &Config, address: SocketAddr, hub: &Hub) -> anyhow::Result<(
 fn to_usize<U: Unit<Value = u64>, const MIN: u64, const MAX: u64>(setting: Bounded<U, MIN, MAX>) -> usize {
     usize::try_from(setting.get()).unwrap_or(usize::MAX)
 }
-
-#[cfg(test)]
-mod rights;
 
 #[cfg(test)]
 mod tests {

@@ -47,11 +47,10 @@ impl Config {
         Self::over_defaults(layers).map(Self::settle)
     }
 
-    /// These settings alone.
-    #[cfg(test)]
-    pub(crate) fn of_text(text: &str) -> Self {
-        let layer = toml::from_str(text).unwrap();
-        Self::over_defaults(layer).map(Self::settle).unwrap()
+    /// The text of a file alone over the defaults.
+    pub(crate) fn of_text(text: &str) -> Result<Self, ConfigError> {
+        let layer = toml::from_str(text).map_err(|error| ConfigError(error.to_string()))?;
+        Self::over_defaults(layer).map(Self::settle)
     }
 
     fn over_defaults(layers: Flags) -> Result<Self, ConfigError> {

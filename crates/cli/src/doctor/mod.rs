@@ -11,7 +11,7 @@
 //! | open | for |
 //! |---|---|
 //! | [`observation`], [`finding`] | what goes in, what comes out |
-//! | `reading`, `unpack`, `lines`, `bursts`, `times` | chunks read once: unpacked, as lines, as events, in goes, with times |
+//! | `reading`, `lines`, `bursts`, `times` | chunks read once: unpacked, as lines, as events, in goes, with times |
 //! | `head`, `framing`, `flow` (with `proof`), `ids`, `heartbeat`, `ending`, `cors` | what is looked at, each on its own |
 //! | `resume` | two observations compared |
 //! | [`summary`] | numbers without an opinion |
@@ -35,7 +35,6 @@ pub(crate) mod summary;
 #[cfg(test)]
 mod tests;
 mod times;
-pub(crate) mod unpack;
 pub(crate) mod visit;
 pub(crate) mod words;
 

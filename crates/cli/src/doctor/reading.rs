@@ -7,7 +7,7 @@ use tidewire_unpack::Packing;
 
 use super::lines::Lines;
 use super::observation::Observation;
-use super::unpack::Unpack;
+use crate::unpack::Unpack;
 
 /// What came, in its order.
 pub(super) struct Reading {

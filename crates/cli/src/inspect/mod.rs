@@ -63,7 +63,7 @@ pub(crate) struct Bounds {
     pub(crate) bytes: usize,
 }
 
-/// What the tap is told.
+/// The settings of the tap.
 pub(crate) struct Settings {
     pub(crate) upstream: Upstream,
     /// Where the tap is.
@@ -72,13 +72,13 @@ pub(crate) struct Settings {
     pub(crate) bounds: Bounds,
 }
 
-/// What the two ports answer.
+/// The routers of the two ports.
 pub(crate) struct Ports {
     pub(crate) tap: Router,
     pub(crate) page: Router,
 }
 
-/// Makes them; `shown` is the page with what it loads.
+/// Makes them; `shown` is the page with all that it loads.
 pub(crate) fn ports(settings: Settings, shown: Router, tasks: TaskTracker) -> anyhow::Result<Ports> {
     let upstream = Arc::new(settings.upstream);
     upstream.is_not(settings.tap)?;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{reading::Reading, store::Store, stream::Kept, watched::Told};
-use crate::doctor::unpack::Unpack;
+use crate::unpack::Unpack;
 
 pub(super) struct Scribe {
     pub(super) store: Arc<Store>,

@@ -33,9 +33,9 @@ use super::{
     watched::{Watched, Watcher, cause, watch},
 };
 use crate::{
-    doctor::unpack::Unpack,
     recording::{self, Head},
     secrets::Secrets,
+    unpack::Unpack,
 };
 
 pub(super) struct Tap {

@@ -19,7 +19,7 @@ use hyper_util::{
 };
 use reqwest::Url;
 
-use crate::cmd::http::{is_loopback, parse_url};
+use crate::http::{is_loopback, parse_url};
 
 /// Time for a connection to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

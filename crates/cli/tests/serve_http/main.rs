@@ -15,13 +15,13 @@
 //! | [`bodies`] | many large bodies at a time |
 //! | [`sending`] | many large events that readers do not take |
 //! | [`crowds`] | more connections than there may be |
-//! | [`heads`], [`broken`] | odd requests that are right, and those that are not |
 //! | [`relay`] | answers of an upstream: routes, keys, measures, logs |
 //! | [`troubles`] | what goes wrong again and again is logged once |
 //! | [`gone`] | which clients count as gone |
 //! | [`observed`] | metrics, stats, and logs without secrets |
-//! | [`bounds`] | heads that are too large or too slow, readers that stall, a port that is taken |
 //! | [`binary`] | starts and ends it |
+//!
+//! Tests that need no process start the library: `crates/server/tests/http`.
 
 #![cfg(unix)]
 #![allow(
@@ -35,8 +35,6 @@ mod access;
 mod binary;
 #[cfg(target_os = "linux")]
 mod bodies;
-mod bounds;
-mod broken;
 #[path = "../../../doors/tests/http/client.rs"]
 mod client;
 mod crowds;
@@ -44,7 +42,6 @@ mod demo;
 mod demo_upstream;
 mod durable;
 mod gone;
-mod heads;
 mod kills;
 mod leaving;
 mod lost_folder;

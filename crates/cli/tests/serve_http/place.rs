@@ -1,5 +1,7 @@
 //! Where the log is: a folder unless told otherwise, and clear words where it cannot be.
 
+use std::net::TcpListener;
+
 use rustix::process::Signal;
 
 use crate::{
@@ -90,4 +92,18 @@ fn where_the_port_is_taken_no_folder_is_made() {
     let run = tidewire(["--listen", &address]).within(home.path()).run();
     assert!(run.stderr.contains("cannot listen on"), "{}", run.stderr);
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let run = tidewire(["serve", "--listen", &address]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+    assert!(
+        run.stderr.contains(&format!("cannot listen on {address}")),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("--listen"), "{}", run.stderr);
 }

@@ -2,10 +2,10 @@
 //!
 //! | open | for |
 //! |---|---|
-//! | [`guests`] | how many connections there may be, and are |
-//! | [`refusal`] | what those are told that are too many |
-//! | [`idle`] | how long a connection may be silent between and within heads |
-//! | [`linger`] | a close that lets the other side read the last answer |
+//! | `guests` | how many connections there may be, and are |
+//! | `refusal` | what those are told that are too many |
+//! | `idle` | how long a connection may be silent between and within heads |
+//! | `linger` | a close that lets the other side read the last answer |
 //!
 //! Each connection is a task of a tracker. When the stop token is cancelled no more are accepted,
 //! idle ones close, and the others finish the response that they are at.

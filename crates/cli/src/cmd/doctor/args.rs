@@ -6,9 +6,10 @@ use std::time::Duration;
 use clap::Args;
 use reqwest::{Method, Url};
 
-use crate::cmd::{header::Header, http::parse_url};
+use crate::cmd::header::Header;
 use crate::config::value::{HOUR, Span};
 use crate::doctor::visit::Ask;
+use crate::http::parse_url;
 use crate::secrets::Secrets;
 
 const AFTER_HELP: &str = "\

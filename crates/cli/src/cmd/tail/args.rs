@@ -7,7 +7,8 @@ use reqwest::{Method, Url};
 
 use crate::{
     cli::Server,
-    cmd::{header::Header, http::parse_url, topic::Form},
+    cmd::{header::Header, topic::Form},
+    http::parse_url,
 };
 
 /// Reads a stream and prints its events. After a lost connection it goes on at the next event; it

@@ -13,10 +13,7 @@ use reqwest::{
 use tidewire_client::{EventSource, Prime};
 
 use super::args::{Stream, Tail};
-use crate::{
-    cli::UsageError,
-    cmd::{header::Header, http::topic_url},
-};
+use crate::{cli::UsageError, cmd::header::Header, http::topic_url};
 
 /// The longest body that is sent.
 const MAX_BODY: u64 = 64 << 20;

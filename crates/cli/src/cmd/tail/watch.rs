@@ -8,7 +8,8 @@ use tidewire_client::{Cause, Error, Item};
 
 use super::{Interrupted, args::Tail, ask::Asked, count::Count, print::Printer, raw::Raw, save::Saver};
 use crate::{
-    cmd::{http::refusal_text, signals::Signals, stderr::say},
+    cmd::{signals::Signals, stderr::say},
+    http::refusal_text,
     recording::Ending,
     secrets::Secrets,
 };

@@ -8,8 +8,8 @@ use reqwest::header::{
 };
 use reqwest::{Client, Method, RequestBuilder, Url, redirect};
 
-use crate::cmd::http;
 use crate::doctor::observation::Redirect;
+use crate::http;
 use crate::secrets::Secrets;
 
 /// As many as browsers follow.

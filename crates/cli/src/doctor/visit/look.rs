@@ -7,8 +7,8 @@ use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use tokio::time::{Instant, timeout_at};
 
 use super::ask::{Ask, Sender};
-use crate::cmd::http::cause;
 use crate::doctor::observation::{Chunk, End, Head, Observation};
+use crate::http::cause;
 
 /// What is kept of one body. A stream that gives more is looked at no longer.
 const MAX_BYTES: usize = 32 << 20;

@@ -7,9 +7,11 @@ use std::{
     time::Duration,
 };
 
+use tidewire_doors::guard::{Guard, Tokens};
+
 use crate::{
-    binary::Server,
     client::{PATIENCE, eventually, request},
+    support::Server,
 };
 
 /// Sends bytes; the status of the answer, if there is one.
@@ -149,7 +151,7 @@ fn s8_targets_that_are_none_are_400_or_404() {
 
 #[test]
 fn s8_a_head_that_trickles_ends_the_connection() {
-    let server = Server::with(&[("TIDEWIRE_TIMEOUTS_HEADER_READ", "1s")]);
+    let server = Server::with(|config| config.connection.header_read = Duration::from_secs(1));
     let mut socket = TcpStream::connect(server.address).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket
@@ -168,7 +170,7 @@ fn s8_a_head_that_trickles_ends_the_connection() {
 
 #[test]
 fn s8_a_body_that_stalls_is_408_and_publishes_nothing() {
-    let server = Server::with(&[("TIDEWIRE_TIMEOUTS_BODY_STALL", "1s")]);
+    let server = Server::with(|config| config.plain.bodies.stall = Duration::from_secs(1));
     let mut reader = server.get("/events/a", &[]);
     let mut client = server.connect();
     client.send("POST /events/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf");
@@ -183,7 +185,10 @@ fn s8_a_body_that_stalls_is_408_and_publishes_nothing() {
 
 #[test]
 fn s8_a_refused_request_leaves_the_connection_usable() {
-    let server = Server::with(&[("TIDEWIRE_PUBLISH_TOKEN", "good")]);
+    let server = Server::with(|config| {
+        let tokens = Tokens::default().publish(["good".parse().unwrap()]);
+        config.guard = Guard::default().tokens(tokens);
+    });
     let mut client = server.connect();
     for headers in [
         &[][..],

@@ -1,13 +1,12 @@
 //! What a client cannot do to the server.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::Duration;
 
 use crate::{
-    binary::Server,
     client::{End, eventually, request},
-    support::process::tidewire,
+    support::Server,
 };
 
 #[test]
@@ -24,7 +23,7 @@ fn a_head_that_is_too_large_is_431() {
 
 #[test]
 fn a_head_that_is_too_slow_ends_the_connection() {
-    let server = Server::with(&[("TIDEWIRE_TIMEOUTS_HEADER_READ", "1s")]);
+    let server = Server::with(|config| config.connection.header_read = Duration::from_secs(1));
     let silent = server.connect();
     let mut slow = server.connect();
     slow.send("GET /healthz HTTP/1.1\r\nHost: local");
@@ -37,7 +36,7 @@ fn a_head_that_is_too_slow_ends_the_connection() {
 
 #[test]
 fn an_idle_connection_stays_for_keep_alive_and_a_head_that_has_begun_must_be_complete() {
-    let server = Server::with(&[("TIDEWIRE_TIMEOUTS_HEADER_READ", "1s")]);
+    let server = Server::with(|config| config.connection.header_read = Duration::from_secs(1));
     let mut client = server.connect();
     for _ in 0..2 {
         assert_eq!(client.ask(request("GET", "/healthz", &[], "")).status(), 200);
@@ -49,10 +48,10 @@ fn an_idle_connection_stays_for_keep_alive_and_a_head_that_has_begun_must_be_com
     client.send("GET /healthz HTTP/1.1\r\nHost: local");
     assert_eq!(client.rest(), "");
 
-    let server = Server::with(&[
-        ("TIDEWIRE_TIMEOUTS_HEADER_READ", "1m"),
-        ("TIDEWIRE_TIMEOUTS_KEEP_ALIVE", "1s"),
-    ]);
+    let server = Server::with(|config| {
+        config.connection.header_read = Duration::from_secs(60);
+        config.connection.keep_alive = Duration::from_secs(1);
+    });
     let mut idle = server.connect();
     assert_eq!(idle.ask(request("POST", "/events/a", &[], "x")).status(), 200);
     assert_eq!(idle.rest(), "");
@@ -60,7 +59,7 @@ fn an_idle_connection_stays_for_keep_alive_and_a_head_that_has_begun_must_be_com
 
 #[test]
 fn a_reader_that_takes_nothing_is_cut_and_the_others_go_on() {
-    let server = Server::with(&[("TIDEWIRE_TIMEOUTS_WRITE_STALL", "1s")]);
+    let server = Server::with(|config| config.connection.write_stall = Duration::from_secs(1));
     let mut stalled = server.get("/events/a", &[]);
     let mut reads = server.get("/events/a", &[]);
     let event = "x".repeat(1 << 20);
@@ -80,7 +79,7 @@ fn a_reader_that_takes_nothing_is_cut_and_the_others_go_on() {
 fn a_reader_that_is_slow_but_takes_something_is_not_cut() {
     use std::io::{Read as _, Write as _};
 
-    let server = Server::with(&[("TIDEWIRE_TIMEOUTS_WRITE_STALL", "1s")]);
+    let server = Server::with(|config| config.connection.write_stall = Duration::from_secs(1));
     let mut slow = TcpStream::connect(server.address).unwrap();
     slow.write_all(b"GET /events/a?last=9 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .unwrap();
@@ -114,18 +113,4 @@ fn who_sends_too_much_gets_to_read_why() {
         let head = format!("GET /{body} HTTP/1.1\r\n\r\n");
         assert_eq!(server.connect().ask(head).status(), 431);
     }
-}
-
-#[test]
-fn a_port_that_is_taken_is_named() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let run = tidewire(["serve", "--listen", &address]).run();
-    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
-    assert!(
-        run.stderr.contains(&format!("cannot listen on {address}")),
-        "{}",
-        run.stderr
-    );
-    assert!(run.stderr.contains("--listen"), "{}", run.stderr);
 }

@@ -3,6 +3,8 @@
 //! The table is written by hand, apart from what the doors declare, and is compared with the routes that the router
 //! has: a route that is added fails here until somebody has written down who may use it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr},
@@ -18,8 +20,6 @@ use tidewire_doors::guard::Peer;
 use tidewire_relay::{Route, config::RouteAuth};
 use tidewire_server::{Server, pages};
 use tower::ServiceExt as _;
-
-use crate::config::Config;
 
 /// Who may do something, in the words of the documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,8 +142,7 @@ struct World {
 
 impl World {
     async fn new(settings: &str) -> Self {
-        let config = Config::of_text(&format!("{settings}\n{ROUTES}"));
-        let mut settings = super::settings(&config, config.plan().unwrap()).unwrap();
+        let mut settings = tidewire_cli::server_config(&format!("{settings}\n{ROUTES}")).unwrap();
         let demo = settings.demo_path.take().unwrap();
         settings.relay.routes.push(Route {
             auth: RouteAuth::Upstream,

@@ -1,8 +1,8 @@
 //! S8: requests that are odd but right: HEAD, ranges, expectations, old versions, pipelines, full URLs.
 
 use crate::{
-    binary::Server,
     client::{End, request},
+    support::Server,
 };
 
 #[test]
