@@ -127,6 +127,53 @@ fn the_embedded_hub_resumes_and_drains() {
 }
 
 #[test]
+fn members_read_their_own_topics_and_no_others_wherever_the_topics_stand() {
+    let app = Example::start(env!("CARGO_BIN_EXE_members"));
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let sign_in = |body| app.ask("POST", "/sign-in", &[form], body);
+    assert_eq!(sign_in("name=alice&password=builder").status(), 401);
+    let welcome = sign_in("name=alice&password=wonderland");
+    let cookie = welcome.head.get("set-cookie").unwrap();
+    let session = ("Cookie", cookie.split(';').next().unwrap());
+    let json = ("Content-Type", "application/json");
+
+    let mut lobby = app.get("/events?topic=users/alice/inbox&topic=rooms/lobby", &[session]);
+    assert_eq!(lobby.head.status, 200);
+    lobby.expect_retry(1000);
+    let said = app.ask("POST", "/events/rooms/lobby", &[session], "Hello, all");
+    lobby.expect(&format!("id: {}\ndata: Hello, all\n\n", said.id()));
+
+    for (method, target, body) in [
+        ("GET", "/events/users/bob/inbox", ""),
+        ("GET", "/events?topic=users/bob/inbox", ""),
+        ("GET", "/events?topic=users/alice/inbox&topic=users/bob/inbox", ""),
+        (
+            "POST",
+            "/subscribe",
+            r#"{"topics":["users/alice/inbox","users/bob/inbox"]}"#,
+        ),
+        ("POST", "/events/users/alice/inbox", "not hers to write"),
+        ("DELETE", "/events/rooms/lobby", ""),
+    ] {
+        assert_eq!(
+            app.ask(method, target, &[session, json], body).status(),
+            403,
+            "{method} {target}"
+        );
+        assert_eq!(
+            app.ask(method, target, &[json], body).status(),
+            401,
+            "{method} {target}"
+        );
+    }
+    let foreign = [session, ("Origin", "https://evil.example")];
+    assert_eq!(
+        app.ask("POST", "/events/rooms/lobby", &foreign, "x").status(),
+        403
+    );
+}
+
+#[test]
 fn s6_the_echo_reads_json_whatever_the_body_is_called_and_refuses_what_is_none() {
     let echo = Example::start(env!("CARGO_BIN_EXE_echo"));
     for kind in [
