@@ -102,7 +102,8 @@ impl<T> AppendSession<T> {
         while !self.has_room(bytes) {
             self.land().await?;
         }
-        match self.hub.enqueue_in(proposal, &self.order).await {
+        let order = Some(self.order.clone());
+        match self.hub.inner.enqueue(proposal, order).await {
             Ok(answer) => self.under_way.push_back(UnderWay { tag, bytes, answer }),
             Err(error) => return Err(Refused { tag, error }),
         }
