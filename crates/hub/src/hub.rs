@@ -338,15 +338,6 @@ impl Hub {
         AppendSession::new(self.clone(), bounds)
     }
 
-    /// The same as [`Hub::enqueue`], but refused if a proposal of the session that had its turn before was refused.
-    pub(crate) async fn enqueue_in(
-        &self,
-        proposal: Proposal,
-        session: &SessionOrder,
-    ) -> Result<Pending, Error> {
-        self.inner.enqueue(proposal, Some(session.clone())).await
-    }
-
     /// Has a door's ledger take a fact, on all nodes. What the ledger said is in [`Outcome::Told`](crate::Outcome::Told).
     ///
     /// # Errors
@@ -546,7 +537,11 @@ impl Inner {
     }
 
     /// What is refused here is refused by this node's own bounds: the order never sees it.
-    async fn enqueue(&self, proposal: Proposal, session: Option<SessionOrder>) -> Result<Pending, Error> {
+    pub(crate) async fn enqueue(
+        &self,
+        proposal: Proposal,
+        session: Option<SessionOrder>,
+    ) -> Result<Pending, Error> {
         let Proposal { entry, max } = proposal;
         let refused = self.admit(&entry, max).err();
         let sent = self

@@ -102,14 +102,13 @@ impl<T> AppendSession<T> {
         while !self.has_room(bytes) {
             self.land().await?;
         }
-        match self.hub.enqueue_in(proposal, &self.order).await {
-            Ok(answer) => {
-                self.bytes += bytes;
-                self.under_way.push_back(UnderWay { tag, bytes, answer });
-                Ok(())
-            }
-            Err(error) => Err(Refused { tag, error }),
+        let order = Some(self.order.clone());
+        match self.hub.inner.enqueue(proposal, order).await {
+            Ok(answer) => self.under_way.push_back(UnderWay { tag, bytes, answer }),
+            Err(error) => return Err(Refused { tag, error }),
         }
+        self.bytes += bytes;
+        Ok(())
     }
 
     /// Waits for the answer to the oldest proposal under way; for ever if there is none. Dropping the future loses no answer.
@@ -127,13 +126,9 @@ impl<T> AppendSession<T> {
             return Ok(());
         };
         self.bytes -= bytes;
-        match answer {
-            Ok(receipt) => {
-                self.accepted.add(receipt);
-                Ok(())
-            }
-            Err(error) => Err(Refused { tag, error }),
-        }
+        let receipt = answer.map_err(|error| Refused { tag, error })?;
+        self.accepted.add(receipt);
+        Ok(())
     }
 
     /// Waits for all answers, or for the first refusal.
