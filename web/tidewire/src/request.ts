@@ -3,6 +3,7 @@
 import { StreamError } from './error.js';
 import type { StreamOptions } from './options.js';
 import { isSafe } from './policy.js';
+import { ACCEPT, CONTENT_TYPE, EVENT_STREAM, IDEMPOTENCY_KEY, LAST_EVENT_ID, PRIME, TIDEWIRE_RESUME, TIDEWIRE_STREAM } from './protocol.js';
 
 export type Input = string | URL | Request;
 
@@ -73,18 +74,18 @@ export class Question {
     const request = this.#input instanceof Request ? this.#input : undefined;
     const own = typeof given === 'function' ? await given() : given;
     let url = this.#url;
-    if (prime && !cursor) url = url.replace(/#.*/s, '') + (url.includes('?') ? '&' : '?') + 'prime=1';
+    if (prime && !cursor) url = url.replace(/#.*/s, '') + (url.includes('?') ? '&' : '?') + `${PRIME}=1`;
     let init: RequestInit;
     let from: Request | undefined;
     try {
       if (!this.canAsk) throw new TypeError('its body is a stream, which can be sent only once');
       const headers = new Headers(request?.headers);
       new Headers(own).forEach((value, name) => headers.set(name, value));
-      if (!headers.has('Accept')) headers.set('Accept', 'text/event-stream');
+      if (!headers.has(ACCEPT)) headers.set(ACCEPT, EVENT_STREAM);
       this.isBare = !!cursor && this.#mayBeBare();
-      if (cursor && !this.isBare) headers.set('Last-Event-ID', inHeader(cursor));
-      if (this.#isNamed) headers.delete('Content-Type');
-      this.#isKeyed ||= headers.has('Idempotency-Key');
+      if (cursor && !this.isBare) headers.set(LAST_EVENT_ID, inHeader(cursor));
+      if (this.#isNamed) headers.delete(CONTENT_TYPE);
+      this.#isKeyed ||= headers.has(IDEMPOTENCY_KEY);
       init = {
         ...(this.#options as RequestInit),
         method: this.#method,
@@ -132,8 +133,8 @@ export class Question {
 
   /** What an opened answer says of the next attempt. */
   learn({ headers, url }: Response): void {
-    const name = headers.get('Tidewire-Stream');
-    this.isTidewire ||= name !== null || headers.has('Tidewire-Resume');
+    const name = headers.get(TIDEWIRE_STREAM);
+    this.isTidewire ||= name !== null || headers.has(TIDEWIRE_RESUME);
     if (this.#method === 'GET' || name === null) return;
     const place = within(new URL(this.#asked).origin, url || this.#asked, name);
     if (place) {

@@ -5,11 +5,12 @@
 
 import { isEventStream } from './content-type.js';
 import { StreamError } from './error.js';
-import { GAP, gapOf } from './gap.js';
+import { gapOf } from './gap.js';
 import type { StreamOptions } from './options.js';
 import { Page } from './page.js';
 import { type Message, Parser } from './parser.js';
 import { STABLE_MS, floorOf, passes, retryAfter, waitBefore } from './policy.js';
+import { CONTENT_TYPE, DONE, END, GAP, RETRY_AFTER, TIDEWIRE_HEARTBEAT } from './protocol.js';
 import { type Input, Question } from './request.js';
 import { onAbort, until } from './signal.js';
 
@@ -49,7 +50,7 @@ const AWAY = {};
 
 /** What servers send last: OpenAI's `[DONE]`, or an event of this name. */
 export function isEndEvent({ event, data }: Message): boolean {
-  return event === 'end' || data.trim() === '[DONE]';
+  return event === END || data.trim() === DONE;
 }
 
 /** Resolves when the stream has ended, or when it was stopped; rejects with what is final. */
@@ -119,7 +120,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
         const again = failures <= attempts && !isCallers && question.canAsk && (mayRenew || isWorthAnother(code, response?.status ?? 0));
         if (mayRenew) wait = 0;
         isRenewed = mayRenew;
-        const retryAfterMs = retryAfter(response?.headers.get('Retry-After'), Date.now());
+        const retryAfterMs = retryAfter(response?.headers.get(RETRY_AFTER), Date.now());
         if (response) (error as StreamError).body = await excerpt(response, stop);
         attempt.abort();
         if (stop.aborted) return;
@@ -172,7 +173,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
       const what = status || 'with what no script may see: leave `mode` and `redirect` unset';
       throw new StreamError('status', `the server answered ${what}`, response);
     }
-    const type = headers.get('Content-Type');
+    const type = headers.get(CONTENT_TYPE);
     const wrong =
       !hooks.accept && !isEventStream(type)
         ? `Content-Type is ${type ?? 'missing'}`
@@ -192,7 +193,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
       await give(lost);
       signal.throwIfAborted();
     }
-    return read(response, signal, 1000 * +(headers.get('Tidewire-Heartbeat') ?? 0));
+    return read(response, signal, 1000 * +(headers.get(TIDEWIRE_HEARTBEAT) ?? 0));
   }
 
   async function read(response: Response, signal: AbortSignal, heartbeatMs: number): Promise<boolean> {
