@@ -8,7 +8,7 @@ import { StreamError } from './error.js';
 import type { StreamOptions } from './options.js';
 import { EVENT_STREAM } from './protocol.js';
 import type { Input } from './request.js';
-import { follow } from './session.js';
+import { follow } from './follow.js';
 
 export const EventStreamContentType = EVENT_STREAM;
 

@@ -6,7 +6,7 @@ import { isEventStream } from '../src/content-type.ts';
 import { StreamError } from '../src/error.ts';
 import { GAP, gapOf } from '../src/gap.ts';
 import type { StreamOptions } from '../src/options.ts';
-import { follow } from '../src/session.ts';
+import { follow } from '../src/follow.ts';
 import { type Given, Network, ORIGINS } from './support/network.ts';
 
 type Headers_ = Record<string, string | null>;

@@ -5,7 +5,7 @@
 
 import { StreamError } from '../error.js';
 import { CONTENT_TYPE, JSON_TYPE, SHOW, TOPIC } from '../protocol.js';
-import { follow } from '../session.js';
+import { follow } from '../follow.js';
 import { type Connection, type News, type Wish, lockOf } from './protocol.js';
 
 /** Tabs come in swarms, when a browser starts: their wishes are gathered for so long. */
