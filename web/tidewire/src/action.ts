@@ -1,9 +1,9 @@
-/** What a session tells its driver to do, and what it takes a driver to say. */
+/** What a session tells its driver to do. */
 
 import type { Message } from './parser.js';
 import type { Sent } from './request.js';
 
-/** After each, the driver polls again. With all but the first eight it drops the connection that it holds. */
+/** After each, the driver polls again. At `failed`, and when it is over, it drops the connection that it holds. */
 export type Action =
   /** Get the headers of an attempt: then `prepared` or `failed`. */
   | { do: 'prepare' }
@@ -26,7 +26,7 @@ export type Action =
   /** An attempt failed: then `answered`, with what the caller makes of it. */
   | { do: 'failed'; error: unknown; final: boolean }
   | { do: 'retry'; error: unknown; wait: number }
-  /** The stream has ended: `failed` makes a failed attempt of it. */
+  /** The stream has ended: tell it; `failed` makes a failed attempt of it. */
   | { do: 'close' }
   /** It is over, for this reason or in good order. */
   | { do: 'throw'; error: unknown }

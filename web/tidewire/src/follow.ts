@@ -104,13 +104,13 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
     },
   );
   const leave = onAbort(stop, () => {
-    session.close();
     drop();
     wake?.();
   });
   try {
     for (;;) {
       const action = session.poll(now());
+      if (stop.aborted && action.do !== 'throw') return;
       switch (action.do) {
         case 'prepare':
           attempt = new AbortController();
@@ -126,11 +126,7 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
           );
           break;
         case 'accept':
-          begin(
-            () => hooks.accept!(action.response),
-            () => session.accepted(now()),
-            true,
-          );
+          begin(() => hooks.accept!(action.response), () => session.accepted(now()), true);
           break;
         case 'open':
           begin(
@@ -143,10 +139,8 @@ export async function follow(input: Input, options: StreamOptions, hooks: Hooks,
           );
           break;
         case 'read':
-          read(action.response.body!);
-          await wait(action.until);
-          break;
         case 'wait':
+          if (action.do === 'read') read(action.response.body!);
           await wait(action.until);
           break;
         case 'bytes':

@@ -29,8 +29,8 @@ const OPEN_MS = 60_000;
 
 export class Session {
   /** `trying`: something of an attempt is under way; `failing`: it failed, which is being told. */
-  #state: 'trying' | 'reading' | 'failing' | 'resting' | 'ending' | 'over' = 'trying';
-  /** What comes before anything else. */
+  #state: 'trying' | 'reading' | 'failing' | 'resting' | 'over' = 'trying';
+  /** What comes next, before anything that the state says. */
   #next: Action | undefined = { do: 'prepare' };
   /** For what is under way, or a rest. */
   #until = Infinity;
@@ -91,8 +91,6 @@ export class Session {
         this.#until = Infinity;
         this.#opened = this.#openedAt = this.#response = undefined;
         return { do: 'prepare' };
-      case 'failing':
-        return { do: 'wait', until: Infinity };
       default:
         return { do: 'done' };
     }
@@ -184,7 +182,6 @@ export class Session {
 
   /** What is under way failed; `isCallers`: in code of the caller's, so that it is no trouble of the connection. */
   failed(cause: unknown, now: number, isCallers = false): void {
-    if (this.#state === 'over') return;
     const question = this.#question;
     const error = this.#isAsking ? question.unanswered(cause, this.#place.cursor) : cause;
     this.#isAsking = false;
@@ -215,21 +212,19 @@ export class Session {
   explained(body: string): void {
     const error = this.#error as StreamError;
     error.body = body;
-    if (this.#state === 'failing') this.#next = { do: 'failed', error, final: !this.#mayRetry };
+    this.#next = { do: 'failed', error, final: !this.#mayRetry };
   }
 
   /** The caller knows of the failure, and says whether there is another attempt, or how long to wait before it. */
   answered(answer: number | boolean | null | undefined | void, chance: number, now: number): void {
-    if (this.#state !== 'failing') return;
     const error = this.#error;
     if (!this.#mayRetry && answer !== true && typeof answer !== 'number') {
-      this.#state = 'over';
       this.#next = { do: 'throw', error };
       return;
     }
     const { retryMs } = this.#place;
-    const policy = () => waitBefore(this.#failures, retryMs, this.#retryAfterMs, this.#options.retry?.max ?? 30_000, chance);
-    const wait = typeof answer === 'number' ? answer : (this.#wait ?? policy());
+    const max = this.#options.retry?.max ?? 30_000;
+    const wait = typeof answer === 'number' ? answer : (this.#wait ?? waitBefore(this.#failures, retryMs, this.#retryAfterMs, max, chance));
     this.#rest(wait, Math.max(floorOf(retryMs), this.#retryAfterMs), now);
     this.#next = { do: 'retry', error, wait };
   }
@@ -255,14 +250,8 @@ export class Session {
     if (silence) this.failed(silence, now);
   }
 
-  /** The caller wants no more. */
-  close(): void {
-    this.#state = 'over';
-    this.#next = undefined;
-  }
-
   #end(): void {
-    this.#state = 'ending';
+    this.#state = 'over';
     this.#next = { do: 'close' };
   }
 
