@@ -165,6 +165,7 @@ export class Session {
 
   /** The body ended in good order. */
   ended(now: number): void {
+    if (this.#state !== 'reading') return;
     const { end, retry } = this.#options;
     const { json, isEnd, isSilent, hasEvent, endsWithRetry } = this.#opened!;
     const { cursor } = this.#place;
@@ -182,6 +183,7 @@ export class Session {
 
   /** What is under way failed; `isCallers`: in code of the caller's, so that it is no trouble of the connection. */
   failed(cause: unknown, now: number, isCallers = false): void {
+    if (this.#state === 'failing') return;
     const question = this.#question;
     const error = this.#isAsking ? question.unanswered(cause, this.#place.cursor) : cause;
     this.#isAsking = false;
