@@ -10,7 +10,10 @@ import { build } from 'esbuild';
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 
-/** What is measured: the name, and what a page imports. */
+/**
+ * What is measured: the name, and what a page imports. All with a subscription weigh about 950 bytes more since that is
+ * a machine with a driver: names of inputs and actions stay as they are, where locals of one function became letters.
+ */
 export const EXPORTS = {
   EventSource: "export { EventSource } from './src/index.ts'",
   events: "export { events } from './src/index.ts'",

@@ -4,6 +4,7 @@
  */
 
 import { StreamError } from './error.js';
+import { DONE } from './protocol.js';
 
 export class Answer {
   /** Which provider speaks so; undefined as long as no event is of a known one. */
@@ -146,7 +147,7 @@ function wellFormed(text: string): string {
 }
 
 export function isDone(data: string): boolean {
-  return data.trim() === '[DONE]';
+  return data.trim() === DONE;
 }
 
 /** What an event says that went wrong. */

@@ -3,13 +3,15 @@
  * as the codec's `binary` module: reading is bounded before anything is decoded.
  */
 
-const PLAIN = 'data:application/octet-stream;base64,';
-const GZIP = 'data:application/gzip;base64,';
+import { GZIP, OCTET_STREAM } from './protocol.js';
+
+const PLAIN = `data:${OCTET_STREAM};base64,`;
+const GZIPPED = `data:${GZIP};base64,`;
 /** Some slack for writers that do not compare whether gzip is shorter. */
 const SLACK = 1024;
 
 export function isBinary(text: string): boolean {
-  return text.startsWith(PLAIN) || text.startsWith(GZIP);
+  return text.startsWith(PLAIN) || text.startsWith(GZIPPED);
 }
 
 /**
@@ -19,8 +21,8 @@ export function isBinary(text: string): boolean {
  */
 export async function readBinary(text: string, max = 16 << 20): Promise<Uint8Array | undefined> {
   if (text.startsWith(PLAIN)) return base64(text.slice(PLAIN.length), max, max);
-  if (!text.startsWith(GZIP)) return undefined;
-  return gunzip(base64(text.slice(GZIP.length), max + SLACK, max), max);
+  if (!text.startsWith(GZIPPED)) return undefined;
+  return gunzip(base64(text.slice(GZIPPED.length), max + SLACK, max), max);
 }
 
 function base64(text: string, bound: number, max: number): Uint8Array<ArrayBuffer> {

@@ -1,5 +1,7 @@
 /** What a body is by its `Content-Type`, which may come more than once (Fetch, "extract a MIME type"). */
 
+import { EVENT_STREAM } from './protocol.js';
+
 /** A value, up to a comma that is in no quoted text. */
 const VALUE = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/gs;
 const ESSENCE = /^[\t\n\r ]*([-\w!#$%&'*+.^`|~]+\/[-\w!#$%&'*+.^`|~]+)[\t\n\r ]*(?:;|$)/;
@@ -11,5 +13,5 @@ export function isEventStream(header: string | null): boolean {
     const type = ESSENCE.exec(value)?.[1];
     if (type && type !== '*/*') essence = type;
   }
-  return essence?.toLowerCase() === 'text/event-stream';
+  return essence?.toLowerCase() === EVENT_STREAM;
 }

@@ -4,7 +4,7 @@
  */
 
 import type { StreamOptions } from './options.js';
-import { follow } from './session.js';
+import { follow } from './follow.js';
 import { onAbort } from './signal.js';
 import { StreamTarget, messageEvent } from './target.js';
 

@@ -11,7 +11,8 @@ import type { Gap } from './gap.js';
 import type { StreamOptions } from './options.js';
 import type { Message } from './parser.js';
 import type { Input } from './request.js';
-import { follow, isEndEvent } from './session.js';
+import { follow } from './follow.js';
+import { isEndEvent } from './opened.js';
 import { onAbort } from './signal.js';
 
 export interface StreamEvent {

@@ -6,10 +6,11 @@
 
 import { StreamError } from './error.js';
 import type { StreamOptions } from './options.js';
-import { type Input } from './request.js';
-import { follow } from './session.js';
+import { EVENT_STREAM } from './protocol.js';
+import type { Input } from './request.js';
+import { follow } from './follow.js';
 
-export const EventStreamContentType = 'text/event-stream';
+export const EventStreamContentType = EVENT_STREAM;
 
 export interface EventSourceMessage {
   /** Empty if it has none of its own. */

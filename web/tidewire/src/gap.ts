@@ -1,5 +1,7 @@
 /** Lost events, as the stream tells it: never left to guess. */
 
+export { GAP } from './protocol.js';
+
 /**
  * Why events are lost.
  * - `expired`: they were let go (retention); `lagged`: the same, while the reader was connected
@@ -17,9 +19,6 @@ export interface Gap {
   /** The stream goes on after this one. */
   resumedAfter: string;
 }
-
-/** The name of the event that tells it; publishers cannot use it. */
-export const GAP = 'tidewire.gap';
 
 /** A gap that cannot be read is still a gap. */
 export function gapOf(data: string): Gap {

@@ -3,8 +3,21 @@
 import { StreamError } from './error.js';
 import type { StreamOptions } from './options.js';
 import { isSafe } from './policy.js';
+import { ACCEPT, CONTENT_TYPE, EVENT_STREAM, IDEMPOTENCY_KEY, LAST_EVENT_ID, PRIME, TIDEWIRE_RESUME, TIDEWIRE_STREAM } from './protocol.js';
 
 export type Input = string | URL | Request;
+
+/** What goes to `fetch`. */
+export interface Sent {
+  input: string | Request;
+  init: RequestInit;
+}
+
+/** What is known of the page that asks, if there is one. */
+export interface Page {
+  location?: { origin: string } | undefined;
+  navigator?: { onLine?: boolean | undefined } | undefined;
+}
 
 export class Question {
   /** A server has shown that it is a Tidewire: only an end finishes its bodies, and it can be asked where we were. */
@@ -15,6 +28,9 @@ export class Question {
   #url: string;
   /** The same, resolved: as it was asked. */
   #asked = '';
+  /** The same, with the parameters of this attempt. */
+  #to = '';
+  #page: Page = {};
   /** Where an app answers a scheme of its own, there is somebody to ask again. */
   #hasAnswered = false;
   /** The answer has a name of its own, and is read by it from now on: the question is not asked again. */
@@ -64,59 +80,65 @@ export class Question {
   }
 
   /**
-   * Asks.
-   * @param sent called when the caller has given its headers, and only an answer is missing
-   * @throws `StreamError` it is no request, or no answer came
+   * What is sent, with the headers that the caller gives for it.
+   * @throws `StreamError` it is no request
    */
-  async ask(cursor: string, signal: AbortSignal, sent: () => void): Promise<Response> {
-    const { fetch: ask = fetch, headers: given, withCredentials, credentials, prime = this.isTidewire } = this.#options;
+  ask(cursor: string, own: HeadersInit | undefined, page: Page): Sent {
+    const { withCredentials, credentials, prime = this.isTidewire } = this.#options;
     const request = this.#input instanceof Request ? this.#input : undefined;
-    const own = typeof given === 'function' ? await given() : given;
     let url = this.#url;
-    if (prime && !cursor) url = url.replace(/#.*/s, '') + (url.includes('?') ? '&' : '?') + 'prime=1';
-    let init: RequestInit;
-    let from: Request | undefined;
+    if (prime && !cursor) url = url.replace(/#.*/s, '') + (url.includes('?') ? '&' : '?') + `${PRIME}=1`;
+    this.#page = page;
+    this.#to = url;
     try {
       if (!this.canAsk) throw new TypeError('its body is a stream, which can be sent only once');
       const headers = new Headers(request?.headers);
       new Headers(own).forEach((value, name) => headers.set(name, value));
-      if (!headers.has('Accept')) headers.set('Accept', 'text/event-stream');
+      if (!headers.has(ACCEPT)) headers.set(ACCEPT, EVENT_STREAM);
       this.isBare = !!cursor && this.#mayBeBare();
-      if (cursor && !this.isBare) headers.set('Last-Event-ID', inHeader(cursor));
-      if (this.#isNamed) headers.delete('Content-Type');
-      this.#isKeyed ||= headers.has('Idempotency-Key');
-      init = {
+      if (cursor && !this.isBare) headers.set(LAST_EVENT_ID, inHeader(cursor));
+      if (this.#isNamed) headers.delete(CONTENT_TYPE);
+      this.#isKeyed ||= headers.has(IDEMPOTENCY_KEY);
+      const init: RequestInit = {
         ...(this.#options as RequestInit),
         method: this.#method,
         headers,
         credentials: credentials ?? (withCredentials ? 'include' : (request?.credentials ?? 'same-origin')),
         cache: 'no-store',
-        signal,
+        signal: null,
       };
       if (this.#isNamed) delete init.body;
       // As `fetch` wants it said.
       if (isStream(init.body)) Object.assign(init, { duplex: 'half' });
-      // What is no request fails here, so that what fails below is the network.
+      // What is no request fails here, so that what fails later is the network.
       this.#asked = new Request(url, { ...init, body: init.body == null ? null : '' }).url;
-      if (!this.#isNamed) from = request?.clone();
+      const from = this.#isNamed ? undefined : request?.clone();
+      this.#isSpent = isStream(init.body);
+      return { input: from ? (url === this.#url ? from : new Request(url, from)) : url, init };
     } catch (error) {
       throw new StreamError('request', `no request: ${(error as Error).message}`, undefined, error);
     }
-    this.#isSpent = isStream(init.body);
-    sent();
-    try {
-      const response = await ask(from ? (url === this.#url ? from : new Request(url, from)) : url, init);
-      this.#hasAnswered = true;
-      this.#takesCursor ||= !!cursor && !this.isBare;
-      return response;
-    } catch (error) {
-      this.#unanswered = this.isBare ? 0 : this.#unanswered + +(!!cursor && !signal.aborted);
-      const { protocol } = new URL(this.#asked);
-      if (!this.#hasAnswered && !/^https?:$/.test(protocol)) {
-        throw new StreamError('request', `no request: "${protocol}" cannot be asked; give the address with https: or http:`, undefined, error);
-      }
-      throw new StreamError('network', `no answer from ${url}: ${reasonOf(error, this.#asked)}`, undefined, error);
+  }
+
+  /** An answer came. */
+  answered(cursor: string): void {
+    this.#hasAnswered = true;
+    this.#takesCursor ||= !!cursor && !this.isBare;
+  }
+
+  /** It was given up before an answer came. */
+  lost(): void {
+    if (this.isBare) this.#unanswered = 0;
+  }
+
+  /** No answer came: why, as far as that is known. */
+  unanswered(error: unknown, cursor: string): StreamError {
+    this.#unanswered = this.isBare ? 0 : this.#unanswered + +!!cursor;
+    const { protocol } = new URL(this.#asked);
+    if (!this.#hasAnswered && !/^https?:$/.test(protocol)) {
+      return new StreamError('request', `no request: "${protocol}" cannot be asked; give the address with https: or http:`, undefined, error);
     }
+    return new StreamError('network', `no answer from ${this.#to}: ${reasonOf(error, this.#asked, this.#page.location?.origin)}`, undefined, error);
   }
 
   /**
@@ -126,14 +148,14 @@ export class Question {
    */
   #mayBeBare(): boolean {
     if (this.#unanswered < 2 || this.#method !== 'GET' || this.isTidewire || this.#takesCursor) return false;
-    const { location, navigator } = globalThis;
+    const { location, navigator } = this.#page;
     return !!location?.origin && new URL(this.#asked).origin !== location.origin && navigator?.onLine !== false;
   }
 
   /** What an opened answer says of the next attempt. */
   learn({ headers, url }: Response): void {
-    const name = headers.get('Tidewire-Stream');
-    this.isTidewire ||= name !== null || headers.has('Tidewire-Resume');
+    const name = headers.get(TIDEWIRE_STREAM);
+    this.isTidewire ||= name !== null || headers.has(TIDEWIRE_RESUME);
     if (this.#method === 'GET' || name === null) return;
     const place = within(new URL(this.#asked).origin, url || this.#asked, name);
     if (place) {
@@ -160,10 +182,9 @@ function isStream(body: unknown): boolean {
 }
 
 /** Why `fetch` failed, as far as it tells. */
-function reasonOf(error: unknown, url: string): string {
+function reasonOf(error: unknown, url: string, own: string | undefined): string {
   let { message = String(error), cause } = Object(error) as Error;
   for (; cause; cause = (cause as Error).cause) message = (cause as Error).message || (cause as { code?: string }).code || message;
-  const own = globalThis.location?.origin;
   // Browsers tell scripts nothing.
   if (!own || message !== (error as Error)?.message) return message;
   return `the network${new URL(url).origin === own ? ' or the server' : `, the server, or CORS, which has to allow ${own} and the request's headers`} (${message})`;

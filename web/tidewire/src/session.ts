@@ -1,307 +1,271 @@
 /**
- * One subscription: attempts one after the other, never two at a time, until its stream ends, a trouble is final, or
- * the caller stops it. What it reads is bounded by the parser, and it reads no further than its caller has taken.
+ * The state of a subscription: a machine without I/O. What happens comes in (heads, bytes, ends, failures, `now`), and
+ * `poll` says what to do next; the driver (`follow.ts`) owns the connection and the clock, and decides nothing.
+ *
+ * Attempts come one after the other, never two at a time, until the stream has ended or a trouble is final.
  */
 
+import type { Action } from './action.js';
 import { isEventStream } from './content-type.js';
 import { StreamError } from './error.js';
-import { GAP, gapOf } from './gap.js';
+import { Opened, gap, type Place } from './opened.js';
 import type { StreamOptions } from './options.js';
-import { Page } from './page.js';
-import { type Message, Parser } from './parser.js';
 import { STABLE_MS, floorOf, passes, retryAfter, waitBefore } from './policy.js';
-import { type Input, Question } from './request.js';
-import { onAbort, until } from './signal.js';
+import { CONTENT_TYPE, RETRY_AFTER } from './protocol.js';
+import { type Input, type Page, Question } from './request.js';
 
-/** What an entry point makes of a subscription. */
-export interface Hooks {
-  /** Accepts or refuses (by throwing) an answer, instead of the check of its type. */
-  accept?: ((response: Response) => unknown) | undefined;
-  open?: ((response: Response) => unknown) | undefined;
+/** What an entry point wants otherwise. */
+export interface Rules {
+  /** It looks at answers itself, instead of the check of their type. */
+  accept?: unknown;
   /** As `EventSource` has it, a stream has status 200; else any other of success too, but one that says that there is no whole body. */
   only200?: boolean;
-  /** A promise is waited for before anything else is read. */
-  message(message: Message): unknown;
-  /** The cursor has moved without an event. */
-  moved?: ((cursor: string) => void) | undefined;
   /** The text of an error, if a body without an event is one. */
   failureOf?: ((body: string) => string | undefined) | undefined;
-  /** The stream has ended; to throw here makes a failed attempt of it. */
-  close?: (() => unknown) | undefined;
-  /**
-   * An attempt failed; with `final`, for good. It may return that there is to be another all the same, or how long to
-   * wait before it, and it may throw, which ends the subscription.
-   */
-  failed?: ((error: unknown, final: boolean) => number | boolean | null | undefined | void) | undefined;
 }
 
-/** Heartbeats that may be missed before a connection is taken for dead; fewer once there is reason to doubt it. */
-const MISSED = 3;
-const MISSED_IN_DOUBT = 1.5;
 /** For an answer to come. */
 const OPEN_MS = 60_000;
-/** Of a refusal's body. */
-const EXCERPT_BYTES = 16 << 10;
-const EXCERPT_MS = 5000;
 
-/** By this an attempt ends whose page is away. */
-const AWAY = {};
-
-/** What servers send last: OpenAI's `[DONE]`, or an event of this name. */
-export function isEndEvent({ event, data }: Message): boolean {
-  return event === 'end' || data.trim() === '[DONE]';
-}
-
-/** Resolves when the stream has ended, or when it was stopped; rejects with what is final. */
-export async function follow(input: Input, options: StreamOptions, hooks: Hooks, stop: AbortSignal): Promise<void> {
-  const { end = isEndEvent } = options;
-  const { max = 30_000, attempts = Infinity, initial = 1000, random = Math.random } = options.retry ?? {};
-  const question = new Question(input, options);
-  let cursor = options.lastEventId ?? '';
-  let retryMs = initial;
-  let failures = 0;
-  let attempt = new AbortController();
-  /** Looks whether the connection is dead. */
-  let look: ((missed: number) => void) | undefined;
-  /** The last attempt opened a stream, and brought something. */
-  let isOpened = false;
-  let openedAt = 0;
-  let moved = false;
-  /** It brought a new event, and a `retry` after the last one. */
-  let hasEvent = false;
-  let endsWithRetry = false;
-  /** Code of the caller's runs: what it throws is no trouble of the connection. */
-  let isCallers = false;
+export class Session {
+  /** `trying`: something of an attempt is under way; `failing`: it failed, which is being told. */
+  #state: 'trying' | 'reading' | 'failing' | 'resting' | 'over' = 'trying';
+  /** What comes next, before anything that the state says. */
+  #next: Action | undefined = { do: 'prepare' };
+  /** For what is under way, or a rest. */
+  #until = Infinity;
+  readonly #question: Question;
+  readonly #options: StreamOptions;
+  readonly #rules: Rules;
+  readonly #place: Place;
+  /** It was sent, and has no answer yet. */
+  #isAsking = false;
+  #response: Response | undefined;
+  /** When its head came, by the calendar. */
+  #wall = 0;
+  #openedAt: number | undefined;
+  #opened: Opened | undefined;
+  /** Attempts in a row. */
+  #failures = 0;
+  #error: unknown;
+  #mayRetry = false;
+  /** Instead of what the policy says. */
+  #wait: number | undefined;
+  #retryAfterMs = 0;
   /** The attempt before had a 401: headers were asked for anew. */
-  let isRenewed = false;
+  #isRenewed = false;
+  /** The connection is to rest. */
+  #isAway = false;
+  /** A rest ends here when there is a reason to hope. */
+  #floor = 0;
 
-  const page = new Page(
-    options.openWhenHidden !== false,
-    () => {
-      const mayRest = question.isRepeatable(cursor);
-      if (mayRest) attempt.abort(AWAY);
-      return mayRest;
-    },
-    () => {
-      failures = 0;
-      look?.(MISSED_IN_DOUBT);
-    },
-  );
-  const leave = onAbort(stop, () => attempt.abort(stop.reason));
+  constructor(input: Input, options: StreamOptions, rules: Rules) {
+    this.#question = new Question(input, options);
+    this.#options = options;
+    this.#rules = rules;
+    this.#place = { cursor: options.lastEventId ?? '', retryMs: options.retry?.initial ?? 1000 };
+  }
 
-  try {
-    while (!stop.aborted) {
-      attempt = new AbortController();
-      let error: unknown;
-      let wait: number | undefined;
-      isOpened = moved = hasEvent = endsWithRetry = isCallers = false;
-      try {
-        if (await once(attempt.signal)) {
-          if (!stop.aborted) hooks.close?.();
-          return;
-        }
-        error = new StreamError('cut', 'the body ended, and the stream may go on');
-        // Its server closed it in good order: whether anything is left it can say at once. Without an event, or after a
-        // `retry`, it may be a cut, which an HTTP/1.0 hop passes on as an end.
-        if (end && hasEvent && !endsWithRetry && question.goesOn(cursor)) wait = 0;
-      } catch (failure) {
-        error = failure;
+  /** What to do now. */
+  poll(now: number): Action {
+    const next = this.#next;
+    this.#next = undefined;
+    if (next) return next;
+    switch (this.#state) {
+      case 'reading': {
+        const action = this.#opened!.poll(now);
+        if (action.do !== 'read' || now < action.until) return action;
+        this.failed(this.#opened!.silence(now), now);
+        return this.poll(now);
       }
-      if (stop.aborted) return;
-      let floor = floorOf(retryMs);
-      if (error === AWAY) {
-        wait = 0;
-      } else {
-        if (moved || (isOpened && performance.now() - openedAt >= STABLE_MS)) failures = 0;
-        failures += 1;
-        const { response, code } = error instanceof StreamError ? error : ({} as Partial<StreamError>);
-        const mayRenew: boolean = response?.status === 401 && typeof options.headers === 'function' && !isRenewed;
-        const again = failures <= attempts && !isCallers && question.canAsk && (mayRenew || isWorthAnother(code, response?.status ?? 0));
-        if (mayRenew) wait = 0;
-        isRenewed = mayRenew;
-        const retryAfterMs = retryAfter(response?.headers.get('Retry-After'), Date.now());
-        if (response) (error as StreamError).body = await excerpt(response, stop);
-        attempt.abort();
-        if (stop.aborted) return;
-        const answer = hooks.failed?.(error, !again);
-        if (!again && answer !== true && typeof answer !== 'number') throw error;
-        wait = typeof answer === 'number' ? answer : (wait ?? waitBefore(failures, retryMs, retryAfterMs, max, random()));
-        floor = Math.max(floor, retryAfterMs);
-        options.onretry?.(error, wait);
-      }
-      await page.nap(wait, floor, stop);
+      case 'trying':
+        if (now < this.#until) return { do: 'wait', until: this.#until };
+        // Nobody knows what became of the request: this is no silence, but no answer.
+        this.#lost();
+        this.failed(new StreamError('network', `no answer within ${(this.#options.openTimeout ?? OPEN_MS) / 1000} s`), now);
+        return this.poll(now);
+      case 'resting':
+        if (this.#isAway) return { do: 'wait', until: Infinity };
+        if (!(now >= this.#until)) return { do: 'wait', until: this.#until };
+        this.#state = 'trying';
+        this.#until = Infinity;
+        this.#opened = this.#openedAt = this.#response = undefined;
+        return { do: 'prepare' };
+      default:
+        return { do: 'done' };
     }
-  } finally {
-    attempt.abort();
-    leave();
-    page.leave();
-  }
-  return;
-
-  /** Hands a message out; what it returns is waited for. */
-  function give(message: Message): unknown {
-    if (message.event === GAP) options.ongap?.(gapOf(message.data));
-    return hooks.message(message);
   }
 
-  /** `status` counts if the server refused. */
-  function isWorthAnother(code: StreamError['code'] | undefined, status: number): boolean {
-    const isRepeatable = question.isRepeatable(cursor);
-    if (code === 'type' || code === 'request' || code === 'event') return false;
-    if (code === 'status') return passes(status, isRepeatable);
-    // A lost connection, or headers that could not be made. Without an answer nobody knows what became of the request.
-    return isRepeatable || (!isOpened && code !== 'network');
+  /** The caller's headers for this attempt are there. */
+  prepared(headers: HeadersInit | undefined, page: Page, now: number): void {
+    try {
+      const { openTimeout = OPEN_MS } = this.#options;
+      this.#next = { do: 'send', sent: this.#question.ask(this.#place.cursor, headers, page) };
+      this.#isAsking = true;
+      if (openTimeout > 0) this.#until = now + openTimeout;
+    } catch (error) {
+      this.failed(error, now);
+    }
   }
 
-  /** One attempt, to its end: true if it is the end of the stream. */
-  async function once(signal: AbortSignal): Promise<boolean> {
-    const { openTimeout = OPEN_MS } = options;
-    // Nobody knows what became of the request: this is no silence, but no answer.
-    const late = () => attempt.abort(new StreamError('network', `no answer within ${openTimeout / 1000} s`));
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const sent = () => {
-      if (openTimeout > 0 && !signal.aborted) timer = setTimeout(late, openTimeout);
-    };
-    const response = await until(signal, question.ask(cursor, signal, sent)).finally(() => clearTimeout(timer));
-    const { status, headers, body } = response;
-    if (status === 204) return true;
-    isCallers = true;
-    if (hooks.accept) await until(signal, hooks.accept(response));
-    isCallers = false;
-    if (!response.ok || (hooks.only200 ? status !== 200 : status === 205 || status === 206)) {
+  /** The head of the answer is there. `wall` is what the calendar says. */
+  head(response: Response, now: number, wall: number): void {
+    this.#isAsking = false;
+    this.#until = Infinity;
+    this.#question.answered(this.#place.cursor);
+    this.#response = response;
+    this.#wall = wall;
+    if (response.status === 204) this.#end();
+    else if (this.#rules.accept) this.#next = { do: 'accept', response };
+    else this.accepted(now);
+  }
+
+  /** The caller does not refuse the answer. */
+  accepted(now: number): void {
+    const { accept, only200 } = this.#rules;
+    const response = this.#response!;
+    const { status, headers, body, ok } = response;
+    if (!ok || (only200 ? status !== 200 : status === 205 || status === 206)) {
       const what = status || 'with what no script may see: leave `mode` and `redirect` unset';
-      throw new StreamError('status', `the server answered ${what}`, response);
+      return this.failed(new StreamError('status', `the server answered ${what}`, response), now);
     }
-    const type = headers.get('Content-Type');
+    const type = headers.get(CONTENT_TYPE);
     const wrong =
-      !hooks.accept && !isEventStream(type)
+      !accept && !isEventStream(type)
         ? `Content-Type is ${type ?? 'missing'}`
         : typeof body?.getReader !== 'function'
           ? '`fetch` gives no body that can be read as it comes: set the option `fetch` to one with web streams'
           : body.locked && 'its body is read by something else (`onopen`)';
-    if (wrong) throw new StreamError('type', `no event stream: ${wrong}`, response);
-    question.learn(response);
-    isOpened = isCallers = true;
-    isRenewed = false;
-    openedAt = performance.now();
-    options.onconnect?.(response);
-    if (hooks.open) await until(signal, hooks.open(response));
-    if (question.isBare) {
-      const lost = gap({ reason: 'cors', requested: cursor, resumed_after: '' });
-      cursor = '';
-      await give(lost);
-      signal.throwIfAborted();
-    }
-    return read(response, signal, 1000 * +(headers.get('Tidewire-Heartbeat') ?? 0));
+    if (wrong) return this.failed(new StreamError('type', `no event stream: ${wrong}`, response), now);
+    this.#question.learn(response);
+    this.#isRenewed = false;
+    this.#openedAt = now;
+    this.#next = { do: 'open', response };
   }
 
-  async function read(response: Response, signal: AbortSignal, heartbeatMs: number): Promise<boolean> {
-    const reader: ReadableStreamDefaultReader<Uint8Array> = response.body!.getReader();
-    const decoder = new TextDecoder();
-    /** All of the body, as long as it may be bare JSON. */
-    let json: string | undefined = hooks.failureOf && '';
-    const parser = new Parser(cursor, options.limits);
-    const idleMs = options.idleTimeout ?? heartbeatMs * MISSED;
-    let heardAt = performance.now();
-    let isReading = false;
-    let isSilent = true;
-    let isEnd = false;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    look = (missed) => {
-      const left = heardAt + (idleMs * missed) / MISSED - performance.now();
-      // While the caller is busy, what has come is not heard.
-      if (left <= 0 && isReading) attempt.abort(new StreamError('idle', `nothing came for ${((performance.now() - heardAt) / 1000).toFixed(1)} s`));
-      clearTimeout(timer);
-      if (!signal.aborted) timer = setTimeout(look!, Math.max(Math.min(left, idleMs), idleMs / 10), MISSED);
-    };
-    // A reader whose source ignores the signal would wait for ever.
-    const leave = onAbort(signal, () => void reader.cancel().catch(() => {}));
-    try {
-      if (idleMs > 0) look(MISSED);
-      else look = undefined;
-      for (;;) {
-        isReading = true;
-        isCallers = false;
-        const { done, value } = await reader.read().catch((cause: unknown) => {
-          throw signal.aborted ? signal.reason : new StreamError('cut', 'the connection broke', undefined, cause);
-        });
-        isReading = false;
-        signal.throwIfAborted();
-        heardAt = performance.now();
-        if (done) break;
-        isSilent = false;
-        isCallers = true;
-        options.onbytes?.(value.length);
-        if (json !== undefined) {
-          json += decoder.decode(value, { stream: true });
-          if (json.length > EXCERPT_BYTES || !/^\s*([[{]|$)/.test(json)) json = undefined;
-        }
-        for (const item of parser.read(value)) {
-          if ('retry' in item && !('data' in item)) {
-            retryMs = item.retry!;
-            endsWithRetry = true;
-          } else if ('comment' in item) {
-            options.oncomment?.(item.comment);
-          } else {
-            json = undefined;
-            const message = 'data' in item ? item : gap({ reason: 'overlong', limit: (item as { overlong: string }).overlong, resumed_after: cursor });
-            const isGap = message.event === GAP;
-            const isNew = message.id === undefined || message.lastEventId !== cursor;
-            moved ||= isNew || isGap;
-            hasEvent ||= isNew && !isGap;
-            endsWithRetry = false;
-            cursor = message.lastEventId;
-            const busy = give(message);
-            if (busy) await busy;
-            signal.throwIfAborted();
-            isEnd = !!end && (end === 'eof' ? isEndEvent : end)(message);
-          }
-        }
-        if (cursor !== parser.lastEventId) {
-          moved = true;
-          cursor = parser.lastEventId;
-          hooks.moved?.(cursor);
-        }
-      }
-    } finally {
-      look = undefined;
-      clearTimeout(timer);
-      leave();
+  /** The caller knows that the stream is open. */
+  opened(now: number): void {
+    const place = this.#place;
+    if (this.#question.isBare) {
+      this.#next = { do: 'message', message: gap({ reason: 'cors', requested: place.cursor, resumed_after: '' }) };
+      place.cursor = '';
     }
-    const failure = json && hooks.failureOf?.(json);
-    if (failure) throw new StreamError('event', failure, response);
+    this.#opened = new Opened(this.#response!, place, this.#options, !!this.#rules.failureOf, now);
+    this.#state = 'reading';
+  }
+
+  bytes(bytes: Uint8Array, now: number): void {
+    this.#opened!.bytes(bytes, now);
+  }
+
+  /** The message was taken. */
+  given(): void {
+    if (this.#state === 'reading') this.#opened!.given();
+  }
+
+  /** The body ended in good order. */
+  ended(now: number): void {
+    if (this.#state !== 'reading') return;
+    const { end, retry } = this.#options;
+    const { json, isEnd, isSilent, hasEvent, endsWithRetry } = this.#opened!;
+    const { cursor } = this.#place;
+    const question = this.#question;
+    const failure = json && this.#rules.failureOf!(json);
+    if (failure) return this.failed(new StreamError('event', failure, this.#response), now);
     // A Tidewire can be asked whether anything is left, and says nothing where nothing is.
-    return isEnd || question.isWhole(cursor) || (question.isTidewire && (end !== 'eof' || attempts > 0) ? isSilent : end === 'eof');
+    const asks = question.isTidewire && (end !== 'eof' || (retry?.attempts ?? 1) > 0);
+    if (isEnd || question.isWhole(cursor) || (asks ? isSilent : end === 'eof')) return this.#end();
+    this.failed(new StreamError('cut', 'the body ended, and the stream may go on'), now);
+    // Its server closed it in good order: whether anything is left it can say at once. Without an event, or after a
+    // `retry`, it may be a cut, which an HTTP/1.0 hop passes on as an end.
+    if (end !== false && hasEvent && !endsWithRetry && question.goesOn(cursor)) this.#wait = 0;
   }
-}
 
-/** A gap that is found here. */
-function gap(why: { reason: string; limit?: string; requested?: string; resumed_after: string }): Message {
-  return { event: GAP, data: JSON.stringify(why), lastEventId: why.resumed_after };
-}
+  /** What is under way failed; `isCallers`: in code of the caller's, so that it is no trouble of the connection. */
+  failed(cause: unknown, now: number, isCallers = false): void {
+    if (this.#state === 'failing') return;
+    const question = this.#question;
+    const error = this.#isAsking ? question.unanswered(cause, this.#place.cursor) : cause;
+    this.#isAsking = false;
+    this.#state = 'failing';
+    if (this.#opened?.moved || now - this.#openedAt! >= STABLE_MS) this.#failures = 0;
+    this.#failures += 1;
+    const { response, code } = error instanceof StreamError ? error : ({} as Partial<StreamError>);
+    const mayRenew = response?.status === 401 && typeof this.#options.headers === 'function' && !this.#isRenewed;
+    this.#isRenewed = mayRenew;
+    this.#wait = mayRenew ? 0 : undefined;
+    this.#mayRetry =
+      this.#failures <= (this.#options.retry?.attempts ?? Infinity) && !isCallers && question.canAsk && (mayRenew || this.#isPassing(code, response?.status ?? 0));
+    this.#retryAfterMs = retryAfter(response?.headers.get(RETRY_AFTER), this.#wall);
+    this.#error = error;
+    this.#next = response ? { do: 'explain', response } : { do: 'failed', error, final: !this.#mayRetry };
+  }
 
-/** The beginning of a body that says why. */
-async function excerpt({ body, bodyUsed }: Response, stop: AbortSignal): Promise<string> {
-  if (!body?.getReader || bodyUsed || body.locked) return '';
-  const reader = body.getReader();
-  const decoder = new TextDecoder();
-  const enough = () => void reader.cancel().catch(() => {});
-  const timer = setTimeout(enough, EXCERPT_MS);
-  const leave = onAbort(stop, enough);
-  let text = '';
-  try {
-    for (let size = 0; size < EXCERPT_BYTES; ) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      size += value.length;
-      text += decoder.decode(value, { stream: true });
+  /** `status` counts if the server refused. */
+  #isPassing(code: StreamError['code'] | undefined, status: number): boolean {
+    const isRepeatable = this.#question.isRepeatable(this.#place.cursor);
+    if (code === 'type' || code === 'request' || code === 'event') return false;
+    if (code === 'status') return passes(status, isRepeatable);
+    // A lost connection, or headers that could not be made. Without an answer nobody knows what became of the request.
+    return isRepeatable || (this.#openedAt === undefined && code !== 'network');
+  }
+
+  /** The beginning of a refusal was read. */
+  explained(body: string): void {
+    const error = this.#error as StreamError;
+    error.body = body;
+    this.#next = { do: 'failed', error, final: !this.#mayRetry };
+  }
+
+  /** The caller knows of the failure, and says whether there is another attempt, or how long to wait before it. */
+  answered(answer: number | boolean | null | undefined | void, chance: number, now: number): void {
+    const error = this.#error;
+    if (!this.#mayRetry && answer !== true && typeof answer !== 'number') {
+      this.#next = { do: 'throw', error };
+      return;
     }
-  } catch {
-    // What there is has to do.
-  } finally {
-    clearTimeout(timer);
-    leave();
-    enough();
+    const { retryMs } = this.#place;
+    const max = this.#options.retry?.max ?? 30_000;
+    const wait = typeof answer === 'number' ? answer : (this.#wait ?? waitBefore(this.#failures, retryMs, this.#retryAfterMs, max, chance));
+    this.#rest(wait, Math.max(floorOf(retryMs), this.#retryAfterMs), now);
+    this.#next = { do: 'retry', error, wait };
   }
-  return text.slice(0, EXCERPT_BYTES);
+
+  /** The page is hidden or put aside. `false`: what cannot be asked again goes on. */
+  away(now: number): boolean {
+    const mayRest = this.#question.isRepeatable(this.#place.cursor);
+    this.#isAway ||= mayRest;
+    if (mayRest && (this.#state === 'trying' || this.#state === 'reading')) {
+      this.#lost();
+      this.#next = undefined;
+      this.#rest(0, floorOf(this.#place.retryMs), now);
+    }
+    return mayRest;
+  }
+
+  /** There is a reason to hope, and to look whether the connection still lives. */
+  back(now: number): void {
+    this.#isAway = false;
+    this.#failures = 0;
+    if (this.#state === 'resting') this.#until = Math.min(this.#until, this.#floor);
+    const silence = this.#state === 'reading' && this.#opened!.silence(now, 0.5);
+    if (silence) this.failed(silence, now);
+  }
+
+  #end(): void {
+    this.#state = 'over';
+    this.#next = { do: 'close' };
+  }
+
+  #rest(wait: number, floor: number, now: number): void {
+    this.#state = 'resting';
+    this.#until = now + wait;
+    this.#floor = now + floor;
+  }
+
+  /** A request that was sent is given up. */
+  #lost(): void {
+    if (this.#isAsking) this.#question.lost();
+    this.#isAsking = false;
+  }
 }

@@ -28,12 +28,3 @@ export function onAbort(signal: AbortSignal, call: () => void): () => void {
     signals.delete(signal);
   };
 }
-
-/** Settles with the promise, or with the signal. */
-export function until<T>(signal: AbortSignal, value: T | PromiseLike<T>): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    const leave = onAbort(signal, () => reject(signal.reason));
-    Promise.resolve(value).then(resolve, reject).finally(leave);
-  });
-}

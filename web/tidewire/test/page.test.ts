@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { StreamOptions } from '../src/options.ts';
-import { follow } from '../src/session.ts';
+import { follow } from '../src/follow.ts';
 import { Script, TIDEWIRE, refuse, stream } from './support/script.ts';
 
 const document = Object.assign(new EventTarget(), { hidden: false });

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { StreamOptions } from '../src/options.ts';
 import type { Message } from '../src/parser.ts';
-import { follow } from '../src/session.ts';
+import { follow } from '../src/follow.ts';
 import { Script, TIDEWIRE, refuse, stream } from './support/script.ts';
 
 beforeEach(() => void vi.useFakeTimers());

@@ -4,7 +4,8 @@
  */
 
 import { StreamError } from '../error.js';
-import { follow } from '../session.js';
+import { CONTENT_TYPE, JSON_TYPE, SHOW, TOPIC } from '../protocol.js';
+import { follow } from '../follow.js';
 import { type Connection, type News, type Wish, lockOf } from './protocol.js';
 
 /** Tabs come in swarms, when a browser starts: their wishes are gathered for so long. */
@@ -68,10 +69,10 @@ export class Hub {
     if (topics.length === 0) return;
     const { signal } = (this.#stop = new AbortController());
     const { url, withCredentials, headers } = this.#connection;
-    const query = new URLSearchParams([...topics.map((topic) => ['topic', topic]), ['show', 'topic']]);
+    const query = new URLSearchParams([...topics.map((topic) => [TOPIC, topic]), [SHOW, TOPIC]]);
     const address = `${url}${url.includes('?') ? '&' : '?'}${query}`;
     const isLong = address.length > MAX_URL;
-    const body = isLong ? JSON.stringify({ topics, show: 'topic' }) : null;
+    const body = isLong ? JSON.stringify({ topics, [SHOW]: TOPIC }) : null;
     const over = (error?: unknown) => {
       if (signal.aborted) return;
       this.#reading = '';
@@ -82,7 +83,7 @@ export class Hub {
     follow(
       isLong ? new URL('subscribe', url).href : address,
       {
-        ...(isLong && { body, headers: { ...headers, 'Content-Type': 'application/json' } }),
+        ...(isLong && { body, headers: { ...headers, [CONTENT_TYPE]: JSON_TYPE } }),
         ...(!isLong && { headers }),
         withCredentials,
         lastEventId: this.#cursor,
