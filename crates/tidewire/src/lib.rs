@@ -1,15 +1,29 @@
 //! Tidewire for app authors: Server-Sent Events that survive.
 //!
-//! This crate is a facade. It holds no logic, only the names that an app needs.
+//! Three things people come for:
+//!
+//! 1. **[Send a stream](#a-stream-of-your-own)** as a response of your axum app: [`Sse`].
+//! 2. **[Keep events for readers that come back](#a-hub-in-your-app)**, and serve them: [`Hub`], [`plain::router`], with
+//!    [users of your own](#users-of-your-own): [`guard::Access`].
+//! 3. **Put it in front of an AI** (feature `relay`), or **read any event
+//!    stream** (feature `client`).
 //!
 //! | to … | use |
 //! |---|---|
-//! | send any stream of events as a response | [`Sse`] |
-//! | keep events for readers that come back, over any number of topics | [`Hub`] |
-//! | serve a hub with plain HTTP: `GET /events/{topic}`, `POST /events/{topic}` | [`plain::router`] |
+//! | serve readers only, and publish by the hub | [`plain::reader`] |
 //! | know who reads, and hear of who comes and goes | [`Hub::presence`], [`Hub::watch_presence`] |
 //! | refuse foreign hosts and origins, allow some (CORS), ask for tokens | [`guard::Guard`] |
 //! | write or read event streams as bytes | [`codec`] |
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `disk` | a log that survives restarts: `archive::segments` |
+//! | `relay` | answers of upstreams that survive their client. An HTTP client with TLS |
+//! | `client` | reading event streams of any server. An HTTP client with TLS |
+//! | `unpack` | packed bodies of requests (gzip, br, zstd). Zstd is C |
+//! | `binary` | binary data in events, as data URLs: `codec::binary` |
+//!
+//! None is on by default: then the crate compiles 73 crates and no C.
 //!
 //! # A stream of your own
 //!
@@ -71,6 +85,72 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(()) })?;
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Users of your own
+//!
+//! An app that knows its users says by topic what they may do. The door asks with the topics that it has parsed: in
+//! `GET /events/users/alice?topic=users/bob` a check of the path alone would miss bob's. The example `members` has
+//! sessions and a sign-in.
+//!
+//! ```
+//! use axum::{Router, http::request::Parts};
+//! use tidewire::{Hub, Problem, Topic, archive::Memory, guard::{Access, Action, Guard, Identity}, hub, plain};
+//!
+//! struct Users;
+//!
+//! impl Access for Users {
+//!     async fn identify(&self, head: &Parts) -> Result<Identity, Problem> {
+//!         // Of a real app: the session that a cookie names.
+//!         let Some(user) = head.headers.get("x-user").and_then(|user| user.to_str().ok()) else {
+//!             return Ok(Identity::nobody());
+//!         };
+//!         let own = format!("users/{user}");
+//!         Ok(Identity::user(user, move |action: Action, topic: &Topic| {
+//!             action == Action::Subscribe && topic.name() == own
+//!         }))
+//!     }
+//! }
+//!
+//! # use axum::{body::Body, extract::Request};
+//! # use tower::ServiceExt as _;
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let hub = Hub::start(hub::Config::default(), Memory::new(Default::default()))?;
+//! let door = plain::router(hub, plain::Config::default());
+//! let app: Router = Guard::default().access(Users).protect(door);
+//! for (target, status) in [
+//!     ("/events/users/alice", 200),
+//!     ("/events/users/bob", 403),
+//!     ("/events?topic=users/alice&topic=users/bob", 403),
+//! ] {
+//!     let request = Request::get(target).header("Host", "localhost").header("X-User", "alice");
+//!     let response = app.clone().oneshot(request.body(Body::empty())?).await?;
+//!     assert_eq!(response.status(), status, "{target}");
+//! }
+//! # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A stream that ends
+//!
+//! Clients that read with GET ask again after the end of a response, and get all of it once more, for ever.
+//! [`Sse::finite`] says that the stream is over, with an event `end` after the last one.
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use axum::response::IntoResponse;
+//! use futures_util::stream;
+//! use tidewire::{Event, Sse};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let events = stream::iter([Ok::<_, Infallible>(Event::new("done"))]);
+//! let response = Sse::new(events).finite().into_response();
+//! let body = axum::body::to_bytes(response.into_body(), 1000).await?;
+//! assert_eq!(body, "data: done\n\nevent: end\ndata: \n\n");
+//! # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Retries that publish once
 //!
 //! A publish that was cut may have happened. With the same [`IdempotencyKey`] it can be tried again.
