@@ -50,3 +50,30 @@ fn collect(meta: &Meta, names: &mut Vec<&'static str>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Settings whose variable is another than that of their path.
+    const EXCEPTIONS: [(&str, &str); 1] = [("log.level", "TIDEWIRE_LOG")];
+
+    fn check(meta: &Meta, path: &str) {
+        for field in meta.fields {
+            let path = format!("{path}{}", field.name);
+            match field.kind {
+                FieldKind::Nested { meta } => check(meta, &format!("{path}.")),
+                FieldKind::Leaf { env, .. } => {
+                    let usual = format!("TIDEWIRE_{}", path.replace('.', "_").to_uppercase());
+                    let exception = EXCEPTIONS.iter().find(|(name, _)| *name == path);
+                    assert_eq!(env, Some(exception.map_or(&*usual, |(_, env)| *env)), "{path}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_variable_of_a_setting_is_its_path() {
+        check(&Config::META, "");
+    }
+}
