@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use axum::http::HeaderMap;
 use reqwest::Url;
+use tidewire_codec::protocol;
 
 use crate::recording::Headers;
 
@@ -47,7 +48,7 @@ const HARMLESS: [&str; 63] = [
     "expires",
     "host",
     "keep-alive",
-    "last-event-id",
+    protocol::LAST_EVENT_ID,
     "last-modified",
     "origin",
     "pragma",
@@ -61,12 +62,12 @@ const HARMLESS: [&str; 63] = [
     "server",
     "strict-transport-security",
     "te",
-    "tidewire-count",
-    "tidewire-ending",
-    "tidewire-heartbeat",
-    "tidewire-idempotency",
-    "tidewire-last-event-id",
-    "tidewire-resume",
+    protocol::TIDEWIRE_COUNT,
+    protocol::TIDEWIRE_ENDING,
+    protocol::TIDEWIRE_HEARTBEAT,
+    protocol::TIDEWIRE_IDEMPOTENCY,
+    protocol::TIDEWIRE_LAST_EVENT_ID,
+    protocol::TIDEWIRE_RESUME,
     "timing-allow-origin",
     "trailer",
     "transfer-encoding",
@@ -74,7 +75,7 @@ const HARMLESS: [&str; 63] = [
     "user-agent",
     "vary",
     "via",
-    "x-accel-buffering",
+    protocol::X_ACCEL_BUFFERING,
     "x-cache",
     "x-content-type-options",
     "x-powered-by",
@@ -223,9 +224,9 @@ mod tests {
         let masked = Secrets::Masked.headers(&secret);
         assert!(masked.iter().all(|(_, value)| value.is_none()), "{masked:?}");
         let harmless = map(&[
-            "last-event-id",
+            protocol::LAST_EVENT_ID,
             "accept",
-            "tidewire-resume",
+            protocol::TIDEWIRE_RESUME,
             "content-type",
             "origin",
         ]);

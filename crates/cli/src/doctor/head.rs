@@ -1,6 +1,7 @@
 //! The head of the response: status, redirects, type, charset, caching, what it tells proxies.
 
 use reqwest::{StatusCode, Version};
+use tidewire_codec::protocol;
 
 use super::finding::Finding;
 use super::observation::{Head, Observation};
@@ -126,7 +127,7 @@ fn said(body: &[u8]) -> Option<String> {
 
 fn media_type(head: &Head, reading: &Reading) -> Finding {
     let essence = head.essence();
-    if essence.as_deref() == Some("text/event-stream") {
+    if essence.as_deref() == Some(protocol::EVENT_STREAM) {
         return Finding::fine("type", "text/event-stream");
     }
     let found = essence.map_or("missing".to_owned(), |essence| quoted(&essence));
@@ -226,7 +227,7 @@ fn caching(head: &Head) -> Vec<Finding> {
 
 fn proxies(head: &Head) -> Option<Finding> {
     let behind_nginx = is_nginx(head);
-    match head.text("x-accel-buffering").as_deref() {
+    match head.text(protocol::X_ACCEL_BUFFERING).as_deref() {
         Some(value) if value.eq_ignore_ascii_case("no") => {
             Some(Finding::fine("x-accel-buffering", "X-Accel-Buffering: no"))
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tidewire_codec::protocol;
+
 use super::finding::Finding;
 use super::observation::Observation;
 use super::reading::Reading;
@@ -21,7 +23,9 @@ const COMMENT: &str = "write a comment line (`:` and a line end) after every 15 
 
 pub(super) fn look(observation: &Observation, reading: &Reading) -> Option<Finding> {
     let head = observation.head.as_ref()?;
-    let announced = head.text("tidewire-heartbeat").and_then(|text| text.parse().ok());
+    let announced = head
+        .text(protocol::TIDEWIRE_HEARTBEAT)
+        .and_then(|text| text.parse().ok());
     let announced = announced.filter(|&seconds| seconds > 0).map(Duration::from_secs);
     let longest = reading.longest_silence(observation);
     let seen = usual(observation, reading);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::{AsHeaderName, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode, Url, Version};
-use tidewire_codec::content_type;
+use tidewire_codec::{content_type, protocol};
 
 /// One request, and what came back.
 #[derive(Debug, Clone)]
@@ -108,7 +108,7 @@ impl Head {
     }
 
     pub(crate) fn is_event_stream(&self) -> bool {
-        self.status == StatusCode::OK && self.essence().as_deref() == Some("text/event-stream")
+        self.status == StatusCode::OK && self.essence().as_deref() == Some(protocol::EVENT_STREAM)
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use tidewire_codec::protocol;
 
 use super::ending::says_goodbye;
 use super::finding::Finding;
@@ -77,8 +78,8 @@ pub(super) fn compare(first: &Observation, plan: &Plan, second: &Observation) ->
         return error("resume-refused", what);
     }
     let (before, after) = (Reading::of(first), Reading::of(second));
-    let says_gap = head.text("tidewire-resume").as_deref() == Some("gap")
-        || after.events.iter().any(|event| event.name == "tidewire.gap");
+    let says_gap = head.text(protocol::TIDEWIRE_RESUME).as_deref() == Some("gap")
+        || after.events.iter().any(|event| event.name == protocol::GAP);
     if says_gap {
         return Finding::note(
             "resume",

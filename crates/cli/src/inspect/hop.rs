@@ -3,8 +3,9 @@
 
 use axum::http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, HOST, ORIGIN, REFERER, TE, TRANSFER_ENCODING, UPGRADE},
+    header::{CONNECTION, HOST, ORIGIN, REFERER},
 };
+use tidewire_codec::protocol::HOP_BY_HOP;
 
 use super::upstream::Upstream;
 
@@ -15,10 +16,8 @@ pub(super) fn leave_connection(headers: &mut HeaderMap) {
         .flat_map(|line| line.to_str().unwrap_or_default().split(','))
         .filter_map(|name| name.trim().parse().ok())
         .collect();
-    let usual = [CONNECTION, TE, TRANSFER_ENCODING, UPGRADE];
     keep(headers, |name| {
-        let is_old = matches!(name.as_str(), "keep-alive" | "proxy-connection");
-        !is_old && !usual.contains(name) && !named.contains(name)
+        !HOP_BY_HOP.contains(&name.as_str()) && !named.contains(name)
     });
 }
 

@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use serde::Serialize;
+use tidewire_codec::protocol;
 use tidewire_hub::{
     Gap, Record, Start, Topic, TopicSet,
     archive::segments::inspect::{Dumped, ReadOnly},
@@ -140,7 +141,7 @@ fn gap_line(gap: &Gap, json: bool) -> String {
     let reason = gap.reason.as_str();
     if json {
         return to_json(&Line::Gap {
-            event: "tidewire.gap",
+            event: protocol::GAP,
             reason,
             requested: &gap.requested,
             resumed_after: gap.resumed_after.to_string(),

@@ -39,6 +39,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub(crate) use fault::Fault;
 use place::Place;
 use play::{Play, Speed};
+use tidewire_codec::protocol;
 
 use super::{
     stderr::{once, say},
@@ -188,17 +189,7 @@ fn is_packed(head: &Head) -> bool {
 
 /// Headers that are not of the connection that was recorded, nor of the whole body where a part is served.
 fn is_kept(name: &str, is_part: bool) -> bool {
-    const CONNECTION: [&str; 8] = [
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ];
     let name = name.to_ascii_lowercase();
     let is_of_whole = name == "content-length";
-    !CONNECTION.contains(&&*name) && (!is_of_whole || !is_part)
+    !protocol::HOP_BY_HOP.contains(&&*name) && (!is_of_whole || !is_part)
 }

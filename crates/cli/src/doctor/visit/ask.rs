@@ -7,6 +7,7 @@ use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN,
 };
 use reqwest::{Client, Method, RequestBuilder, Url, redirect};
+use tidewire_codec::protocol;
 
 use crate::doctor::observation::Redirect;
 use crate::http;
@@ -73,7 +74,7 @@ impl Ask {
 
     pub(super) fn request(&self, sender: &Sender, extra: &HeaderMap) -> RequestBuilder {
         let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        headers.insert(ACCEPT, HeaderValue::from_static(protocol::EVENT_STREAM));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         // Browsers ask for these two by https only: proxies used to spoil them.
         let encodings = match self.url.scheme() {
@@ -114,4 +115,4 @@ impl Sender {
 }
 
 /// The header by which a reader that comes back says where it was.
-pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static(protocol::LAST_EVENT_ID);
