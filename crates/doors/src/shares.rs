@@ -60,7 +60,7 @@ impl Shares {
 impl Holder {
     pub(crate) fn of(caller: &Principal) -> Self {
         Self {
-            has_token: caller.is_known(),
+            has_token: caller.token().is_some(),
             network: caller.network(),
         }
     }

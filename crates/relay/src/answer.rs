@@ -70,9 +70,9 @@ pub(super) enum Share {
 
 impl Share {
     pub(super) fn of(caller: &Principal) -> Self {
-        match caller.is_known() {
-            true => Self::OfToken,
-            false => Self::OfStranger(caller.network()),
+        match caller.token() {
+            Some(_) => Self::OfToken,
+            None => Self::OfStranger(caller.network()),
         }
     }
 }

@@ -139,6 +139,9 @@ fn credentials(route: &Route, caller: &Principal, parts: &Parts) -> Option<Hash>
     if let Some(token) = caller.token() {
         shown.extend([b"token", &token[..]]);
     }
+    if let Some(subject) = caller.subject() {
+        shown.extend([b"user", subject.as_bytes()]);
+    }
     let names = HEADERS.iter().copied().filter(|name| *name != header::COOKIE);
     for name in names.chain(route.credential_headers.iter().map(HeaderName::as_str)) {
         for value in parts.headers.get_all(name) {

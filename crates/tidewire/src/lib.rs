@@ -93,19 +93,23 @@
 //! sessions and a sign-in.
 //!
 //! ```
+//! use std::collections::HashMap;
+//!
 //! use axum::{Router, http::request::Parts};
 //! use tidewire::{Hub, Problem, Topic, archive::Memory, guard::{Access, Action, Guard, Identity}, hub, plain};
 //!
-//! struct Users;
+//! /// The users by the secrets of their sessions.
+//! struct Sessions(HashMap<String, String>);
 //!
-//! impl Access for Users {
+//! impl Access for Sessions {
 //!     async fn identify(&self, head: &Parts) -> Result<Identity, Problem> {
-//!         // Of a real app: the session that a cookie names.
-//!         let Some(user) = head.headers.get("x-user").and_then(|user| user.to_str().ok()) else {
+//!         let cookie = head.headers.get("cookie").and_then(|cookie| cookie.to_str().ok());
+//!         let session = cookie.and_then(|cookie| cookie.strip_prefix("session="));
+//!         let Some(user) = session.and_then(|session| self.0.get(session)) else {
 //!             return Ok(Identity::nobody());
 //!         };
 //!         let own = format!("users/{user}");
-//!         Ok(Identity::user(user, move |action: Action, topic: &Topic| {
+//!         Ok(Identity::user(user.as_str(), move |action: Action, topic: &Topic| {
 //!             action == Action::Subscribe && topic.name() == own
 //!         }))
 //!     }
@@ -116,13 +120,14 @@
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! let hub = Hub::start(hub::Config::default(), Memory::new(Default::default()))?;
 //! let door = plain::router(hub, plain::Config::default());
-//! let app: Router = Guard::default().access(Users).protect(door);
+//! let sessions = Sessions([("a-secret".to_owned(), "alice".to_owned())].into());
+//! let app: Router = Guard::default().access(sessions).protect(door);
 //! for (target, status) in [
 //!     ("/events/users/alice", 200),
 //!     ("/events/users/bob", 403),
 //!     ("/events?topic=users/alice&topic=users/bob", 403),
 //! ] {
-//!     let request = Request::get(target).header("Host", "localhost").header("X-User", "alice");
+//!     let request = Request::get(target).header("Host", "localhost").header("Cookie", "session=a-secret");
 //!     let response = app.clone().oneshot(request.body(Body::empty())?).await?;
 //!     assert_eq!(response.status(), status, "{target}");
 //! }

@@ -63,7 +63,7 @@ const OPERATIONS: [Declared; 2] = [
 ];
 
 /// The routes that every relay has, with what each of them needs. Those to upstreams are declared to a guard apart
-/// ([`Guard::routes`](super::guard::Guard::routes)).
+/// ([`Guard::routes`](super::Guard::routes)).
 pub const RELAY: [Declared; 1] = [Declared::new(
     "/relay/{stream}",
     &[

@@ -17,8 +17,10 @@ use crate::Problem;
 pub enum Action {
     /// Reads its events, or counts what is kept of them.
     Subscribe,
-    /// Adds events to it, or ends it.
+    /// Adds events to it.
     Publish,
+    /// Ends it for good (`?end`): it takes no more events.
+    End,
     /// Sees the topic's readers.
     Presence,
     /// Deletes what is kept of it.
@@ -32,6 +34,7 @@ impl Action {
         match self {
             Self::Subscribe => "subscribe",
             Self::Publish => "publish",
+            Self::End => "end",
             Self::Presence => "presence",
             Self::Purge => "purge",
         }
@@ -89,30 +92,44 @@ impl fmt::Debug for Identity {
 
 /// An app that knows its users: by a session cookie, a token, a header.
 ///
+/// - A handler of the app's own learns the user by [`Principal::of`](super::Principal::of) if its route is declared with
+///   [`Need::Read`](super::Need::Read) ([`Guard::declare`](super::Guard::declare)).
+/// - A stream that is open stays open when its user's rights change.
+/// - Nothing bounds the time of `identify` but the app. A panic closes the connection.
+/// - A route of the relay passes on what the app knows its users by, unless its settings name these headers.
+/// - A guard compares paths from their start: protect the router first, then nest it. A door that is nested behind the
+///   guard refuses everybody.
+///
 /// ```
+/// use std::collections::HashMap;
+///
 /// use http::request::Parts;
 /// use tidewire_doors::{Problem, guard::{Access, Action, Guard, Identity}};
 ///
-/// struct Sessions;
+/// /// The users by the secrets of their sessions.
+/// struct Sessions(HashMap<String, String>);
 ///
 /// impl Access for Sessions {
 ///     async fn identify(&self, head: &Parts) -> Result<Identity, Problem> {
-///         // Of a real app: the session that the cookie names.
-///         let Some(user) = head.headers.get("x-user").and_then(|user| user.to_str().ok()) else {
+///         let cookie = head.headers.get("cookie").and_then(|cookie| cookie.to_str().ok());
+///         let session = cookie.and_then(|cookie| cookie.strip_prefix("session="));
+///         let Some(user) = session.and_then(|session| self.0.get(session)) else {
 ///             return Ok(Identity::nobody());
 ///         };
 ///         let own = format!("users/{user}/");
-///         Ok(Identity::user(user, move |action: Action, topic: &tidewire_hub::Topic| {
+///         Ok(Identity::user(user.as_str(), move |action: Action, topic: &tidewire_hub::Topic| {
 ///             action == Action::Subscribe && topic.name().starts_with(&own)
 ///         }))
 ///     }
 /// }
 ///
-/// let guard = Guard::default().access(Sessions);
+/// let guard = Guard::default().access(Sessions(HashMap::new()));
 /// ```
 pub trait Access: Send + Sync + 'static {
-    /// Finds the user of a request by its head. The guard asks only for requests that touch topics, and not for those
-    /// that show a token of the server.
+    /// Finds the user of a request by its head. The guard asks only for requests on declared routes that touch topics or
+    /// ask an upstream; on others [`Principal::may`](super::Principal::may) refuses. A token of the server is not in
+    /// question here. Headers that say where a request came from are there only if a trusted proxy wrote them; the
+    /// [`Principal`](super::Principal) in the extensions has the address.
     ///
     /// # Errors
     /// The answer to the request, for example 503 where the users cannot be looked up. It must not be

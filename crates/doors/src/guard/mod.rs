@@ -78,6 +78,13 @@ pub struct Guard {
     access: Option<Users>,
 }
 
+/// A request that the tokens let through.
+struct Admitted {
+    rights: Rights,
+    /// What an app finds its user by, where it is asked: with credentials, which the doors do not see.
+    head: Option<Parts>,
+}
+
 /// The app that knows its users.
 #[derive(Clone)]
 struct Users(Arc<dyn DynAccess>);
@@ -256,16 +263,12 @@ impl Guard {
         }
         let origin = RequestOrigin::of(request.headers());
         let has_own_header = request.headers().contains_key(credentials::HEADER);
-        let (request_parts, body) = request.into_parts();
-        // An app sees the credentials of its users, which the doors do not.
-        let head = self.asks_app(needed.need).then(|| request_parts.clone());
-        request = Request::from_parts(request_parts, body);
         let admitted = match host {
             Ok(host) => match self.admit(&mut request, needed, host.as_ref()) {
-                Ok(rights) => self
-                    .identify(&mut request, needed.need, rights, head)
+                Ok(admitted) => self
+                    .identify(&mut request, needed.need, &admitted)
                     .await
-                    .map(|()| (host, rights)),
+                    .map(|()| (host, admitted.rights)),
                 Err(problem) => Err(problem),
             },
             Err(problem) => Err(problem),
@@ -297,32 +300,46 @@ impl Guard {
         request: &mut Request,
         needed: Needed,
         host: Option<&Authority>,
-    ) -> Result<Rights, Problem> {
+    ) -> Result<Admitted, Problem> {
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        let (address, is_proxied) = self.proxies.client(peer, request.headers_mut());
+        // An app's own middleware in front of the guard may have found the user.
+        let identity = request
+            .extensions()
+            .get()
+            .and_then(|found: &Principal| found.identity.clone());
+        let mut principal = Principal::new(Rights::None, None, address, is_proxied);
+        principal.identity = identity;
+        request.extensions_mut().insert(principal.clone());
+        let head = self.asks_app(needed.need).then(|| {
+            let (parts, body) = std::mem::take(request).into_parts();
+            let head = parts.clone();
+            *request = Request::from_parts(parts, body);
+            head
+        });
         let tokens = self.tokens.read();
         let shown = credentials::take(&tokens, &self.cookies, needed.need == Need::Open, request);
         self.check_origin(request, needed, shown, host)?;
         let (rights, token) = shown.known();
-        let is_closed = self.access.is_some() && needed.need == Need::Operate && rights < Rights::Everything;
-        if is_closed && !tokens.guards(Need::Operate) {
-            return Err(tokens::missing(Need::Operate, request.method(), &self.cookies));
+        if self.access.is_some() && tokens::needs_publisher(needed.need) && rights < Rights::Everything {
+            // Where users decide, a kind of token that is not configured opens nothing.
+            if rights == Rights::Read {
+                return Err(tokens::only_for_reading());
+            }
+            if needed.need == Need::Operate && !tokens.guards(Need::Operate) {
+                return Err(tokens::missing(Need::Operate, request.method(), &self.cookies));
+            }
         }
         if token.is_some() || !self.asks_app(needed.need) {
             tokens.admit(needed.need, shown, request.method(), &self.cookies)?;
         }
         drop(tokens);
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-        let (address, is_proxied) = self.proxies.client(peer, request.headers_mut());
         if is_proxied && !self.has_tokens() {
             proxies::warn_of_strangers(address);
         }
-        request.extensions_mut().insert(Principal {
-            rights,
-            token,
-            address,
-            is_proxied,
-            identity: None,
-        });
-        Ok(rights)
+        (principal.rights, principal.token) = (rights, token);
+        request.extensions_mut().insert(principal);
+        Ok(Admitted { rights, head })
     }
 
     /// Whether an app decides over such requests: those that touch topics, or ask an upstream.
@@ -332,17 +349,18 @@ impl Guard {
     }
 
     /// Has the app find the user of a request that shows no token of the server.
-    async fn identify(
-        &self,
-        request: &mut Request,
-        need: Need,
-        rights: Rights,
-        head: Option<Parts>,
-    ) -> Result<(), Problem> {
-        let (Some(Users(users)), Some(head), Rights::None) = (&self.access, head, rights) else {
+    async fn identify(&self, request: &mut Request, need: Need, admitted: &Admitted) -> Result<(), Problem> {
+        let (Some(Users(users)), Rights::None) = (&self.access, admitted.rights) else {
             return Ok(());
         };
-        let identity = users.identify(&head).await?;
+        if Principal::of(request.extensions()).identity.is_some() {
+            return Ok(());
+        }
+        // A route that nobody declared, or that a router nests elsewhere: a door there opens nothing.
+        let identity = match &admitted.head {
+            Some(head) => users.identify(head).await?,
+            None => Identity::nobody(),
+        };
         if need == Need::Ask && identity.subject.is_none() {
             return Err(tokens::missing(need, request.method(), &self.cookies));
         }

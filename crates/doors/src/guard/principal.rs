@@ -54,7 +54,8 @@ impl Principal {
         }
     }
 
-    /// With the user that an app's own middleware has found. Then [`Principal::may`] asks the user's grants.
+    /// With the user that an app's own middleware has found, which puts this into the request's extensions, in front of
+    /// the guard or behind it. Then [`Principal::may`] asks the user's grants.
     #[must_use]
     pub fn identified(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
@@ -65,12 +66,6 @@ impl Principal {
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         self.identity.as_ref()?.subject.as_deref()
-    }
-
-    /// Whether the server or the app knows it: a token was shown, or there is a user.
-    #[must_use]
-    pub fn is_known(&self) -> bool {
-        self.token.is_some() || self.subject().is_some()
     }
 
     /// Checks that it may do this with all of these topics. Without an identity, what the route needs has decided:

@@ -175,7 +175,7 @@ impl Tokens {
     }
 }
 
-fn needs_publisher(need: Need) -> bool {
+pub(super) fn needs_publisher(need: Need) -> bool {
     matches!(need, Need::Publish | Need::Purge | Need::Operate)
 }
 
@@ -233,7 +233,7 @@ fn unauthorized(code: &'static str, detail: impl Into<String>, challenge: &'stat
         .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
-fn only_for_reading() -> Problem {
+pub(super) fn only_for_reading() -> Problem {
     let challenge = HeaderValue::from_static(r#"Bearer realm="tidewire", error="insufficient_scope""#);
     Problem::new(
         StatusCode::FORBIDDEN,

@@ -90,7 +90,8 @@ pub const ROUTES: [Declared; 7] = [
     Declared::new("/presence/{*topic}", PRESENCE),
 ];
 
-/// The door's [routes](ROUTES). A wrong method on them is 405; everything else is up to the router they are merged into.
+/// The door's [routes](ROUTES). Without a [guard](crate::guard::Guard) in front, everybody may read, publish and purge,
+/// pages of other origins too. A wrong method on them is 405; everything else is up to the router they are merged into.
 pub fn router(hub: Hub, config: Config) -> Router {
     routes(hub, config, false)
 }

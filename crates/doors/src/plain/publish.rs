@@ -27,7 +27,11 @@ pub(super) async fn publish(door: Door, request: Request) -> Result<Response<Bod
         ends: query.flag("end")?,
         key: wire::idempotency_key(&parts.headers)?,
     };
-    Principal::of(&parts.extensions).may(Action::Publish, &order.topics)?;
+    let principal = Principal::of(&parts.extensions);
+    principal.may(Action::Publish, &order.topics)?;
+    if order.ends {
+        principal.may(Action::End, &order.topics)?;
+    }
     let intake = Intake::text_of(&parts, body, &door.config.bodies)?;
     match bulk::Format::of(&media_type(&parts.headers)) {
         Some(format) => {

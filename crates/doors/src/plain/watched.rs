@@ -46,7 +46,7 @@ impl Watched {
         hub: &Hub,
         topics: &TopicSet,
     ) -> Result<Option<Place>, Problem> {
-        let Some(network) = principal.network().filter(|_| !principal.is_known()) else {
+        let Some(network) = principal.network().filter(|_| principal.token().is_none()) else {
             return Ok(None);
         };
         let count = hub.unknown(topics);

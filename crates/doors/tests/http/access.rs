@@ -1,9 +1,10 @@
 //! An app with users of its own: which topics a user may touch, wherever the topics of a request stand.
 
+use axum::{Extension, Router};
 use http::request::Parts;
 use tidewire_doors::{
     Problem,
-    guard::{Access, Action, Cors, Guard, Identity, Tokens},
+    guard::{Access, Action, Cors, Guard, Identity, Peer, Principal, Tokens},
     plain,
 };
 use tidewire_hub::{
@@ -73,7 +74,7 @@ fn ask(door: &Door, user: &str, method: &str, target: &str, body: &str) -> Respo
     door.ask(method, target, headers, body)
 }
 
-const FORBIDDEN: [(&str, &str, &str); 12] = [
+const FORBIDDEN: [(&str, &str, &str); 13] = [
     ("GET", "/events/users/bob/a", ""),
     ("GET", "/events?topic=users/bob/a", ""),
     ("GET", "/events?topic=users/alice/a&topic=users/bob/a", ""),
@@ -87,6 +88,7 @@ const FORBIDDEN: [(&str, &str, &str); 12] = [
     ("POST", "/subscribe", r#"{"topic":"users/bob/a"}"#),
     ("POST", "/events/users/alice/a", "x"),
     ("POST", "/events?topic=rooms/alice&topic=rooms/bob", "x"),
+    ("POST", "/events/rooms/alice?end=true", "x"),
     ("DELETE", "/events/users/bob/a", ""),
     ("GET", "/presence/users/bob/a", ""),
     ("GET", "/events/users/alice", ""),
@@ -195,6 +197,73 @@ fn tokens_of_the_server_work_beside_the_users_and_what_is_no_topic_is_closed_wit
 }
 
 #[test]
+fn a_read_token_only_reads_where_users_publish() {
+    let tokens = Tokens::default().read(["r-secret".parse().unwrap()]);
+    let door = Door::guarded(Guard::default().access(Users).tokens(tokens));
+    let read = ("Tidewire-Token", "r-secret");
+    for (method, status) in [("POST", 403), ("DELETE", 403), ("GET", 200)] {
+        let mut client = door.connect();
+        client.send(request(method, "/events/users/alice/a?last=1", &[read], "x"));
+        assert_eq!(client.reader().head.status, status, "{method}");
+    }
+    assert_eq!(door.hub.stats().events, 0);
+}
+
+#[test]
+fn a_door_that_is_nested_where_the_guard_does_not_look_for_it_is_closed() {
+    let runtime = Runtime::new().unwrap();
+    let hub = {
+        let _inside = runtime.enter();
+        Hub::start(Config::default(), Memory::new(Retention::default())).unwrap()
+    };
+    let door = plain::router(hub, plain::Config::default());
+    let router = Guard::default()
+        .access(Users)
+        .protect(axum::Router::new().nest("/api", door));
+    let server = Server::start_on(runtime, router);
+    for method in ["GET", "HEAD", "POST", "DELETE"] {
+        let mut client = server.connect();
+        client.send(request(
+            method,
+            "/api/events/users/bob/a",
+            &[("Cookie", "session=alice")],
+            "x",
+        ));
+        assert_eq!(client.reader().head.status, 401, "{method}");
+    }
+}
+
+/// Lets in whoever a proxy names.
+struct ByProxy;
+
+impl Access for ByProxy {
+    async fn identify(&self, head: &Parts) -> Result<Identity, Problem> {
+        let principal = Principal::of(&head.extensions);
+        assert_eq!(
+            head.headers.contains_key("x-forwarded-for"),
+            principal.is_proxied()
+        );
+        Ok(match head.headers.contains_key("x-forwarded-for") {
+            true => Identity::user("proxied", |_: Action, _: &Topic| true),
+            false => Identity::nobody(),
+        })
+    }
+}
+
+#[test]
+fn an_app_sees_no_forwarded_header_that_a_stranger_wrote() {
+    let door = Door::guarded(Guard::default().access(ByProxy));
+    let mut client = door.connect();
+    client.send(request(
+        "HEAD",
+        "/events/a",
+        &[("X-Forwarded-For", "203.0.113.7")],
+        "",
+    ));
+    assert_eq!(client.reader().head.status, 401);
+}
+
+#[test]
 fn a_page_of_another_origin_does_not_publish_with_the_users_cookie() {
     let cors = Cors::new(["https://app.example".parse().unwrap()]);
     let door = Door::guarded(Guard::default().access(Users).cors(cors));
@@ -230,4 +299,47 @@ fn a_router_for_readers_neither_publishes_nor_purges() {
         }
     }
     assert_eq!(hub.stats().events, 0);
+}
+
+#[test]
+fn a_user_found_in_front_of_the_guard_counts_behind_it() {
+    let (server, _hub) = serve(Config::default(), |hub| {
+        let door = plain::router(hub, plain::Config::default());
+        let nobody = Principal::default().identified(Identity::nobody());
+        Guard::default().protect(door).layer(Extension(nobody))
+    });
+    let answer = server.connect().ask(request("POST", "/events/a", &[], "x"));
+    assert_eq!(answer.status(), 401);
+}
+
+#[test]
+fn one_user_does_not_take_the_room_for_new_topics_from_the_others() {
+    let bounds = Config {
+        max_topics: 100,
+        ..Config::default()
+    };
+    let (server, _hub) = serve(bounds, |hub| {
+        let config = plain::Config {
+            max_unknown_topics_per_address: Some(60),
+            ..plain::Config::default()
+        };
+        let app = Guard::default().access(Users).protect(plain::router(hub, config));
+        app.layer(Extension(Peer(([203, 0, 113, 7], 1).into())))
+    });
+    let open = ["a", "b"].map(|part| {
+        let topics = (0..50).map(|n| format!("topic=users/alice/{part}{n}"));
+        let target = format!("/events?{}", topics.collect::<Vec<_>>().join("&"));
+        server.get(&target, &[("Cookie", "session=alice")])
+    });
+    assert_eq!(open.each_ref().map(|reader| reader.head.status), [200, 429]);
+}
+
+fn serve(bounds: Config, app: impl FnOnce(Hub) -> Router) -> (Server, Hub) {
+    let runtime = Runtime::new().unwrap();
+    let hub = {
+        let _inside = runtime.enter();
+        Hub::start(bounds, Memory::new(Retention::default())).unwrap()
+    };
+    let server = Server::start_on(runtime, app(hub.clone()));
+    (server, hub)
 }

@@ -24,6 +24,7 @@ mod faults;
 mod hostile;
 mod lines;
 mod lost;
+mod members;
 mod pages;
 mod passed;
 mod readers;
