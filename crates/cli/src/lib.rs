@@ -48,8 +48,8 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// What the text of a settings file means for a server, over the defaults alone: no flag and no variable counts but those
-/// that hold the keys of its routes.
+/// The configuration of a server from the text of a settings file, over the defaults. Flags and variables do not count,
+/// but for the variables that hold keys of routes.
 ///
 /// # Errors
 /// A setting is wrong, or a start with these settings would be refused.

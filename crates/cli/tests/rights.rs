@@ -1,4 +1,4 @@
-//! Who may do what by which settings: every route of every door, before every kind of caller, as a table.
+//! The table of rights: every route of every door, before every kind of caller, under each kind of settings.
 //!
 //! The table is written by hand, apart from what the doors declare, and is compared with the routes that the router
 //! has: a route that is added fails here until somebody has written down who may use it.

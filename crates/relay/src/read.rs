@@ -97,7 +97,7 @@ fn accepts_events(parts: &Parts) -> bool {
     let mut accepted = parts.headers.get_all(header::ACCEPT).iter();
     accepted.any(|value| {
         let value = value.to_str().unwrap_or_default();
-        value.to_ascii_lowercase().contains("text/event-stream")
+        value.to_ascii_lowercase().contains(protocol::EVENT_STREAM)
     })
 }
 

@@ -111,10 +111,7 @@ impl Server {
             .routes
             .iter()
             .map(|route| (route.path.clone(), route.auth, is_keyed(route)));
-        let guard = config
-            .guard
-            .routes(declared)
-            .refuse_on_routes(tidewire_relay::refuse);
+        let guard = config.guard.routes(declared).refuse_on_routes(relay::refuse);
         let relay = Relay::start(hub.clone(), relay, tasks.clone()).await?;
         let app = app::router(Parts {
             plain,

@@ -67,7 +67,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     }
 }
 
-/// What to do about it, in the command line's words.
+/// The error with its remedy: the flag or the folder to change.
 fn cannot_start(config: &Config, error: StartError) -> anyhow::Error {
     match (error, config.data.folder()) {
         (StartError::Listen { address, source }, _) => anyhow::Error::new(source).context(format!(

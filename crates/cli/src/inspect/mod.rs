@@ -22,7 +22,7 @@
 //! Invariants:
 //! - The tap never waits for the view: what the scribe has no room for is missing from the view, and counted there.
 //! - No path of the upstream is shadowed: the page has another port.
-//! - Both ports are loopback only. Whoever asks must name loopback (DNS rebinding); the page's port also refuses what
+//! - Both ports are loopback only. A request must name loopback in `Host` (DNS rebinding); the page's port also refuses what
 //!   pages of other origins send. What the upstream lets whom do is the upstream's to say, so the tap passes `Origin` on.
 //! - Everything kept has a bound: [`Bounds`].
 

@@ -43,7 +43,7 @@ pub struct Declared {
     pub methods: &'static [(&'static str, Need)],
 }
 
-/// Who checks that somebody may ask.
+/// The check of the callers of a route to an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RouteAuth {
     /// The server: a request needs one of its tokens, wherever it has any.

@@ -11,7 +11,7 @@ use tidewire_hub::Topic;
 
 use crate::Problem;
 
-/// What a request does with a topic.
+/// The operation of a request on a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
@@ -137,7 +137,7 @@ pub trait Access: Send + Sync + 'static {
     fn identify(&self, head: &Parts) -> impl Future<Output = Result<Identity, Problem>> + Send;
 }
 
-/// What an [`Access`] finds.
+/// The future of [`Access::identify`].
 type Found<'a> = Pin<Box<dyn Future<Output = Result<Identity, Problem>> + Send + 'a>>;
 
 /// [`Access`] behind a pointer.

@@ -41,9 +41,8 @@ use parking_lot::RwLock;
 use crate::{Problem, request::wants_websocket};
 pub use access::{Declared, Need, RELAY, RouteAuth};
 use access::{Needed, Needs};
-pub use cors::Cors;
-pub use cors::Exposed;
 use cors::RequestOrigin;
+pub use cors::{Cors, Exposed};
 use credentials::{Cookies, Shown};
 use host::Hosts;
 pub use host::is_loopback;
@@ -311,12 +310,7 @@ impl Guard {
         let mut principal = Principal::new(Rights::None, None, address, is_proxied);
         principal.identity = identity;
         request.extensions_mut().insert(principal.clone());
-        let head = self.asks_app(needed.need).then(|| {
-            let (parts, body) = std::mem::take(request).into_parts();
-            let head = parts.clone();
-            *request = Request::from_parts(parts, body);
-            head
-        });
+        let head = self.asks_app(needed.need).then(|| head(request));
         let tokens = self.tokens.read();
         let shown = credentials::take(&tokens, &self.cookies, needed.need == Need::Open, request);
         self.check_origin(request, needed, shown, host)?;
@@ -353,13 +347,12 @@ impl Guard {
         let (Some(Users(users)), Rights::None) = (&self.access, admitted.rights) else {
             return Ok(());
         };
-        if Principal::of(request.extensions()).identity.is_some() {
-            return Ok(());
-        }
-        // A route that nobody declared, or that a router nests elsewhere: a door there opens nothing.
-        let identity = match &admitted.head {
-            Some(head) => users.identify(head).await?,
-            None => Identity::nobody(),
+        let found = Principal::of(request.extensions()).identity;
+        let identity = match (found, &admitted.head) {
+            (Some(found), _) => found,
+            (None, Some(head)) => users.identify(head).await?,
+            // A route that nobody declared, or that a router nests elsewhere: a door there opens nothing.
+            (None, None) => Identity::nobody(),
         };
         if need == Need::Ask && identity.subject.is_none() {
             return Err(tokens::missing(need, request.method(), &self.cookies));
@@ -405,6 +398,17 @@ impl Guard {
             _ => Ok(()),
         }
     }
+}
+
+/// A copy of a request's head.
+fn head(request: &Request) -> Parts {
+    let (mut head, ()) = http::Request::new(()).into_parts();
+    head.method.clone_from(request.method());
+    head.uri.clone_from(request.uri());
+    head.version = request.version();
+    head.headers.clone_from(request.headers());
+    head.extensions.clone_from(request.extensions());
+    head
 }
 
 /// The value of a header that may stand once.

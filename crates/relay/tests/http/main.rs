@@ -108,6 +108,13 @@ impl Relayed {
         })
     }
 
+    /// In this app, before an upstream.
+    pub fn wrapped(app: impl FnOnce(Router) -> Router) -> Self {
+        let (runtime, upstream) = (Runtime::new().unwrap(), Upstream::start());
+        let archive = Memory::new(Retention::default());
+        Self::served(Clock::system(), runtime, upstream, archive, |_| {}, app)
+    }
+
     /// Over this archive.
     pub fn over<A: Store>(
         runtime: Runtime,

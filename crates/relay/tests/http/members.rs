@@ -2,10 +2,11 @@
 
 use std::{thread::scope, time::Duration};
 
+use axum::Extension;
 use http::request::Parts;
 use tidewire_doors::{
     Problem,
-    guard::{Access, Action, Guard, Identity, RouteAuth},
+    guard::{Access, Action, Guard, Identity, Principal, RouteAuth},
 };
 use tidewire_hub::Topic;
 
@@ -57,4 +58,21 @@ fn the_same_idempotency_key_of_two_users_of_an_app_is_two() {
     let (anna, _anna_call) = asked_by("session=anna");
     let (bert, _bert_call) = asked_by("session=bert");
     assert_ne!(stream_of(&bert), stream_of(&anna));
+}
+
+/// A middleware in front of the guard, which lets guests through, opens no route that has the server's key.
+#[test]
+fn a_guest_whom_a_middleware_names_asks_no_upstream() {
+    let guard = Guard::default()
+        .access(Sessions)
+        .routes([("/v1".into(), RouteAuth::Token, true)]);
+    let guest = Principal::default().identified(Identity::nobody());
+    let relayed = Relayed::wrapped(|router| guard.protect(router).layer(Extension(guest)));
+    let headers = [("Content-Type", "application/json")];
+    let answer = relayed
+        .server
+        .connect()
+        .ask(request("POST", "/v1/chat", &headers, "{}"));
+    assert_eq!(answer.status(), 401);
+    relayed.upstream.is_left_alone();
 }
